@@ -1,0 +1,23 @@
+"""What can go wrong in the engine.
+
+EngineError
+├── EngineUnavailable    the named engine cannot run here (missing package, device or weights)
+├── InvalidAcquisition   the frames or their constants make no sense to an estimator
+└── EstimateFailed       an estimator could not finish on this pair; its state is unchanged
+"""
+
+
+class EngineError(Exception):
+    """Base of every error the engine raises on purpose."""
+
+
+class EngineUnavailable(EngineError):
+    """The named engine cannot run on this machine; the message says what is missing."""
+
+
+class InvalidAcquisition(EngineError, ValueError):
+    """A shape, a frequency or a pitch is missing or impossible; the message names it."""
+
+
+class EstimateFailed(EngineError):
+    """An estimator gave up on one pair; the message says why, and its state is unchanged."""

@@ -1,0 +1,71 @@
+"""The one interface every strain estimator has, classical or network."""
+
+from typing import Protocol
+
+from engine.spec import EngineSpec, FrameArray, Stopwatch, StrainResult, no_stopwatch
+
+
+class Estimator(Protocol):
+    """From two frames to a `StrainResult`, with a state that changes only when told to.
+
+    One thread at a time may call it. Frames are (n_axial, n_lateral), int16 or float32 RF or complex64 IQ
+    as `spec.kind` says, of any gain and any memory order; they are read, never kept or changed.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name it is opened by, such as 'reference'."""
+        ...
+
+    @property
+    def precision(self) -> str:
+        """Arithmetic of the result, such as 'float32'."""
+        ...
+
+    @property
+    def model_hash(self) -> str | None:
+        """SHA-256 of the weights, or None where there are none."""
+        ...
+
+    @property
+    def spec(self) -> EngineSpec:
+        """What it was built for."""
+        ...
+
+    def propose(self, pre: FrameArray, post: FrameArray, stopwatch: Stopwatch = no_stopwatch) -> StrainResult:
+        """Estimate strain from pre to post without changing any state.
+
+        Stages given to the stopwatch: prepare, upload, infer, post. Raises InvalidAcquisition for frames
+        that are not of `spec`, EstimateFailed where no estimate exists.
+        """
+        ...
+
+    def commit(self, result: StrainResult) -> None:
+        """Make the state that `result` carries the current one."""
+        ...
+
+    def reset(self) -> None:
+        """Forget every earlier pair."""
+        ...
+
+    def step(self, pre: FrameArray, post: FrameArray) -> StrainResult:
+        """`propose` and `commit` in one call, for those who accept every pair."""
+        ...
+
+
+class StatelessEstimator:
+    """The half of `Estimator` that an estimator without memory shares with its likes."""
+
+    def propose(self, pre: FrameArray, post: FrameArray, stopwatch: Stopwatch = no_stopwatch) -> StrainResult:
+        """Estimate strain from pre to post: see `Estimator.propose`."""
+        raise NotImplementedError
+
+    def commit(self, result: StrainResult) -> None:
+        """Nothing to keep."""
+
+    def reset(self) -> None:
+        """Nothing to forget."""
+
+    def step(self, pre: FrameArray, post: FrameArray) -> StrainResult:
+        """The same as `propose`, because there is no state."""
+        return self.propose(pre, post)

@@ -1,0 +1,103 @@
+"""The language of the engine: what an estimator is built for and what it returns.
+
+Arrays are (axial, lateral): rows are depth, columns are scan lines, C order. Axial is along the beam and
+positive away from the probe.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import InvalidAcquisition
+
+FloatArray: TypeAlias = NDArray[np.float32]
+FrameArray: TypeAlias = NDArray[np.int16] | NDArray[np.float32] | NDArray[np.complex64]
+
+Stopwatch: TypeAlias = Callable[[str], AbstractContextManager[object]]
+"""`with stopwatch("infer"):` times one stage of the work; the engine itself reads no clock."""
+
+
+def no_stopwatch(stage: str) -> AbstractContextManager[object]:  # noqa: ARG001 - the protocol's argument
+    """Time nothing: for callers who only want the result."""
+    return nullcontext()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSpec:
+    """Constants of an acquisition, and the windows a strain map is to be computed with.
+
+    Raises InvalidAcquisition where a value is impossible. `line_pitch` is in metres between neighbouring
+    lines (for a curved probe: at the mean depth, because every window here is a length in tissue).
+    """
+
+    shape: tuple[int, int]
+    """(n_axial, n_lateral) of one frame."""
+    sampling_frequency: float
+    """Hz, along the beam."""
+    center_frequency: float
+    """Hz, nominal; the estimators measure the received one on the data."""
+    line_pitch: float
+    """m."""
+    sound_speed: float = 1540.0
+    """m/s."""
+    kind: Literal["rf", "iq"] = "rf"
+    """Real RF, or complex baseband IQ."""
+    demodulation_frequency: float = 0.0
+    """Hz that IQ was mixed down by; 0 for RF."""
+    axial_window: float = 2.0e-3
+    """m, length of the least-squares strain window along the beam."""
+    lateral_window: float = 1.0e-3
+    """m, its width across the lines."""
+
+    def __post_init__(self) -> None:
+        n_axial, n_lateral = self.shape
+        if n_axial < 64 or n_lateral < 4:
+            msg = f"shape {self.shape}: a strain map needs at least 64 axial samples and 4 lines"
+            raise InvalidAcquisition(msg)
+        for name in ("sampling_frequency", "center_frequency", "line_pitch", "sound_speed"):
+            value = getattr(self, name)
+            if not (np.isfinite(value) and value > 0):
+                raise InvalidAcquisition(f"{name} = {value}: must be positive and finite")
+        if self.kind == "rf" and self.center_frequency >= self.sampling_frequency / 2:
+            msg = (
+                f"center_frequency = {self.center_frequency:g} Hz lies above half the sampling_frequency "
+                f"({self.sampling_frequency:g} Hz): give both in Hz"
+            )
+            raise InvalidAcquisition(msg)
+
+    @property
+    def sample_pitch(self) -> float:
+        """Depth between two samples in metres: c / (2 fs), because the echo travels there and back."""
+        return self.sound_speed / (2.0 * self.sampling_frequency)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StrainResult:
+    """What an estimator says about one pair, on its own regular grid of (rows, cols).
+
+    Pre is the grid: pre(z, x) matches post(z + axial_displacement, x + lateral_displacement). Every array
+    holds an estimate everywhere; where it cannot be trusted, `strain_std` is large (inf: no information).
+    """
+
+    axial_displacement: FloatArray
+    """(rows, cols), samples of the full sampling frequency, post position minus pre position."""
+    lateral_displacement: FloatArray
+    """(rows, cols), lines."""
+    axial_strain: FloatArray
+    """(rows, cols), du/dz, dimensionless, negative where tissue is compressed from pre to post."""
+    strain_std: FloatArray
+    """(rows, cols), standard deviation of `axial_strain`."""
+    ncc: FloatArray
+    """(rows, cols), local correlation of pre and displacement-compensated post, -1..1."""
+    axial_index: FloatArray
+    """(rows,), axial sample of each row, evenly spaced."""
+    lateral_index: FloatArray
+    """(cols,), line of each column, evenly spaced."""
+    rejection: str | None = None
+    """None, or the closed-set reason why the estimator itself calls this pair unusable."""
+    state: Any = None
+    """The estimator's state after this pair; `Estimator.commit` makes it current."""

@@ -1,0 +1,210 @@
+"""Headers of every message, as typed schemas. SI units unless a name says otherwise.
+
+Unknown optional fields are ignored so that peers may be newer; required ones are checked in type and range.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+SourceId = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]
+Reason = Annotated[str, Field(max_length=32)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+PROTOCOL_VERSION = 1
+
+
+class _Header(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
+
+    version: Literal[1] = PROTOCOL_VERSION
+    source_id: SourceId
+
+
+class RfHeader(_Header):
+    """One RF or IQ frame as the scanner bridge describes it; sent whole with every frame."""
+
+    schema_name: Literal["musse.rf"] = Field("musse.rf", alias="schema")
+    session_id: Annotated[str, Field(min_length=1, max_length=64)]
+    """Changes whenever frame_index starts anew."""
+    frame_index: Count
+    """Running number within the session; order and loss come from it alone."""
+    t_acq: int
+    """ns on `clock`; gives the interval between frames, never their order."""
+    clock: Literal["unix", "monotonic", "device"]
+    shape: tuple[Annotated[int, Field(ge=64, le=65536)], Annotated[int, Field(ge=4, le=4096)]]
+    """(n_axial, n_lateral), whatever the order in memory."""
+    axes: Literal["axial,lateral", "lateral,axial"]
+    """Order of the payload in memory, slowest first."""
+    dtype: Literal["<i2", "<f4", "<c8"]
+    kind: Literal["rf", "iq"]
+    sampling_frequency: Positive
+    """Hz."""
+    center_frequency: Positive
+    """Hz."""
+    probe_type: Literal["linear", "curved", "phased"]
+    line_pitch: Positive
+    """m between lines of a linear probe, rad for the others."""
+    sound_speed: Annotated[float, Field(ge=300, le=6000)] = 1540.0
+    """m/s."""
+    initial_time: Finite = 0.0
+    """s, time of the first sample after transmit."""
+    demodulation_frequency: NonNegative = 0.0
+    """Hz that IQ was mixed down by."""
+    probe_radius: NonNegative = 0.0
+    """m, 0 for a linear probe."""
+    steering_angles: tuple[Finite, ...] = ()
+    """rad, one per transmit of a compounded frame."""
+    orientation: Annotated[str, Field(max_length=16)] = ""
+    status: Annotated[str, Field(max_length=32)] = "OK"
+    """'OK', or why the scanner calls this frame unusable."""
+    payload_crc32: Annotated[int, Field(ge=0, lt=2**32)] | None = None
+    """zlib.crc32 of the payload; checked when present."""
+    origin: Literal["live", "replay"] = "live"
+    """Replay makes the node say REPLAY instead of LIVE."""
+    assumed: tuple[Annotated[str, Field(max_length=200)], ...] = ()
+    """Fields the sender measured or assumed, such as 'center_frequency: measured on the data'."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "RfHeader":
+        if (self.kind == "iq") != (self.dtype == "<c8"):
+            raise ValueError(f"kind {self.kind!r} does not go with dtype {self.dtype!r}")
+        if self.kind == "rf" and self.center_frequency >= self.sampling_frequency / 2:
+            raise ValueError("center_frequency must lie below half the sampling_frequency")
+        if self.probe_type == "curved" and self.probe_radius == 0:
+            raise ValueError("a curved probe needs its probe_radius")
+        return self
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the payload that `shape` and `dtype` promise."""
+        itemsize = {"<i2": 2, "<f4": 4, "<c8": 8}[self.dtype]
+        return self.shape[0] * self.shape[1] * itemsize
+
+
+class ArrayEntry(BaseModel):
+    """Name, type and shape of one array part behind a result header."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
+
+    name: Annotated[str, Field(max_length=32)]
+    dtype: Literal["<f4", "|u1"]
+    shape: tuple[Annotated[int, Field(ge=1, le=65536)], Annotated[int, Field(ge=1, le=65536)]]
+
+
+class Grid(BaseModel):
+    """Where the rows and columns of a map lie in the body."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
+
+    axial_start: Finite
+    """m, depth of the first row below the probe surface."""
+    axial_step: Positive
+    """m between rows."""
+    lateral_start: Finite
+    """m (rad for curved and phased probes) of the first column, 0 in the middle of the probe."""
+    lateral_step: Positive
+    """m or rad between columns."""
+    probe_type: Literal["linear", "curved", "phased"]
+    probe_radius: NonNegative = 0.0
+
+
+class _ResultHeader(_Header):
+    session_id: Annotated[str, Field(max_length=64)]
+    arrays: tuple[ArrayEntry, ...]
+
+
+class StrainHeader(_ResultHeader):
+    """One pair's strain, or no value and the reason. Arrays: axial_strain, strain_std (float32).
+
+    Strain is du/dz of the displacement from pre to post, dimensionless, negative in compression, on the pre
+    frame's grid; NaN means no value. A rejected pair has `rejection` set, NaN maps and no mean.
+    """
+
+    schema_name: Literal["musse.strain"] = Field("musse.strain", alias="schema")
+    pre_index: Count | None
+    """frame_index of pre; None where the pair has no pre."""
+    post_index: Count
+    grid: Grid
+    interval: Finite | None
+    """s from pre to post; None where the clock jumped or there is no pre."""
+    strain_unit: Literal["1"] = "1"
+    strain_sign: Literal["compression negative"] = "compression negative"
+    mean_strain: Finite | None
+    """Median of the confident pixels of the region of interest, signed."""
+    quality: Annotated[float, Field(ge=0, le=1)]
+    """0 (unusable) to 1."""
+    predicted_snre: NonNegative | None
+    """|mean strain| / sigma: below 2 a display shows no new single-pair picture."""
+    median_ncc: Finite | None
+    lateral_motion: Finite | None
+    """lines, median."""
+    rejection: Reason | None
+    region: tuple[Finite, Finite, Finite, Finite] | None
+    """Region of interest: axial from, to, lateral from, to, in the units of `grid`; None: whole frame."""
+    state_epoch: Count
+    """Counts resets of the estimator."""
+    state_age: Count
+    """Accepted pairs since that reset."""
+    engine: Annotated[str, Field(max_length=32)]
+    precision: Annotated[str, Field(max_length=16)]
+    model_hash: Annotated[str, Field(max_length=64)] | None
+    axial_window: Positive
+    """m, least-squares strain window along the beam."""
+    lateral_window: Positive
+    """m."""
+    stage_seconds: dict[Annotated[str, Field(max_length=16)], NonNegative]
+    """Seconds of each stage of this result."""
+    assumed: tuple[Annotated[str, Field(max_length=200)], ...]
+
+
+class BmodeHeader(_ResultHeader):
+    """Log-compressed envelope of one frame. Array: bmode, uint8, 0 = floor, 255 = 0 dB."""
+
+    schema_name: Literal["musse.bmode"] = Field("musse.bmode", alias="schema")
+    frame_index: Count
+    grid: Grid
+    dynamic_range_db: Positive
+    assumed: tuple[Annotated[str, Field(max_length=200)], ...]
+
+
+StateName = Literal[
+    "STARTING", "BUILDING", "WAITING", "LIVE", "DEGRADED", "STALE", "FAULT", "REPLAY", "STOPPING"
+]
+
+
+class StatusHeader(_Header):
+    """How the node is, at a fixed rate even without frames."""
+
+    schema_name: Literal["musse.status"] = Field("musse.status", alias="schema")
+    source_id: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]
+    state: StateName
+    reasons: tuple[Annotated[str, Field(max_length=200)], ...]
+    """Why DEGRADED or FAULT, one phrase each."""
+    engine: Annotated[str, Field(max_length=32)]
+    engine_note: Annotated[str, Field(max_length=300)]
+    """Which engine was taken and why not a better one."""
+    pairing: Annotated[str, Field(max_length=32)]
+    policy: Literal["latest", "every"]
+    frame_rate: NonNegative | None
+    """Hz received; None before two frames came."""
+    frame_age: NonNegative | None
+    """s since the last accepted frame was received."""
+    received: Count
+    refused: dict[Reason, Count]
+    overwritten: Count
+    lost: Count
+    published_valid: Count
+    published_no_value: Count
+    in_flight: Count
+    latency_p50: NonNegative | None
+    """s from a frame's arrival to its strain being sent, over the last results."""
+    latency_p99: NonNegative | None
+    status_interval: Positive
+    """s between status messages: a display knows by it when the node is lost."""
+
+
+ResultHeader = StrainHeader | BmodeHeader | StatusHeader

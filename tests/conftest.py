@@ -1,0 +1,1 @@
+"""Shared fixtures: real arm data, leak check."""

@@ -1,0 +1,1 @@
+"""Programs for people: the command line, file formats, replay, display and evaluation."""

@@ -1,0 +1,23 @@
+"""What can go wrong in the programs for people.
+
+ToolError
+├── RecordingError    a file cannot be read as a recording; the message names what is missing and the option
+├── NoScreen          a window was asked for where no screen exists
+└── NothingReceived   no frame or result came within the time given
+"""
+
+
+class ToolError(Exception):
+    """Base of every error a command raises on purpose."""
+
+
+class RecordingError(ToolError, ValueError):
+    """A file cannot be read as a recording; the message names what is missing and the option that gives it."""
+
+
+class NoScreen(ToolError):
+    """A window was asked for where no screen exists; the message names the headless option."""
+
+
+class NothingReceived(ToolError):
+    """No frame or result came within the time given."""
