@@ -21,7 +21,7 @@ Stopwatch: TypeAlias = Callable[[str], AbstractContextManager[object]]
 """`with stopwatch("infer"):` times one stage of the work; the engine itself reads no clock."""
 
 
-def no_stopwatch(stage: str) -> AbstractContextManager[object]:  # noqa: ARG001 - the protocol's argument
+def no_stopwatch(stage: str) -> AbstractContextManager[object]:
     """Time nothing: for callers who only want the result."""
     return nullcontext()
 

@@ -3,7 +3,7 @@
 Unknown optional fields are ignored so that peers may be newer; required ones are checked in type and range.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -14,7 +14,7 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION: Final = 1
 
 
 class _Header(BaseModel):
@@ -121,14 +121,14 @@ class StrainHeader(_ResultHeader):
     """One pair's strain, or no value and the reason. Arrays: axial_strain, strain_std (float32).
 
     Strain is du/dz of the displacement from pre to post, dimensionless, negative in compression, on the pre
-    frame's grid; NaN means no value. A rejected pair has `rejection` set, NaN maps and no mean.
+    frame's grid; NaN means no value. A rejected pair has `rejection` set and carries no arrays and no grid.
     """
 
     schema_name: Literal["musse.strain"] = Field("musse.strain", alias="schema")
     pre_index: Count | None
     """frame_index of pre; None where the pair has no pre."""
     post_index: Count
-    grid: Grid
+    grid: Grid | None
     interval: Finite | None
     """s from pre to post; None where the clock jumped or there is no pre."""
     strain_unit: Literal["1"] = "1"

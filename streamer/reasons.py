@@ -6,6 +6,7 @@ REFUSALS: Final[dict[str, str]] = {
     "malformed": "message breaks the protocol",
     "unknown_schema": "schema or version this node does not speak",
     "wrong_size": "payload is shorter or longer than its header says",
+    "too_large": "frame is too large for the ring: raise input.ring_bytes",
     "bad_checksum": "payload does not match its checksum",
     "other_source": "a second source sends on the same link",
     "duplicate": "frame index came twice",
@@ -19,7 +20,7 @@ REFUSALS: Final[dict[str, str]] = {
 REJECTIONS: Final[dict[str, str]] = {
     "first": "no earlier frame to pair with yet",
     "new_session": "the earlier frame belongs to another session",
-    "gap": "the frame to pair with was lost",
+    "gap": "the frame to pair with was lost or refused",
     "geometry_changed": "the acquisition's geometry changed",
     "decorrelated": "frames do not match: out-of-plane or fast motion",
     "no_motion": "too little compression",

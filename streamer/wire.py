@@ -86,7 +86,7 @@ def encode(
 ) -> list[bytes | memoryview]:
     """The parts of one message; arrays are sent in C order without a copy where they already are."""
     parts: list[bytes | memoryview] = [topic(kind, header.source_id), pack_header(header)]
-    parts.extend(memoryview(np.ascontiguousarray(array)).cast("B") for array in arrays)
+    parts.extend(np.ascontiguousarray(array).data.cast("B") for array in arrays)
     return parts
 
 
@@ -117,7 +117,7 @@ def decode(parts: Sequence[bytes | memoryview]) -> Message:
     return Message(header, arrays)
 
 
-def _no_extension(code: int, data: bytes) -> Any:  # noqa: ARG001 - the library's signature
+def _no_extension(code: int, data: bytes) -> Any:
     raise ValueError(f"extension type {code} is not allowed")
 
 

@@ -12,7 +12,7 @@ class ToolError(Exception):
 
 
 class RecordingError(ToolError, ValueError):
-    """A file cannot be read as a recording; the message names what is missing and the option that gives it."""
+    """A file cannot be read as a recording; the message names what is missing and the option."""
 
 
 class NoScreen(ToolError):

@@ -1,0 +1,94 @@
+"""Is this pair worth showing? Decisions from a strain result alone, with every threshold named.
+
+The figures are robust (medians) and taken over the confident pixels of the region of interest.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.spec import StrainResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thresholds:
+    """Limits beyond which a pair is rejected; strain is dimensionless, lateral motion in lines."""
+
+    min_ncc: float = 0.80
+    min_strain: float = 0.0005
+    max_strain: float = 0.04
+    max_lateral: float = 2.0
+    min_one_sign: float = 0.85
+    max_strain_std: float = 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a pair is worth. Figures are None where no pixel is confident enough to give one."""
+
+    rejection: str | None
+    """None, or decorrelated, no_motion, too_much_motion, sliding, or the engine's own reason."""
+    quality: float
+    """0 (unusable) to 1: median NCC above its threshold, times the share of confident pixels."""
+    mean_strain: float | None
+    """Median axial strain, signed."""
+    predicted_snre: float | None
+    """|mean_strain| over the median strain_std: what SNRe a uniform region would show."""
+    median_ncc: float | None
+    lateral_motion: float | None
+    """lines, median."""
+    valid: NDArray[np.bool_]
+    """(rows, cols): pixels that hold a value."""
+
+
+def judge(result: StrainResult, thresholds: Thresholds, region: NDArray[np.bool_] | None = None) -> Verdict:
+    """Judge one result over `region` (rows, cols), or over the whole map.
+
+    Checks go from cause to consequence: an engine's own reason, then decorrelated (median NCC), sliding
+    (lateral motion), no_motion and too_much_motion (median strain), and sliding again where parts of the
+    region move against each other: of the pixels whose strain exceeds twice its own standard deviation,
+    fewer than `min_one_sign` share one sign.
+    """
+    inside = np.ones(result.axial_strain.shape, bool) if region is None else region
+    informed = inside & np.isfinite(result.strain_std)
+    valid = informed & (result.strain_std <= thresholds.max_strain_std)
+    if result.rejection is not None or not valid.any():
+        reason = result.rejection or "decorrelated"
+        return Verdict(
+            rejection=reason,
+            quality=0.0,
+            mean_strain=None,
+            predicted_snre=None,
+            median_ncc=float(np.median(result.ncc[informed])) if informed.any() else None,
+            lateral_motion=None,
+            valid=valid,
+        )
+    ncc = float(np.median(result.ncc[informed]))
+    lateral = float(np.median(result.lateral_displacement[valid]))
+    strain, std = result.axial_strain[valid], result.strain_std[valid]
+    mean, sigma = float(np.median(strain)), float(np.median(std))
+    signed = strain[np.abs(strain) > 2.0 * std]
+    one_sign = float(np.mean((signed > 0) == (mean > 0))) if signed.size else 1.0
+    rejection = None
+    if ncc < thresholds.min_ncc:
+        rejection = "decorrelated"
+    elif abs(lateral) > thresholds.max_lateral:
+        rejection = "sliding"
+    elif abs(mean) < thresholds.min_strain:
+        rejection = "no_motion"
+    elif abs(mean) > thresholds.max_strain:
+        rejection = "too_much_motion"
+    elif one_sign < thresholds.min_one_sign:
+        rejection = "sliding"
+    share = float(np.mean(valid[informed]))
+    goodness = (ncc - thresholds.min_ncc) / (1.0 - thresholds.min_ncc) if thresholds.min_ncc < 1 else 0.0
+    return Verdict(
+        rejection=rejection,
+        quality=0.0 if rejection else float(np.clip(goodness, 0.0, 1.0) * share),
+        mean_strain=mean,
+        predicted_snre=abs(mean) / sigma if sigma > 0 else None,
+        median_ncc=ncc,
+        lateral_motion=lateral,
+        valid=valid,
+    )

@@ -1,0 +1,130 @@
+"""Brings up the engine for a geometry beside the main thread, so that status keeps flowing meanwhile."""
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
+
+import numpy as np
+
+from engine.errors import EngineError, InvalidAcquisition
+from engine.estimator import Estimator
+from engine.factory import load
+from engine.spec import EngineSpec
+from streamer.condition import Condition
+from streamer.config import Config
+from streamer.errors import ConfigError
+from streamer.frame import RfFrame
+from streamer.geometry import Region, engine_spec, region_of
+from streamer.metrics import Metrics
+from streamer.step import StrainStep
+from streamer.stopping import Stop
+
+OpenEngine = Callable[[EngineSpec], Estimator]
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+
+class EngineBuilder:
+    """Loads the engine's libraries at once and builds an estimator for each geometry that comes. Main thread.
+
+    `open_engine` replaces the configured engine.
+    """
+
+    def __init__(
+        self, open_engine: OpenEngine | None, config: Config, condition: Condition, metrics: Metrics
+    ) -> None:
+        self._config = config
+        self._condition = condition
+        self._metrics = metrics
+        self._geometry: tuple[object, ...] | None = None
+        self._step: StrainStep | None = None
+        device, name = config.engine.device, config.engine.name
+        self._opener: Future[OpenEngine] = _beside_main(
+            lambda: open_engine or _with_device(load(name), device)
+        )
+
+    @property
+    def loading(self) -> bool:
+        """Whether libraries are being loaded still; a process that ends then should not wait for them."""
+        return not self._opener.done()
+
+    def raise_if_unavailable(self) -> None:
+        """Raise EngineUnavailable as soon as it is known that the engine cannot run here."""
+        if self._opener.done():
+            self._opener.result()
+
+    def step_for(self, frame: RfFrame, stop: Stop, while_waiting: Callable[[], None]) -> StrainStep | None:
+        """The step for this frame's geometry, built now if it is new; None when told to stop meanwhile.
+
+        A geometry that no estimator can serve makes a step without one, and a FAULT that names the cause.
+        Raises EngineUnavailable.
+        """
+        if self._step is not None and frame.geometry == self._geometry:
+            return self._step
+        self._condition.building = True
+        try:
+            if not _wait(self._opener, stop, while_waiting):
+                return None
+            opener = self._opener.result()
+            built = _beside_main(lambda: self._build(opener, frame))
+            if not _wait(built, stop, while_waiting):
+                return None
+        finally:
+            self._condition.building = False
+        epoch = self._step.epoch if self._step else 0
+        estimator: Estimator | None = None
+        region = Region.whole(frame.header)
+        try:
+            estimator, region = built.result()
+        except (InvalidAcquisition, ConfigError) as error:
+            log.error("no engine for this acquisition: %s", error)
+            self._condition.fault = str(error)
+        else:
+            self._condition.fault = None
+            self._metrics.engine(estimator.name, estimator.precision, self._config.engine.device)
+            log.info("engine %s ready for %s samples x lines", estimator.name, frame.header.shape)
+        self._step = StrainStep(estimator, region, self._config, epoch)
+        self._geometry = frame.geometry
+        return self._step
+
+    def _build(self, opener: OpenEngine, frame: RfFrame) -> tuple[Estimator, Region]:
+        header, settings = frame.header, self._config.engine
+        region = region_of(header, self._config.region, settings.axial_window * 1e-3)
+        estimator = opener(engine_spec(header, region, self._config))
+        # the first inference allocates and compiles: it happens here, on noise, not on the first frame
+        warm = np.random.default_rng(0).normal(0, 1000, estimator.spec.shape).astype(header.dtype)
+        try:
+            estimator.propose(warm, warm)
+        except EngineError as error:
+            log.debug("warm-up on noise: %s", error)
+        estimator.reset()
+        return estimator, region
+
+
+def _with_device(opener: Callable[..., Estimator], device: str) -> OpenEngine:
+    return lambda spec: opener(spec, device)
+
+
+def _beside_main(task: Callable[[], T]) -> "Future[T]":
+    """Run a task in a thread that never keeps the process alive."""
+    future: Future[T] = Future()
+
+    def work() -> None:
+        try:
+            future.set_result(task())
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that asks for the result
+            future.set_exception(error)
+
+    threading.Thread(target=work, name="engine-builder", daemon=True).start()
+    return future
+
+
+def _wait(future: "Future[T]", stop: Stop, meanwhile: Callable[[], None]) -> bool:
+    while not future.done():
+        meanwhile()
+        if stop.wait(0.02):
+            return False
+    return True

@@ -1,0 +1,188 @@
+"""Every setting of the node and the display, with unit, default and limits.
+
+The models are the only source: `configs/default.toml` is written from them by `musse-stream config show`, and
+a test keeps the two equal. Command-line options override the file; unknown keys are refused.
+"""
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from streamer.errors import ConfigError
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class InputConfig(_Section):
+    """Where RF frames come from."""
+
+    connect: str = Field("tcp://127.0.0.1:5560", description="address of the scanner bridge or replay")
+    source: str = Field("", description="source_id to accept; empty: the first one that sends")
+    max_frame_bytes: int = Field(16 * 2**20, ge=4096, description="larger frames are not received, bytes")
+    ring_bytes: int = Field(64 * 2**20, ge=2**20, description="memory of the frame ring, bytes")
+    high_water_mark: int = Field(64, ge=2, description="messages the link may queue before it drops")
+
+
+class PairingConfig(_Section):
+    """Which two frames make a pair."""
+
+    mode: Literal["sequential", "stride", "keyframe"] = Field(
+        "sequential", description="sequential: (k-1, k); stride: (k-N, k); keyframe: (held r, k)"
+    )
+    stride: int = Field(1, ge=1, le=16, description="N of stride pairing, frames")
+    policy: Literal["latest", "every"] = Field(
+        "latest", description="latest: newest frame first, skips when late; every: all frames in order"
+    )
+    key_min_ncc: Fraction = Field(0.85, description="a new key frame when the median NCC falls below this")
+    key_max_strain: Positive = Field(0.015, description="or |mean strain| exceeds this")
+    key_max_age: int = Field(8, ge=1, le=32, description="or the key is older than this, frames")
+    key_max_lateral: Positive = Field(1.5, description="or |lateral motion| exceeds this, lines")
+
+
+class RegionConfig(_Section):
+    """Region of interest: strain is computed, judged and normalised inside it. 0 to 0: whole frame."""
+
+    axial_from: NonNegative = Field(0.0, description="mm below the probe")
+    axial_to: NonNegative = Field(0.0, description="mm; 0: to the end")
+    lateral_from: float = Field(0.0, description="mm (deg for curved probes) from the probe's middle")
+    lateral_to: float = Field(0.0, description="mm or deg; equal to lateral_from: all lines")
+
+
+class EngineConfig(_Section):
+    """What computes strain."""
+
+    name: str = Field("auto", description="auto, reference or trivial: see `musse-stream run --help`")
+    device: Literal["cpu", "cuda"] = Field("cpu", description="where it runs")
+    axial_window: Positive = Field(2.0, description="least-squares strain window along the beam, mm")
+    lateral_window: Positive = Field(1.0, description="the same across the lines, mm")
+    threads: int = Field(0, ge=0, le=256, description="CPU threads of the engine; 0: all cores")
+
+
+class QualityConfig(_Section):
+    """When a pair is rejected, and which pixels count as confident."""
+
+    min_ncc: Fraction = Field(0.80, description="median NCC after motion compensation")
+    min_strain: NonNegative = Field(0.0005, description="|mean strain| below this is no motion")
+    max_strain: Positive = Field(0.04, description="|mean strain| above this is too much motion")
+    max_lateral: Positive = Field(2.0, description="|median lateral motion| above this is sliding, lines")
+    min_one_sign: Fraction = Field(0.85, description="share of clearly signed pixels that must agree in sign")
+    max_strain_std: Positive = Field(0.02, description="pixels with a larger strain_std hold no value")
+
+
+class OutputConfig(_Section):
+    """Where results go."""
+
+    bind: str = Field("tcp://127.0.0.1:5561", description="address that displays connect to")
+    high_water_mark: int = Field(4, ge=2, le=64, description="messages kept per slow display before it drops")
+    bmode_dynamic_range: Positive = Field(60.0, description="dB between black and white of the B-mode")
+    status_interval: Annotated[float, Field(ge=0.05, le=0.5)] = Field(
+        0.2, description="seconds between status messages"
+    )
+
+
+class HttpConfig(_Section):
+    """Metrics and health over HTTP."""
+
+    bind: str = Field("127.0.0.1:5562", description="host:port of /metrics, /livez, /readyz; empty: off")
+
+
+class DisplayConfig(_Section):
+    """What the window shows at start; keys change it live."""
+
+    layout: Literal["side-by-side", "overlay"] = Field("side-by-side", description="B-mode beside or under")
+    value: Literal["normalised", "percent"] = Field("normalised", description="1 = average, or signed %")
+    color_map: Literal["perceptual", "clinical", "grey"] = Field("clinical", description="colours of strain")
+    opacity: Fraction = Field(0.6, description="of strain over B-mode in the overlay")
+    persistence: NonNegative = Field(0.0, description="time constant of averaging pictures, s; 0: off")
+    range_max: Positive = Field(2.5, description="top of the normalised colour range at start")
+    region: tuple[NonNegative, NonNegative, float, float] = Field(
+        (0.0, 0.0, 0.0, 0.0), description="axial from, to, lateral from, to in mm; zeros: the node's region"
+    )
+
+
+class Config(_Section):
+    """All of it: one TOML table per section."""
+
+    input: InputConfig = InputConfig()
+    pairing: PairingConfig = PairingConfig()
+    region: RegionConfig = RegionConfig()
+    engine: EngineConfig = EngineConfig()
+    quality: QualityConfig = QualityConfig()
+    output: OutputConfig = OutputConfig()
+    http: HttpConfig = HttpConfig()
+    display: DisplayConfig = DisplayConfig()
+
+
+def load_config(path: Path | None, overrides: dict[str, dict[str, Any]] | None = None) -> Config:
+    """The configuration from a TOML file (None: defaults), with `overrides[section][key]` on top.
+
+    Raises ConfigError with every mistake at once: its place, what is wrong, and the nearest known name.
+    """
+    fields: dict[str, Any] = {}
+    if path is not None:
+        try:
+            fields = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path} is not TOML: {error}") from error
+    for section, values in (overrides or {}).items():
+        if values:
+            fields[section] = {**fields.get(section, {}), **values}
+    try:
+        return Config.model_validate(_tuples(fields))
+    except ValidationError as error:
+        mistakes = "\n".join(f"  {_explain(mistake)}" for mistake in error.errors())
+        raise ConfigError(f"{path or 'configuration'} has mistakes:\n{mistakes}") from error
+
+
+def config_toml(config: Config) -> str:
+    """The configuration as commented TOML: every key with its meaning, unit, limits and default."""
+    lines = ["# Configuration of musse-stream. Every key may be left out; the values here are in force then."]
+    for section_name, section in config:
+        lines += ["", f"# {(type(section).__doc__ or '').splitlines()[0]}", f"[{section_name}]"]
+        for key, field in type(section).model_fields.items():
+            choices = get_args(field.annotation) if "Literal" in str(field.annotation) else ()
+            hint = f" ({' | '.join(map(str, choices))})" if choices else ""
+            lines += [f"# {field.description}{hint}", f"{key} = {_toml_value(getattr(section, key))}"]
+    return "\n".join(lines) + "\n"
+
+
+def _toml_value(value: str | float | tuple[float, ...]) -> str:
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(value, tuple):
+        return "[" + ", ".join(map(_toml_value, value)) + "]"
+    return str(value)
+
+
+def _tuples(value: Any) -> Any:
+    """TOML arrays as tuples: the models are strict and frozen."""
+    if isinstance(value, dict):
+        return {key: _tuples(item) for key, item in value.items()}
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def _explain(mistake: Any) -> str:
+    place = ".".join(map(str, mistake["loc"]))
+    if mistake["type"] != "extra_forbidden":
+        return f"{place}: {mistake['msg']}, got {mistake['input']!r}"
+    *parents, key = mistake["loc"]
+    known = Config.model_fields if not parents else _section_keys(str(parents[0]))
+    near = difflib.get_close_matches(str(key), list(known), n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+    return f"{place}: unknown key; {hint}"
+
+
+def _section_keys(section: str) -> list[str]:
+    model = Config.model_fields[section].annotation
+    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []

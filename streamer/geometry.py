@@ -1,0 +1,151 @@
+"""From frames to places in the body: engine specs, map grids, the region of interest. Metres and radians."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.spec import EngineSpec, FloatArray, StrainResult
+from streamer.config import Config, RegionConfig
+from streamer.errors import ConfigError
+from streamer.headers import Grid, RfHeader
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """The part of a frame that strain is computed in, and the part of that which is judged and shown.
+
+    The computed part is wider by one strain window, so that the shown part has no border of its own.
+    """
+
+    axial: slice
+    """Samples handed to the engine."""
+    lateral: slice
+    """Lines handed to the engine."""
+    shown_axial: tuple[float, float]
+    """First and last sample that is shown, counted from the start of the frame."""
+    shown_lateral: tuple[float, float]
+    limits: tuple[float, float, float, float] | None
+    """axial from, to, lateral from, to in m (or rad); None: the whole frame."""
+
+    @classmethod
+    def whole(cls, header: RfHeader) -> "Region":
+        """All of a frame."""
+        n_axial, n_lateral = header.shape
+        return cls(slice(0, n_axial), slice(0, n_lateral), (0.0, n_axial - 1.0), (0.0, n_lateral - 1.0), None)
+
+    def crop(self, samples: NDArray[Any]) -> NDArray[Any]:
+        """The part of a frame that the engine gets; a view."""
+        return samples[self.axial, self.lateral]
+
+    def mask(self, result: StrainResult) -> NDArray[np.bool_] | None:
+        """(rows, cols) of the result that lie inside; None: all of them."""
+        if self.limits is None:
+            return None
+        rows = result.axial_index + self.axial.start
+        cols = result.lateral_index + self.lateral.start
+        inside_rows = (rows >= self.shown_axial[0]) & (rows <= self.shown_axial[1])
+        inside_cols = (cols >= self.shown_lateral[0]) & (cols <= self.shown_lateral[1])
+        return np.asarray(inside_rows[:, None] & inside_cols[None, :])
+
+
+def line_spacing(header: RfHeader) -> float:
+    """Metres between neighbouring lines; for curved and phased probes at the middle of the depth."""
+    if header.probe_type == "linear":
+        return header.line_pitch
+    depth = header.shape[0] * sample_pitch(header) / 2 + start_depth(header)
+    return header.line_pitch * (header.probe_radius + depth)
+
+
+def sample_pitch(header: RfHeader) -> float:
+    """Metres of depth between two samples."""
+    return header.sound_speed / (2.0 * header.sampling_frequency)
+
+
+def start_depth(header: RfHeader) -> float:
+    """Depth of the first sample in metres."""
+    return header.sound_speed * header.initial_time / 2.0
+
+
+def region_of(header: RfHeader, config: RegionConfig, margin: float) -> Region:
+    """The configured region on this geometry, with `margin` metres around it for the engine.
+
+    Raises ConfigError where the region lies outside the frame or is too small to hold a strain window.
+    """
+    n_axial, n_lateral = header.shape
+    dz, z0 = sample_pitch(header), start_depth(header)
+    whole_depth = config.axial_to <= config.axial_from
+    whole_width = config.lateral_to <= config.lateral_from
+    if whole_depth and whole_width:
+        return Region.whole(header)
+    unit = 1e-3 if header.probe_type == "linear" else np.pi / 180
+    middle = (n_lateral - 1) / 2
+    first, last = 0.0, n_axial - 1.0
+    left, right = 0.0, n_lateral - 1.0
+    if not whole_depth:
+        first = max(first, (config.axial_from * 1e-3 - z0) / dz)
+        last = min(last, (config.axial_to * 1e-3 - z0) / dz)
+    if not whole_width:
+        left = max(left, config.lateral_from * unit / header.line_pitch + middle)
+        right = min(right, config.lateral_to * unit / header.line_pitch + middle)
+    rows, cols = margin / dz, margin / line_spacing(header)
+    axial = slice(max(0, int(first - rows)), min(n_axial, int(np.ceil(last + rows)) + 1))
+    lateral = slice(max(0, int(left - cols)), min(n_lateral, int(np.ceil(right + cols)) + 1))
+    if last <= first or right <= left or axial.stop - axial.start < 64 or lateral.stop - lateral.start < 4:
+        deepest = (z0 + (n_axial - 1) * dz) * 1e3
+        width = middle * header.line_pitch / unit
+        raise ConfigError(
+            f"region {config} leaves nothing to compute: the frame covers {z0 * 1e3:.1f} to {deepest:.1f} mm "
+            f"and {-width:.1f} to {width:.1f} {'mm' if unit == 1e-3 else 'deg'}"
+        )
+    limits = (
+        z0 + first * dz,
+        z0 + last * dz,
+        (left - middle) * header.line_pitch,
+        (right - middle) * header.line_pitch,
+    )
+    return Region(axial, lateral, (first, last), (left, right), limits)
+
+
+def engine_spec(header: RfHeader, region: Region, config: Config) -> EngineSpec:
+    """What an estimator for this geometry and region is built from. Raises InvalidAcquisition."""
+    return EngineSpec(
+        shape=(region.axial.stop - region.axial.start, region.lateral.stop - region.lateral.start),
+        sampling_frequency=header.sampling_frequency,
+        center_frequency=header.center_frequency,
+        line_pitch=line_spacing(header),
+        sound_speed=header.sound_speed,
+        kind=header.kind,
+        demodulation_frequency=header.demodulation_frequency,
+        axial_window=config.engine.axial_window * 1e-3,
+        lateral_window=config.engine.lateral_window * 1e-3,
+    )
+
+
+def grid_of(header: RfHeader, axial_index: FloatArray, lateral_index: FloatArray, region: Region) -> Grid:
+    """Where a result's rows and columns lie, from its sample and line indices within the region."""
+    dz = sample_pitch(header)
+    middle = (header.shape[1] - 1) / 2
+    steps = [float(index[-1] - index[0]) / (len(index) - 1) for index in (axial_index, lateral_index)]
+    return Grid(
+        axial_start=start_depth(header) + (region.axial.start + float(axial_index[0])) * dz,
+        axial_step=steps[0] * dz,
+        lateral_start=(region.lateral.start + float(lateral_index[0]) - middle) * header.line_pitch,
+        lateral_step=steps[1] * header.line_pitch,
+        probe_type=header.probe_type,
+        probe_radius=header.probe_radius,
+    )
+
+
+def bmode_grid(header: RfHeader, shape: tuple[int, ...]) -> Grid:
+    """Where the rows and columns of a whole frame's B-mode lie; its rows divide the depth evenly."""
+    depth = header.shape[0] * sample_pitch(header)
+    return Grid(
+        axial_start=start_depth(header),
+        axial_step=depth / shape[0],
+        lateral_start=-(header.shape[1] - 1) / 2 * header.line_pitch,
+        lateral_step=header.line_pitch,
+        probe_type=header.probe_type,
+        probe_radius=header.probe_radius,
+    )

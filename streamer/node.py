@@ -1,0 +1,180 @@
+"""The node: one function shows threads, buffers and order; everything else is called from there.
+
+RF link -> [receiver thread] -> ring -> [main thread] pair -> step -> strain, B-mode -> results socket
+                                                      status at a fixed rate
+"""
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import zmq
+
+from engine.bmode import bmode
+from engine.factory import resolve
+from streamer.accounts import Accounts
+from streamer.builder import EngineBuilder, OpenEngine
+from streamer.condition import Condition
+from streamer.config import Config
+from streamer.events import NodeEvents
+from streamer.frame import RfFrame
+from streamer.geometry import Region, bmode_grid, engine_spec
+from streamer.headers import ArrayEntry, BmodeHeader, StrainHeader
+from streamer.health import HealthServer
+from streamer.metrics import Metrics
+from streamer.pairing import FramePair, Pairing
+from streamer.publisher import Publisher
+from streamer.receiver import Receiver
+from streamer.ring import FrameRing
+from streamer.status import StatusTeller
+from streamer.step import StrainStep
+from streamer.stopping import Stop, StopRequested
+from streamer.stopwatch import Stopwatch
+from streamer.wire import encode
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Where a started node can be reached."""
+
+    results: str
+    http: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What became of every frame of a run."""
+
+    received: int
+    lost: int
+    refused: dict[str, int]
+    overwritten: int
+    published_valid: int
+    rejected: dict[str, int]
+    in_flight: int
+    unaccounted: int
+    """Frames whose end nobody knows: always 0, or there is a bug."""
+    link_resets: int
+    latency_p50: float | None
+    """s, from a frame's arrival to its strain being sent."""
+    latency_p99: float | None
+    engine: str
+    loading: bool
+    """Whether the engine's libraries were still being loaded: the process should not wait for them."""
+
+
+def run(
+    config: Config,
+    stop: Stop,
+    on_ready: Callable[[Ready], None] = lambda ready: None,
+    open_engine: OpenEngine | None = None,
+) -> Summary:
+    """Run the node in this thread until `stop` is set; returns what became of every frame.
+
+    `open_engine` replaces the configured engine. Raises AddressInUse, ConfigError, EngineUnavailable.
+    """
+    engine = resolve(config.engine.name)
+    accounts, condition = Accounts(), Condition()
+    metrics = Metrics(accounts, version("musse-stream"))
+    events = NodeEvents(accounts, condition, metrics)
+    pairing = Pairing(config.pairing)
+    ring = FrameRing(
+        config.input.ring_bytes,
+        pairing.history,
+        keep_all=config.pairing.policy == "every",
+        on_overwritten=accounts.frames_overwritten,
+    )
+    broken_off = False
+    with ExitStack() as closing:
+        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        closing.callback(context.term)
+        publisher = Publisher(context, config.output)
+        closing.callback(publisher.close)
+        teller = StatusTeller(
+            config, publisher, accounts=accounts, condition=condition, metrics=metrics, engine=engine
+        )
+        http = HealthServer(config.http.bind, teller.routes()) if config.http.bind else None
+        if http is not None:
+            closing.callback(http.close)
+        builder = EngineBuilder(open_engine, config, condition, metrics)
+        receiver = Receiver(context, config.input, ring, events)
+        closing.callback(receiver.stop)
+        receiver.start()
+        on_ready(Ready(publisher.address, http.address if http else None))
+
+        while not stop.is_set():
+            teller.tick()
+            receiver.raise_if_failed()
+            builder.raise_if_unavailable()
+            key = pairing.key
+            pair = ring.next_pair(pairing.choose, timeout=teller.until_next())
+            if pair is None:
+                continue
+            try:
+                step = builder.step_for(pair.post, stop, teller.tick)
+                if step is None:
+                    broken_off = True
+                else:
+                    header = _publish_strain(pair, step, publisher, events, stop)
+                    pairing.judged(pair, header)
+                    _publish_bmode(pair.post, step.region, publisher, config)
+            except StopRequested:
+                broken_off = True
+            finally:
+                ring.hold(pairing.key, instead_of=key)
+                ring.give_back(pair)
+        teller.tell("STOPPING", ())
+
+    return Summary(
+        received=accounts.received,
+        lost=accounts.lost,
+        refused=dict(accounts.refused),
+        overwritten=accounts.overwritten,
+        published_valid=accounts.published_valid,
+        rejected=dict(accounts.rejected),
+        in_flight=accounts.in_flight,
+        unaccounted=accounts.in_flight - ring.waiting() - broken_off,
+        link_resets=accounts.link_resets,
+        latency_p50=accounts.latency(50),
+        latency_p99=accounts.latency(99),
+        engine=engine[0],
+        loading=builder.loading,
+    )
+
+
+def _publish_strain(
+    pair: FramePair, step: StrainStep, publisher: Publisher, events: NodeEvents, stop: Stop
+) -> StrainHeader:
+    """Run one pair, send what it says, and count it. A stop may break off the run, never the sending."""
+    watch = Stopwatch()
+    watch.seconds["wait"] = time.perf_counter() - pair.post.received
+    with stop.interruptible():
+        message = step.run(pair, watch)
+    with watch("encode"):
+        header = message.header.model_copy(update={"stage_seconds": dict(watch.seconds)})
+        parts = encode("strain", header, message.arrays)
+    with watch("publish"):
+        publisher.send(parts)
+    events.strain_published(pair.post, header.rejection, watch.seconds)
+    return header
+
+
+def _publish_bmode(frame: RfFrame, region: Region, publisher: Publisher, config: Config) -> None:
+    """Send the frame's B-mode if anyone listens; the whole frame, whatever the region of interest."""
+    header = frame.header
+    if not publisher.wanted("bmode", header.source_id):
+        return
+    dynamic_range = config.output.bmode_dynamic_range
+    picture = bmode(frame.samples, engine_spec(header, Region.whole(header), config), dynamic_range)
+    described = BmodeHeader(
+        source_id=header.source_id,
+        session_id=header.session_id,
+        arrays=(ArrayEntry(name="bmode", dtype="|u1", shape=picture.shape),),
+        frame_index=header.frame_index,
+        grid=bmode_grid(header, picture.shape),
+        dynamic_range_db=dynamic_range,
+        assumed=header.assumed,
+    )
+    publisher.send(encode("bmode", described, (picture,)))

@@ -1,0 +1,86 @@
+"""Which earlier frame a new one is compared with. Pure decisions: no clock, no socket, no memory of samples.
+
+Order comes from `frame_index` alone. A post without a usable pre still makes a pair: one with a reason.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from streamer.config import PairingConfig
+from streamer.frame import RfFrame
+from streamer.headers import StrainHeader
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FramePair:
+    """Two frames, or one and the reason why there is no other."""
+
+    pre: RfFrame | None
+    post: RfFrame
+    rejection: str | None
+
+
+class Pairing:
+    """Chooses the pre frame of every post, in the order in which posts are given to it. One thread."""
+
+    def __init__(self, config: PairingConfig) -> None:
+        self._config = config
+        self._stride = config.stride if config.mode == "stride" else 1
+        self._session: str | None = None
+        self._first_index = 0
+        self._pending_reason = "first"
+        self.key: RfFrame | None = None
+        """The held key frame; whoever owns its memory must keep it while it stands here."""
+
+    @property
+    def history(self) -> int:
+        """How many frames before the newest may be asked for."""
+        return self._stride
+
+    def choose(self, post: RfFrame, held: Sequence[RfFrame]) -> FramePair:
+        """The pair that ends in `post`; `held` are the earlier frames still in memory.
+
+        Reasons: first, new_session, gap, geometry_changed.
+        """
+        header = post.header
+        if header.session_id != self._session:
+            self._pending_reason = "first" if self._session is None else "new_session"
+            self._session = header.session_id
+            self._first_index = header.frame_index
+            self.key = None
+        pre = self.key if self._config.mode == "keyframe" else self._before(post, held)
+        if pre is None:
+            early = header.frame_index < self._first_index + self._stride
+            reason = self._pending_reason if early or self._config.mode == "keyframe" else "gap"
+            self._take_key(post)
+            return FramePair(None, post, reason)
+        if pre.geometry != post.geometry:
+            self._take_key(post)
+            return FramePair(None, post, "geometry_changed")
+        return FramePair(pre, post, None)
+
+    def judged(self, pair: FramePair, header: StrainHeader) -> None:
+        """Learn how a pair went: in keyframe mode the post becomes the new key when the old one is spent."""
+        if self._config.mode != "keyframe" or pair.pre is None:
+            return
+        config = self._config
+        spent = (
+            header.rejection not in (None, "no_motion")
+            or (header.median_ncc is not None and header.median_ncc < config.key_min_ncc)
+            or abs(header.mean_strain or 0.0) > config.key_max_strain
+            or abs(header.lateral_motion or 0.0) > config.key_max_lateral
+            or pair.post.header.frame_index - pair.pre.header.frame_index >= config.key_max_age
+        )
+        if spent:
+            self._take_key(pair.post)
+
+    def _take_key(self, frame: RfFrame) -> None:
+        if self._config.mode == "keyframe":
+            self.key = frame
+
+    def _before(self, post: RfFrame, held: Sequence[RfFrame]) -> RfFrame | None:
+        session, index = post.header.session_id, post.header.frame_index - self._stride
+        for frame in reversed(held):
+            if frame.header.session_id == session and frame.header.frame_index == index:
+                return frame
+        return None

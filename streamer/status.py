@@ -1,0 +1,106 @@
+"""Tells everyone how the node is: status messages at a fixed rate, health over HTTP, log lines."""
+
+import logging
+import time
+from collections.abc import Callable
+
+from streamer.accounts import Accounts
+from streamer.condition import Condition
+from streamer.config import Config
+from streamer.headers import StateName, StatusHeader
+from streamer.health import Answer
+from streamer.metrics import Metrics
+from streamer.publisher import Publisher
+from streamer.wire import encode
+
+PROGRESS_WITHIN = 5.0  # s without a turn of the main loop before /livez says no
+
+log = logging.getLogger(__name__)
+
+
+class StatusTeller:
+    """Main thread, except for what `routes` hands out: that reads values which are replaced, not changed."""
+
+    def __init__(
+        self,
+        config: Config,
+        publisher: Publisher,
+        *,
+        accounts: Accounts,
+        condition: Condition,
+        metrics: Metrics,
+        engine: tuple[str, str],
+    ) -> None:
+        self._config = config
+        self._publisher = publisher
+        self._accounts = accounts
+        self._condition = condition
+        self._metrics = metrics
+        self._engine, self._engine_note = engine
+        self._state: StateName = "STARTING"
+        self._reasons: tuple[str, ...] = ()
+        self._last_turn = time.perf_counter()
+        self._due = self._last_turn
+        metrics.health(self._state)
+
+    def until_next(self) -> float:
+        """Seconds until a status message is due."""
+        return max(0.0, self._due - time.perf_counter())
+
+    def tick(self) -> None:
+        """Send a status message if one is due."""
+        now = time.perf_counter()
+        self._last_turn = now
+        if now >= self._due:
+            interval = self._config.output.status_interval
+            self._due = max(self._due + interval, now)  # after a long step: not a burst, just the next one
+            self.tell(*self._condition.state(self._accounts, now))
+
+    def tell(self, state: StateName, reasons: tuple[str, ...]) -> None:
+        """Send a status message with this state now."""
+        if state != self._state:
+            log.info("%s%s", state, ": " + "; ".join(reasons) if reasons else "")
+            self._metrics.health(state)
+        self._state, self._reasons = state, reasons
+        accounts, condition, config = self._accounts, self._condition, self._config
+        now = time.perf_counter()
+        header = StatusHeader(
+            source_id=condition.source_id,
+            state=state,
+            reasons=tuple(reason[:200] for reason in reasons),
+            engine=self._engine,
+            engine_note=self._engine_note,
+            pairing=f"{config.pairing.mode} {config.pairing.stride}".removesuffix(" 1"),
+            policy=config.pairing.policy,
+            frame_rate=condition.frame_rate(),
+            frame_age=condition.frame_age(now),
+            received=accounts.received,
+            refused={reason: count for reason, count in accounts.refused.items() if count},
+            overwritten=accounts.overwritten,
+            lost=accounts.lost,
+            published_valid=accounts.published_valid,
+            published_no_value=accounts.published_no_value,
+            in_flight=max(0, accounts.in_flight),
+            latency_p50=accounts.latency(50),
+            latency_p99=accounts.latency(99),
+            status_interval=config.output.status_interval,
+        )
+        self._publisher.send(encode("status", header))
+
+    def routes(self) -> dict[str, Callable[[], Answer]]:
+        """The HTTP paths and what answers them, from any thread."""
+        return {"/metrics": self._metrics_page, "/livez": self._livez, "/readyz": self._readyz}
+
+    def _metrics_page(self) -> Answer:
+        return 200, "text/plain; version=0.0.4; charset=utf-8", self._metrics.text()
+
+    def _livez(self) -> Answer:
+        stuck = time.perf_counter() - self._last_turn
+        alive = stuck < PROGRESS_WITHIN
+        text = "alive\n" if alive else f"no progress for {stuck:.1f} s\n"
+        return (200 if alive else 503), "text/plain", text.encode()
+
+    def _readyz(self) -> Answer:
+        ready = self._state in ("LIVE", "REPLAY", "DEGRADED")
+        text = "\n".join((self._state, *self._reasons)) + "\n"
+        return (200 if ready else 503), "text/plain", text.encode()

@@ -1,0 +1,178 @@
+"""One pair to one strain message. No socket and no clock of its own: live and offline call exactly this.
+
+    judge what is known -> estimator.propose -> quality -> commit or not -> header and arrays
+
+The estimator's state changes only for accepted pairs. It is reset, and the epoch counted up, after a pair
+without a pre frame, a gain jump, three rejections in a row or 250 ms without an accepted pair.
+"""
+
+import logging
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import EngineError
+from engine.estimator import Estimator
+from engine.quality import Thresholds, Verdict, judge
+from engine.spec import Stopwatch, StrainResult
+from streamer.config import Config
+from streamer.frame import RfFrame
+from streamer.geometry import Region, grid_of
+from streamer.headers import ArrayEntry, StrainHeader
+from streamer.pairing import FramePair
+
+GAIN_JUMP = 10 ** (3.0 / 20.0)  # 3 dB of amplitude: the operator turned a knob
+MOST_REJECTED = 3  # in a row, before memory of older motion does more harm than good
+LONGEST_MEMORY = 0.25  # s without an accepted pair
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StrainMessage:
+    """What a step says about one pair, ready to be sent or written to a file."""
+
+    header: StrainHeader
+    arrays: tuple[NDArray[Any], ...]
+    """In the order of header.arrays; empty for a rejected pair."""
+    result: StrainResult | None
+    """The engine's full result, also of a pair that quality rejected; None where no engine ran."""
+    verdict: Verdict | None
+
+
+class StrainStep:
+    """Runs pairs of one geometry through one estimator. One thread.
+
+    Without an estimator (none can be built for this geometry) every pair is an engine_error. `epoch` carries
+    the count of resets over from an earlier geometry.
+    """
+
+    def __init__(self, estimator: Estimator | None, region: Region, config: Config, epoch: int = 0) -> None:
+        quality = config.quality
+        self._engine = config.engine
+        self._thresholds = Thresholds(
+            min_ncc=quality.min_ncc,
+            min_strain=quality.min_strain,
+            max_strain=quality.max_strain,
+            max_lateral=quality.max_lateral,
+            min_one_sign=quality.min_one_sign,
+            max_strain_std=quality.max_strain_std,
+        )
+        self.estimator = estimator
+        self.region = region
+        self.epoch = epoch
+        self._age = 0
+        self._rejected_in_row = 0
+        self._silent_for = 0.0
+
+    def reset(self) -> None:
+        """Forget every earlier pair."""
+        if self.estimator is not None:
+            self.estimator.reset()
+        self.epoch += 1
+        self._age = self._rejected_in_row = 0
+        self._silent_for = 0.0
+
+    def run(self, pair: FramePair, stopwatch: Stopwatch) -> StrainMessage:
+        """Estimate, judge and describe one pair. Never raises for what a frame or the engine does."""
+        result: StrainResult | None = None
+        verdict: Verdict | None = None
+        rejection = pair.rejection
+        if pair.pre is None:
+            self.reset()
+        elif self.estimator is None:
+            rejection = "engine_error"
+        else:
+            if _gain_jumped(pair.pre, pair.post):
+                self.reset()
+            try:
+                result = self.estimator.propose(
+                    self.region.crop(pair.pre.samples), self.region.crop(pair.post.samples), stopwatch
+                )
+            except EngineError as error:
+                rejection = "engine_error"
+                log.warning("engine: %s", error, extra={"limit_by": rejection})
+            except Exception:
+                rejection = "engine_error"
+                log.exception("engine failed on one pair", extra={"limit_by": rejection})
+            else:
+                with stopwatch("post"):
+                    verdict = judge(result, self._thresholds, self.region.mask(result))
+                rejection = verdict.rejection
+                self._settle(self.estimator, result, rejection, _interval(pair))
+            if rejection == "engine_error":
+                self.reset()
+        return self._message(pair, result, verdict, rejection)
+
+    def _settle(
+        self, estimator: Estimator, result: StrainResult, rejection: str | None, interval: float | None
+    ) -> None:
+        if rejection is None:
+            estimator.commit(result)
+            self._age += 1
+            self._rejected_in_row, self._silent_for = 0, 0.0
+            return
+        self._rejected_in_row += 1
+        self._silent_for += interval or 0.0
+        if self._rejected_in_row >= MOST_REJECTED or self._silent_for > LONGEST_MEMORY:
+            self.reset()
+
+    def _message(
+        self, pair: FramePair, result: StrainResult | None, verdict: Verdict | None, rejection: str | None
+    ) -> StrainMessage:
+        post = pair.post.header
+        arrays: tuple[NDArray[Any], ...] = ()
+        entries: tuple[ArrayEntry, ...] = ()
+        if rejection is None and result is not None and verdict is not None:
+            maps = {"axial_strain": result.axial_strain, "strain_std": result.strain_std}
+            arrays = tuple(np.where(verdict.valid, values, np.float32(np.nan)) for values in maps.values())
+            entries = tuple(
+                ArrayEntry(name=name, dtype="<f4", shape=result.axial_strain.shape) for name in maps
+            )
+        header = StrainHeader(
+            source_id=post.source_id,
+            session_id=post.session_id,
+            arrays=entries,
+            pre_index=pair.pre.header.frame_index if pair.pre else None,
+            post_index=post.frame_index,
+            grid=grid_of(post, result.axial_index, result.lateral_index, self.region)
+            if arrays and result
+            else None,
+            interval=_interval(pair),
+            mean_strain=verdict.mean_strain if verdict else None,
+            quality=verdict.quality if verdict else 0.0,
+            predicted_snre=verdict.predicted_snre if verdict else None,
+            median_ncc=verdict.median_ncc if verdict else None,
+            lateral_motion=verdict.lateral_motion if verdict else None,
+            rejection=rejection,
+            region=self.region.limits,
+            state_epoch=self.epoch,
+            state_age=self._age,
+            engine=self.estimator.name if self.estimator else "none",
+            precision=self.estimator.precision if self.estimator else "none",
+            model_hash=self.estimator.model_hash if self.estimator else None,
+            axial_window=self._engine.axial_window * 1e-3,
+            lateral_window=self._engine.lateral_window * 1e-3,
+            stage_seconds={},
+            assumed=post.assumed,
+        )
+        return StrainMessage(header, arrays, result, verdict)
+
+
+def _interval(pair: FramePair) -> float | None:
+    """Seconds from pre to post; None without a pre, or where the clock jumped."""
+    if pair.pre is None or pair.pre.header.clock != pair.post.header.clock:
+        return None
+    seconds = (pair.post.header.t_acq - pair.pre.header.t_acq) * 1e-9
+    return seconds if 0.0 < seconds < 60.0 else None
+
+
+def _gain_jumped(pre: RfFrame, post: RfFrame) -> bool:
+    before, after = (
+        float(np.mean(np.abs(frame.samples[::8, ::4].astype(np.complex64)) ** 2)) for frame in (pre, post)
+    )
+    ratio = math.sqrt(after / before) if before > 0 else math.inf
+    return not 1 / GAIN_JUMP < ratio < GAIN_JUMP

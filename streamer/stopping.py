@@ -1,0 +1,45 @@
+"""Ending a run: from a signal, from another thread, in the middle of an inference."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class StopRequested(BaseException):
+    """Raised inside `Stop.interruptible` when a signal asks the node to end."""
+
+
+class Stop:
+    """Says when a run is to end. `set` may be called from any thread, `on_signal` is a signal handler."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self._interruptible = False
+
+    def set(self) -> None:
+        """End soon: work in progress is finished."""
+        self._event.set()
+
+    def is_set(self) -> bool:
+        """Whether the run is to end."""
+        return self._event.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until the run is to end, at most `seconds`; returns `is_set`."""
+        return self._event.wait(seconds)
+
+    def on_signal(self, signum: int, frame: object) -> None:
+        """End now: an inference in progress is broken off. Runs in the main thread, as signal handlers do."""
+        self._event.set()
+        if self._interruptible:
+            self._interruptible = False
+            raise StopRequested(signum)
+
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Code that a signal may break off anywhere: it must leave nothing half done that others see."""
+        self._interruptible = True
+        try:
+            yield
+        finally:
+            self._interruptible = False
