@@ -1,0 +1,109 @@
+"""Reading the project's own HDF5 recordings; their layout stands in `tools.formats.writer`."""
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.errors import RecordingError
+from tools.formats.acquisition import OPTIONS
+from tools.formats.contents import Contents, Truth
+from tools.formats.samples import handed_out_dtype
+from tools.formats.writer import FORMAT, FORMAT_VERSION
+
+_TEXT_FIELDS = ("probe_type", "clock", "orientation")
+_NUMBER_FIELDS = tuple(
+    name for name in OPTIONS if name not in {"probe_type", "axes", "frame_axis", "variable"}
+)
+
+
+def read_hdf5(path: Path) -> Contents:
+    """The recording at `path`; frames are read one by one when asked for.
+
+    Raises RecordingError for a file that is no HDF5, no recording of this project, or of a newer version.
+    """
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise RecordingError(f"{path} is not a readable HDF5 file: {error}") from error
+    try:
+        return _contents(path, file)
+    except BaseException:
+        file.close()
+        raise
+
+
+def _contents(path: Path, file: Any) -> Contents:
+    attributes = file.attrs
+    if attributes.get("format") != FORMAT:
+        raise RecordingError(
+            f"{path} is HDF5 but no recording: its attribute 'format' is not {FORMAT!r}. "
+            "Write recordings with tools.formats.write_recording, or give .npz or .mhd"
+        )
+    version = attributes.get("format_version")
+    if version != FORMAT_VERSION:
+        raise RecordingError(f"{path} has format_version {version}; this release reads {FORMAT_VERSION}")
+    frames = HdfFrames(path, file)
+    per_frame = {name: _column(path, file, name, frames.n_frames) for name in ("t_acq", "frame_index")}
+    status = file["status"].asstr()[:].tolist() if "status" in file else None
+    stated = {name: attributes[name] for name in (*_NUMBER_FIELDS, *_TEXT_FIELDS) if name in attributes}
+    if "steering_angles" in attributes:
+        stated["steering_angles"] = tuple(float(angle) for angle in attributes["steering_angles"])
+    return Contents(
+        frames=frames,
+        stated=stated,
+        t_acq=per_frame["t_acq"],
+        frame_index=per_frame["frame_index"],
+        status=None if status is None else tuple(status),
+        notes=(*(str(text) for text in attributes.get("assumed", ())), *filter(None, [frames.note])),
+        carrier_required=False,
+        truth=_truth(path, file, frames.n_frames),
+    )
+
+
+class HdfFrames:
+    """Frames of the dataset `rf`, read when asked for."""
+
+    def __init__(self, path: Path, file: Any) -> None:
+        dataset = file.get("rf")
+        if not isinstance(dataset, h5py.Dataset) or dataset.ndim != 3:
+            raise RecordingError(f"{path} has no dataset rf of (frames, n_axial, n_lateral)")
+        self._path, self._file, self._dataset = path, file, dataset
+        self.n_frames = int(dataset.shape[0])
+        self.shape: tuple[int, int] = (int(dataset.shape[1]), int(dataset.shape[2]))
+        self.dtype, self.note = handed_out_dtype(dataset.dtype)
+
+    def read(self, index: int) -> NDArray[Any]:
+        """Frame `index`: see `Frames.read`."""
+        try:
+            return np.asarray(self._dataset[index], self.dtype)
+        except (OSError, ValueError) as error:
+            raise RecordingError(f"{self._path}: frame {index} cannot be read: {error}") from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def _column(path: Path, file: Any, name: str, n_frames: int) -> NDArray[np.int64] | None:
+    if name not in file:
+        return None
+    column = file[name][:]
+    if column.shape != (n_frames,) or column.dtype.kind not in "iu":
+        raise RecordingError(
+            f"{path}: {name} is {column.shape} {column.dtype}, not one integer for each of {n_frames} frames"
+        )
+    return np.asarray(column, np.int64)
+
+
+def _truth(path: Path, file: Any, n_frames: int) -> Truth | None:
+    group = file.get("truth")
+    if not isinstance(group, h5py.Group):
+        return None
+    datasets = {name: item for name, item in group.items() if isinstance(item, h5py.Dataset)}
+    for name, dataset in datasets.items():
+        if dataset.shape[:1] != (n_frames,):
+            raise RecordingError(f"{path}: truth/{name} has shape {dataset.shape} for {n_frames} frames")
+    return Truth(datasets, group.attrs)

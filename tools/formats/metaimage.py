@@ -1,0 +1,190 @@
+"""Reading MetaImage sequences (.mhd with a data file, .mha with local data) as PLUS and SUPRA record them.
+
+In the file x is the fastest axis. `UltrasoundImageOrientation` says what x and y are: M or U is lateral, F
+or N axial (PLUS user manual); without it the axis that has a carrier is axial. ElementSpacing is in mm.
+"""
+
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.errors import RecordingError
+from tools.formats.acquisition import OPTIONS
+from tools.formats.carrier import measure_carrier
+from tools.formats.contents import Contents, Layout
+from tools.formats.metaimage_data import Blocks, open_blocks
+from tools.formats.metaimage_header import MetaHeader, parse_header
+from tools.formats.samples import handed_out_dtype
+
+_ELEMENT_TYPES: Final = {
+    "MET_CHAR": "i1",
+    "MET_UCHAR": "u1",
+    "MET_SHORT": "i2",
+    "MET_USHORT": "u2",
+    "MET_INT": "i4",
+    "MET_UINT": "u4",
+    "MET_FLOAT": "f4",
+    "MET_DOUBLE": "f8",
+}
+# c / (2 dz) of these is 4 to 770 MHz; 1 mm, which PLUS writes for 'unknown', lies outside.
+_AXIAL_SPACING_MM: Final = (0.001, 0.19)
+_LATERAL_SPACING_MM: Final = (0.01, 5.0)
+
+
+def read_metaimage(path: Path, layout: Layout) -> Contents:
+    """The sequence or single frame at `path`; frames are read one by one unless they are compressed.
+
+    Raises RecordingError for a file that is no MetaImage, is damaged, or holds what is no RF frame sequence.
+    """
+    header = parse_header(path)
+    n_x, n_y, n_frames = _size(header)
+    dtype = _dtype(header)
+    blocks = open_blocks(header, dtype, (n_frames, n_y, n_x))
+    axial_is_y, reversed_, orientation, notes = _orientation(header, blocks, layout)
+    frames = MetaFrames(blocks, axial_is_y=axial_is_y, reversed_=reversed_)
+    spacing = header.numbers("ElementSpacing") or header.numbers("ElementSize")
+    axial, lateral = _spacing(spacing, axial_is_y)
+    return Contents(
+        frames=frames,
+        stated={"orientation": orientation} if orientation else {},
+        t_acq=_times(header, n_frames) if layout.times_wanted else None,
+        frame_index=_frame_index(header, n_frames),
+        status=_status(header, n_frames),
+        axial_spacing=axial,
+        lateral_spacing=lateral,
+        notes=tuple(note for note in (*notes, handed_out_dtype(dtype)[1]) if note),
+    )
+
+
+class MetaFrames:
+    """Blocks of the file, turned so that rows are depth and the probe is at the top."""
+
+    def __init__(self, blocks: Blocks, *, axial_is_y: bool, reversed_: bool) -> None:
+        self._blocks, self._axial_is_y, self._reversed = blocks, axial_is_y, reversed_
+        self.n_frames, n_y, n_x = blocks.shape
+        self.shape: tuple[int, int] = (n_y, n_x) if axial_is_y else (n_x, n_y)
+        self.dtype = handed_out_dtype(blocks.dtype)[0]
+
+    def read(self, index: int) -> NDArray[Any]:
+        """Frame `index`: see `Frames.read`."""
+        block = self._blocks.read(index)
+        block = block if self._axial_is_y else block.T
+        block = block[::-1] if self._reversed else block
+        return np.ascontiguousarray(block, self.dtype)
+
+    def close(self) -> None:
+        """Close the data file."""
+        self._blocks.close()
+
+
+def _size(header: MetaHeader) -> tuple[int, int, int]:
+    """(n_x, n_y, n_frames); a frame axis is the last one."""
+    size = [int(number) for number in header.numbers("DimSize")]
+    if len(size) == 4 and size[2] == 1:  # PLUS may write x, y, 1, frames
+        size = [size[0], size[1], size[3]]
+    if len(size) == 2:
+        size.append(1)
+    if len(size) != 3 or min(size) < 1 or header.text("Kinds").split()[2:3] == ["domain"]:
+        raise RecordingError(
+            f"{header.path}: DimSize = {header.text('DimSize')!r} is not a sequence of two-dimensional "
+            "frames (x, y, frames): channel data and volumes have to be beamformed and cut into planes first"
+        )
+    channels = header.text("ElementNumberOfChannels", default="1")
+    if channels != "1" or header.text("UltrasoundImageType") in {"RF_IQ_LINE", "RF_I_LINE_Q_LINE"}:
+        raise RecordingError(
+            f"{header.path} holds IQ or colour (ElementNumberOfChannels = {channels}, UltrasoundImageType = "
+            f"{header.text('UltrasoundImageType')}): write IQ as complex64 into .npz or the project's HDF5"
+        )
+    return size[0], size[1], size[2]
+
+
+def _dtype(header: MetaHeader) -> np.dtype[Any]:
+    name = header.text("ElementType")
+    if name not in _ELEMENT_TYPES:
+        raise RecordingError(
+            f"{header.path}: ElementType = {name!r}; RF is one of {', '.join(_ELEMENT_TYPES)}"
+        )
+    orders = {
+        header.flag(key) for key in ("ElementByteOrderMSB", "BinaryDataByteOrderMSB") if key in header.fields
+    }
+    if len(orders) == 2:
+        raise RecordingError(
+            f"{header.path}: ElementByteOrderMSB and BinaryDataByteOrderMSB contradict: delete the wrong line"
+        )
+    if not header.flag("BinaryData") and "BinaryData" in header.fields:
+        raise RecordingError(f"{header.path}: BinaryData = False; samples written as text are not read")
+    return np.dtype((">" if orders == {True} else "<") + _ELEMENT_TYPES[name])
+
+
+def _orientation(header: MetaHeader, blocks: Blocks, layout: Layout) -> tuple[bool, bool, str, list[str]]:
+    """(axial is y, deepest sample first, orientation handed out, notes)."""
+    code = header.text("UltrasoundImageOrientation").upper()
+    lateral = [letter for letter in code[:2] if letter in "MU"]
+    axial = [letter for letter in code[:2] if letter in "FN"]
+    known = len(lateral) == len(axial) == 1
+    notes = []
+    if layout.axes is not None:
+        axial_is_y = layout.axes == "axial,lateral"
+    elif known:
+        axial_is_y = code[1] in "FN"
+    else:
+        picked = [blocks.read(index) for index in _some(blocks.shape[0])]
+        along_x = measure_carrier([block.T for block in picked])
+        along_y = measure_carrier(picked)
+        if (along_x is None) == (along_y is None):
+            raise RecordingError(
+                f"{header.path} does not say which axis is along the beam (UltrasoundImageOrientation = "
+                f"{code!r}) and its samples have "
+                f"{'no carrier' if along_x is None else 'carriers along both'}: "
+                f"give {OPTIONS['axes']} if this is RF (slowest axis first)"
+            )
+        axial_is_y = along_y is not None
+        notes.append(f"axes: the carrier lies along {'y' if axial_is_y else 'x'}")
+    reversed_ = axial == ["N"]
+    if reversed_:
+        notes.append("samples: stored from deep to shallow, turned round")
+    return axial_is_y, reversed_, (lateral[0] + "F" + code[2:3]) if known else "", notes
+
+
+def _some(n_frames: int) -> list[int]:
+    return sorted({0, n_frames // 2, n_frames - 1})
+
+
+def _spacing(spacing: list[float], axial_is_y: bool) -> tuple[float | None, float | None]:
+    """(axial, lateral) in metres, None where the number cannot be the one of RF.
+
+    SUPRA writes one number, the axial one, for both axes; PLUS writes 1 for what it does not know.
+    """
+    if len(spacing) < 2:
+        return None, None
+    axial, lateral = (spacing[1], spacing[0]) if axial_is_y else (spacing[0], spacing[1])
+    axial_known = _AXIAL_SPACING_MM[0] <= axial <= _AXIAL_SPACING_MM[1]
+    lateral_known = _LATERAL_SPACING_MM[0] <= lateral <= _LATERAL_SPACING_MM[1] and lateral != axial
+    # Without an axial spacing the lateral one is as likely a pixel of a picture.
+    return axial * 1e-3 if axial_known else None, lateral * 1e-3 if lateral_known and axial_known else None
+
+
+def _times(header: MetaHeader, n_frames: int) -> NDArray[np.int64] | None:
+    _check_count(header, n_frames)
+    return header.times() if header.frames else None
+
+
+def _frame_index(header: MetaHeader, n_frames: int) -> NDArray[np.int64] | None:
+    _check_count(header, n_frames)
+    return np.array(list(header.frames), np.int64) if header.frames else None
+
+
+def _status(header: MetaHeader, n_frames: int) -> tuple[str, ...] | None:
+    _check_count(header, n_frames)
+    stated = tuple(fields.get("ImageStatus", "OK")[:32] for fields in header.frames.values())
+    return stated or None
+
+
+def _check_count(header: MetaHeader, n_frames: int) -> None:
+    if header.frames and len(header.frames) != n_frames:
+        raise RecordingError(
+            f"{header.path}: DimSize says {n_frames} frames, the Seq_Frame lines describe "
+            f"{len(header.frames)}: correct DimSize, or delete the lines of frames that are not there"
+        )

@@ -1,0 +1,117 @@
+"""The text header of a MetaImage file, as PLUS, SUPRA and ITK write it.
+
+Lines of `Key = value` up to `ElementDataFile`, behind which local data begin at once. Sequences carry
+`Seq_FrameNNNN_Field = value` for every frame; the numbers need not begin at 0 and grow beyond four digits,
+so frames are ordered by number, not by text. Conventions: PLUS user manual, 'Sequence metafile' and
+'Ultrasound image orientation'; ITK's MetaIO documentation.
+"""
+
+import re
+from dataclasses import dataclass
+from decimal import Context, Decimal, InvalidOperation
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.errors import RecordingError
+from tools.formats.acquisition import OPTIONS
+
+_MAX_HEADER_BYTES: Final = 64 * 1024 * 1024  # 10 000 frames with ten tracked transforms each are about 20 MB
+_MAX_LINE_BYTES: Final = 64 * 1024
+_SEQUENCE_FIELD: Final = re.compile(r"Seq_Frame(\d+)_(\w+)\Z")
+_NANOSECONDS: Final = Context(prec=60)  # exact: float64 would round today's date to 256 ns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetaHeader:
+    """A parsed header. Keys are as written; `frames` is ordered by frame number."""
+
+    path: Path
+    fields: dict[str, str]
+    frames: dict[int, dict[str, str]]
+    """Per frame number, its `Seq_Frame` fields."""
+    data_offset: int
+    """Byte at which the header ends, where local data begin."""
+
+    def text(self, *keys: str, default: str = "") -> str:
+        """The value of the first of `keys` that is there."""
+        return next((self.fields[key] for key in keys if key in self.fields), default)
+
+    def numbers(self, key: str) -> list[float]:
+        """The value of `key` as numbers; empty where it is absent. Raises RecordingError for other text."""
+        try:
+            return [float(word) for word in self.text(key).split()]
+        except ValueError:
+            raise RecordingError(
+                f"{self.path}: {key} = {self.text(key)!r} is not a list of numbers"
+            ) from None
+
+    def flag(self, *keys: str) -> bool:
+        """The truth value of the first of `keys` that is there; False where none is."""
+        return self.text(*keys).lower() in {"true", "1", "yes"}
+
+    def times(self) -> NDArray[np.int64] | None:
+        """(frames,) ns of every frame in order, or None where no frame has a Timestamp.
+
+        Raises RecordingError where only some have one, or one is no number.
+        """
+        stamps = {number: fields.get("Timestamp") for number, fields in self.frames.items()}
+        missing = [number for number, stamp in stamps.items() if stamp is None]
+        if len(missing) == len(stamps):
+            return None
+        if missing:
+            raise RecordingError(
+                f"{self.path}: frame {missing[0]} (and {len(missing) - 1} more) has no Timestamp, the others "
+                f"have: give the times of all frames with {OPTIONS['frame_rate']}"
+            )
+        return np.array(
+            [self._nanoseconds(number, stamp or "") for number, stamp in stamps.items()], np.int64
+        )
+
+    def _nanoseconds(self, number: int, stamp: str) -> int:
+        try:
+            return int(_NANOSECONDS.multiply(Decimal(stamp), Decimal(10**9)).to_integral_value())
+        except (InvalidOperation, ValueError, OverflowError):
+            raise RecordingError(f"{self.path}: Timestamp {stamp!r} of frame {number} is no number") from None
+
+
+def parse_header(path: Path) -> MetaHeader:
+    """Read the header of the MetaImage file at `path`.
+
+    Raises RecordingError for a file that is no MetaImage, or whose header was never finished.
+    """
+    fields: dict[str, str] = {}
+    frames: dict[int, dict[str, str]] = {}
+    try:
+        with path.open("rb") as stream:
+            while "ElementDataFile" not in fields:
+                line = stream.readline(_MAX_LINE_BYTES)
+                if not line or stream.tell() > _MAX_HEADER_BYTES:
+                    raise RecordingError(_unfinished(path, fields))
+                key, equals, value = line.decode("utf-8", "replace").partition("=")
+                key, value = key.strip(), value.strip()
+                if not equals and not key:
+                    continue
+                if not equals or (not fields and key not in {"ObjectType", "Comment", "NDims"}):
+                    raise RecordingError(f"{path} is not MetaImage: it has no line `ObjectType = Image`")
+                match = _SEQUENCE_FIELD.match(key)
+                if match:
+                    frames.setdefault(int(match[1]), {})[match[2]] = value
+                else:
+                    fields[key] = value
+            offset = stream.tell()
+    except OSError as error:
+        raise RecordingError(f"{path} cannot be read: {error}") from error
+    ordered = {number: frames[number] for number in sorted(frames)}
+    return MetaHeader(path=path, fields=fields, frames=ordered, data_offset=offset)
+
+
+def _unfinished(path: Path, fields: dict[str, str]) -> str:
+    if "DimSize" not in fields:
+        return f"{path} is not MetaImage: it has no DimSize and no ElementDataFile"
+    return (
+        f"{path} has no ElementDataFile: the recorder did not finish it. "
+        f"Add the last line `ElementDataFile = {path.stem}.raw` if that is where the samples are"
+    )

@@ -1,0 +1,103 @@
+"""Opening any readable file as a recording."""
+
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from tools.errors import RecordingError
+from tools.formats.acquisition import OPTIONS
+from tools.formats.completion import Completion
+from tools.formats.contents import Contents, Layout
+from tools.formats.recording import Recording
+
+_AXES: Final = ("axial,lateral", "lateral,axial")
+
+
+def open_recording(
+    path: str | Path, *, preset: str | None = None, overrides: Mapping[str, object] | None = None
+) -> Recording:
+    """Open a MetaImage, .npz, .mat or project HDF5 file of RF or IQ frames.
+
+    `overrides` holds what the caller knows better than the file, in SI units: any key of
+    `tools.formats.acquisition.OPTIONS`; None counts as not given. `preset` names a probe of
+    `tools.formats.presets`. What neither they nor the file say is measured on the data where that is
+    possible, and everything measured or assumed is listed in `Recording.assumed`.
+
+    Raises RecordingError for a file that is missing, damaged or no RF, and where something stays unknown;
+    the message names the remedy.
+    """
+    path = Path(path)
+    given = {name: value for name, value in (overrides or {}).items() if value is not None}
+    for name in given:
+        if name not in OPTIONS:
+            near = get_close_matches(name, OPTIONS, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(OPTIONS)}"
+            raise RecordingError(f"nothing named {name!r} can be stated about a recording; {hint}")
+    if not path.is_file():
+        raise RecordingError(f"{path} is not there" if not path.exists() else f"{path} is not a file")
+    contents = _reader(path)(path, _layout(given))
+    try:
+        n_frames = contents.frames.n_frames
+        if n_frames < 1:
+            raise RecordingError(f"{path} holds no frame")
+        completion = Completion(path, contents, preset, given)
+        index = contents.frame_index
+        if index is not None and (np.diff(index) <= 0).any():
+            raise RecordingError(f"{path}: the frame numbers do not rise")
+        recording = Recording(
+            path,
+            contents.frames,
+            completion.acquisition(),
+            t_acq=completion.times(),
+            frame_index=np.arange(n_frames) if index is None else index,
+            status=contents.status or ("OK",) * n_frames,
+            truth=contents.truth,
+        )
+        recording.header(0, source_id="check", session_id="check")  # breaks the protocol here, not at frame 0
+    except BaseException:
+        contents.frames.close()
+        raise
+    return recording
+
+
+def _layout(given: Mapping[str, Any]) -> Layout:
+    axes = given.get("axes")
+    if axes is not None and axes not in _AXES:
+        raise RecordingError(f"axes = {axes!r}; give {OPTIONS['axes']}")
+    frame_axis = given.get("frame_axis")
+    if frame_axis is not None and frame_axis not in {0, 1, 2}:
+        raise RecordingError(f"frame_axis = {frame_axis!r}; give {OPTIONS['frame_axis']}")
+    return Layout(
+        axes=axes,
+        frame_axis=frame_axis,
+        variable=given.get("variable"),
+        times_wanted=given.get("frame_rate") is None,
+    )
+
+
+def _reader(path: Path) -> Callable[[Path, Layout], Contents]:
+    """The reader for this suffix; imported here, because scipy and h5py are needed by one format each."""
+    match path.suffix.lower():
+        case ".mhd" | ".mha":
+            from tools.formats.metaimage import read_metaimage
+
+            return read_metaimage
+        case ".npz":
+            from tools.formats.npz import read_npz
+
+            return read_npz
+        case ".mat":
+            from tools.formats.mat import read_mat
+
+            return read_mat
+        case ".h5" | ".hdf5":
+            from tools.formats.hdf5 import read_hdf5
+
+            return lambda at, layout: read_hdf5(at)
+        case other:
+            raise RecordingError(
+                f"{path}: no reader for {other!r}; readable are .mhd, .mha, .npz, .mat, .h5, .hdf5"
+            )
