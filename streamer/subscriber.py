@@ -1,0 +1,140 @@
+"""The newest results of a node, for displays and people's own viewers.
+
+    with Subscriber("tcp://127.0.0.1:5561") as subscriber:
+        for message in subscriber.poll(timeout=1.0).messages:
+            print(message.header.schema_name, {name: a.shape for name, a in message.arrays.items()})
+
+A ZeroMQ high-water mark keeps the old messages and drops the new ones, and CONFLATE loses the header of a
+multipart message. So every poll empties the socket and hands out the newest message per kind and source.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Final
+
+import zmq
+
+from streamer.errors import ConfigError, MessageRefused
+from streamer.headers import StrainHeader
+from streamer.wire import Message, decode, topic
+
+KINDS: Final = ("strain", "bmode", "status")
+
+_HIGH_WATER_MARK: Final = 4  # messages: a viewer that is late wants the newest, not a queue
+_MAX_PART_BYTES: Final = 16 * 2**20 + 64 * 1024  # the largest array a node sends, and room for the framing
+_HEARTBEAT_MS: Final = (500, 1500)  # interval and timeout: a half-open link is noticed after 1.6 s
+_MAX_DRAIN: Final = 256  # messages per poll: a publisher that never pauses must not hold poll() for ever
+_SILENCE: Final = 3.0  # s: a node sends its status several times a second, so this long means a dead socket
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What one poll brought."""
+
+    messages: list[Message] = field(default_factory=list)
+    """The newest message of every kind and source, in the order they came."""
+    strain_headers: list[StrainHeader] = field(default_factory=list)
+    """Headers of all strain messages in order, those of skipped messages too: for a gapless trace."""
+
+
+class Subscriber:
+    """Newest-message subscriber of a node's results. One thread only: the one that opened it.
+
+    `kinds` are those of the topics, `source` a source_id (None: all sources). It connects in the background:
+    the node may start later, and may be restarted. Raises ConfigError for an impossible address.
+    """
+
+    def __init__(
+        self,
+        address: str = "tcp://127.0.0.1:5561",
+        kinds: Sequence[str] = KINDS,
+        source: str | None = None,
+    ) -> None:
+        self.address = address
+        self.skipped: Counter[str] = Counter()
+        """Messages per kind that a newer one replaced before they were handed out."""
+        self.refused: Counter[str] = Counter()
+        """Messages that could not be decoded, per reason of `streamer.reasons.REFUSALS`."""
+        self.last_refusal: str | None = None
+        """What was wrong with the last refused message."""
+        self._topics = [topic(kind, source or "") for kind in kinds]
+        self._context = zmq.Context()
+        self._last_arrival = time.monotonic()
+        try:
+            self._socket = self._connect()
+        except zmq.ZMQError as error:
+            self._context.term()
+            hint = "give it as tcp://HOST:PORT, such as tcp://127.0.0.1:5561"
+            raise ConfigError(f"cannot connect to {address!r} ({error.strerror}): {hint}") from error
+
+    def poll(self, timeout: float = 0.0) -> Received:
+        """Wait up to `timeout` seconds for a message, then hand out the newest of each kind and source.
+
+        A message that breaks the protocol is counted in `refused`, and the good one before it stays the
+        newest. An empty answer means that nothing came.
+        """
+        if not self._socket.poll(round(timeout * 1000)):
+            self._renew_when_silent()
+            return Received()
+        newest: dict[tuple[str, str], Message] = {}
+        headers: list[StrainHeader] = []
+        for _ in range(_MAX_DRAIN):
+            try:
+                parts = self._socket.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                break
+            self._last_arrival = time.monotonic()
+            try:
+                message = decode(parts)
+            except MessageRefused as refusal:
+                self.refused[refusal.reason] += 1
+                self.last_refusal = str(refusal)
+                continue
+            kind = message.header.schema_name.removeprefix("musse.")
+            key = (kind, message.header.source_id)
+            self.skipped[kind] += key in newest
+            newest.pop(key, None)  # so that the dict keeps the order of arrival
+            newest[key] = message
+            if isinstance(message.header, StrainHeader):
+                headers.append(message.header)
+        return Received(list(newest.values()), headers)
+
+    def close(self) -> None:
+        """Close the socket; nothing waits for the peer."""
+        self._socket.close()
+        self._context.term()
+
+    def __enter__(self) -> "Subscriber":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _connect(self) -> zmq.Socket[bytes]:
+        socket = self._context.socket(zmq.SUB)
+        try:
+            socket.setsockopt(zmq.LINGER, 0)
+            socket.setsockopt(zmq.RCVHWM, _HIGH_WATER_MARK)
+            socket.setsockopt(zmq.MAXMSGSIZE, _MAX_PART_BYTES)
+            socket.setsockopt(zmq.HEARTBEAT_IVL, _HEARTBEAT_MS[0])
+            socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, _HEARTBEAT_MS[1])
+            for prefix in self._topics:
+                socket.setsockopt(zmq.SUBSCRIBE, prefix)
+            socket.connect(self.address)
+        except zmq.ZMQError:
+            socket.close()
+            raise
+        return socket
+
+    def _renew_when_silent(self) -> None:
+        """A SUB that met one oversize message is cut off and never reconnects by itself: take a new one."""
+        if time.monotonic() - self._last_arrival < _SILENCE:
+            return
+        self._socket.close()
+        self._socket = self._connect()
+        self._last_arrival = time.monotonic()
