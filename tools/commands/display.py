@@ -1,0 +1,129 @@
+"""`musse-stream display`: the window that shows a node's results."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+
+def display(
+    connect: Annotated[
+        str, typer.Option(help="Address the node publishes results at.")
+    ] = "tcp://127.0.0.1:5561",
+    source: Annotated[
+        str | None, typer.Option(help="source_id to show. Default: the first one that sends.")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="TOML file; its [display] table gives the defaults of the options below."),
+    ] = None,
+    mode: Annotated[
+        Literal["side-by-side", "overlay"] | None, typer.Option(help="B-mode beside strain, or under it.")
+    ] = None,
+    value: Annotated[
+        Literal["normalised", "percent"] | None,
+        typer.Option(help="Relative strain (1 = average of the region), or signed %."),
+    ] = None,
+    color_map: Annotated[
+        Literal["clinical", "perceptual", "grey"] | None,
+        typer.Option(help="clinical: blue hard, red soft. perceptual, grey: dark hard."),
+    ] = None,
+    opacity: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Of strain over B-mode in the overlay.")
+    ] = None,
+    persistence: Annotated[
+        float | None, typer.Option(min=0, max=30, help="Averaging of pictures: time constant in s, 0: off.")
+    ] = None,
+    range_max: Annotated[
+        float | None, typer.Option(min=0.1, max=100, help="Top of the relative colour range.")
+    ] = None,
+    region: Annotated[
+        str | None,
+        typer.Option(
+            help="Own region of interest in mm: DEPTH_FROM,DEPTH_TO,LEFT,RIGHT such as 5,30,-10,10."
+        ),
+    ] = None,
+    headless: Annotated[bool, typer.Option("--headless", help="No window: receive, count and save.")] = False,
+    seconds: Annotated[
+        float | None,
+        typer.Option(min=0, help="End after this many seconds, from the first strain result on."),
+    ] = None,
+    save: Annotated[Path | None, typer.Option(dir_okay=False, help="PNG file for the last picture.")] = None,
+    save_folder: Annotated[
+        Path, typer.Option(file_okay=False, exists=True, help="Folder for the pictures saved with the key s.")
+    ] = Path(),
+    timeout: Annotated[
+        float, typer.Option(min=0, help="Headless: give up after so many seconds without any strain result.")
+    ] = 120.0,
+    json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON line.")] = False,
+) -> None:
+    """Show strain and B-mode of a running node in a window; the key h lists the others.
+
+    Relative axial strain, not stiffness: for research use only.
+
+    Examples:
+
+        musse-stream display
+
+        musse-stream display --connect tcp://192.168.0.20:5561 --mode overlay --persistence 0.3
+
+        musse-stream display --region 5,30,-10,10 --color-map perceptual
+
+        musse-stream display --headless --seconds 20 --save out.png
+    """
+    from dataclasses import asdict
+
+    from streamer.config import load_config
+    from tools.display.loop import run_display
+    from tools.display.options import DisplayOptions
+    from tools.processes import on_stop_signal
+    from tools.tell import tell
+
+    chosen = {
+        "layout": mode,
+        "value": value,
+        "color_map": color_map,
+        "opacity": opacity,
+        "persistence": persistence,
+        "range_max": range_max,
+        "region": _region(region),
+    }
+    given = {key: item for key, item in chosen.items() if item is not None}
+    settings = load_config(config, {"display": given}).display
+    options = DisplayOptions(
+        layout=settings.layout,
+        value=settings.value,
+        color_map=settings.color_map,
+        opacity=settings.opacity,
+        persistence=settings.persistence,
+        range_max=settings.range_max,
+        region=settings.region if any(settings.region) else None,
+        save_folder=save_folder,
+    )
+    signals: list[int] = []
+    on_stop_signal(lambda number, _: signals.append(number))
+    summary = run_display(
+        options,
+        address=connect,
+        source=source,
+        headless=headless,
+        seconds=seconds,
+        save=save,
+        timeout=timeout,
+        stopped=lambda: bool(signals),
+    )
+    tell("summary", asdict(summary), as_json=json)
+
+
+def _region(text: str | None) -> tuple[float, ...] | None:
+    if text is None:
+        return None
+    try:
+        numbers = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        numbers = ()
+    if len(numbers) != 4 or not (numbers[0] < numbers[1] and numbers[2] < numbers[3]):
+        raise typer.BadParameter(
+            "give DEPTH_FROM,DEPTH_TO,LEFT,RIGHT in mm, such as 5,30,-10,10", param_hint="--region"
+        )
+    return numbers

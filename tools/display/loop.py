@@ -1,0 +1,135 @@
+"""The display's one loop: poll, update, view, render, show, keys. One thread, with or without a window."""
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import cv2
+
+from streamer.subscriber import Subscriber
+from tools.display.colors import Image
+from tools.display.keys import picture_box, press
+from tools.display.options import DisplayOptions
+from tools.display.render import SIZE, render
+from tools.display.state import DisplayState
+from tools.display.view import View
+from tools.display.window import Window
+from tools.errors import NothingReceived, ToolError
+
+_FRAME: Final = 1 / 30  # s between two pictures at most: a hand-held scan shows nothing faster
+_IDLE: Final = 0.1  # s: without messages the ages and the STALE banner still move on
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a display did, for its last line."""
+
+    results: int
+    """Strain messages that arrived, rejected pairs too."""
+    shown: int
+    """Of these, pictures that became visible."""
+    skipped: int
+    """Messages of any kind that a newer one replaced before they were drawn."""
+    refused: int
+    """Messages that break the protocol."""
+    saved: str | None
+    """Where the last picture was written."""
+
+
+def run_display(
+    options: DisplayOptions,
+    *,
+    address: str,
+    source: str | None = None,
+    headless: bool = False,
+    seconds: float | None = None,
+    save: Path | None = None,
+    timeout: float = 120.0,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Summary:
+    """Show results until `q`, the window's close button, `stopped()`, or for `seconds`.
+
+    `seconds` count from the first strain result. Headless, the same loop runs without a window and draws
+    only the picture it saves; NothingReceived is raised when no strain result comes for `timeout` seconds.
+    `save` is a PNG of the last picture. Raises NoScreen where no window can open, ConfigError for an
+    impossible address, ToolError where `save` cannot be written.
+    """
+    if save is not None and not save.absolute().parent.is_dir():
+        raise ToolError(f"cannot save {save}: the folder {save.absolute().parent} does not exist")
+    cv2.setNumThreads(1)  # the cores belong to the node; one picture takes about 15 ms on one of them
+    started = drawn = time.monotonic()
+    with ExitStack() as stack:
+        window = None if headless else stack.enter_context(Window())
+        subscriber = stack.enter_context(Subscriber(address, source=source))
+        state = DisplayState(options, address=address, now=started, source=source)
+        fresh = True
+        while not stopped():
+            due = drawn + (_FRAME if fresh else _IDLE)
+            received = subscriber.poll(min(max(due - time.monotonic(), 0.001), _FRAME))
+            now = time.monotonic()
+            state.update(received, now)
+            fresh = fresh or bool(received.messages)
+            first = state.first_result_at
+            if first is None and headless and now - started > timeout:
+                raise NothingReceived(
+                    f"no strain result from {address} within {timeout:g} s: is a node running there "
+                    "(musse-stream run), and does it receive frames?"
+                )
+            if first is not None and seconds is not None and now - first >= seconds:
+                break
+            if now < drawn + (_FRAME if fresh else _IDLE):
+                continue
+            drawn, fresh = now, False
+            if window is not None:
+                view = _view(state, subscriber, now)
+                image = render(view, window.size)
+                window.show(image)
+                keys = window.keys()
+                if window.closed or "q" in keys:
+                    break
+                for key in keys:
+                    _press(key, state, view, image)
+                fresh = bool(keys)
+        if save is not None:
+            size = window.size if window is not None and not window.closed else SIZE
+            save_png(render(_view(state, subscriber, time.monotonic()), size), save)
+        return Summary(
+            state.results, state.shown, subscriber.skipped.total(), subscriber.refused.total(),
+            str(save) if save is not None else None,
+        )  # fmt: skip
+
+
+def _press(key: str, state: DisplayState, view: View, image: Image) -> None:
+    if key == "f":
+        state.toggle_freeze(view.now)
+    elif key == "s":
+        state.tell(_save_by_key(image, view), view.now)
+    else:
+        state.change(press(key, state.options, picture_box(view)))
+
+
+def save_png(image: Image, path: Path) -> None:
+    """Write an image as PNG. Raises ToolError, naming the file, where it cannot be written."""
+    _, encoded = cv2.imencode(".png", image)
+    try:
+        path.write_bytes(encoded.tobytes())  # not cv2.imwrite: it cannot open every path on Windows
+    except OSError as error:
+        raise ToolError(f"cannot save {path}: {error.strerror}; choose a folder you may write to") from error
+
+
+def _view(state: DisplayState, subscriber: Subscriber, now: float) -> View:
+    return state.view(now, subscriber.skipped.total(), subscriber.refused.total())
+
+
+def _save_by_key(image: Image, view: View) -> str:
+    """Save the picture as it stands; the answer is the notice to show."""
+    pair = f"-{view.strain.post_index}" if view.strain is not None else ""
+    path = view.options.save_folder / f"musse-{time.strftime('%Y%m%d-%H%M%S')}{pair}.png"
+    try:
+        save_png(image, path)
+    except ToolError as error:
+        return str(error)
+    return f"saved {path.absolute()}"

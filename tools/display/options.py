@@ -1,0 +1,65 @@
+"""What the viewer chose: set by command-line options and configuration at start, by keys later."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, TypeAlias
+
+from streamer.errors import ConfigError
+
+Layout = Literal["side-by-side", "overlay"]
+Value = Literal["normalised", "percent"]
+ColorMap = Literal["perceptual", "clinical", "grey"]
+RangeMode = Literal["held", "fixed"]
+Region: TypeAlias = tuple[float, float, float, float]
+"""Axial from, to, lateral from, to, in the units of a message's grid (m; rad across a curved probe)."""
+
+LAYOUTS: Final[tuple[Layout, ...]] = ("side-by-side", "overlay")
+VALUES: Final[tuple[Value, ...]] = ("normalised", "percent")
+RANGE_MODES: Final[tuple[RangeMode, ...]] = ("held", "fixed")
+COLOR_MAPS: Final[tuple[ColorMap, ...]] = ("clinical", "perceptual", "grey")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisplayOptions:
+    """How the picture is shown. Raises ConfigError where a value is impossible."""
+
+    layout: Layout = "side-by-side"
+    value: Value = "normalised"
+    """normalised: strain over the region's signed median, 1 = average; percent: signed strain in %."""
+    color_map: ColorMap = "clinical"
+    opacity: float = 0.6
+    """Of strain over B-mode in the overlay, 0 to 1."""
+    persistence: float = 0.0
+    """s, time constant of averaging consecutive pictures; 0: off. Display only, measurements never see it."""
+    range_max: float = 2.5
+    """Top of the normalised colour range."""
+    range_mode: RangeMode = "held"
+    """held: widened to the softest tissue with a time constant of 1 s; fixed: as it is now."""
+    region: tuple[float, float, float, float] | None = None
+    """Own region of interest: axial from, to, lateral from, to in mm (lateral in degrees for a curved probe).
+    None: the node's region, or the whole picture where the node has none."""
+    show_region: bool = True
+    show_help: bool = False
+    save_folder: Path = Path()
+    """Where the save key puts its PNG files."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.opacity <= 1:
+            raise ConfigError(f"opacity = {self.opacity:g}: must lie between 0 and 1")
+        if not 0 <= self.persistence <= 30:
+            raise ConfigError(f"persistence = {self.persistence:g} s: must lie between 0 (off) and 30")
+        if not 0.1 <= self.range_max <= 100:
+            raise ConfigError(f"range_max = {self.range_max:g}: must lie between 0.1 and 100; 1 is average")
+        if self.region is not None and (self.region[0] >= self.region[1] or self.region[2] >= self.region[3]):
+            raise ConfigError(
+                f"region = {self.region}: give axial from < to and lateral from < to, or no region at all"
+            )
+
+    def region_on(self, probe_type: str) -> Region | None:
+        """The viewer's region in the units of a grid of that probe."""
+        if self.region is None:
+            return None
+        lateral = 1e-3 if probe_type == "linear" else math.radians(1)
+        top, bottom, left, right = self.region
+        return top * 1e-3, bottom * 1e-3, left * lateral, right * lateral

@@ -1,0 +1,168 @@
+"""From one strain message to the values of a picture: orient, normalise, clip to the region. No physics.
+
+    normalised = strain / m          m: signed median strain of the region of interest
+    percent    = 100 strain sign(m)  so that the tissue's own direction is positive in press and release
+    confidence = 1 / (1 + (std / reference)^2),  reference = |m| / 2
+
+The reference makes a pixel half faded where its own |m| / std is 2, the signal-to-noise ratio below which no
+single-pair picture is shown at all. Negative values have the opposite sign to the region's median.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamer.headers import Grid, StrainHeader
+from streamer.reasons import REJECTIONS
+from streamer.wire import Message
+from tools.display.options import Region
+
+FloatMap = NDArray[np.float32]
+
+MIN_SNRE: Final = 2.0  # below this predicted SNRe a single pair's picture is mostly noise
+_RANGE_TAU: Final = 1.0  # s, time constant of the held colour range
+_RANGE_QUANTILE: Final = 0.98  # of the oriented values: the softest tissue without its outliers
+_PERCENT_FLOOR: Final = 0.1  # %, the colour range of the percent mode never gets narrower
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StrainPicture:
+    """One drawable strain map, (rows, cols) on `grid`; NaN = no value."""
+
+    normalised: FloatMap
+    """Strain over the region's signed median: 1 = average, below 1 harder, negative: opposite sign."""
+    percent: FloatMap
+    """Strain in %, oriented so that the sign of the median is positive; times `sign` it is signed strain."""
+    confidence: FloatMap
+    """0 (nothing known) to 1."""
+    grid: Grid
+    sign: float
+    """-1 in compression (press), +1 in release."""
+    mean_strain: float
+    """The signed median that the picture is normalised by, dimensionless."""
+    region: Region | None
+    session_id: str
+    pre_index: int | None
+    post_index: int
+
+
+def hold_reason(header: StrainHeader) -> str | None:
+    """Why this message brings no new picture, in words; None where it brings one."""
+    if header.rejection is not None:
+        return REJECTIONS.get(header.rejection, header.rejection.replace("_", " "))
+    if header.mean_strain is None or header.mean_strain == 0:
+        return "no mean strain to compare tissue with"
+    if header.predicted_snre is None:
+        return "no predicted signal-to-noise ratio"
+    if header.predicted_snre < MIN_SNRE:
+        return f"predicted SNRe {header.predicted_snre:.1f} is below {MIN_SNRE:.0f}"
+    return None
+
+
+def strain_picture(message: Message, region: Region | None) -> StrainPicture | str:
+    """The picture of an accepted strain message, or the reason why there is none.
+
+    `region` is the viewer's own region of interest; without one the node's region and its mean strain hold,
+    so that the picture is normalised by the very number the node publishes.
+    """
+    header = message.header
+    if not isinstance(header, StrainHeader):
+        raise TypeError(f"a {header.schema_name} message is no strain message")
+    reason = hold_reason(header)
+    if reason is not None:
+        return reason
+    strain, std = message.arrays.get("axial_strain"), message.arrays.get("strain_std")
+    if strain is None or std is None or header.grid is None or strain.shape != std.shape:
+        return "the message lacks its strain map or its grid"
+    inside = _inside(header.grid, strain.shape, region or header.region)
+    strain = np.where(inside, strain, np.float32(np.nan))
+    mean = header.mean_strain
+    if region is not None:
+        values = strain[np.isfinite(strain)]
+        mean = float(np.median(values)) if values.size else None
+    if mean is None or mean == 0:
+        return "no value inside the region of interest"
+    sign = 1.0 if mean > 0 else -1.0
+    with np.errstate(invalid="ignore", over="ignore"):
+        ratio = std / np.float32(abs(mean) / 2)
+        normalised = np.asarray(strain / np.float32(mean), np.float32)
+        confidence = np.asarray(1 / (1 + ratio * ratio), np.float32)
+    confidence = np.where(np.isfinite(confidence) & np.isfinite(normalised), confidence, np.float32(0))
+    return StrainPicture(
+        normalised=normalised,
+        percent=strain * np.float32(100 * sign),
+        confidence=confidence,
+        grid=header.grid,
+        sign=sign,
+        mean_strain=mean,
+        region=region or header.region,
+        session_id=header.session_id,
+        pre_index=header.pre_index,
+        post_index=header.post_index,
+    )
+
+
+def persist(old: StrainPicture | None, new: StrainPicture, elapsed: float, tau: float) -> StrainPicture:
+    """The new picture averaged into the old one with time constant `tau` (s); `elapsed` s lie between them.
+
+    A pixel without a value now shows none, whatever it had; another geometry, region or session starts anew,
+    and so does the percent map where press turns into release.
+    """
+    if tau <= 0 or old is None or _origin(old) != _origin(new) or old.percent.shape != new.percent.shape:
+        return new
+    weight = np.float32(1 - np.exp(-max(elapsed, 0.0) / tau))
+
+    def blend(before: FloatMap, now: FloatMap) -> FloatMap:
+        mixed: FloatMap = before + weight * (now - before)
+        return np.where(np.isfinite(mixed), mixed, now)
+
+    return replace(
+        new,
+        normalised=blend(old.normalised, new.normalised),
+        percent=blend(old.percent, new.percent) if old.sign == new.sign else new.percent,
+        confidence=blend(old.confidence, new.confidence),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRange:
+    """Tops of both colour ranges: never below the chosen one, following softer tissue slowly."""
+
+    normalised: float
+    percent: float | None = None
+    """%; None before the first picture."""
+
+    def follow(self, picture: StrainPicture, range_max: float, elapsed: float) -> "HeldRange":
+        """The ranges `elapsed` seconds later, with this picture shown."""
+        weight = 1 - float(np.exp(-max(elapsed, 0.0) / _RANGE_TAU))
+        target = max(range_max, _top(picture.normalised))
+        percent_target = max(_PERCENT_FLOOR, _top(picture.percent))
+        percent = percent_target if self.percent is None else self.percent
+        return HeldRange(
+            self.normalised + weight * (target - self.normalised),
+            percent + weight * (percent_target - percent),
+        )
+
+
+def _top(values: FloatMap) -> float:
+    sample = values[::4, ::2]  # a quantile over every eighth pixel is as good and eight times cheaper
+    finite = sample[np.isfinite(sample)]
+    return float(np.quantile(finite, _RANGE_QUANTILE)) if finite.size else 0.0
+
+
+def _inside(grid: Grid, shape: tuple[int, ...], region: Region | None) -> NDArray[np.bool_]:
+    rows, cols = shape
+    if region is None:
+        return np.ones((rows, cols), np.bool_)
+    depth = grid.axial_start + grid.axial_step * np.arange(rows)
+    across = grid.lateral_start + grid.lateral_step * np.arange(cols)
+    row = (depth >= region[0]) & (depth <= region[1])
+    col = (across >= region[2]) & (across <= region[3])
+    inside: NDArray[np.bool_] = row[:, None] & col[None, :]
+    return inside
+
+
+def _origin(picture: StrainPicture) -> tuple[Any, ...]:
+    return (picture.grid, picture.region, picture.session_id)

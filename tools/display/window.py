@@ -1,0 +1,84 @@
+"""The one place that touches the screen."""
+
+import ctypes
+import os
+import sys
+from types import TracebackType
+from typing import Final
+
+import cv2
+
+from tools.display.colors import Image
+from tools.display.render import SIZE
+from tools.errors import NoScreen
+
+TITLE: Final = "musse-stream"
+_REMEDY: Final = "without a screen use --headless --seconds 20 --save out.png"
+
+
+def check_screen() -> None:
+    """Raise NoScreen where no window can open.
+
+    OpenCV's Qt aborts the whole process when it finds no X server, so this asks the same library (libxcb)
+    for a connection first. Windows and macOS always have a screen.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    if not os.environ.get("DISPLAY"):
+        wayland = (
+            ", and OpenCV cannot use Wayland without Xwayland" if "WAYLAND_DISPLAY" in os.environ else ""
+        )
+        raise NoScreen(f"no screen: DISPLAY is not set{wayland}; {_REMEDY}")
+    try:
+        xcb = ctypes.CDLL("libxcb.so.1")
+    except OSError as error:
+        raise NoScreen(f"no screen: libxcb.so.1 is not installed; {_REMEDY}") from error
+    xcb.xcb_connect.restype = ctypes.c_void_p
+    connection = ctypes.c_void_p(xcb.xcb_connect(None, None))
+    failed = xcb.xcb_connection_has_error(connection)
+    xcb.xcb_disconnect(connection)  # also frees a failed connection
+    if failed:
+        raise NoScreen(f"no screen: nothing answers at DISPLAY={os.environ['DISPLAY']}; {_REMEDY}")
+
+
+class Window:
+    """The OpenCV window. One thread only. Raises NoScreen where none can open."""
+
+    def __init__(self) -> None:
+        check_screen()
+        # GUI_NORMAL: no tool and status bar, whose text would need fonts that the wheel does not bring.
+        cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
+        cv2.resizeWindow(TITLE, *SIZE)
+
+    def show(self, image: Image) -> None:
+        """Put an image into the window; it is painted by the next `keys`."""
+        cv2.imshow(TITLE, image)
+
+    def keys(self) -> list[str]:
+        """Let the window live, and hand out the keys pressed since the last call."""
+        pressed = []
+        while (code := cv2.pollKey()) != -1:
+            if 0 < code < 128:  # arrows and the like have larger codes, other ones on every system
+                pressed.append(chr(code))
+        return pressed
+
+    @property
+    def closed(self) -> bool:
+        """Whether the viewer closed it."""
+        return cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels of the picture's place in the window."""
+        _, _, width, height = cv2.getWindowImageRect(TITLE)
+        return (width, height) if width > 0 and height > 0 else SIZE
+
+    def __enter__(self) -> "Window":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self.closed:
+            cv2.destroyWindow(TITLE)
+        cv2.pollKey()  # Qt closes it in its own event loop
