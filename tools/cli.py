@@ -1,0 +1,73 @@
+"""The one command, `musse-stream`. Subcommands import what they need only when they run."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from engine.errors import EngineError, EngineUnavailable
+from streamer.errors import AddressInUse, ConfigError, StreamerError
+from tools.commands.config import config
+from tools.commands.display import display
+from tools.commands.info import info
+from tools.commands.replay import replay
+from tools.commands.run import run
+from tools.errors import NoScreen, NothingReceived, RecordingError, ToolError
+
+EXIT_CODES = {
+    0: "all went well, also when ended by Ctrl-C, SIGTERM or q",
+    1: "an unexpected error: please report it with the traceback",
+    2: "the command line is wrong",
+    3: "the configuration is wrong",
+    4: "a recording or result file cannot be used",
+    5: "the engine cannot run here",
+    6: "an address is in use or cannot be bound",
+    7: "no screen for a window: use --headless",
+    8: "nothing was received in time",
+}
+
+_CODE_OF: tuple[tuple[type[Exception], int], ...] = (
+    (ConfigError, 3),
+    (RecordingError, 4),
+    (EngineUnavailable, 5),
+    (AddressInUse, 6),
+    (NoScreen, 7),
+    (NothingReceived, 8),
+    (EngineError, 4),
+    (StreamerError, 1),
+    (ToolError, 1),
+)
+
+app = typer.Typer(
+    name="musse-stream",
+    help="Live ultrasound strain from RF frames. Relative axial strain, not stiffness; research use only.",
+    epilog="Start with: musse-stream demo",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as version_of
+
+        typer.echo(f"musse-stream {version_of('musse-stream')}")
+        raise typer.Exit
+
+
+for command in (run, replay, display, info, config):
+    app.command()(command)
+
+
+def main() -> None:
+    """Entry point: known errors end in one line on stderr and their exit code."""
+    try:
+        app()
+    except tuple(kind for kind, _ in _CODE_OF) as error:
+        print(f"musse-stream: {error}", file=sys.stderr)  # noqa: T201 - the one place that speaks to people
+        sys.exit(next(code for kind, code in _CODE_OF if isinstance(error, kind)))

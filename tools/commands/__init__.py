@@ -1,0 +1,1 @@
+"""One light module per subcommand: options and help here, the work elsewhere."""

@@ -1,0 +1,72 @@
+"""`musse-stream run`: the node."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+
+def run(
+    config: Annotated[Path | None, typer.Option(help="TOML file; see `musse-stream config show`.")] = None,
+    connect: Annotated[str | None, typer.Option(help="Address of the scanner bridge or replay.")] = None,
+    source: Annotated[str | None, typer.Option(help="source_id to accept [default: the first].")] = None,
+    engine: Annotated[str | None, typer.Option(help="auto, reference or trivial.")] = None,
+    pairing: Annotated[
+        Literal["sequential", "stride", "keyframe"] | None, typer.Option(help="Which frames make a pair.")
+    ] = None,
+    stride: Annotated[
+        int | None, typer.Option(help="N of stride pairing: (k - N, k).", min=1, max=16)
+    ] = None,
+    policy: Annotated[
+        Literal["latest", "every"] | None,
+        typer.Option(help="latest: newest frame first, skips when late; every: all frames in order."),
+    ] = None,
+    bind: Annotated[str | None, typer.Option(help="Address for results; port 0 takes a free one.")] = None,
+    http: Annotated[
+        str | None, typer.Option(help="host:port of metrics and health; '' turns it off.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print ready and summary as JSON lines.")] = False,
+    log_json: Annotated[bool, typer.Option("--log-json", help="Log JSON lines to stderr.")] = False,
+) -> None:
+    """Run the node: RF frames in, strain out, until Ctrl-C.
+
+    Results go to tcp://127.0.0.1:5561, metrics and health to http://127.0.0.1:5562.
+
+    Examples:
+
+        musse-stream run
+
+        musse-stream run --connect tcp://192.168.0.10:5560 --pairing stride --stride 3
+
+        musse-stream run --config clinic.toml --engine reference
+    """
+    from streamer.stopping import Stop
+    from tools.processes import end_without_waiting, on_stop_signal
+
+    stop = Stop()
+    on_stop_signal(stop.on_signal)  # before the slow imports, so that a stop during them is a clean one
+
+    from dataclasses import asdict
+
+    from streamer.config import load_config
+    from streamer.node import run as run_node
+    from tools.log import log_to_stderr
+    from tools.tell import tell
+
+    given: dict[str, dict[str, object]] = {
+        "input": {"connect": connect, "source": source},
+        "engine": {"name": engine},
+        "pairing": {"mode": pairing or ("stride" if stride else None), "stride": stride, "policy": policy},
+        "output": {"bind": bind},
+        "http": {"bind": http},
+    }
+    overrides = {
+        section: {key: value for key, value in values.items() if value is not None}
+        for section, values in given.items()
+    }
+    settings = load_config(config, overrides)
+    log_to_stderr(as_json=log_json)
+    summary = run_node(settings, stop, on_ready=lambda ready: tell("ready", asdict(ready), as_json=json))
+    tell("summary", asdict(summary), as_json=json)
+    if summary.loading:
+        end_without_waiting(0)

@@ -1,0 +1,58 @@
+"""Everything that differs between operating systems: stop signals and child processes."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+
+GRACE = 3.0  # s for a child to end by itself
+
+
+def on_stop_signal(handler: Callable[[int, object], None]) -> None:
+    """Call `handler` on Ctrl-C and on a request to end (SIGTERM; Ctrl-Break on Windows)."""
+    signal.signal(signal.SIGINT, handler)
+    signal.signal(signal.SIGTERM, handler)
+    if sys.platform == "win32":
+        signal.signal(signal.SIGBREAK, handler)
+
+
+def start(arguments: Sequence[str]) -> "subprocess.Popen[str]":
+    """Start `musse-stream ARGUMENTS` with its standard output to be read by the caller.
+
+    The child has a group of its own, so that Ctrl-C reaches the parent only and the parent ends the children
+    in order.
+    """
+    command = [sys.executable, "-m", "tools", *arguments]
+    if sys.platform == "win32":
+        return subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, creationflags=subprocess.CREATE_NEW_PROCESS_GROUP
+        )
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def ask_to_stop(process: "subprocess.Popen[str]") -> None:
+    """Ask a child to end; returns at once."""
+    if process.poll() is None:
+        if sys.platform == "win32":
+            process.send_signal(signal.CTRL_BREAK_EVENT)
+        else:
+            process.terminate()
+
+
+def wait_or_kill(process: "subprocess.Popen[str]", seconds: float = GRACE) -> int:
+    """Wait for a child to end, kill it after `seconds`; returns its exit code."""
+    killer = threading.Timer(seconds, process.kill)
+    killer.start()
+    try:
+        return process.wait()
+    finally:
+        killer.cancel()
+
+
+def end_without_waiting(code: int) -> None:
+    """End this process now although a library is still being loaded in another thread."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

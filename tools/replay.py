@@ -1,0 +1,92 @@
+"""Publishes a recording as a scanner bridge would: same messages, same timing."""
+
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import zmq
+
+from streamer.errors import AddressInUse
+from streamer.stopping import Stop
+from streamer.wire import encode
+from tools.formats import Recording
+from tools.playback import Loop, playback
+
+HIGH_WATER_MARK = 64  # frames; 8 were lost after a stall of 160 ms at 50 frames/s
+LATEST_START = 0.05  # s between the last preparation and the first frame
+DELIVER_WITHIN_MS = 2000  # for what is still queued when the recording ends
+POLL_MS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaySummary:
+    """What was sent."""
+
+    sent: int
+    latest: float
+    """s, the largest delay of a frame behind its time."""
+
+
+def replay(
+    recording: Recording,
+    stop: Stop,
+    *,
+    bind: str,
+    source_id: str = "replay",
+    loop: Loop = "off",
+    rate: float | None = None,
+    speed: float = 1.0,
+    wait_subscribers: int = 0,
+    max_frames: int | None = None,
+    on_ready: Callable[[str], None] = lambda address: None,
+) -> ReplaySummary:
+    """Send the recording until it ends or `stop` is set; returns what was sent.
+
+    Frames carry the time they are due, on the unix clock, so that intervals are those of the recording.
+    Raises AddressInUse. Call it in the thread that owns nothing else: it sleeps until each frame is due.
+    """
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    link = context.socket(zmq.XPUB)
+    link.sndhwm = HIGH_WATER_MARK
+    link.setsockopt(zmq.XPUB_VERBOSE, 1)  # every subscriber is seen, not only the first of each topic
+    sent, latest = 0, 0.0
+    try:
+        try:
+            link.bind(bind)
+        except zmq.ZMQError as error:
+            raise AddressInUse(f"cannot bind the replay to {bind}: {error}; use --bind") from error
+        on_ready(link.getsockopt_string(zmq.LAST_ENDPOINT))
+        _wait_for(link, wait_subscribers, stop)
+        session = uuid.uuid4().hex[:8]
+        begun, begun_unix = time.perf_counter() + LATEST_START, time.time_ns()
+        for cue in playback(recording.t_acq, recording.frame_index, loop, rate=rate, speed=speed):
+            if max_frames is not None and sent >= max_frames:
+                break
+            header = recording.header(
+                cue.position,
+                source_id=source_id,
+                session_id=f"{session}-{cue.session}",
+                frame_index=cue.frame_index,
+            )
+            timed = header.model_copy(update={"t_acq": begun_unix + cue.offset_ns, "clock": "unix"})
+            parts = encode("rf", timed, (np.ascontiguousarray(recording.frame(cue.position)),))
+            due = begun + cue.offset_ns * 1e-9
+            if stop.wait(max(0.0, due - time.perf_counter())):
+                break
+            latest = max(latest, time.perf_counter() - due)
+            link.send_multipart(parts)
+            sent += 1
+    finally:
+        link.close(0 if stop.is_set() else DELIVER_WITHIN_MS)
+        context.term()
+    return ReplaySummary(sent, latest)
+
+
+def _wait_for(link: "zmq.Socket[bytes]", subscribers: int, stop: Stop) -> None:
+    """Wait until so many subscribers are there, so that none misses frame 0."""
+    present = 0
+    while present < subscribers and not stop.is_set():
+        if link.poll(POLL_MS):
+            present += 1 if link.recv()[:1] == b"\x01" else -1

@@ -1,0 +1,24 @@
+"""What a long-running command says on standard output: one line per event, for people or for programs."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import typer
+
+
+def tell(event: str, fields: Mapping[str, Any], *, as_json: bool) -> None:
+    """Print one event as `event: key value, ...` or as a JSON object with the key "event"; flushed."""
+    if as_json:
+        line = json.dumps({"event": event, **fields})
+    else:
+        line = f"{event}: " + ", ".join(f"{key} {_brief(value)}" for key, value in fields.items())
+    typer.echo(line)
+
+
+def _brief(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key} {item}" for key, item in value.items()) + "}"
+    return "none" if value is None else str(value)
