@@ -27,7 +27,7 @@ _HIGH_WATER_MARK: Final = 4  # messages: a viewer that is late wants the newest,
 _MAX_PART_BYTES: Final = 16 * 2**20 + 64 * 1024  # the largest array a node sends, and room for the framing
 _HEARTBEAT_MS: Final = (500, 1500)  # interval and timeout: a half-open link is noticed after 1.6 s
 _MAX_DRAIN: Final = 256  # messages per poll: a publisher that never pauses must not hold poll() for ever
-_SILENCE: Final = 3.0  # s: a node sends its status several times a second, so this long means a dead socket
+_SILENCE: Final = 2.0  # s: a node sends its status several times a second, so this long means a dead socket
 
 
 @dataclass(frozen=True, slots=True)
