@@ -40,21 +40,32 @@ def read_metaimage(path: Path, layout: Layout) -> Contents:
     """
     header = parse_header(path)
     n_x, n_y, n_frames = _size(header)
+    if header.frames and len(header.frames) != n_frames:
+        raise RecordingError(
+            f"{path}: DimSize says {n_frames} frames, the Seq_Frame lines describe {len(header.frames)}: "
+            "correct DimSize, or delete the lines of frames that are not there"
+        )
     dtype = _dtype(header)
-    blocks = open_blocks(header, dtype, (n_frames, n_y, n_x))
-    axial_is_y, reversed_, orientation, notes = _orientation(header, blocks, layout)
-    frames = MetaFrames(blocks, axial_is_y=axial_is_y, reversed_=reversed_)
+    conversion = handed_out_dtype(dtype)[1]
     spacing = header.numbers("ElementSpacing") or header.numbers("ElementSize")
+    times = header.times() if layout.times_wanted else None
+    status = tuple(fields.get("ImageStatus", "OK")[:32] for fields in header.frames.values())
+    blocks = open_blocks(header, dtype, (n_frames, n_y, n_x))
+    try:
+        axial_is_y, reversed_, orientation, notes = _orientation(header, blocks, layout)
+    except BaseException:
+        blocks.close()
+        raise
     axial, lateral = _spacing(spacing, axial_is_y)
     return Contents(
-        frames=frames,
+        frames=MetaFrames(blocks, axial_is_y=axial_is_y, reversed_=reversed_),
         stated={"orientation": orientation} if orientation else {},
-        t_acq=_times(header, n_frames) if layout.times_wanted else None,
-        frame_index=_frame_index(header, n_frames),
-        status=_status(header, n_frames),
+        t_acq=times,
+        frame_index=np.array(list(header.frames), np.int64) if header.frames else None,
+        status=status or None,
         axial_spacing=axial,
         lateral_spacing=lateral,
-        notes=tuple(note for note in (*notes, handed_out_dtype(dtype)[1]) if note),
+        notes=tuple(note for note in (*notes, conversion) if note),
     )
 
 
@@ -164,27 +175,3 @@ def _spacing(spacing: list[float], axial_is_y: bool) -> tuple[float | None, floa
     lateral_known = _LATERAL_SPACING_MM[0] <= lateral <= _LATERAL_SPACING_MM[1] and lateral != axial
     # Without an axial spacing the lateral one is as likely a pixel of a picture.
     return axial * 1e-3 if axial_known else None, lateral * 1e-3 if lateral_known and axial_known else None
-
-
-def _times(header: MetaHeader, n_frames: int) -> NDArray[np.int64] | None:
-    _check_count(header, n_frames)
-    return header.times() if header.frames else None
-
-
-def _frame_index(header: MetaHeader, n_frames: int) -> NDArray[np.int64] | None:
-    _check_count(header, n_frames)
-    return np.array(list(header.frames), np.int64) if header.frames else None
-
-
-def _status(header: MetaHeader, n_frames: int) -> tuple[str, ...] | None:
-    _check_count(header, n_frames)
-    stated = tuple(fields.get("ImageStatus", "OK")[:32] for fields in header.frames.values())
-    return stated or None
-
-
-def _check_count(header: MetaHeader, n_frames: int) -> None:
-    if header.frames and len(header.frames) != n_frames:
-        raise RecordingError(
-            f"{header.path}: DimSize says {n_frames} frames, the Seq_Frame lines describe "
-            f"{len(header.frames)}: correct DimSize, or delete the lines of frames that are not there"
-        )
