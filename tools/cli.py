@@ -10,6 +10,8 @@ from streamer.errors import AddressInUse, ConfigError, StreamerError
 from tools.commands.config import config
 from tools.commands.display import display
 from tools.commands.info import info
+from tools.commands.process import process
+from tools.commands.record import record
 from tools.commands.replay import replay
 from tools.commands.run import run
 from tools.errors import NoScreen, NothingReceived, RecordingError, ToolError
@@ -60,7 +62,7 @@ def _root(
         raise typer.Exit
 
 
-for command in (run, replay, display, info, config):
+for command in (run, replay, display, process, record, info, config):
     app.command()(command)
 
 

@@ -53,6 +53,11 @@ def playback(
             offset += intervals[position] if position < n_frames - 1 else back_to_start
 
 
+def frames_of(n_frames: int, loop: Loop) -> int:
+    """How many frames one turn of the playback has: there and back when it bounces."""
+    return max(1, 2 * n_frames - 1) if loop == "bounce" else n_frames
+
+
 def _bounce(n_frames: int, intervals: NDArray[np.float64], alone: float) -> Iterator[Cue]:
     position, step, offset = 0, 1, 0.0
     for index in count():

@@ -1,0 +1,91 @@
+"""`musse-stream process`: a recording to strain, offline."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from tools.commands.recordings import Opening, opens_recording
+
+
+@opens_recording
+def process(
+    file: Annotated[Path, typer.Argument(help="Recording: .mhd, .mha, .npz, .mat or .h5.")],
+    output: Annotated[Path, typer.Option(help="Result file: .h5 or .npz.")],
+    config: Annotated[Path | None, typer.Option(help="TOML file; see `musse-stream config show`.")] = None,
+    engine: Annotated[str | None, typer.Option(help="auto, reference or trivial.")] = None,
+    pairing: Annotated[
+        Literal["sequential", "stride", "keyframe"] | None, typer.Option(help="Which frames make a pair.")
+    ] = None,
+    stride: Annotated[
+        int | None, typer.Option(help="N of stride pairing: (k - N, k).", min=1, max=16)
+    ] = None,
+    loop: Annotated[
+        Literal["off", "bounce"], typer.Option(help="The order in which the frames were replayed.")
+    ] = "off",
+    frames: Annotated[
+        int | None, typer.Option(help="How many frames to play [default: all once].", min=1)
+    ] = None,
+    pairs_from: Annotated[
+        Path | None, typer.Option(help="Result file of `record`: compute exactly its pairs again.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the result file.")] = False,
+    *,
+    opening: Opening,
+) -> None:
+    """Compute strain of every pair of a recording, through exactly the live node's step.
+
+    Examples:
+
+        musse-stream process arm.mhd --output strain.h5
+
+        musse-stream process arm.mhd --output strain.npz --pairing stride --stride 3
+
+        musse-stream process arm.mhd --loop bounce --pairs-from live.h5 --output again.h5
+    """
+    from rich.console import Console
+    from rich.progress import track
+
+    from streamer.config import load_config
+    from tools.log import log_to_stderr
+    from tools.playback import frames_of
+    from tools.process import MAPS, maps_of, process_pairs
+    from tools.process import process as process_all
+    from tools.results import ResultWriter, read_pairs, same_settings
+
+    log_to_stderr()
+    settings = load_config(
+        config,
+        {
+            "engine": {} if engine is None else {"name": engine},
+            "pairing": {
+                key: value
+                for key, value in (("mode", pairing or ("stride" if stride else None)), ("stride", stride))
+                if value is not None
+            },
+        },
+    )
+    console = Console(stderr=True)
+    refused = 0
+
+    def count_refused(index: int, error: Exception) -> None:
+        nonlocal refused
+        refused += 1
+        console.print(f"frame {index} refused: {error}")
+
+    with opening.open(file) as recording:
+        if pairs_from is not None:
+            pairs, attributes = read_pairs(pairs_from)
+            same_settings(attributes, settings, pairs_from)
+            total = len(pairs)
+            messages = process_pairs(recording, settings, pairs, loop)
+        else:
+            total = frames or frames_of(recording.n_frames, loop)
+            messages = process_all(recording, settings, frames=total, loop=loop, on_refused=count_refused)
+        header = recording.header(0, source_id="replay", session_id="0")
+        with ResultWriter(output, MAPS, overwrite=overwrite) as writer:
+            valid = 0
+            for message in track(messages, "pairs", total=total, console=console):
+                writer.append(message.header, maps_of(message, header))
+                valid += message.header.rejection is None
+        typer.echo(f"{output}: {writer.n_pairs} pairs, {valid} with values, {refused} frames refused")

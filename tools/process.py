@@ -1,0 +1,117 @@
+"""A recording to strain, offline: every pair, through exactly the step that the live node runs."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.factory import load
+from streamer.config import Config
+from streamer.errors import MessageRefused
+from streamer.frame import RfFrame, check_samples
+from streamer.geometry import engine_spec, line_spacing, region_of, sample_pitch
+from streamer.headers import RfHeader
+from streamer.pairing import FramePair, Pairing
+from streamer.step import StrainMessage, StrainStep
+from streamer.stopwatch import Stopwatch
+from tools.errors import RecordingError
+from tools.formats import Recording
+from tools.playback import Cue, Loop, playback
+from tools.results import RecordedPair
+
+MAPS = ("axial_strain", "strain_std", "axial_displacement", "lateral_displacement")
+
+
+def process(
+    recording: Recording,
+    config: Config,
+    *,
+    frames: int,
+    loop: Loop = "off",
+    on_refused: Callable[[int, MessageRefused], None] = lambda index, refused: None,
+) -> Iterator[StrainMessage]:
+    """Strain of every pair of the first `frames` frames of the playback, as config.pairing makes them.
+
+    Frames that the live node would refuse are reported to `on_refused` and make no pair.
+    Raises RecordingError, ConfigError, EngineError.
+    """
+    step = open_step(recording, config)
+    pairing = Pairing(config.pairing)
+    held: deque[RfFrame] = deque(maxlen=pairing.history)
+    for cue in islice(playback(recording.t_acq, recording.frame_index, loop), frames):
+        frame = _frame(recording, cue)
+        try:
+            if frame.header.status.upper() != "OK":
+                raise MessageRefused("bad_status", f"frame is {frame.header.status!r}")
+            check_samples(frame.samples)
+        except MessageRefused as refused:
+            on_refused(cue.frame_index, refused)
+            continue
+        pair = pairing.choose(frame, list(held))
+        message = step.run(pair, Stopwatch())
+        pairing.judged(pair, message.header)
+        held.append(frame)
+        yield message
+
+
+def process_pairs(
+    recording: Recording, config: Config, pairs: Iterable[RecordedPair], loop: Loop = "off"
+) -> Iterator[StrainMessage]:
+    """Strain of exactly these pairs, in this order, as a live run made them of the same playback.
+
+    Raises RecordingError for a frame that the playback does not have.
+    """
+    step = open_step(recording, config)
+    cues = playback(recording.t_acq, recording.frame_index, "bounce" if loop == "bounce" else "off")
+    known: dict[int, Cue] = {}
+
+    def frame(index: int) -> RfFrame:
+        while index not in known:
+            cue = next(cues, None)
+            if cue is None:
+                raise RecordingError(
+                    f"{recording.path} has no frame {index}: "
+                    "were the results made of it, and replayed with --loop bounce?"
+                )
+            known[cue.frame_index] = cue
+        return _frame(recording, known[index])
+
+    for pair in pairs:
+        post = frame(pair.post_index)
+        pre = None if pair.pre_index is None else frame(pair.pre_index)
+        yield step.run(FramePair(pre, post, pair.rejection if pre is None else None), Stopwatch())
+
+
+def open_step(recording: Recording, config: Config) -> StrainStep:
+    """The step that a node with this configuration would run on these frames."""
+    header = _header(recording, Cue(0, 0, 0, 0))
+    region = region_of(header, config.region, config.engine.axial_window * 1e-3)
+    estimator = load(config.engine.name)(engine_spec(header, region, config), config.engine.device)
+    return StrainStep(estimator, region, config)
+
+
+def maps_of(message: StrainMessage, header: RfHeader) -> Mapping[str, NDArray[Any]]:
+    """The arrays of `MAPS` of one message, displacements in metres; empty for a rejected pair."""
+    if not message.arrays or message.result is None or message.verdict is None:
+        return {}
+    displacements = (
+        message.result.axial_displacement * np.float32(sample_pitch(header)),
+        message.result.lateral_displacement
+        * np.float32(line_spacing(header) if header.probe_type == "linear" else header.line_pitch),
+    )
+    masked = [np.where(message.verdict.valid, u, np.float32(np.nan)) for u in displacements]
+    return dict(zip(MAPS, (*message.arrays, *masked), strict=True))
+
+
+def _header(recording: Recording, cue: Cue) -> RfHeader:
+    header = recording.header(
+        cue.position, source_id="replay", session_id=str(cue.session), frame_index=cue.frame_index
+    )
+    return header.model_copy(update={"t_acq": int(recording.t_acq[0]) + cue.offset_ns})
+
+
+def _frame(recording: Recording, cue: Cue) -> RfFrame:
+    return RfFrame(_header(recording, cue), recording.frame(cue.position), received=0.0)
