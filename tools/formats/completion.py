@@ -185,6 +185,11 @@ class Completion:
             return value
         measured = demodulation + self._carrier.frequency * sampling_frequency
         if value is None:
+            if measured <= 0:
+                raise RecordingError(
+                    f"{self._path}: the spectrum lies {-measured / 1e6:.2f} MHz below zero: correct "
+                    f"{OPTIONS['demodulation_frequency']} or {OPTIONS['sampling_frequency']}"
+                )
             value = checked_number("center_frequency", measured)
             self._note(f"center_frequency: measured on the data, {value / 1e6:.2f} MHz")
         elif abs(measured - value) > _DISAGREE * value:
