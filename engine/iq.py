@@ -1,0 +1,163 @@
+"""IQ of a frame on the canonical grid: a fixed number of samples per *measured* cycle of the carrier.
+
+The received carrier is measured on the data, because a header gives at best the transmitted one. It is
+rounded to steps of 12 %, so that neighbouring frames share one grid. NumPy and SciPy only.
+"""
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import scipy.fft
+from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter1d
+
+from engine.errors import EstimateFailed, InvalidAcquisition
+from engine.spec import EngineSpec, FrameArray
+
+ROWS_PER_CYCLE = 2  # free of aliasing to 200 % bandwidth
+OVERSAMPLING = 2  # frames are delivered so much finer, for interpolation between rows
+STEPS_PER_OCTAVE = 6
+LOWEST_FREQUENCY = 0.02  # cycles per sample: below lie offsets and drift, never a carrier
+PADDING_CYCLES = (
+    8  # of the nominal carrier: keeps the circular band filter from folding the bottom onto the top
+)
+CARRIER_SHARE = 0.1  # of the peak power: where a bin counts as part of the received band
+
+Lines: TypeAlias = NDArray[Any]  # float32 or complex64, contiguous
+
+
+@dataclass(frozen=True, slots=True)
+class IqGrid:
+    """Where the rows of canonical IQ lie, and how it was mixed down. Equal grids mean comparable IQ."""
+
+    n_rows: int
+    """Rows at `pitch`; a frame's IQ holds OVERSAMPLING times as many."""
+    pitch: float
+    """Samples between two rows: row k lies at sample k * pitch."""
+    frequency: float
+    """Cycles per sample that were mixed down to zero."""
+    bin: int
+    """Spectrum bin that became zero frequency, counted from zero frequency of the samples."""
+    length: int
+    """Of the inverse transform at `pitch`."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Band:
+    """One frame in the frequency domain."""
+
+    lines: Lines
+    """(n_lateral, n_axial), contiguous."""
+    spectrum: NDArray[np.complex64]
+    """(n_lateral, bins); bins of positive frequency only for RF."""
+    frequency: NDArray[np.float64]
+    """(bins,) cycles per sample, of the echo itself also where the samples are IQ."""
+    power: NDArray[np.float64]
+    """(bins,) mean over lines, smoothed over 1 % of the axis; 0 at and near zero frequency."""
+    floor: float
+    """Power of a bin that holds noise alone."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CanonicalIq:
+    """One frame on a canonical grid."""
+
+    iq: NDArray[np.complex64]
+    """(n_lateral, OVERSAMPLING * n_rows); row k lies at sample k * pitch / OVERSAMPLING."""
+    known: NDArray[np.float32]
+    """(n_lateral, n_rows): 1 where the samples change at all around a row of the grid, 0 in dead rows."""
+
+
+class IqTransform:
+    """Turns frames of one acquisition into canonical IQ. Holds constants only; any thread may use it."""
+
+    def __init__(self, spec: EngineSpec) -> None:
+        self.spec = spec
+        n_axial = spec.shape[0]
+        padding = min(PADDING_CYCLES * spec.sampling_frequency / spec.center_frequency, n_axial)
+        self._n_fft = 2 * scipy.fft.next_fast_len((n_axial + round(padding) + 1) // 2)
+        self._mixed = spec.demodulation_frequency / spec.sampling_frequency if spec.kind == "iq" else 0.0
+        if spec.kind == "iq":
+            frequency: NDArray[np.float64] = np.fft.fftfreq(self._n_fft).astype(np.float64) + self._mixed
+        else:
+            frequency = np.arange(self._n_fft // 2 + 1) / self._n_fft
+        self._frequency = frequency
+        self._echo = np.abs(frequency) > LOWEST_FREQUENCY
+
+    def band(self, frame: FrameArray) -> Band:
+        """Spectrum of a frame (n_axial, n_lateral) of any strides, and what is signal in it.
+
+        Raises InvalidAcquisition where shape or kind is not that of the acquisition, EstimateFailed where
+        samples are not finite or where there is no signal at all.
+        """
+        if frame.shape != self.spec.shape:
+            raise InvalidAcquisition(
+                f"frame of shape {frame.shape}; this engine was built for {self.spec.shape}"
+            )
+        is_iq = self.spec.kind == "iq"
+        if np.iscomplexobj(frame) != is_iq:
+            raise InvalidAcquisition(f"{frame.dtype} samples in an acquisition of kind {self.spec.kind!r}")
+        lines = np.ascontiguousarray(frame.T, dtype=np.complex64 if is_iq else np.float32)
+        transform: Any = scipy.fft.fft if is_iq else scipy.fft.rfft
+        spectrum: NDArray[np.complex64] = transform(lines, self._n_fft, axis=1)
+        mean: NDArray[np.float64] = (spectrum.real**2 + spectrum.imag**2).mean(axis=0, dtype=np.float64)
+        smooth = uniform_filter1d(mean, max(3, self._n_fft // 100), mode="wrap" if is_iq else "nearest")
+        power: NDArray[np.float64] = np.where(self._echo, smooth, 0.0)
+        peak = float(power.max())
+        if not np.isfinite(peak):
+            raise EstimateFailed("the frame holds samples that are not finite")
+        if peak <= 0.0:
+            raise EstimateFailed("the frame holds no signal")
+        floor = float(np.percentile(power[self._echo], 5))
+        return Band(lines, spectrum, self._frequency, power, floor)
+
+    def grid(self, band: Band) -> IqGrid:
+        """The canonical grid for a frame: its carrier is the centroid of the received band."""
+        signal = np.where(
+            band.power > CARRIER_SHARE * band.power.max() + band.floor, band.power - band.floor, 0.0
+        )
+        carrier = abs(float(np.sum(band.frequency * signal) / np.sum(signal)))
+        rounded = 2.0 ** (round(STEPS_PER_OCTAVE * np.log2(carrier)) / STEPS_PER_OCTAVE)
+        length = scipy.fft.next_fast_len(round(ROWS_PER_CYCLE * rounded * self._n_fft))
+        center = round((rounded - self._mixed) * self._n_fft)
+        pitch = self._n_fft / length
+        return IqGrid(
+            n_rows=int((self.spec.shape[0] - 1) // pitch) + 1,
+            pitch=pitch,
+            frequency=center / self._n_fft + self._mixed,
+            bin=center,
+            length=length,
+        )
+
+    def demodulate(self, band: Band, grid: IqGrid) -> CanonicalIq:
+        """A frame on `grid`, its bins weighted by 1 - floor / power (Wiener): noise carries no motion."""
+        half = grid.length // 2
+        span = np.arange(1 - half, half)
+        source = span + grid.bin
+        n_bins = band.spectrum.shape[1]
+        first = -(self._n_fft // 2) if self.spec.kind == "iq" else 0
+        inside = (source >= first) & (source < first + n_bins)
+        gain = np.zeros(n_bins)
+        np.divide(band.power - band.floor, band.power, out=gain, where=band.power > band.floor)
+        chosen = source[inside] % n_bins
+        length = OVERSAMPLING * grid.length
+        shifted = np.zeros((len(band.lines), length), np.complex64)
+        shifted[:, span[inside] % length] = band.spectrum[:, chosen] * gain[chosen].astype(np.float32)
+        iq = scipy.fft.ifft(shifted, axis=1, overwrite_x=True)
+        return CanonicalIq(iq[:, : OVERSAMPLING * grid.n_rows], informative(band.lines, grid))
+
+
+def informative(lines: Lines, grid: IqGrid) -> NDArray[np.float32]:
+    """(n_lateral, n_rows): 1 where samples change at all between a row of the grid and the next, else 0."""
+    changing = np.zeros(lines.shape, np.bool_)
+    np.not_equal(lines[:, 1:], lines[:, :-1], out=changing[:, 1:])
+    starts = (np.arange(grid.n_rows) * grid.pitch).astype(np.intp)
+    return np.logical_or.reduceat(changing, starts, axis=1).astype(np.float32)
+
+
+def equivalent_bandwidth(band: Band) -> float:
+    """Width of the rectangular spectrum with as many independent samples, cycles per sample."""
+    signal = np.maximum(band.power - band.floor, 0.0)
+    bin_width = abs(float(band.frequency[1] - band.frequency[0]))
+    return float(np.sum(signal) ** 2 / np.sum(signal**2)) * bin_width

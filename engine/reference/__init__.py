@@ -1,0 +1,3 @@
+from engine.reference.estimator import ReferenceEstimator
+
+__all__ = ["ReferenceEstimator"]

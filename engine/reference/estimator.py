@@ -1,0 +1,111 @@
+"""The classical engine: canonical IQ, coarse search, phase tracking, weighted least-squares strain."""
+
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engine.errors import EngineUnavailable
+from engine.estimator import StatelessEstimator
+from engine.iq import OVERSAMPLING, IqGrid, IqTransform, equivalent_bandwidth
+from engine.reference.measure import Products, measure
+from engine.reference.track import Tracker
+from engine.spec import EngineSpec, FloatArray, FrameArray, Stopwatch, StrainResult, no_stopwatch
+from engine.strain import StrainWindow
+
+ROWS_PER_WINDOW = 26  # of the output grid in one strain window: 4 samples apart for 2 mm at 40 MHz
+
+
+class ReferenceEstimator(StatelessEstimator):
+    """Phase tracking with coherence-weighted least squares; see `engine.estimator.Estimator`.
+
+    The output grid depends on the acquisition alone: rows 1/26 of the strain window apart, every line.
+    """
+
+    name = "reference"
+    precision = "float32"
+    model_hash = None
+
+    def __init__(self, spec: EngineSpec, device: Literal["cpu", "cuda"] = "cpu") -> None:
+        if device == "cuda" and not torch.cuda.is_available():
+            raise EngineUnavailable("device 'cuda': PyTorch finds no CUDA device here; choose device 'cpu'")
+        self.spec = spec
+        self._device = torch.device(device)
+        self._transform = IqTransform(spec)
+        n_axial, n_lateral = spec.shape
+        self._axial_window = spec.axial_window / spec.sample_pitch
+        step = max(1, round(self._axial_window / ROWS_PER_WINDOW))
+        self._axial_index = np.arange(0, n_axial, step, dtype=np.float32)
+        self._lateral_index = np.arange(n_lateral, dtype=np.float32)
+        self._grid: IqGrid | None = None
+
+    def propose(self, pre: FrameArray, post: FrameArray, stopwatch: Stopwatch = no_stopwatch) -> StrainResult:
+        """Estimate strain from pre to post: see `engine.estimator.Estimator.propose`.
+
+        `strain_std` is inf in dead rows, where less than 70 % of the window lies in both frames, and where
+        they do not correlate. Raises InvalidAcquisition for frames of another shape or kind, EstimateFailed
+        for samples that are not finite and for frames without signal.
+        """
+        with stopwatch("prepare"):
+            first, second = self._transform.band(pre), self._transform.band(post)
+            grid = self._transform.grid(first)
+            tracker, window = self._for_grid(grid)
+            a, b = self._transform.demodulate(first, grid), self._transform.demodulate(second, grid)
+            cell_rows = 1.0 / (equivalent_bandwidth(first) * grid.pitch)
+        with stopwatch("upload"):
+            tensors = [self._upload(x) for x in (a.iq, b.iq, a.known, b.known)]
+        with stopwatch("infer"), torch.inference_mode():
+            track = tracker(tensors[0][:, ::OVERSAMPLING], *tensors[1:])
+        with stopwatch("post"):
+            products = Products(
+                axial=download(track.axial),
+                in_phase=download(track.in_phase),
+                quadrature=download(track.quadrature),
+                energy=download(track.energy),
+                known=download(track.known),
+                radians=download(track.radians),
+                cell_rows=cell_rows,
+                cell_lines=float(track.cell_lines),
+            )
+            result = measure(products, window)
+            nearest = np.clip(np.rint(self._axial_index / grid.pitch), 0, grid.n_rows - 1).astype(np.intp)
+            return StrainResult(
+                axial_displacement=depth_first(result.axial),
+                lateral_displacement=depth_first(download(track.lateral)[:, nearest]),
+                axial_strain=depth_first(result.strain),
+                strain_std=depth_first(result.strain_std),
+                ncc=depth_first(result.ncc),
+                axial_index=self._axial_index,
+                lateral_index=self._lateral_index,
+            )
+
+    def _for_grid(self, grid: IqGrid) -> tuple[Tracker, StrainWindow]:
+        """What depends on the canonical grid alone: built again only when the measured carrier moves."""
+        if grid != self._grid:
+            n_lateral, line_pitch = self.spec.shape[1], self.spec.line_pitch
+            self._tracker = Tracker(grid, n_lateral, line_pitch, self.spec.sample_pitch, self._device)
+            self._strain_window = StrainWindow(
+                n_rows=grid.n_rows,
+                row_pitch=grid.pitch,
+                n_lines=n_lateral,
+                output_rows=self._axial_index,
+                axial=self._axial_window,
+                lateral=max(1.0, self.spec.lateral_window / line_pitch),
+            )
+            self._grid = grid
+        return self._tracker, self._strain_window
+
+    def _upload(self, values: NDArray[np.complex64] | FloatArray) -> torch.Tensor:
+        return torch.from_numpy(values).to(self._device)
+
+
+def download(tensor: torch.Tensor) -> FloatArray:
+    """The tensor as a NumPy array; no copy on the CPU."""
+    values: FloatArray = tensor.cpu().numpy()
+    return values
+
+
+def depth_first(values: FloatArray) -> FloatArray:
+    """(lines, rows) to contiguous (rows, lines)."""
+    return np.ascontiguousarray(values.T, dtype=np.float32)

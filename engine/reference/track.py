@@ -1,0 +1,193 @@
+"""Iterated phase tracking on canonical IQ: warp post by the motion so far, read the rest from the phase.
+
+The phase of the windowed product pre * conj(warped post) is zero where the motion is right, whatever the
+carrier (phase zero: Pesavento et al., IEEE Trans. UFFC 46(5), 1999); the carrier, measured per depth with the
+lag-one autocorrelator (Loupas et al., IEEE Trans. UFFC 42(4), 1995), only sets how fast that is reached.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from engine.iq import OVERSAMPLING, ROWS_PER_CYCLE, IqGrid
+from engine.reference.coarse import ROWS_PER_CELL, CoarseSearch
+from engine.reference.windows import Nodes, Window
+from engine.warp import warp
+
+PASSES = ((5.0, 2.0), (3.0, 1.5), (2.0, 1.0))  # window: cycles of depth, mm across; from robust to fine
+LATERAL_PASSES = (0, 1)
+LATERAL_BLUR = (20.0, 3.0)  # cycles, mm: lateral motion carries no phase, so it needs a larger window
+NODE_CYCLES = 2
+NODE_MM = 0.5
+GAIN_MM = 5.0  # reach of the local gain that makes both frames comparable
+COARSE_MM = 3.0
+COARSE_CELL_MM = 0.5
+MIN_CURVATURE = 0.02
+TINY = 1e-20
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Track:
+    """Motion on the canonical grid and the products left after it; maps are (n_lines, n_rows) float32."""
+
+    axial: Tensor
+    """Motion that post was warped by, in samples."""
+    lateral: Tensor
+    """lines"""
+    in_phase: Tensor
+    """Real part of pre * conj(warped post)."""
+    quadrature: Tensor
+    """Its imaginary part: in_phase times the residual phase, where that is small."""
+    energy: Tensor
+    """(2, n_lines, n_rows): squared magnitudes of pre and of warped post."""
+    known: Tensor
+    """Share of each pixel that both frames hold, 0-1."""
+    radians: Tensor
+    """(n_rows,) phase per sample of residual motion."""
+    cell_lines: Tensor
+    """() lines per independent sample, from the lateral correlation of pre."""
+
+
+class Tracker:
+    """Tracks pairs of one canonical grid. Holds constants only."""
+
+    def __init__(
+        self, grid: IqGrid, n_lines: int, line_pitch: float, sample_pitch: float, device: torch.device
+    ) -> None:
+        self._grid, self._device = grid, device
+        self._n_lines, self._n_rows = n_lines, grid.n_rows
+        lines_per_mm = 1e-3 / line_pitch
+        rows_per_mm = 1e-3 / (sample_pitch * grid.pitch)
+        row = ROWS_PER_CYCLE
+        node_lines = max(1, round(NODE_MM * lines_per_mm))
+        self._nodes = Nodes(n_lines, grid.n_rows, node_lines, NODE_CYCLES * row, device)
+        self._windows = [self._nodes.window(mm * lines_per_mm, cycles * row) for cycles, mm in PASSES]
+        self._smooth = self._nodes.blur(1.0 * lines_per_mm, 4.0 * row)
+        self._side = self._nodes.blur(LATERAL_BLUR[1] * lines_per_mm, LATERAL_BLUR[0] * row)
+        gain_lines, gain_rows = GAIN_MM * lines_per_mm, GAIN_MM * rows_per_mm
+        self._gain_nodes = Nodes(
+            n_lines, grid.n_rows, max(1, round(gain_lines / 4)), max(1, round(gain_rows / 4)), device
+        )
+        self._gain_window = self._gain_nodes.window(gain_lines / 2, gain_rows / 2)
+        cell_lines = max(1, round(COARSE_CELL_MM * lines_per_mm))
+        self._coarse = CoarseSearch(n_lines, grid.n_rows, cell_lines, COARSE_MM * lines_per_mm, device)
+        # coarse nodes lie in cells: cell k covers rows k * ROWS_PER_CELL onwards
+        self._from_coarse = self._coarse.nodes.at(
+            (self._nodes.lines + 0.5) / cell_lines - 0.5, (self._nodes.rows + 0.5) / ROWS_PER_CELL - 0.5
+        )
+        self._node_row = torch.from_numpy(self._nodes.rows).round().long().to(device)
+        self._row = torch.arange(grid.n_rows, device=device, dtype=torch.float32)[None]
+        self._line = torch.arange(n_lines, device=device, dtype=torch.float32)[:, None]
+
+    def __call__(self, pre: Tensor, post: Tensor, known_pre: Tensor, known_post: Tensor) -> Track:
+        """Track pre (n_lines, n_rows) to post (n_lines, OVERSAMPLING * n_rows), both complex64.
+
+        `known_*` (n_lines, n_rows) is 1 where the frame holds samples and 0 in dead rows.
+        """
+        a = self._level(pre, known_pre, 1)
+        b = self._level(post, known_post, OVERSAMPLING)
+        energy = a[0] ** 2 + a[1] ** 2
+        radians = self._carrier(a, b[..., ::OVERSAMPLING])
+        axial, lateral = self._start(a, b)
+        node_radians = radians[self._node_row]
+        for index, window in enumerate(self._windows):
+            warped = self._warp(b, axial, lateral)
+            power = warped[0] ** 2 + warped[1] ** 2
+            sums = window(torch.stack((*product(a, warped), energy, power)))
+            size = magnitude(sums)
+            coherence = (size / (sums[2] * sums[3] + TINY).sqrt()).clamp(max=0.9999)
+            weight = size * coherence**2 / (1 - coherence**2) + TINY
+            step = torch.atan2(sums[1], sums[0]) / node_radians
+            step = self._smooth(torch.stack((step * weight, weight)))
+            if index in LATERAL_PASSES:
+                lateral = lateral + self._lateral_step(a, warped, window)
+            axial = axial + step[0] / step[1]
+        final = self._warp(b, axial, lateral, known_post)
+        warped, held = final[:2], final[2]
+        in_phase, quadrature = product(a, warped)
+        return Track(
+            axial=self._nodes.spread(axial),
+            lateral=self._nodes.spread(lateral),
+            in_phase=in_phase,
+            quadrature=quadrature,
+            energy=torch.stack((energy, warped[0] ** 2 + warped[1] ** 2)),
+            known=known_pre * held,
+            radians=radians,
+            cell_lines=cell_width(a),
+        )
+
+    def _level(self, iq: Tensor, known: Tensor, per_row: int) -> Tensor:
+        """Real and imaginary plane (2, lines, rows) divided by the frame's own local amplitude."""
+        if per_row > 1:
+            known = known.repeat_interleave(per_row, dim=1)
+        planes = torch.view_as_real(iq).permute(2, 0, 1) * known
+        energy = planes[0, :, ::per_row] ** 2 + planes[1, :, ::per_row] ** 2
+        local = self._gain_window(torch.stack((energy, known[:, ::per_row])))
+        power = local[0] / local[1].clamp(min=1e-3)
+        gain = self._gain_nodes.spread(power).clamp(min=float(power.mean()) * 1e-8 + 1e-30).rsqrt()
+        if per_row > 1:
+            gain = gain.repeat_interleave(per_row, dim=1)
+        return planes * gain
+
+    def _carrier(self, a: Tensor, b: Tensor) -> Tensor:
+        """Radians per sample for every row, from the lag-one products of both frames over all lines."""
+        total = torch.zeros(2, self._n_rows - 1, device=self._device)
+        for planes in (a, b):
+            re, im = planes
+            total[0] += (re[:, 1:] * re[:, :-1] + im[:, 1:] * im[:, :-1]).sum(0)
+            total[1] += (im[:, 1:] * re[:, :-1] - re[:, 1:] * im[:, :-1]).sum(0)
+        total = torch.cat((total, total[:, -1:]), dim=1)
+        profile = total @ self._gain_window.along @ self._gain_nodes.spread.along
+        return torch.atan2(profile[1], profile[0]) / self._grid.pitch + 2 * torch.pi * self._grid.frequency
+
+    def _start(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        axial, lateral = self._coarse(magnitude(a), magnitude(b[..., ::OVERSAMPLING]))
+        return self._from_coarse(axial) * self._grid.pitch, self._from_coarse(lateral)
+
+    def _warp(self, b: Tensor, axial: Tensor, lateral: Tensor, *more: Tensor) -> Tensor:
+        """Post (2, lines, rows) at the displaced positions, with pre's carrier; then `more` maps."""
+        u, v = self._nodes.spread(torch.stack((axial, lateral)))
+        rows, lines = self._row + u / self._grid.pitch, self._line + v
+        re, im = warp(b, rows * OVERSAMPLING, lines)
+        angle = u * (2 * torch.pi * self._grid.frequency)
+        cos, sin = angle.cos(), angle.sin()
+        others = [warp(m[None], rows, lines)[0] for m in more]
+        return torch.stack((re * cos - im * sin, im * cos + re * sin, *others))
+
+    def _lateral_step(self, a: Tensor, warped: Tensor, window: Window) -> Tensor:
+        """Lines still to move: where the coherence with lines of warped post peaks, one line to either side."""
+        maps = a.new_zeros(3, 2, self._n_lines, self._n_rows)
+        own = a[:, 1:-1]  # lines with both neighbours: all three sums then run over the same echoes of pre
+        for shift, planes in enumerate(maps):
+            planes[0, 1:-1], planes[1, 1:-1] = product(own, warped[:, shift : self._n_lines - 2 + shift])
+        sums = window(maps)
+        curve = self._side(torch.stack([magnitude(s) for s in sums])).clamp(min=TINY).log()
+        curvature = 2 * curve[1] - curve[0] - curve[2]
+        step = 0.5 * (curve[2] - curve[0]) / curvature.clamp(min=MIN_CURVATURE)
+        return step.clamp(-1.0, 1.0)
+
+
+def product(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Real and imaginary part of a * conj(b), planes (2, ...)."""
+    return (
+        torch.addcmul(a[0] * b[0], a[1], b[1]),
+        torch.addcmul(a[1] * b[0], a[0], b[1], value=-1.0),
+    )
+
+
+def magnitude(planes: Tensor) -> Tensor:
+    """Absolute value of the first two planes, read as a complex number."""
+    return torch.addcmul(planes[0] * planes[0], planes[1], planes[1]).sqrt()
+
+
+def cell_width(a: Tensor) -> Tensor:
+    """Lines per independent sample of speckle with the lateral correlation of `a`, as a scalar tensor.
+
+    A Gaussian beam has correlation r^(k^2) between lines k apart; what counts is the sum of its squares.
+    """
+    real, imaginary = product(a[:, 1:], a[:, :-1])
+    next_line = torch.stack((real.sum(), imaginary.sum())).norm() / (a**2).sum().clamp(min=TINY)
+    apart = torch.arange(1, 12, device=a.device)
+    width: Tensor = 1 + 2 * (next_line.clamp(max=0.98) ** (2 * apart**2)).sum()
+    return width

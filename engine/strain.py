@@ -1,0 +1,124 @@
+"""Least-squares strain: the slope of a line fitted to displacement over a window given in tissue length.
+
+At a border the window is clipped and the line refitted to what is left, never padded. NumPy only.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.spec import FloatArray
+
+
+def box_overlap(
+    n_cells: int, cell: float, centers: NDArray[Any], window: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How much of each cell lies in each window, and the signed distance between their centres.
+
+    Cell k covers (k - 1/2) * cell ... (k + 1/2) * cell. Returns two arrays (n_cells, n_windows): overlap as a
+    share of the cell, and centre of the overlapping part minus the window's centre, in the unit of `cell`.
+    """
+    low = (np.arange(n_cells) - 0.5)[:, None] * cell
+    start = np.maximum(low, centers[None, :] - window / 2)
+    stop = np.minimum(low + cell, centers[None, :] + window / 2)
+    overlap = np.maximum(stop - start, 0.0) / cell
+    return overlap, np.where(overlap > 0, np.arange(n_cells)[:, None] * cell - centers[None, :], 0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Moments:
+    """Windowed sums of weights w and displacements y at distances t from the window's centre.
+
+    All (lines, rows)."""
+
+    w: FloatArray
+    wt: FloatArray
+    wtt: FloatArray
+    wy: FloatArray
+    wty: FloatArray
+
+    def line(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Slope, value at the window's centre, and spread (the variance of t); slope 0 where it has none."""
+        safe = np.where(self.w > 0, self.w, 1.0)
+        mean_t, mean_y = self.wt / safe, self.wy / safe
+        variance = self.wtt / safe - mean_t**2
+        spread: FloatArray = np.where((self.w > 0) & (variance > 0), variance, 0.0).astype(np.float32)
+        covariance = self.wty / safe - mean_t * mean_y
+        slope: FloatArray = np.divide(covariance, spread, out=np.zeros_like(spread), where=spread > 0)
+        value: FloatArray = (mean_y - slope * mean_t).astype(np.float32)
+        return slope, value, spread
+
+
+class StrainWindow:
+    """A window of `axial` samples by `lateral` lines, moved over a grid of displacements.
+
+    Input grid: rows `row_pitch` samples apart from sample 0, lines 0 ... n_lines - 1. Output grid: any rows
+    (samples) and every line. Arrays are (lines, rows): depth is the fast axis here.
+    """
+
+    def __init__(
+        self,
+        *,
+        n_rows: int,
+        row_pitch: float,
+        n_lines: int,
+        output_rows: NDArray[Any],
+        axial: float,
+        lateral: float,
+    ) -> None:
+        overlap, distance = box_overlap(n_rows, row_pitch, output_rows, axial)
+        across, _ = box_overlap(n_lines, 1.0, np.arange(n_lines), lateral)
+        self._sum: FloatArray = overlap.astype(np.float32)
+        self._ramp: FloatArray = (overlap * distance).astype(np.float32)
+        self._square: FloatArray = (overlap * distance**2).astype(np.float32)
+        self._across: FloatArray = across.T.astype(np.float32)
+        self.full = float(axial / row_pitch * lateral)
+        """Cells in a window that lies wholly inside the frame."""
+        self.output_rows = output_rows
+        self.row_pitch = row_pitch
+
+    def total(self, values: FloatArray) -> FloatArray:
+        """Sum over each window, (lines, output rows)."""
+        result: FloatArray = self._across @ (values @ self._sum)
+        return result
+
+    def moments(self, weight: FloatArray, weighted: FloatArray) -> Moments:
+        """Sums of `weight` and of weight times displacement, both (lines, rows)."""
+        w: FloatArray = self._across @ weight
+        y: FloatArray = self._across @ weighted
+        return Moments(
+            w=w @ self._sum, wt=w @ self._ramp, wtt=w @ self._square, wy=y @ self._sum, wty=y @ self._ramp
+        )
+
+
+def least_squares_strain(
+    displacement: FloatArray,
+    *,
+    row_pitch: float,
+    axial: float,
+    lateral: float = 1.0,
+    weight: FloatArray | None = None,
+) -> FloatArray:
+    """du/dz of a displacement map (rows, lines) in samples, on the same grid.
+
+    `axial` is the window's length in samples, `lateral` its width in lines, `row_pitch` the samples between
+    rows. `weight` (rows, lines) is at least 0 and defaults to 1; strain is 0 where a window holds no weight.
+    """
+    n_rows, n_lines = displacement.shape
+    window = StrainWindow(
+        n_rows=n_rows,
+        row_pitch=row_pitch,
+        n_lines=n_lines,
+        output_rows=np.arange(n_rows) * row_pitch,
+        axial=axial,
+        lateral=lateral,
+    )
+    w = (
+        np.ones((n_lines, n_rows), np.float32)
+        if weight is None
+        else np.ascontiguousarray(weight.T, np.float32)
+    )
+    slope, _, _ = window.moments(w, w * np.ascontiguousarray(displacement.T, np.float32)).line()
+    return np.ascontiguousarray(slope.T, np.float32)
