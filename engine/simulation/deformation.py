@@ -20,7 +20,7 @@ from engine.simulation.field import MotionField
 DoubleArray = NDArray[np.float64]
 
 # A step of 1e-10 m is a hundred-thousandth of a sample at 40 MHz.
-_INVERSE_TOLERANCE = 1.0e-10
+_TOLERANCE = 1.0e-10
 _INVERSE_STEPS = 200
 
 
@@ -116,7 +116,9 @@ def positions(
     )
 
 
-def rest_positions(motion: Motion, frame: int, z: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+def rest_positions(
+    motion: Motion, frame: int, z: Tensor, x: Tensor, *, tolerance: float = _TOLERANCE
+) -> tuple[Tensor, Tensor]:
     """Rest coordinates of what is seen at (z, x) in `frame`; NaN where no point or no single one is there.
 
     Fixed-point iteration, which contracts because displacement gradients are far below 1; it has no
@@ -133,23 +135,24 @@ def rest_positions(motion: Motion, frame: int, z: Tensor, x: Tensor) -> tuple[Te
             next_z, next_x = next_z - amplitude * u_z, next_x - amplitude * u_x
         moved = torch.maximum((next_z - rest_z).abs(), (next_x - rest_x).abs())
         rest_z, rest_x = next_z, next_x
-        if bool((moved < _INVERSE_TOLERANCE).all()):
+        if bool((moved < tolerance).all()):
             return rest_z, rest_x
-    lost = ~(moved < _INVERSE_TOLERANCE)
+    lost = ~(moved < tolerance)
     return rest_z.masked_fill(lost, torch.nan), rest_x.masked_fill(lost, torch.nan)
 
 
 def deformation_gradient(
     motion: Motion, frame: int, z: Tensor, x: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """(dz/dZ, dz/dX, dx/dZ, dx/dX) of `positions` at rest points (Z, X), by forward differentiation."""
-    ones, zeros = torch.ones_like(z), torch.zeros_like(z)
-
-    def place(rest_z: Tensor, rest_x: Tensor) -> tuple[Tensor, Tensor]:
-        return positions(motion, frame, rest_z, rest_x)
-
-    zz, xz = torch.func.jvp(place, (z, x), (ones, zeros))[1]
-    zx, xx = torch.func.jvp(place, (z, x), (zeros, ones))[1]
+    """(dz/dZ, dz/dX, dx/dZ, dx/dX) of `positions` at rest points (Z, X), by automatic differentiation."""
+    # Each point moves by itself, so the gradient of a sum holds every point's own derivative.
+    with torch.enable_grad():
+        rest_z, rest_x = z.detach().clone().requires_grad_(), x.detach().clone().requires_grad_()
+        seen_z, seen_x = positions(motion, frame, rest_z, rest_x)
+        zz, zx = torch.autograd.grad(
+            seen_z.sum(), (rest_z, rest_x), retain_graph=True, materialize_grads=True
+        )
+        xz, xx = torch.autograd.grad(seen_x.sum(), (rest_z, rest_x), materialize_grads=True)
     return zz, zx, xz, xx
 
 
@@ -165,9 +168,14 @@ class PairMotion:
     """d(axial)/dz on frame i's coordinates, negative = compressed from i to j."""
 
 
-def pair_motion(motion: Motion, i: int, j: int, z: Tensor, x: Tensor) -> PairMotion:
-    """Where the tissue seen at (z, x) in frame i has gone by frame j; NaN where `rest_positions` is."""
-    rest_z, rest_x = rest_positions(motion, i, z, x)
+def pair_motion(
+    motion: Motion, i: int, j: int, z: Tensor, x: Tensor, *, tolerance: float = _TOLERANCE
+) -> PairMotion:
+    """Where the tissue seen at (z, x) in frame i has gone by frame j; NaN where `rest_positions` is.
+
+    `tolerance` is the step at which the search for the rest point ends, in the unit of z and x.
+    """
+    rest_z, rest_x = rest_positions(motion, i, z, x, tolerance=tolerance)
     there_z, there_x = positions(motion, j, rest_z, rest_x)
     before_zz, before_zx, before_xz, before_xx = deformation_gradient(motion, i, rest_z, rest_x)
     after_zz, after_zx, _, _ = deformation_gradient(motion, j, rest_z, rest_x)

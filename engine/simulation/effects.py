@@ -47,7 +47,7 @@ class Noise:
     """White electronic noise at a given signal-to-noise ratio inside the transducer's -6 dB band.
 
     In the whole band up to half the sampling frequency the ratio is lower: 20 dB over all of it is about
-    27.6 dB in band at 40 MHz, 5 MHz and 60 % bandwidth. The signal is nominal speckle, not this frame's echoes.
+    27.6 dB in band at 40 MHz, 5 MHz and 60 % bandwidth. The signal is nominal speckle, not this frame's.
     """
 
     in_band_snr_db: float

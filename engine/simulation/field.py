@@ -16,7 +16,7 @@ from engine.errors import InvalidAcquisition
 
 
 class MotionField(Protocol):
-    """A displacement field of rest coordinates, differentiable by torch.func.jvp."""
+    """A displacement field of rest coordinates, point by point, differentiable by torch."""
 
     def displacement(self, z: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
         """(u_z, u_x) in metres per unit amplitude, of the shape of `z` and `x` (float64 metres)."""

@@ -48,7 +48,7 @@ def draw_scatterers(
     `elevational_fwhm` where given); 10 or more give fully developed speckle. `elevational_fwhm` (m,
     two-way) spreads them over a slab, so that a plane that moves across itself sees others come and go.
     """
-    shallow, deep, half_width = _reach(imaging, motion)
+    shallow, deep, half_width = rest_extent(imaging, motion)
     density = per_cell / _cell_area(imaging)
     low, high, elevation_power = 0.0, 0.0, 1.0
     if elevational_fwhm is not None:
@@ -83,7 +83,7 @@ def _cell_area(imaging: Imaging) -> float:
     return min(FWHM * s.duration_sigma * half_speed * s.lateral_fwhm for s in spreads)
 
 
-def _reach(imaging: Imaging, motion: Motion) -> tuple[float, float, float]:
+def rest_extent(imaging: Imaging, motion: Motion) -> tuple[float, float, float]:
     """(shallowest, deepest, half width) in rest metres of all that any frame can show."""
     spec = imaging.spec
     spreads = [zone.point_spread for zone in imaging.zones]
