@@ -101,7 +101,7 @@ class Tracker:
             step = torch.atan2(sums[1], sums[0]) / node_radians
             step = self._smooth(torch.stack((step * weight, weight)))
             if index in LATERAL_PASSES:
-                lateral = lateral + self._lateral_step(a, warped, window)
+                lateral = lateral + self._lateral_step(a, warped, size, window)
             axial = axial + step[0] / step[1]
         final = self._warp(b, axial, lateral, known_post)
         warped, held = final[:2], final[2]
@@ -155,14 +155,17 @@ class Tracker:
         others = [warp(m[None], rows, lines)[0] for m in more]
         return torch.stack((re * cos - im * sin, im * cos + re * sin, *others))
 
-    def _lateral_step(self, a: Tensor, warped: Tensor, window: Window) -> Tensor:
-        """Lines still to move: where the coherence with lines of warped post peaks, one line to either side."""
-        maps = a.new_zeros(3, 2, self._n_lines, self._n_rows)
-        own = a[:, 1:-1]  # lines with both neighbours: all three sums then run over the same echoes of pre
-        for shift, planes in enumerate(maps):
-            planes[0, 1:-1], planes[1, 1:-1] = product(own, warped[:, shift : self._n_lines - 2 + shift])
-        sums = window(maps)
-        curve = self._side(torch.stack([magnitude(s) for s in sums])).clamp(min=TINY).log()
+    def _lateral_step(self, a: Tensor, warped: Tensor, size: Tensor, window: Window) -> Tensor:
+        """Lines still to move: where the correlation with warped post's neighbouring lines peaks.
+
+        Both sides are summed over the same pairs of lines, crosswise, so that they are equal, and the step
+        exactly zero, where warped post equals pre. `size` is the correlation without a shift.
+        """
+        maps = a.new_zeros(2, 2, self._n_lines, self._n_rows)
+        maps[0, 0, 1:], maps[0, 1, 1:] = product(a[:, 1:], warped[:, :-1])
+        maps[1, 0, 1:], maps[1, 1, 1:] = product(a[:, :-1], warped[:, 1:])
+        left, right = (magnitude(sums) for sums in window(maps))
+        curve = self._side(torch.stack((left, size, right))).clamp(min=TINY).log()
         curvature = 2 * curve[1] - curve[0] - curve[2]
         step = 0.5 * (curve[2] - curve[0]) / curvature.clamp(min=MIN_CURVATURE)
         return step.clamp(-1.0, 1.0)

@@ -38,7 +38,7 @@ def test_equals_a_weighted_line_fit_inside_and_in_the_clipped_window() -> None:
 
 @pytest.mark.parametrize("period", [150.0, 300.0, 600.0])
 def test_response_to_a_grating_is_that_of_the_stated_window(period: float) -> None:
-    """A least-squares slope over length T passes strain of period P by 3 (sin x - x cos x) / x^3, x = pi T / P."""
+    """Over a length T, strain of period P passes by 3 (sin x - x cos x) / x^3 with x = pi T / P."""
     rows = np.arange(600)
     strain = np.cos(2 * np.pi * rows / period)
     displacement = (period / (2 * np.pi) * np.sin(2 * np.pi * rows / period)).astype(np.float32)[:, None]
