@@ -7,13 +7,16 @@ import typer
 
 from engine.errors import EngineError, EngineUnavailable
 from streamer.errors import AddressInUse, ConfigError, StreamerError
+from tools.commands.bench import bench
 from tools.commands.config import config
+from tools.commands.demo import demo
 from tools.commands.display import display
 from tools.commands.info import info
 from tools.commands.process import process
 from tools.commands.record import record
 from tools.commands.replay import replay
 from tools.commands.run import run
+from tools.commands.simulate import simulate
 from tools.errors import NoScreen, NothingReceived, RecordingError, ToolError
 
 EXIT_CODES = {
@@ -62,7 +65,7 @@ def _root(
         raise typer.Exit
 
 
-for command in (run, replay, display, process, record, info, config):
+for command in (demo, run, replay, display, record, process, info, simulate, config, bench):
     app.command()(command)
 
 

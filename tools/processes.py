@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 GRACE = 3.0  # s for a child to end by itself
 
@@ -18,18 +19,32 @@ def on_stop_signal(handler: Callable[[int, object], None]) -> None:
         signal.signal(signal.SIGBREAK, handler)
 
 
-def start(arguments: Sequence[str]) -> "subprocess.Popen[str]":
-    """Start `musse-stream ARGUMENTS` with its standard output to be read by the caller.
+def start(arguments: Sequence[str], module: str) -> "subprocess.Popen[str]":
+    """Start `python -m MODULE ARGUMENTS`, its standard output to be read by the caller.
 
     The child has a group of its own, so that Ctrl-C reaches the parent only and the parent ends the children
     in order.
     """
-    command = [sys.executable, "-m", "tools", *arguments]
+    command = [sys.executable, "-m", module, *arguments]
     if sys.platform == "win32":
         return subprocess.Popen(
             command, stdout=subprocess.PIPE, text=True, creationflags=subprocess.CREATE_NEW_PROCESS_GROUP
         )
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def cache_folder() -> Path:
+    """Where this user's programs keep what they can make again; made if it is not there."""
+    home = Path.home()
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA", home / "AppData" / "Local"))
+    elif sys.platform == "darwin":
+        base = home / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
+    folder = base / "musse-stream"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def ask_to_stop(process: "subprocess.Popen[str]") -> None:

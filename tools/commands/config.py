@@ -23,4 +23,4 @@ def config(
     from streamer.config import config_toml, load_config
 
     settings = load_config(file)
-    typer.echo(config_toml(settings) if action == "show" else f"{file or 'defaults'}: no mistakes")
+    typer.echo(config_toml(settings).rstrip() if action == "show" else f"{file or 'defaults'}: no mistakes")

@@ -1,0 +1,39 @@
+# Two targets do everything on a fresh machine: `make demo` and `make test`. Both make their own environment.
+PYTHON ?= python3
+BIN := .venv/bin
+ARGS ?=
+
+.PHONY: demo test format configs clean
+
+demo: .venv/installed
+	$(BIN)/musse-stream demo $(ARGS)
+
+# format, lint, types, layers, tests: the same as continuous integration
+test: .venv/installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest $(ARGS)
+
+format: .venv/installed-dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# the commented examples in configs/, written from the configuration's own model
+configs: .venv/installed-dev
+	$(BIN)/musse-stream config show > configs/default.toml
+
+# torch first and exactly: a range could bring another release with gigabytes of libraries
+.venv/installed: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install torch==2.13.0
+	$(BIN)/python -m pip install --editable .
+	touch $@
+
+.venv/installed-dev: .venv/installed
+	$(BIN)/python -m pip install --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,20 @@
+"""The generated files in configs/ say what the code says."""
+
+from pathlib import Path
+
+from streamer.config import Config, config_toml, load_config
+
+CONFIGS = Path(__file__).parent.parent / "configs"
+
+
+def test_default_toml_is_what_the_model_says() -> None:
+    assert (CONFIGS / "default.toml").read_text(encoding="utf-8") == config_toml(Config()), (
+        "run `make configs`"
+    )
+
+
+def test_every_example_is_accepted() -> None:
+    examples = sorted(CONFIGS.glob("*.toml"))
+    assert len(examples) > 1
+    for example in examples:
+        load_config(example)

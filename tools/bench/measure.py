@@ -1,0 +1,182 @@
+"""One run of the benchmark, and what it says.
+
+`node_added` is the time from a frame's send call to its strain's arrival at a listener, less the engine's own
+step: both hops, checks, waiting, encoding and publishing. `bare` is the time from the same send call to the
+end of a plain pyzmq receive and copy of the same frame, in another process of the same run.
+"""
+
+import os
+import platform
+import time
+from contextlib import ExitStack
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zmq
+
+from streamer.stopping import Stop
+from streamer.wire import encode
+from tools.children import Child, child
+from tools.errors import NothingReceived
+from tools.formats import Recording
+from tools.playback import playback
+
+WARM_UP_FRAMES = 10  # the engine is built on the first one; they are not measured
+SETTLE = 10.0  # s for the first results to come
+DRAIN = 2.0  # s for the last ones
+HIGH_WATER_MARK = 64
+
+
+def measure(
+    recording: Recording, *, engine: str, rate: float, seconds: float, displays: int, stop: Stop, folder: Path
+) -> dict[str, Any]:
+    """Send the recording, bounced, at `rate` Hz for `seconds`; returns counts, times in ms and environment.
+
+    `displays` headless displays watch strain, B-mode and status; their pictures go to `folder`.
+    Raises NothingReceived where no result comes, ToolError where a process ends by itself.
+    """
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    link = context.socket(zmq.XPUB)
+    link.sndhwm = HIGH_WATER_MARK
+    link.setsockopt(zmq.XPUB_VERBOSE, 1)
+    link.bind("tcp://127.0.0.1:*")
+    address = link.getsockopt_string(zmq.LAST_ENDPOINT)
+    with ExitStack() as closing:
+        closing.callback(context.term)
+        closing.callback(link.close, 0)
+        node = closing.enter_context(
+            child(
+                "run",
+                "--connect",
+                address,
+                "--bind",
+                "tcp://127.0.0.1:0",
+                "--http",
+                "",
+                "--json",
+                "--engine",
+                engine,
+            )
+        )
+        results = node.wait_for("ready")["results"]
+        bare = closing.enter_context(child("bare", address, module="tools.bench.peer"))
+        listener = closing.enter_context(child("strain", results, module="tools.bench.peer"))
+        for peer in (bare, listener):
+            peer.wait_for("ready")
+        for number in range(displays):
+            picture = str(folder / f"display-{number}.png")
+            closing.enter_context(
+                child("display", "--connect", results, "--headless", "--save", picture, "--json")
+            )
+        _await_subscribers(link, 2)
+        sent = _send(link, recording, rate, seconds, stop)
+        stop.wait(DRAIN)
+        node.ask_to_stop()
+        summary = node.wait_for("summary")
+        stamps = [_stamps(peer) for peer in (bare, listener)]
+    return {
+        **_figures(sent, summary, *stamps),
+        "engine": summary["engine"],
+        "rate": rate,
+        "seconds": seconds,
+        "shape": list(recording.shape),
+        "dtype": str(recording.dtype),
+        "displays": displays,
+        "environment": environment(),
+    }
+
+
+def _await_subscribers(link: "zmq.Socket[bytes]", count: int) -> None:
+    for _ in range(count):
+        if not link.poll(round(SETTLE * 1000)):
+            raise NothingReceived("the node or the bare receiver did not subscribe in time")
+        link.recv()
+
+
+def _send(
+    link: "zmq.Socket[bytes]", recording: Recording, rate: float, seconds: float, stop: Stop
+) -> dict[int, int]:
+    """Send frames at `rate`; returns ns of the monotonic clock at the send call per frame index."""
+    frames = [np.ascontiguousarray(recording.frame(i)) for i in range(recording.n_frames)]
+    sent: dict[int, int] = {}
+    begun = 0.0
+    for cue in playback(recording.t_acq, recording.frame_index, "bounce", rate=rate):
+        warming = cue.frame_index < WARM_UP_FRAMES
+        if cue.frame_index == WARM_UP_FRAMES or not begun:
+            stop.wait(SETTLE / 2 if begun else 0)  # after the warm-up frames: the engine is being built
+            begun = time.perf_counter() - cue.offset_ns * 1e-9
+        due = begun + cue.offset_ns * 1e-9
+        if stop.wait(max(0.0, due - time.perf_counter())) or (
+            not warming and cue.frame_index - WARM_UP_FRAMES >= rate * seconds
+        ):
+            break
+        header = recording.header(
+            cue.position, source_id="bench", session_id="1", frame_index=cue.frame_index
+        )
+        now = time.monotonic_ns()
+        stamped = header.model_copy(update={"t_acq": now, "clock": "monotonic"})
+        parts = encode("rf", stamped, (frames[cue.position],))
+        sent[cue.frame_index] = time.monotonic_ns()
+        link.send_multipart(parts)
+    return sent
+
+
+def _stamps(peer: Child) -> dict[int, tuple[int, float]]:
+    peer.ask_to_stop()
+    return {index: (arrived, step) for index, arrived, step in peer.wait_for("stamps")["stamps"]}
+
+
+def _figures(
+    sent: dict[int, int],
+    summary: dict[str, Any],
+    bare: dict[int, tuple[int, float]],
+    results: dict[int, tuple[int, float]],
+) -> dict[str, Any]:
+    measured = [index for index in results if index >= WARM_UP_FRAMES]
+    if not measured:
+        raise NothingReceived("no strain came: see the node's log above")
+    step = [results[i][1] * 1e3 for i in measured]
+    added = [(results[i][0] - sent[i]) * 1e-6 - results[i][1] * 1e3 for i in measured]
+    plain = [(bare[i][0] - sent[i]) * 1e-6 for i in bare if i >= WARM_UP_FRAMES]
+    times = {
+        f"{name}_p{percent}_ms": round(float(np.percentile(values, percent)), 3)
+        for name, values in (("step", step), ("node_added", added), ("bare", plain))
+        for percent in (50, 99)
+    }
+    return {
+        "frames_sent": len(sent),
+        "frames_received": summary["received"],
+        "frames_lost": summary["lost"],
+        "frames_refused": sum(summary["refused"].values()),
+        "frames_overwritten": summary["overwritten"],
+        "results_published": summary["published_valid"] + sum(summary["rejected"].values()),
+        "results_with_values": summary["published_valid"],
+        "frames_unaccounted": summary["unaccounted"] + len(sent) - summary["received"] - summary["lost"],
+        **times,
+        "node_added_over_bare_p50": round(times["node_added_p50_ms"] / times["bare_p50_ms"], 2),
+        "node_added_over_bare_p99": round(times["node_added_p99_ms"] / times["bare_p99_ms"], 2),
+    }
+
+
+def environment() -> dict[str, Any]:
+    """Machine and versions: no figure is worth anything without them."""
+    names = ("musse-stream", "torch", "numpy", "scipy", "pyzmq")
+    return {
+        "cpu": _cpu(),
+        "cores": os.cpu_count(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        **{name: version(name) for name in names},
+        "libzmq": zmq.zmq_version(),
+    }
+
+
+def _cpu() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

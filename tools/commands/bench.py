@@ -1,0 +1,60 @@
+"""`musse-stream bench`: how fast the node is here."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def bench(
+    engine: Annotated[str, typer.Option(help="auto, reference or trivial.")] = "auto",
+    rate: Annotated[float, typer.Option(help="Frames per second.", min=0.1, max=1000)] = 20.0,
+    seconds: Annotated[float, typer.Option(help="How long to send.", min=1)] = 20.0,
+    displays: Annotated[int, typer.Option(help="Headless displays that watch.", min=0, max=8)] = 0,
+    file: Annotated[Path | None, typer.Option(help="Recording to send [default: the demo's].")] = None,
+    json: Annotated[bool, typer.Option("--json", help="End in one JSON line.")] = False,
+) -> None:
+    """Measure the node with real sockets and processes, beside a bare receiver of the same frames.
+
+    Times are from one run on one machine: compare their ratios, and compare machines with care.
+
+    Examples:
+
+        musse-stream bench --engine trivial --rate 50 --seconds 60 --json
+
+        musse-stream bench --engine reference --rate 12 --displays 1
+    """
+    from streamer.stopping import Stop
+    from tools.processes import on_stop_signal
+
+    stop = Stop()
+    on_stop_signal(stop.on_signal)
+
+    import tempfile
+
+    from rich.console import Console
+
+    from tools.bench.measure import measure
+    from tools.demo import demo_recording
+    from tools.formats import open_recording
+    from tools.tell import tell
+
+    console = Console(stderr=True)
+    if file is None:
+        with console.status("preparing the demo's recording"):
+            file = demo_recording(lambda done, total: None)
+    with (
+        open_recording(file) as recording,
+        tempfile.TemporaryDirectory() as folder,
+        console.status(f"{engine} at {rate:g} frames/s for {seconds:g} s"),
+    ):
+        figures = measure(
+            recording,
+            engine=engine,
+            rate=rate,
+            seconds=seconds,
+            displays=displays,
+            stop=stop,
+            folder=Path(folder),
+        )
+    tell("bench", figures, as_json=json)

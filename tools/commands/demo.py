@@ -1,0 +1,78 @@
+"""`musse-stream demo`: live strain without a scanner."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def demo(
+    headless: Annotated[bool, typer.Option("--headless", help="No window.")] = False,
+    seconds: Annotated[
+        float | None, typer.Option(help="End so long after the first strain [default: when closed].", min=0)
+    ] = None,
+    save: Annotated[Path | None, typer.Option(help="PNG file for the last picture.")] = None,
+    engine: Annotated[str, typer.Option(help="auto, reference or trivial.")] = "auto",
+    json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON line.")] = False,
+) -> None:
+    """Simulate a phantom that is pressed and released, and watch its strain live.
+
+    The first run simulates for some seconds; the recording is kept in the user's cache folder. Ends with q,
+    Ctrl-C or --seconds.
+
+    Examples:
+
+        musse-stream demo
+
+        musse-stream demo --headless --seconds 20 --save out.png
+    """
+    from streamer.stopping import Stop
+    from tools.processes import on_stop_signal
+
+    stop = Stop()
+
+    def interrupt(number: int, frame: object) -> None:
+        stop.set()
+        raise KeyboardInterrupt  # also ends the simulation
+
+    on_stop_signal(interrupt)
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from tools.demo import demo_recording, run_demo
+    from tools.display.window import check_screen
+    from tools.errors import ToolError
+    from tools.log import log_to_stderr
+    from tools.tell import tell
+
+    log_to_stderr()
+    if headless and seconds is None:
+        raise ToolError("--headless needs --seconds, because there is no window to close")
+    if not headless:
+        check_screen()
+    try:
+        with Progress(console=Console(stderr=True), transient=True) as progress:
+            task = progress.add_task("Simulating a phantom (first run only)", total=None)
+            recording = demo_recording(lambda done, total: progress.update(task, completed=done, total=total))
+    except KeyboardInterrupt:
+        return
+    on_stop_signal(lambda number, frame: stop.set())
+    options = ["--headless"] if headless else []
+    options += [] if seconds is None else ["--seconds", str(seconds)]
+    options += [] if save is None else ["--save", str(save)]
+    summary = run_demo(recording, options, ["--engine", engine, "--pairing", "stride", "--stride", "2"], stop)
+    told = {
+        "received": summary["received"],
+        "lost": summary["lost"],
+        "overwritten": summary["overwritten"],
+        "published": summary["published_valid"],
+        "rejected": sum(summary["rejected"].values()),
+        "latency_p50_ms": _milliseconds(summary["latency_p50"]),
+        "latency_p99_ms": _milliseconds(summary["latency_p99"]),
+    }
+    tell("summary", told, as_json=json)
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1e3, 2)
