@@ -218,6 +218,9 @@ BROKEN: list[tuple[str, dict[str, Any], str]] = [
     ("volume", {"DimSize": "32 16 16 5"}, "volumes"),
     ("volume by kind", {"Kinds": "domain domain domain"}, "volumes"),
     ("no number", {"DimSize": "32 x 5"}, "not a list of numbers"),
+    ("infinite", {"DimSize": "32 inf 5"}, "not a list of numbers"),
+    ("huge", {"DimSize": "1e30 256 5"}, "holds"),
+    ("broken number", {"DimSize": "32 256.5 5"}, "DimSize"),
     ("negative", {"DimSize": "32 -256 -5"}, "DimSize"),
     ("byte orders", {"BinaryDataByteOrderMSB": "True"}, "contradict"),
     ("as text", {"BinaryData": "False"}, "BinaryData"),
@@ -234,8 +237,9 @@ BROKEN: list[tuple[str, dict[str, Any], str]] = [
     ),
     ("equal times", {"times": ["1", "2", "2", "4", "5"]}, "do not rise"),
     ("no times", {"times": []}, "--frame-rate"),
-    ("word as time", {"times": ["1", "2", "x", "4", "5"]}, "is no number"),
-    ("infinite time", {"times": ["1", "2", "inf", "4", "5"]}, "is no number"),
+    ("word as time", {"times": ["1", "2", "x", "4", "5"]}, "is no time"),
+    ("time without end", {"times": ["1", "2", "1e999999", "4", "5"]}, "is no time"),
+    ("infinite time", {"times": ["1", "2", "inf", "4", "5"]}, "is no time"),
 ]
 
 

@@ -1,38 +1,31 @@
-"""`musse-stream info`: what a recording holds, before anything is run on it."""
+"""`musse-stream info`: what a recording or a result file holds."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from tools.formats import options
+from tools.commands.recordings import Opening, opens_recording
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 _MOST_ROWS: Final = 24  # more frames than fit a screen are summed up; --json always lists all
+_DEGREES: Final = 57.29577951
 
 
+@opens_recording
 def info(
     file: Annotated[
-        Path, typer.Argument(help="Recording: .mhd, .mha, .npz, .mat or .h5.", show_default=False)
+        Path, typer.Argument(help="Recording (.mhd, .mha, .npz, .mat, .h5) or strain results (.h5).")
     ],
-    json: Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")] = False,
-    preset: options.Preset = None,
-    sampling_frequency: options.SamplingFrequency = None,
-    center_frequency: options.CenterFrequency = None,
-    demodulation_frequency: options.DemodulationFrequency = None,
-    probe_type: options.ProbeType = None,
-    line_pitch: options.LinePitch = None,
-    probe_radius: options.ProbeRadius = None,
-    sound_speed: options.SoundSpeed = None,
-    initial_time: options.InitialTime = None,
-    frame_rate: options.FrameRate = None,
-    axes: options.Axes = None,
-    frame_axis: options.FrameAxis = None,
-    variable: options.Variable = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
+    *,
+    opening: Opening,
 ) -> None:
     """Show what a recording holds: frames, times, acquisition, signal levels, and what was assumed.
+
+    Of a file of strain results: pairs, rejections, engine and settings.
 
     Examples:
 
@@ -40,27 +33,18 @@ def info(
 
         musse-stream info acquisition.npz --frame-rate 30 --preset verasonics-l11-5v
 
-        musse-stream info demo.h5 --json
+        musse-stream info strain.h5 --json
     """
-    from tools.formats import open_recording
     from tools.formats.description import describe
+    from tools.formats.result_description import describe_results, holds_results
 
-    overrides = {
-        "sampling_frequency": sampling_frequency,
-        "center_frequency": center_frequency,
-        "demodulation_frequency": demodulation_frequency,
-        "probe_type": probe_type,
-        "line_pitch": line_pitch,
-        "probe_radius": probe_radius,
-        "sound_speed": sound_speed,
-        "initial_time": initial_time,
-        "frame_rate": frame_rate,
-        "axes": axes,
-        "frame_axis": frame_axis,
-        "variable": variable,
-    }
-    with open_recording(file, preset=preset, overrides=overrides) as recording:
-        told = describe(recording)
+    if holds_results(file):
+        told = describe_results(file)
+        tables = [_results(told)]
+    else:
+        with opening.open(file) as recording:
+            told = describe(recording)
+        tables = [_summary(told), _frames(told)]
     if json:
         from json import dumps
 
@@ -68,27 +52,21 @@ def info(
         return
     from rich.console import Console
 
-    console = Console()
-    console.print(_summary(told), _frames(told))
+    Console().print(*tables)
 
 
 def _summary(told: dict[str, Any]) -> "Table":
-    from rich.table import Table
-
     header = told["header"]
-    linear = header["probe_type"] == "linear"
-    pitch = f"{header['line_pitch'] * 1e3:.4g} {'mm' if linear else 'mrad'}"
+    unit = "mm" if header["probe_type"] == "linear" else "mrad"
+    n_axial, n_lateral = told["shape"]
     rows = [
-        (
-            "frames",
-            f"{told['frames']} of {told['shape'][0]} samples x {told['shape'][1]} lines, {told['dtype']}",
-        ),
+        ("frames", f"{told['frames']} of {n_axial} samples x {n_lateral} lines, {told['dtype']}"),
         ("data", "RF" if header["kind"] == "rf" else "IQ"),
         ("time", _time(told)),
         ("missing frames", str(told["missing_frames"])),
         ("sampling frequency", f"{header['sampling_frequency'] / 1e6:.4g} MHz"),
         ("center frequency", f"{header['center_frequency'] / 1e6:.4g} MHz"),
-        ("probe", f"{header['probe_type']}, lines {pitch} apart"),
+        ("probe", f"{header['probe_type']}, lines {header['line_pitch'] * 1e3:.4g} {unit} apart"),
         ("depth", f"{told['depth'] * 1e3:.4g} mm, {told['sample_pitch'] * 1e6:.4g} µm per sample"),
         ("sound speed", f"{header['sound_speed']:g} m/s"),
         ("initial time", f"{header['initial_time'] * 1e6:g} µs"),
@@ -99,18 +77,14 @@ def _summary(told: dict[str, Any]) -> "Table":
     if header["probe_radius"] > 0:
         rows.append(("probe radius", f"{header['probe_radius'] * 1e3:.4g} mm"))
     if header["steering_angles"]:
-        rows.append(("steering angles", ", ".join(f"{a * 57.29578:.3g}°" for a in header["steering_angles"])))
+        angles = ", ".join(f"{angle * _DEGREES:.3g}°" for angle in header["steering_angles"])
+        rows.append(("steering angles", angles))
     if header["orientation"]:
         rows.append(("orientation", header["orientation"]))
     if told["truth"]:
         rows.append(("truth", ", ".join(told["truth"])))
     rows.extend(("measured or assumed" if k == 0 else "", text) for k, text in enumerate(told["assumed"]))
-    table = Table(title=Path(told["file"]).name, show_header=False, title_justify="left")
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
-    for name, value in rows:
-        table.add_row(name, value)
-    return table
+    return _two_columns(told["file"], rows)
 
 
 def _time(told: dict[str, Any]) -> str:
@@ -121,14 +95,14 @@ def _time(told: dict[str, Any]) -> str:
 
 
 def _frames(told: dict[str, Any]) -> "Table":
-    """Every frame, or of many only those that the node would refuse, and how many those are."""
+    """Every frame; of many only those that the node would refuse."""
     from rich.table import Table
 
     figures = told["per_frame"]
     refused = [frame for frame in figures if frame["refused"]]
     shown = figures if len(figures) <= _MOST_ROWS else refused[:_MOST_ROWS]
-    rest = "" if shown is figures else f", {len(figures)} in all (--json lists them)"
-    table = Table(title=f"{len(refused)} frames the node would refuse{rest}", title_justify="left")
+    listed = "" if len(shown) == len(figures) else f" of {len(figures)}; --json lists every frame"
+    table = Table(title=f"The node would refuse {len(refused)} frames{listed}", title_justify="left")
     for name in ("frame", "time s", "rms", "peak", "at extremes", "zeros", "verdict"):
         table.add_column(name, justify="right")
     for frame in shown:
@@ -141,4 +115,33 @@ def _frames(told: dict[str, Any]) -> "Table":
             f"{frame['zeros']:.2%}",
             frame["refused"] or "ok",
         )
+    return table
+
+
+def _results(told: dict[str, Any]) -> "Table":
+    attributes = told["attributes"]
+    rejected = ", ".join(f"{count} {reason}" for reason, count in told["rejections"].items())
+    rows = [
+        ("pairs", f"{told['pairs']}, {told['with_values']} with values"),
+        ("rejected", rejected or "none"),
+        ("maps", " x ".join(map(str, told["map_shape"]))),
+    ]
+    if told["mean_strain_min"] is not None:
+        low, high = told["mean_strain_min"], told["mean_strain_max"]
+        rows.append(("mean strain", f"{low:.3%} to {high:.3%} per pair, negative in compression"))
+    assumed = str(attributes.get("assumed", "")).splitlines()
+    rows.extend((name, str(value)) for name, value in attributes.items() if name != "assumed")
+    rows.extend(("measured or assumed" if k == 0 else "", text) for k, text in enumerate(assumed))
+    return _two_columns(told["file"], rows)
+
+
+def _two_columns(file: str, rows: list[tuple[str, str]]) -> "Table":
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=escape(Path(file).name), show_header=False, title_justify="left")
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(name, escape(value))
     return table

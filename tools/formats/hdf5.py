@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tools.errors import RecordingError
 from tools.formats.acquisition import OPTIONS
 from tools.formats.contents import Contents, Truth
+from tools.formats.damage import naming_damage
 from tools.formats.samples import handed_out_dtype
 from tools.formats.writer import FORMAT, FORMAT_VERSION
 
@@ -24,15 +25,13 @@ def read_hdf5(path: Path) -> Contents:
 
     Raises RecordingError for a file that is no HDF5, no recording of this project, or of a newer version.
     """
-    try:
+    with naming_damage(path, "HDF5 recording"):
         file = h5py.File(path, "r")
-    except OSError as error:
-        raise RecordingError(f"{path} is not a readable HDF5 file: {error}") from error
-    try:
-        return _contents(path, file)
-    except BaseException:
-        file.close()
-        raise
+        try:
+            return _contents(path, file)
+        except BaseException:
+            file.close()
+            raise
 
 
 def _contents(path: Path, file: Any) -> Contents:
@@ -47,7 +46,6 @@ def _contents(path: Path, file: Any) -> Contents:
         raise RecordingError(f"{path} has format_version {version}; this release reads {FORMAT_VERSION}")
     frames = HdfFrames(path, file)
     per_frame = {name: _column(path, file, name, frames.n_frames) for name in ("t_acq", "frame_index")}
-    status = file["status"].asstr()[:].tolist() if "status" in file else None
     stated = {name: attributes[name] for name in (*_NUMBER_FIELDS, *_TEXT_FIELDS) if name in attributes}
     if "steering_angles" in attributes:
         stated["steering_angles"] = tuple(float(angle) for angle in attributes["steering_angles"])
@@ -56,7 +54,7 @@ def _contents(path: Path, file: Any) -> Contents:
         stated=stated,
         t_acq=per_frame["t_acq"],
         frame_index=per_frame["frame_index"],
-        status=None if status is None else tuple(status),
+        status=_status(path, file, frames.n_frames),
         notes=(*(str(text) for text in attributes.get("assumed", ())), *filter(None, [frames.note])),
         carrier_required=False,
         truth=_truth(path, file, frames.n_frames),
@@ -77,10 +75,8 @@ class HdfFrames:
 
     def read(self, index: int) -> NDArray[Any]:
         """Frame `index`: see `Frames.read`."""
-        try:
+        with naming_damage(self._path, f"HDF5 recording at frame {index}"):
             return np.asarray(self._dataset[index], self.dtype)
-        except (OSError, ValueError) as error:
-            raise RecordingError(f"{self._path}: frame {index} cannot be read: {error}") from error
 
     def close(self) -> None:
         """Close the file."""
@@ -96,6 +92,15 @@ def _column(path: Path, file: Any, name: str, n_frames: int) -> NDArray[np.int64
             f"{path}: {name} is {column.shape} {column.dtype}, not one integer for each of {n_frames} frames"
         )
     return np.asarray(column, np.int64)
+
+
+def _status(path: Path, file: Any, n_frames: int) -> tuple[str, ...] | None:
+    if "status" not in file:
+        return None
+    status = tuple(text[:32] for text in file["status"].asstr()[:])  # what a header has room for
+    if len(status) != n_frames:
+        raise RecordingError(f"{path}: {len(status)} entries of status for {n_frames} frames")
+    return status
 
 
 def _truth(path: Path, file: Any, n_frames: int) -> Truth | None:

@@ -92,7 +92,7 @@ class MetaFrames:
 
 def _size(header: MetaHeader) -> tuple[int, int, int]:
     """(n_x, n_y, n_frames); a frame axis is the last one."""
-    size = [int(number) for number in header.numbers("DimSize")]
+    size = [int(number) if number.is_integer() else 0 for number in header.numbers("DimSize")]
     if len(size) == 4 and size[2] == 1:  # PLUS may write x, y, 1, frames
         size = [size[0], size[1], size[3]]
     if len(size) == 2:

@@ -1,5 +1,6 @@
 """The samples of a MetaImage file as blocks (n_y, n_x), before anything is known of beams and depth."""
 
+import math
 import zlib
 from pathlib import Path
 from typing import Any, Protocol
@@ -44,7 +45,7 @@ def open_blocks(header: MetaHeader, dtype: np.dtype[Any], shape: tuple[int, int,
     is_local = place.upper() == "LOCAL"
     path = header.path if is_local else header.path.parent / place
     offset = header.data_offset if is_local else 0
-    wanted = int(np.prod(shape)) * dtype.itemsize
+    wanted = math.prod(shape) * dtype.itemsize
     try:
         available = path.stat().st_size - offset
         if header.flag("CompressedData"):

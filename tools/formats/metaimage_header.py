@@ -6,9 +6,10 @@ so frames are ordered by number, not by text. Conventions: PLUS user manual, 'Se
 'Ultrasound image orientation'; ITK's MetaIO documentation.
 """
 
+import math
 import re
 from dataclasses import dataclass
-from decimal import Context, Decimal, InvalidOperation
+from decimal import Context, Decimal, DecimalException
 from pathlib import Path
 from typing import Final
 
@@ -20,8 +21,9 @@ from tools.formats.acquisition import OPTIONS
 
 _MAX_HEADER_BYTES: Final = 64 * 1024 * 1024  # 10 000 frames with ten tracked transforms each are about 20 MB
 _MAX_LINE_BYTES: Final = 64 * 1024
-_SEQUENCE_FIELD: Final = re.compile(r"Seq_Frame(\d+)_(\w+)\Z")
-_NANOSECONDS: Final = Context(prec=60)  # exact: float64 would round today's date to 256 ns
+_SEQUENCE_FIELD: Final = re.compile(r"Seq_Frame(\d{1,18})_(\w+)\Z")
+_EXACT: Final = Context(prec=60)  # float64 would round today's date to 256 ns
+_MAX_SECONDS: Final = 9 * 10**9  # int64 nanoseconds reach to the year 2262
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,13 +42,17 @@ class MetaHeader:
         return next((self.fields[key] for key in keys if key in self.fields), default)
 
     def numbers(self, key: str) -> list[float]:
-        """The value of `key` as numbers; empty where it is absent. Raises RecordingError for other text."""
+        """The value of `key` as finite numbers; empty where it is absent.
+
+        Raises RecordingError for anything else.
+        """
         try:
-            return [float(word) for word in self.text(key).split()]
+            numbers = [float(word) for word in self.text(key).split()]
         except ValueError:
-            raise RecordingError(
-                f"{self.path}: {key} = {self.text(key)!r} is not a list of numbers"
-            ) from None
+            numbers = [math.nan]
+        if not all(map(math.isfinite, numbers)):
+            raise RecordingError(f"{self.path}: {key} = {self.text(key)!r} is not a list of numbers")
+        return numbers
 
     def flag(self, *keys: str) -> bool:
         """The truth value of the first of `keys` that is there; False where none is."""
@@ -55,7 +61,7 @@ class MetaHeader:
     def times(self) -> NDArray[np.int64] | None:
         """(frames,) ns of every frame in order, or None where no frame has a Timestamp.
 
-        Raises RecordingError where only some have one, or one is no number.
+        Raises RecordingError where only some have one, or one is no time.
         """
         stamps = {number: fields.get("Timestamp") for number, fields in self.frames.items()}
         missing = [number for number, stamp in stamps.items() if stamp is None]
@@ -72,9 +78,13 @@ class MetaHeader:
 
     def _nanoseconds(self, number: int, stamp: str) -> int:
         try:
-            return int(_NANOSECONDS.multiply(Decimal(stamp), Decimal(10**9)).to_integral_value())
-        except (InvalidOperation, ValueError, OverflowError):
-            raise RecordingError(f"{self.path}: Timestamp {stamp!r} of frame {number} is no number") from None
+            seconds = Decimal(stamp)
+            reachable = abs(seconds) <= _MAX_SECONDS
+        except DecimalException:
+            reachable = False
+        if not reachable:
+            raise RecordingError(f"{self.path}: Timestamp {stamp!r} of frame {number} is no time in seconds")
+        return int(_EXACT.multiply(seconds, Decimal(10**9)).to_integral_value())
 
 
 def parse_header(path: Path) -> MetaHeader:
