@@ -24,7 +24,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.errors import InvalidAcquisition
-from engine.simulation.deformation import Mode, Motion, motion, pair_motion, positions, unit_displacements
+from engine.simulation.deformation import (
+    Mode,
+    Motion,
+    motion,
+    pair_motion,
+    positions,
+    rest_positions,
+    unit_displacements,
+)
 from engine.simulation.effects import NOMINAL_RMS, Effect, Moment, Noise, quantise
 from engine.simulation.field import Inclusion
 from engine.simulation.imaging import Imaging, Zone, render
@@ -38,7 +46,7 @@ from engine.spec import EngineSpec, FloatArray
 class PairTruth:
     """True motion of a pair on the pre frame's coordinates; arrays are float32 (rows, cols).
 
-    NaN where no tissue point can be named: within micrometres of a slip boundary.
+    NaN where no tissue point can be named: within micrometres of a slip boundary, and in flowing blood.
     """
 
     axial_displacement: FloatArray
@@ -57,6 +65,7 @@ class PairTruth:
 class Acquisition:
     """Scatterers, how they move and how they are seen. Any frame can be made at any time, always the same."""
 
+    phantom: Phantom
     imaging: Imaging
     motion: Motion
     scatterers: Scatterers
@@ -92,6 +101,10 @@ class Acquisition:
             amplitude = amplitude * torch.exp(
                 -0.5 * ((cloud.y - plane) * (FWHM / self.elevational_fwhm)) ** 2
             )
+        if self.phantom.flowing:
+            rng = np.random.default_rng([self.seed, 2, index])
+            anew = torch.from_numpy(rng.integers(0, 2, len(amplitude)) * 2.0 - 1.0)
+            amplitude = torch.where(self._flows, amplitude * anew, amplitude)
         return render(self.imaging, z[None], x[None], amplitude[None])[0]
 
     def pair_truth(
@@ -111,10 +124,15 @@ class Acquisition:
         columns = np.arange(n_lateral, dtype=np.float32) if lateral_index is None else lateral_index
         z, x = self.imaging.pixel_grid(torch.from_numpy(rows), torch.from_numpy(columns))
         moved = pair_motion(self.motion, i, j, z, x)
+        flows = self.phantom.flows(*rest_positions(self.motion, i, z, x))
+
+        def known(value: Tensor) -> FloatArray:
+            return value.masked_fill(flows, torch.nan).float().numpy()
+
         return PairTruth(
-            axial_displacement=(moved.axial / self.imaging.spec.sample_pitch).float().numpy(),
-            lateral_displacement=(moved.lateral / self.imaging.spec.line_pitch).float().numpy(),
-            axial_strain=moved.axial_strain.float().numpy(),
+            axial_displacement=known(moved.axial / self.imaging.spec.sample_pitch),
+            lateral_displacement=known(moved.lateral / self.imaging.spec.line_pitch),
+            axial_strain=known(moved.axial_strain),
             axial_index=rows,
             lateral_index=columns,
         )
@@ -123,6 +141,11 @@ class Acquisition:
     def _units(self) -> list[tuple[Tensor, Tensor]]:
         """Displacement of the scatterers per unit of each mode: the same in every frame."""
         return unit_displacements(self.motion, self.scatterers.z, self.scatterers.x)
+
+    @cached_property
+    def _flows(self) -> Tensor:
+        """Which scatterers are blood."""
+        return self.phantom.flows(self.scatterers.z, self.scatterers.x)
 
     @cached_property
     def _gain(self) -> float:
@@ -156,6 +179,7 @@ def simulate_acquisition(
         rng=np.random.default_rng([seed, 0]),
     )
     return Acquisition(
+        phantom=phantom,
         imaging=imaging,
         motion=motion,
         scatterers=scatterers,

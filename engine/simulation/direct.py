@@ -59,4 +59,5 @@ def _response(imaging: Imaging, depth: Tensor, delay: Tensor, across: Tensor) ->
     slope = by_depth([2.0 * math.tan(s.tilt) / imaging.spec.sound_speed for s in spreads])
     delay = delay - across * slope
     envelope = torch.exp(-0.5 * (delay / duration) ** 2 - 0.5 * (across / beam) ** 2)
+    envelope = envelope * by_depth([zone.amplitude for zone in imaging.zones])
     return envelope * torch.cos(2.0 * math.pi * frequency * delay)

@@ -6,6 +6,7 @@ field times that frame's amplitude. Scaled like this a field is kinematic truth 
 said to be), not large-strain mechanics.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -99,3 +100,72 @@ def _disturbance(z: Tensor, x: Tensor, inclusion: Inclusion) -> tuple[Tensor, Te
     u_z = torch.where(inside, lost * z, radial * z + angular * x)
     u_x = torch.where(inside, -lost * x, radial * x - angular * z)
     return u_z, u_x
+
+
+@dataclass(frozen=True, kw_only=True)
+class SphereCompression:
+    """Homogeneous incompressible tissue with one sphere, seen in the plane through its centre.
+
+    Uniaxial compression: tissue expands half as much in each of the two directions across, u = E r with
+    E = diag(-1, 1/2, 1/2). Inside, strain is 5 / (3 + 2k) of the applied one (Eshelby 1957). Outside, the
+    rest is 5 q a^3 r (r E r) / r^5 + q a^5 (2 E r / r^5 - 5 r (r E r) / r^7) with q = (5 / (3 + 2k) - 1) / 2
+    (Batchelor 1967, section 4.11, the strain flow around a sphere; a rigid one has q = -1/2).
+    """
+
+    sphere: Inclusion
+
+    def displacement(self, z: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+        """See `MotionField.displacement`."""
+        z_0, x_0 = z - self.sphere.depth, x - self.sphere.lateral
+        inner = 5.0 / (3.0 + 2.0 * self.sphere.stiffness)
+        q = 0.5 * (inner - 1.0)
+        r2 = z_0**2 + x_0**2
+        inside = r2 <= self.sphere.radius**2
+        ratio2 = self.sphere.radius**2 / torch.where(inside, self.sphere.radius**2, r2)
+        # (r E r) / r^2 lies between -1 and 1/2
+        form = (0.5 * x_0**2 - z_0**2) / torch.where(inside, self.sphere.radius**2, r2)
+        common = 5.0 * q * form * (ratio2**1.5 - ratio2**2.5)
+        linear = 2.0 * q * ratio2**2.5
+        u_z = torch.where(inside, -(inner - 1.0) * z_0, -linear * z_0 + common * z_0)
+        u_x = torch.where(inside, 0.5 * (inner - 1.0) * x_0, 0.5 * linear * x_0 + common * x_0)
+        return u_z - z, u_x + 0.5 * x
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlipBoundary:
+    """Two bodies that slide on each other along a straight boundary: amplitude is the way slid, in metres.
+
+    What lies below the boundary (at rest) moves along it towards positive lateral by the amplitude; what
+    lies above stays. On a sloping boundary this is a step of axial displacement too.
+    """
+
+    depth: float
+    """m, at lateral 0."""
+    angle: float = 0.0
+    """rad, slope: positive = deeper towards positive lateral."""
+
+    def displacement(self, z: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+        """See `MotionField.displacement`."""
+        below = (z - self.depth) * math.cos(self.angle) - x * math.sin(self.angle) > 0
+        return below * math.sin(self.angle), below * math.cos(self.angle)
+
+
+@dataclass(frozen=True, kw_only=True)
+class VesselPulsation:
+    """A round vessel that widens: amplitude is the growth of its radius, as a fraction of it.
+
+    Outside the wall incompressible tissue gives way radially as radius^2 / r (plane strain); inside, the
+    lumen widens evenly.
+    """
+
+    depth: float
+    """m, of its centre at rest."""
+    lateral: float
+    radius: float
+    """m."""
+
+    def displacement(self, z: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+        """See `MotionField.displacement`."""
+        r2 = (z - self.depth) ** 2 + (x - self.lateral) ** 2
+        growth = self.radius**2 / torch.clamp(r2, min=self.radius**2)
+        return growth * (z - self.depth), growth * (x - self.lateral)

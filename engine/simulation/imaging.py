@@ -37,6 +37,8 @@ class Zone:
     depth: float
     """m."""
     point_spread: PointSpread
+    amplitude: float = 1.0
+    """Peak of the response, so that zones of different width can be equally bright."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,14 +83,14 @@ class Imaging:
 def render(imaging: Imaging, z: Tensor, x: Tensor, amplitude: Tensor) -> Tensor:
     """RF of scatterers at (z, x), float64 metres, with their amplitudes; all three are (batch, scatterers).
 
-    Returns (batch, n_axial, n_lateral) float32; a scatterer of amplitude 1 has peak 1. Scatterers
-    outside the picture count as far as their response reaches into it.
+    Returns (batch, n_axial, n_lateral) float32; a scatterer of amplitude 1 has the peak of its
+    zone, 1 unless set. Scatterers outside the picture count as far as their response reaches into it.
     """
     shape = imaging.spec.shape
     frames = torch.zeros((z.shape[0], *shape), dtype=torch.float32, device=z.device)
     for index, zone in enumerate(imaging.zones):
         first, last = _zone_extent(imaging, index)
-        weight = _zone_weight(imaging, index, z)
+        weight = _zone_weight(imaging, index, z) * zone.amplitude
         _add_zone(frames, imaging, zone.point_spread, (first, last), (z, x, amplitude * weight))
     return frames
 

@@ -30,6 +30,15 @@ class Phantom:
     """Per unit of applied compression (1 = 100 % of the thickness)."""
     regions: tuple[Region, ...] = ()
     """Where two overlap, the later one counts."""
+    flowing: tuple[Region, ...] = ()
+    """Regions whose scatterers are others in every frame, as blood is; they have no truth."""
+
+    def flows(self, z: Tensor, x: Tensor) -> Tensor:
+        """Whether rest points lie where blood flows: bool, shape of `z`."""
+        found = torch.zeros_like(z, dtype=torch.bool)
+        for region in self.flowing:
+            found = found | region.holds(z, x)
+        return found
 
     def echo(self, z: Tensor, x: Tensor) -> Tensor:
         """Amplitude factor of scatterers at rest points (float64, shape of `z`)."""

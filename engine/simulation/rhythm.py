@@ -1,4 +1,4 @@
-"""How a hand presses: compression and release, cycle after cycle, never twice quite the same."""
+"""How a hand moves the probe: it presses and releases, stops, and wanders; never twice quite the same."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +13,14 @@ def press_and_release(
     peak: float = 0.02,
     period: float = 1.2,
     variation: float = 0.1,
+    stops: float = 0.0,
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:
     """Applied compression of every frame, (n_frames,), from 0 at the first frame to `peak` and back.
 
     Each cycle is a raised cosine, smooth where it meets the next; its duration and height are drawn within
-    `variation` (a fraction) of `period` (s) and `peak` (0.02 = 2 %). `frame_rate` in Hz.
+    `variation` (a fraction) of `period` (s) and `peak` (0.02 = 2 %). After a cycle, with probability
+    `stops`, the hand rests released for as long as a cycle would have lasted. `frame_rate` in Hz.
     """
     if n_frames < 1 or not (frame_rate > 0 and period > 0):
         raise InvalidAcquisition(
@@ -34,5 +36,21 @@ def press_and_release(
         height = peak * (1.0 + variation * rng.uniform(-1.0, 1.0))
         during = (times >= start) & (times < start + duration)
         compression[during] = height * 0.5 * (1.0 - np.cos(2.0 * np.pi * (times[during] - start) / duration))
-        start += duration
+        start += duration * (2.0 if rng.uniform() < stops else 1.0)
     return compression
+
+
+def wander(
+    n_frames: int, frame_rate: float, *, reach: float, period: float = 3.0, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """A slow, smooth drift that comes back, (n_frames,), from 0 at the first frame; unit of `reach`.
+
+    The sum of three sines of random phase, periods from `period` (s) down to about a third of it, with
+    standard deviation `reach` over a long time: lateral drift, tilt and out-of-plane motion of a hand.
+    """
+    times = np.arange(n_frames) / frame_rate
+    path = np.zeros(n_frames)
+    for share in (1.0, 1.7, 2.9):
+        phase = rng.uniform(0.0, 2.0 * np.pi)
+        path += np.sin(2.0 * np.pi * share * times / period + phase) - np.sin(phase)
+    return np.asarray(path * (reach * np.sqrt(2.0 / 3.0)), dtype=np.float64)
