@@ -32,6 +32,16 @@ def test_white_noise_does_not_pull_the_frequency() -> None:
     assert plain > 0.1 * 1.2  # the control: a centroid of everything is off by more than that
 
 
+@pytest.mark.parametrize("carrier", [0.08, 0.25])
+def test_noise_up_to_the_signal_is_borne(carrier: float) -> None:
+    clean = band_noise((2000, 64), carrier)
+    noise = np.random.default_rng(5).standard_normal(clean.shape)
+    found = measure_carrier([clean + noise])  # the band is 0.6 of the carrier: 3 to 8 dB of SNR within it
+    assert found is not None
+    assert found.frequency == pytest.approx(carrier, rel=0.03)
+    assert measure_carrier([clean + 3 * noise]) is None  # the control: buried, no number is made up
+
+
 def test_offset_and_broken_lines_change_nothing() -> None:
     frame = band_noise((1000, 64))
     found = measure_carrier([frame])
