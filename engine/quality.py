@@ -51,7 +51,8 @@ def judge(result: StrainResult, thresholds: Thresholds, region: NDArray[np.bool_
     fewer than `min_one_sign` share one sign.
     """
     inside = np.ones(result.axial_strain.shape, bool) if region is None else region
-    informed = inside & np.isfinite(result.strain_std)
+    maps = (result.strain_std, result.axial_strain, result.lateral_displacement, result.ncc)
+    informed = inside & np.logical_and.reduce([np.isfinite(values) for values in maps])
     valid = informed & (result.strain_std <= thresholds.max_strain_std)
     if result.rejection is not None or not valid.any():
         reason = result.rejection or "decorrelated"

@@ -1,65 +1,34 @@
 """What became of every frame. Plain counts that status messages, metrics and summaries all read.
 
 The rule, at any quiet moment: received = refused + overwritten + published (valid or not) + in flight.
-Lost frames (holes in frame_index) stand outside: sent = received + lost.
+Lost frames (holes in frame_index) stand outside: sent = received + lost, as long as nothing came late. A
+frame that comes after a later one was lost when its hole was seen, and is refused as backwards when it comes.
 """
 
 import threading
 from collections import Counter, deque
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
 RECENT = 1024  # results that latency percentiles are taken over
+MOST_LOST = 2**62  # a sender that lies about frame_index must not push the count beyond 64 bits
 
 
-@dataclass(eq=False)
-class Accounts:
-    """Counts of one run of the node. Every method may be called from any thread."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """All counts at one moment: they fit together, whatever other threads do meanwhile."""
 
-    received: int = 0
-    lost: int = 0
-    overwritten: int = 0
-    published_valid: int = 0
-    link_resets: int = 0
-    refused: Counter[str] = field(default_factory=Counter)
-    rejected: Counter[str] = field(default_factory=Counter)
-    _latencies: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def frame_received(self) -> None:
-        """One message came on the RF link, good or not."""
-        with self._lock:
-            self.received += 1
-
-    def frames_lost(self, count: int) -> None:
-        """Holes in frame_index."""
-        with self._lock:
-            self.lost += count
-
-    def frame_refused(self, reason: str) -> None:
-        """A received message will not be used."""
-        with self._lock:
-            self.refused[reason] += 1
-
-    def frames_overwritten(self, count: int) -> None:
-        """Accepted frames that will never become a post."""
-        with self._lock:
-            self.overwritten += count
-
-    def link_reset(self) -> None:
-        """The RF link broke and was made anew."""
-        with self._lock:
-            self.link_resets += 1
-
-    def result_published(self, rejection: str | None, latency: float) -> None:
-        """A strain message went out; `latency` in seconds since its post frame was received."""
-        with self._lock:
-            if rejection is None:
-                self.published_valid += 1
-            else:
-                self.rejected[rejection] += 1
-            self._latencies.append(latency)
+    received: int
+    """Messages on the RF link, good or not."""
+    lost: int
+    overwritten: int
+    published_valid: int
+    link_resets: int
+    refused: Mapping[str, int]
+    """Per reason; reasons that never came are missing."""
+    rejected: Mapping[str, int]
 
     @property
     def published_no_value(self) -> int:
@@ -69,9 +38,66 @@ class Accounts:
     @property
     def in_flight(self) -> int:
         """Frames received whose end is still open."""
+        settled = sum(self.refused.values()) + self.overwritten + self.published_valid
+        return self.received - settled - self.published_no_value
+
+
+class Accounts:
+    """Counts of one run of the node. Every method may be called from any thread."""
+
+    def __init__(self) -> None:
+        self._received = self._lost = self._overwritten = self._published_valid = self._link_resets = 0
+        self._refused: Counter[str] = Counter()
+        self._rejected: Counter[str] = Counter()
+        self._latencies: deque[float] = deque(maxlen=RECENT)
+        self._lock = threading.Lock()
+
+    def frame_received(self) -> None:
+        """One message came on the RF link, good or not."""
         with self._lock:
-            settled = sum(self.refused.values()) + self.overwritten + self.published_valid
-            return self.received - settled - sum(self.rejected.values())
+            self._received += 1
+
+    def frames_lost(self, count: int) -> None:
+        """Holes in frame_index."""
+        with self._lock:
+            self._lost = min(self._lost + count, MOST_LOST)
+
+    def frame_refused(self, reason: str) -> None:
+        """A received message will not be used."""
+        with self._lock:
+            self._refused[reason] += 1
+
+    def frames_overwritten(self, count: int) -> None:
+        """Accepted frames that will never become a post."""
+        with self._lock:
+            self._overwritten += count
+
+    def link_reset(self) -> None:
+        """The RF link broke and was made anew."""
+        with self._lock:
+            self._link_resets += 1
+
+    def result_published(self, rejection: str | None, latency: float) -> None:
+        """A strain message went out; `latency` in seconds since its post frame was received."""
+        with self._lock:
+            if rejection is None:
+                self._published_valid += 1
+            else:
+                self._rejected[rejection] += 1
+            self._latencies.append(latency)
+
+    def counts(self) -> Counts:
+        """All counts now."""
+        with self._lock:
+            return Counts(
+                received=self._received,
+                lost=self._lost,
+                overwritten=self._overwritten,
+                published_valid=self._published_valid,
+                link_resets=self._link_resets,
+                refused=dict(self._refused),
+                rejected=dict(self._rejected),
+            )
 
     def latency(self, percentile: float) -> float | None:
         """Seconds from a frame's arrival to its strain being sent, over the last results; None before any."""

@@ -30,13 +30,12 @@ class Admission:
         if not self._wanted and self._source and now - self._heard > FORGET_SOURCE_AFTER:
             self._source = None
         if self._source is None:
-            self._source = header.source_id
+            self._source, self._session = header.source_id, None  # another source may use the same session_id
         if header.source_id != self._source:
             raise MessageRefused("other_source", f"{header.source_id!r} while listening to {self._source!r}")
         self._heard = now
-        unreadable, self._unreadable = self._unreadable, 0
         if header.session_id != self._session:
-            self._session, self._last_index = header.session_id, header.frame_index
+            self._session, self._last_index, self._unreadable = header.session_id, header.frame_index, 0
             return 0
         step = header.frame_index - self._last_index
         if step == 0:
@@ -47,5 +46,6 @@ class Admission:
                 "a sender that starts anew must change session_id"
             )
             raise MessageRefused("backwards", detail)
+        unreadable, self._unreadable = self._unreadable, 0
         self._last_index = header.frame_index
         return max(0, step - 1 - unreadable)

@@ -6,9 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
 
-import numpy as np
-
-from engine.errors import EngineError, InvalidAcquisition
+from engine.errors import EngineError, EngineUnavailable
 from engine.estimator import Estimator
 from engine.factory import load
 from engine.spec import EngineSpec
@@ -41,15 +39,16 @@ class EngineBuilder:
         self._metrics = metrics
         self._geometry: tuple[object, ...] | None = None
         self._step: StrainStep | None = None
+        self._built: Future[tuple[Estimator, Region]] | None = None
         device, name = config.engine.device, config.engine.name
         self._opener: Future[OpenEngine] = _beside_main(
             lambda: open_engine or _with_device(load(name), device)
         )
 
     @property
-    def loading(self) -> bool:
-        """Whether libraries are being loaded still; a process that ends then should not wait for them."""
-        return not self._opener.done()
+    def busy(self) -> bool:
+        """Whether libraries are being loaded or an engine built still: a process should not wait for it."""
+        return not (self._opener.done() and (self._built is None or self._built.done()))
 
     def raise_if_unavailable(self) -> None:
         """Raise EngineUnavailable as soon as it is known that the engine cannot run here."""
@@ -69,7 +68,7 @@ class EngineBuilder:
             if not _wait(self._opener, stop, while_waiting):
                 return None
             opener = self._opener.result()
-            built = _beside_main(lambda: self._build(opener, frame))
+            self._built = built = _beside_main(lambda: self._build(opener, frame))
             if not _wait(built, stop, while_waiting):
                 return None
         finally:
@@ -79,9 +78,14 @@ class EngineBuilder:
         region = Region.whole(frame.header)
         try:
             estimator, region = built.result()
-        except (InvalidAcquisition, ConfigError) as error:
+        except EngineUnavailable:
+            raise  # it cannot run here at all: no other geometry would help
+        except (EngineError, ConfigError) as error:
             log.error("no engine for this acquisition: %s", error)
             self._condition.fault = str(error)
+        except Exception as error:
+            log.exception("no engine for this acquisition")
+            self._condition.fault = f"the engine cannot be built for this acquisition: {error!r}"
         else:
             self._condition.fault = None
             self._metrics.engine(estimator.name, estimator.precision, self._config.engine.device)
@@ -94,12 +98,12 @@ class EngineBuilder:
         header, settings = frame.header, self._config.engine
         region = region_of(header, self._config.region, settings.axial_window * 1e-3)
         estimator = opener(engine_spec(header, region, self._config))
-        # the first inference allocates and compiles: it happens here, on noise, not on the first frame
-        warm = np.random.default_rng(0).normal(0, 1000, estimator.spec.shape).astype(header.dtype)
+        # the first inference allocates and compiles: it happens here, not while frames wait
+        samples = region.crop(frame.samples)
         try:
-            estimator.propose(warm, warm)
-        except EngineError as error:
-            log.debug("warm-up on noise: %s", error)
+            estimator.propose(samples, samples)
+        except Exception:
+            log.exception("the engine failed on its first frame; it will be tried on every pair")
         estimator.reset()
         return estimator, region
 

@@ -1,9 +1,8 @@
 """How the node is, decided from counts and times that are given to it; nothing here reads a clock."""
 
-from collections import deque
-from dataclasses import dataclass
+from collections import Counter, deque
 
-from streamer.accounts import Accounts
+from streamer.accounts import Counts
 from streamer.headers import RfHeader, StateName
 
 STALE_PERIODS = 10  # frame periods without a frame
@@ -14,21 +13,12 @@ TOO_MANY = 0.05  # share of frames lost, refused or overwritten that an operator
 FAULT_AFTER = 10  # engine errors in a row
 
 
-@dataclass(frozen=True, slots=True)
-class _Counts:
-    time: float
-    received: int
-    lost: int
-    refused: int
-    overwritten: int
-
-
 class Condition:
     """Arrival rate, age and state. `frame_accepted` is for the receiver thread, the rest for the main one."""
 
     def __init__(self) -> None:
         self._arrivals: deque[float] = deque(maxlen=RATE_FRAMES)
-        self._past: deque[_Counts] = deque()
+        self._past: deque[tuple[float, Counts]] = deque()
         self._origin = "live"
         self._engine_errors = 0
         self.source_id = "none"
@@ -56,9 +46,9 @@ class Condition:
         arrivals = list(self._arrivals)
         return max(0.0, now - arrivals[-1]) if arrivals else None
 
-    def state(self, accounts: Accounts, now: float) -> tuple[StateName, tuple[str, ...]]:
-        """The state and, for DEGRADED and FAULT, why. Call it at the fixed status rate."""
-        troubles = self._troubles(accounts, now)
+    def state(self, counts: Counts, now: float) -> tuple[StateName, tuple[str, ...]]:
+        """The state, and what an operator should know of. Call it at the fixed status rate."""
+        troubles = self._troubles(counts, now)
         age, rate = self.frame_age(now), self.frame_rate()
         period = 1.0 / rate if rate else STALE_AT_MOST
         state: StateName = "REPLAY" if self._origin == "replay" else "LIVE"
@@ -71,25 +61,24 @@ class Condition:
         elif self.building:
             state = "BUILDING"
         elif age is None:
-            state = "WAITING"
+            state, reasons = "WAITING", troubles  # frames may come and all be refused
         elif age > min(STALE_PERIODS * period, STALE_AT_MOST):
-            state = "STALE"
+            state, reasons = "STALE", troubles
         elif troubles:
             state, reasons = "DEGRADED", troubles
         return state, reasons
 
-    def _troubles(self, accounts: Accounts, now: float) -> tuple[str, ...]:
-        counts = _Counts(
-            now, accounts.received, accounts.lost, sum(accounts.refused.values()), accounts.overwritten
-        )
-        self._past.append(counts)
-        while now - self._past[0].time > JUDGED_OVER:
+    def _troubles(self, counts: Counts, now: float) -> tuple[str, ...]:
+        self._past.append((now, counts))
+        while now - self._past[0][0] > JUDGED_OVER:
             self._past.popleft()
-        first = self._past[0]
+        first = self._past[0][1]
+        refused = Counter(counts.refused)
+        refused.subtract(first.refused)
         sent = counts.received + counts.lost - first.received - first.lost
         told = {
             "lost on the link": counts.lost - first.lost,
-            "refused": counts.refused - first.refused,
+            f"refused, most as {max(refused, key=refused.__getitem__, default='')}": refused.total(),
             "overwritten: the engine is slower than the scanner": counts.overwritten - first.overwritten,
         }
         troubles = [

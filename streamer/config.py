@@ -15,6 +15,7 @@ from streamer.errors import ConfigError
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -53,8 +54,8 @@ class RegionConfig(_Section):
 
     axial_from: NonNegative = Field(0.0, description="mm below the probe")
     axial_to: NonNegative = Field(0.0, description="mm; 0: to the end")
-    lateral_from: float = Field(0.0, description="mm (deg for curved probes) from the probe's middle")
-    lateral_to: float = Field(0.0, description="mm or deg; equal to lateral_from: all lines")
+    lateral_from: Finite = Field(0.0, description="mm (deg for curved probes) from the probe's middle")
+    lateral_to: Finite = Field(0.0, description="mm or deg; equal to lateral_from: all lines")
 
 
 class EngineConfig(_Section):
@@ -104,7 +105,7 @@ class DisplayConfig(_Section):
     opacity: Fraction = Field(0.6, description="of strain over B-mode in the overlay")
     persistence: NonNegative = Field(0.0, description="time constant of averaging pictures, s; 0: off")
     range_max: Positive = Field(2.5, description="top of the normalised colour range at start")
-    region: tuple[NonNegative, NonNegative, float, float] = Field(
+    region: tuple[NonNegative, NonNegative, Finite, Finite] = Field(
         (0.0, 0.0, 0.0, 0.0), description="axial from, to, lateral from, to in mm; zeros: the node's region"
     )
 
@@ -136,8 +137,9 @@ def load_config(path: Path | None, overrides: dict[str, dict[str, Any]] | None =
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path} is not TOML: {error}") from error
     for section, values in (overrides or {}).items():
-        if values:
-            fields[section] = {**fields.get(section, {}), **values}
+        given = fields.get(section, {})
+        if values and isinstance(given, dict):  # anything else is a mistake that is told below
+            fields[section] = {**given, **values}
     try:
         return Config.model_validate(_tuples(fields))
     except ValidationError as error:

@@ -23,6 +23,11 @@ class RfFrame:
     """s on the stopwatch's clock, when its last byte was here."""
 
     @property
+    def stream(self) -> tuple[str, str]:
+        """Source and session: frame_index means something only within one of these."""
+        return self.header.source_id, self.header.session_id
+
+    @property
     def geometry(self) -> tuple[object, ...]:
         """Everything an estimator is built for: frames pair only where this is equal."""
         header = self.header

@@ -12,6 +12,12 @@ Reason = Annotated[str, Field(max_length=32)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0, lt=2**63)]
+# wide enough for every scanner, narrow enough that no product of two of them overflows
+Frequency = Annotated[float, Field(ge=1e4, le=1e10)]
+Length = Annotated[float, Field(ge=0, le=10)]
+PRINTABLE: Final = r"^[^\x00-\x1f\x7f-\x9f]*$"  # text reaches terminals, logs and windows
+AssumedLine = Annotated[str, Field(max_length=200, pattern=PRINTABLE)]
+Assumed = Annotated[tuple[AssumedLine, ...], Field(max_length=24)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 PROTOCOL_VERSION: Final = 1
@@ -28,11 +34,11 @@ class RfHeader(_Header):
     """One RF or IQ frame as the scanner bridge describes it; sent whole with every frame."""
 
     schema_name: Literal["musse.rf"] = Field("musse.rf", alias="schema")
-    session_id: Annotated[str, Field(min_length=1, max_length=64)]
+    session_id: Annotated[str, Field(min_length=1, max_length=64, pattern=PRINTABLE)]
     """Changes whenever frame_index starts anew."""
     frame_index: Count
     """Running number within the session; order and loss come from it alone."""
-    t_acq: int
+    t_acq: Annotated[int, Field(ge=-(2**63), lt=2**63)]
     """ns on `clock`; gives the interval between frames, never their order."""
     clock: Literal["unix", "monotonic", "device"]
     shape: tuple[Annotated[int, Field(ge=64, le=65536)], Annotated[int, Field(ge=4, le=4096)]]
@@ -41,31 +47,31 @@ class RfHeader(_Header):
     """Order of the payload in memory, slowest first."""
     dtype: Literal["<i2", "<f4", "<c8"]
     kind: Literal["rf", "iq"]
-    sampling_frequency: Positive
+    sampling_frequency: Frequency
     """Hz."""
-    center_frequency: Positive
+    center_frequency: Frequency
     """Hz."""
     probe_type: Literal["linear", "curved", "phased"]
-    line_pitch: Positive
+    line_pitch: Annotated[float, Field(ge=1e-6, le=1)]
     """m between lines of a linear probe, rad for the others."""
     sound_speed: Annotated[float, Field(ge=300, le=6000)] = 1540.0
     """m/s."""
-    initial_time: Finite = 0.0
+    initial_time: Annotated[float, Field(ge=-1, le=1)] = 0.0
     """s, time of the first sample after transmit."""
-    demodulation_frequency: NonNegative = 0.0
+    demodulation_frequency: Annotated[float, Field(ge=0, le=1e10)] = 0.0
     """Hz that IQ was mixed down by."""
-    probe_radius: NonNegative = 0.0
+    probe_radius: Length = 0.0
     """m, 0 for a linear probe."""
     steering_angles: tuple[Finite, ...] = ()
     """rad, one per transmit of a compounded frame."""
-    orientation: Annotated[str, Field(max_length=16)] = ""
-    status: Annotated[str, Field(max_length=32)] = "OK"
+    orientation: Annotated[str, Field(max_length=16, pattern=PRINTABLE)] = ""
+    status: Annotated[str, Field(max_length=32, pattern=PRINTABLE)] = "OK"
     """'OK', or why the scanner calls this frame unusable."""
     payload_crc32: Annotated[int, Field(ge=0, lt=2**32)] | None = None
     """zlib.crc32 of the payload; checked when present."""
     origin: Literal["live", "replay"] = "live"
     """Replay makes the node say REPLAY instead of LIVE."""
-    assumed: tuple[Annotated[str, Field(max_length=200)], ...] = ()
+    assumed: Assumed = ()
     """Fields the sender measured or assumed, such as 'center_frequency: measured on the data'."""
 
     @model_validator(mode="after")
@@ -158,7 +164,7 @@ class StrainHeader(_ResultHeader):
     """m."""
     stage_seconds: dict[Annotated[str, Field(max_length=16)], NonNegative]
     """Seconds of each stage of this result."""
-    assumed: tuple[Annotated[str, Field(max_length=200)], ...]
+    assumed: Assumed
 
 
 class BmodeHeader(_ResultHeader):
@@ -168,7 +174,7 @@ class BmodeHeader(_ResultHeader):
     frame_index: Count
     grid: Grid
     dynamic_range_db: Positive
-    assumed: tuple[Annotated[str, Field(max_length=200)], ...]
+    assumed: Assumed
 
 
 StateName = Literal[
@@ -183,7 +189,7 @@ class StatusHeader(_Header):
     source_id: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]
     state: StateName
     reasons: tuple[Annotated[str, Field(max_length=200)], ...]
-    """Why DEGRADED or FAULT, one phrase each."""
+    """Why DEGRADED or FAULT, or what else is wrong while WAITING or STALE; one phrase each."""
     engine: Annotated[str, Field(max_length=32)]
     engine_note: Annotated[str, Field(max_length=300)]
     """Which engine was taken and why not a better one."""

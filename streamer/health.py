@@ -1,5 +1,9 @@
 """Metrics and health over HTTP: few connections, short time-outs, loopback unless told otherwise."""
 
+import contextlib
+import socket
+import socketserver
+import sys
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -42,30 +46,53 @@ class HealthServer:
 
 
 class _BoundedServer(ThreadingHTTPServer):
-    """One thread per connection, but never more than a few; the rest are told to come back."""
+    """One thread per connection, but never more than a few: a new one ends the oldest.
+
+    So clients that hold a connection open, or send a byte now and then, cannot keep a health probe out.
+    """
 
     daemon_threads = True
     block_on_close = False
-    allow_reuse_address = False  # a second node on the same port must fail, not share it
+    # without it a node cannot restart for a minute after its last scrape; on Windows the same option would
+    # let a second node share the port
+    allow_reuse_address = sys.platform != "win32"
 
     def __init__(self, *arguments: Any) -> None:
-        self._free = threading.BoundedSemaphore(MOST_CONNECTIONS)
+        self._open: list[socket.socket] = []
+        self._lock = threading.Lock()
         super().__init__(*arguments)
 
+    def server_bind(self) -> None:
+        # past HTTPServer's own, which asks the name service for this host: seconds without a network
+        socketserver.TCPServer.server_bind(self)
+
     def process_request(self, request: Any, client_address: Any) -> None:
-        if self._free.acquire(blocking=False):
-            super().process_request(request, client_address)
-        else:
-            self.shutdown_request(request)
+        with self._lock:
+            self._open.append(request)
+            ended = self._open[:-MOST_CONNECTIONS]
+        _hang_up(ended)
+        super().process_request(request, client_address)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self._free.release()
+            with self._lock:
+                self._open.remove(request)
+
+    def server_close(self) -> None:
+        super().server_close()
+        with self._lock:
+            _hang_up(self._open)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that hangs up or times out is its own business."""
+
+
+def _hang_up(connections: list[socket.socket]) -> None:
+    for connection in connections:
+        with contextlib.suppress(OSError):  # it may have ended by itself
+            connection.shutdown(socket.SHUT_RDWR)
 
 
 def _handler(routes: dict[str, Callable[[], Answer]]) -> type[BaseHTTPRequestHandler]:

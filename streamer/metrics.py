@@ -89,25 +89,25 @@ class _AccountsCollector(Collector):
         self._accounts = accounts
 
     def collect(self) -> Iterator[Metric]:
-        accounts = self._accounts
+        counts = self._accounts.counts()
         for name, help_text, value in (
-            ("musse_frames_received", "Messages on the RF link, good or not.", accounts.received),
-            ("musse_frames_lost", "Holes in frame_index.", accounts.lost),
-            ("musse_frames_overwritten", "Accepted frames that never became a post.", accounts.overwritten),
-            ("musse_link_resets", "Times the RF link was made anew.", accounts.link_resets),
+            ("musse_frames_received", "Messages on the RF link, good or not.", counts.received),
+            ("musse_frames_lost", "Holes in frame_index.", counts.lost),
+            ("musse_frames_overwritten", "Accepted frames that never became a post.", counts.overwritten),
+            ("musse_link_resets", "Times the RF link was made anew.", counts.link_resets),
         ):
             yield CounterMetricFamily(name, help_text, value=value)
         refused = CounterMetricFamily("musse_frames_refused", "Frames refused.", labels=["reason"])
         for reason in REFUSALS:
-            refused.add_metric([reason], accounts.refused[reason])
+            refused.add_metric([reason], counts.refused.get(reason, 0))
         yield refused
         rejected = CounterMetricFamily(
             "musse_pairs_rejected", "Pairs published as no value.", labels=["reason"]
         )
         for reason in REJECTIONS:
-            rejected.add_metric([reason], accounts.rejected[reason])
+            rejected.add_metric([reason], counts.rejected.get(reason, 0))
         yield rejected
         published = CounterMetricFamily("musse_results_published", "Strain messages sent.", labels=["valid"])
-        published.add_metric(["true"], accounts.published_valid)
-        published.add_metric(["false"], accounts.published_no_value)
+        published.add_metric(["true"], counts.published_valid)
+        published.add_metric(["false"], counts.published_no_value)
         yield published

@@ -13,6 +13,7 @@ from importlib.metadata import version
 import zmq
 
 from engine.bmode import bmode
+from engine.errors import InvalidAcquisition
 from engine.factory import resolve
 from streamer.accounts import Accounts
 from streamer.builder import EngineBuilder, OpenEngine
@@ -61,8 +62,8 @@ class Summary:
     """s, from a frame's arrival to its strain being sent."""
     latency_p99: float | None
     engine: str
-    loading: bool
-    """Whether the engine's libraries were still being loaded: the process should not wait for them."""
+    busy: bool
+    """Whether an engine was still being loaded or built in its thread: the process should not wait for it."""
 
 
 def run(
@@ -127,20 +128,21 @@ def run(
                 ring.give_back(pair)
         teller.tell("STOPPING", ())
 
+    counts = accounts.counts()
     return Summary(
-        received=accounts.received,
-        lost=accounts.lost,
-        refused=dict(accounts.refused),
-        overwritten=accounts.overwritten,
-        published_valid=accounts.published_valid,
-        rejected=dict(accounts.rejected),
-        in_flight=accounts.in_flight,
-        unaccounted=accounts.in_flight - ring.waiting() - broken_off,
-        link_resets=accounts.link_resets,
+        received=counts.received,
+        lost=counts.lost,
+        refused=dict(counts.refused),
+        overwritten=counts.overwritten,
+        published_valid=counts.published_valid,
+        rejected=dict(counts.rejected),
+        in_flight=counts.in_flight,
+        unaccounted=counts.in_flight - ring.waiting() - broken_off,
+        link_resets=counts.link_resets,
         latency_p50=accounts.latency(50),
         latency_p99=accounts.latency(99),
         engine=engine[0],
-        loading=builder.loading,
+        busy=builder.busy,
     )
 
 
@@ -167,7 +169,11 @@ def _publish_bmode(frame: RfFrame, region: Region, publisher: Publisher, config:
     if not publisher.wanted("bmode", header.source_id):
         return
     dynamic_range = config.output.bmode_dynamic_range
-    picture = bmode(frame.samples, engine_spec(header, Region.whole(header), config), dynamic_range)
+    try:
+        spec = engine_spec(header, Region.whole(header), config)
+    except InvalidAcquisition:
+        return  # no engine could be built either: the node is in FAULT and says why
+    picture = bmode(frame.samples, spec, dynamic_range)
     described = BmodeHeader(
         source_id=header.source_id,
         session_id=header.session_id,

@@ -26,7 +26,7 @@ class Pairing:
     def __init__(self, config: PairingConfig) -> None:
         self._config = config
         self._stride = config.stride if config.mode == "stride" else 1
-        self._session: str | None = None
+        self._stream: tuple[str, str] | None = None
         self._first_index = 0
         self._pending_reason = "first"
         self.key: RfFrame | None = None
@@ -43,9 +43,9 @@ class Pairing:
         Reasons: first, new_session, gap, geometry_changed.
         """
         header = post.header
-        if header.session_id != self._session:
-            self._pending_reason = "first" if self._session is None else "new_session"
-            self._session = header.session_id
+        if post.stream != self._stream:
+            self._pending_reason = "first" if self._stream is None else "new_session"
+            self._stream = post.stream
             self._first_index = header.frame_index
             self.key = None
         pre = self.key if self._config.mode == "keyframe" else self._before(post, held)
@@ -79,8 +79,8 @@ class Pairing:
             self.key = frame
 
     def _before(self, post: RfFrame, held: Sequence[RfFrame]) -> RfFrame | None:
-        session, index = post.header.session_id, post.header.frame_index - self._stride
+        index = post.header.frame_index - self._stride
         for frame in reversed(held):
-            if frame.header.session_id == session and frame.header.frame_index == index:
+            if frame.stream == post.stream and frame.header.frame_index == index:
                 return frame
         return None

@@ -6,7 +6,9 @@ from streamer.config import OutputConfig
 from streamer.errors import AddressInUse
 from streamer.wire import topic
 
-SUBSCRIBE = 1
+SUBSCRIBE, UNSUBSCRIBE = b"\x01", b"\x00"
+LONGEST_REQUEST = 1024  # bytes; a subscription is a topic, and whoever sends more is cut off
+MOST_REQUESTS = 256  # per look: a peer that never stops subscribing must not hold the main thread
 
 
 class Publisher:
@@ -20,6 +22,7 @@ class Publisher:
         self._socket = context.socket(zmq.XPUB)
         self._socket.linger = 0
         self._socket.sndhwm = config.high_water_mark
+        self._socket.setsockopt(zmq.MAXMSGSIZE, LONGEST_REQUEST)
         self._subscribed: set[bytes] = set()
         try:
             self._socket.bind(config.bind)
@@ -33,16 +36,26 @@ class Publisher:
 
     def wanted(self, kind: str, source_id: str) -> bool:
         """Whether anyone subscribes to this kind of message of this source."""
-        while self._socket.poll(0):
-            message = self._socket.recv()
-            (self._subscribed.add if message[0] == SUBSCRIBE else self._subscribed.discard)(message[1:])
+        self._read_requests()
         name = topic(kind, source_id)
         return any(name.startswith(prefix) for prefix in self._subscribed)
 
     def send(self, parts: list[bytes | memoryview]) -> None:
         """Send one encoded message; its arrays are copied before this returns."""
+        self._read_requests()  # also while no frame comes: unread requests would pile up in the socket
         self._socket.send_multipart(parts, flags=zmq.NOBLOCK, copy=True)
 
     def close(self) -> None:
         """Close the socket; messages still queued are dropped."""
         self._socket.close(0)
+
+    def _read_requests(self) -> None:
+        for _ in range(MOST_REQUESTS):
+            try:
+                request = self._socket.recv(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            if request[:1] == SUBSCRIBE:
+                self._subscribed.add(request[1:])
+            elif request[:1] == UNSUBSCRIBE:  # anything else is a peer's own message, also an empty one
+                self._subscribed.discard(request[1:])

@@ -15,7 +15,7 @@ from zmq.utils.monitor import recv_monitor_message
 
 from streamer.admission import Admission
 from streamer.config import InputConfig
-from streamer.errors import MessageRefused
+from streamer.errors import ConfigError, MessageRefused
 from streamer.frame import check_samples, view_samples
 from streamer.headers import RfHeader
 from streamer.ring import FrameRing, Slot
@@ -73,7 +73,9 @@ class Receiver:
             self._thread.join()
 
     def raise_if_failed(self) -> None:
-        """Raise RuntimeError if the thread ended by itself."""
+        """Raise ConfigError where the address is impossible, RuntimeError if the thread ended by itself."""
+        if isinstance(self._failure, ConfigError):
+            raise self._failure
         if self._failure is not None:
             raise RuntimeError("the receiver thread stopped") from self._failure
 
@@ -81,6 +83,8 @@ class Receiver:
         try:
             while not self._stopping.is_set():
                 self._one_link()
+        except ConfigError as error:
+            self._failure = error
         except BaseException as error:
             self._failure = error
             log.exception("receiver stopped")
@@ -96,7 +100,7 @@ class Receiver:
             link.setsockopt(zmq.HEARTBEAT_IVL, HEARTBEAT_MS)
             link.setsockopt(zmq.HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS)
             link.subscribe(topic("rf", self._config.source))
-            link.connect(self._config.connect)
+            self._connect(link)
             poller = zmq.Poller()
             poller.register(link, zmq.POLLIN)
             poller.register(monitor, zmq.POLLIN)
@@ -117,8 +121,17 @@ class Receiver:
                 "RF link to %s closed: the sender stopped, or sent more than input.max_frame_bytes (%d)",
                 self._config.connect,
                 self._config.max_frame_bytes,
+                extra={"limit_by": "link"},
             )
             self._stopping.wait(RESET_PAUSE)
+
+    def _connect(self, link: "zmq.Socket[bytes]") -> None:
+        try:
+            link.connect(self._config.connect)
+        except zmq.ZMQError as error:
+            raise ConfigError(
+                f"input.connect = {self._config.connect!r}: {error}; give it as tcp://HOST:PORT"
+            ) from error
 
     def _receive(self, link: "zmq.Socket[bytes]") -> None:
         """One message, to the ring or to its reason."""

@@ -54,7 +54,7 @@ class StatusTeller:
         if now >= self._due:
             interval = self._config.output.status_interval
             self._due = max(self._due + interval, now)  # after a long step: not a burst, just the next one
-            self.tell(*self._condition.state(self._accounts, now))
+            self.tell(*self._condition.state(self._accounts.counts(), now))
 
     def tell(self, state: StateName, reasons: tuple[str, ...]) -> None:
         """Send a status message with this state now."""
@@ -63,7 +63,7 @@ class StatusTeller:
             self._metrics.health(state)
         self._state, self._reasons = state, reasons
         accounts, condition, config = self._accounts, self._condition, self._config
-        now = time.perf_counter()
+        counts, now = accounts.counts(), time.perf_counter()
         header = StatusHeader(
             source_id=condition.source_id,
             state=state,
@@ -74,13 +74,13 @@ class StatusTeller:
             policy=config.pairing.policy,
             frame_rate=condition.frame_rate(),
             frame_age=condition.frame_age(now),
-            received=accounts.received,
-            refused={reason: count for reason, count in accounts.refused.items() if count},
-            overwritten=accounts.overwritten,
-            lost=accounts.lost,
-            published_valid=accounts.published_valid,
-            published_no_value=accounts.published_no_value,
-            in_flight=max(0, accounts.in_flight),
+            received=counts.received,
+            refused=dict(counts.refused),
+            overwritten=counts.overwritten,
+            lost=counts.lost,
+            published_valid=counts.published_valid,
+            published_no_value=counts.published_no_value,
+            in_flight=max(0, counts.in_flight),
             latency_p50=accounts.latency(50),
             latency_p99=accounts.latency(99),
             status_interval=config.output.status_interval,

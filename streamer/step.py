@@ -21,7 +21,7 @@ from engine.spec import Stopwatch, StrainResult
 from streamer.config import Config
 from streamer.frame import RfFrame
 from streamer.geometry import Region, grid_of
-from streamer.headers import ArrayEntry, StrainHeader
+from streamer.headers import ArrayEntry, Grid, StrainHeader
 from streamer.pairing import FramePair
 
 GAIN_JUMP = 10 ** (3.0 / 20.0)  # 3 dB of amplitude: the operator turned a knob
@@ -80,6 +80,7 @@ class StrainStep:
         """Estimate, judge and describe one pair. Never raises for what a frame or the engine does."""
         result: StrainResult | None = None
         verdict: Verdict | None = None
+        grid: Grid | None = None
         rejection = pair.rejection
         if pair.pre is None:
             self.reset()
@@ -89,9 +90,14 @@ class StrainStep:
             if _gain_jumped(pair.pre, pair.post):
                 self.reset()
             try:
-                result = self.estimator.propose(
+                proposed = self.estimator.propose(
                     self.region.crop(pair.pre.samples), self.region.crop(pair.post.samples), stopwatch
                 )
+                with stopwatch("post"):
+                    verdict = judge(proposed, self._thresholds, self.region.mask(proposed))
+                    grid = grid_of(
+                        pair.post.header, proposed.axial_index, proposed.lateral_index, self.region
+                    )
             except EngineError as error:
                 rejection = "engine_error"
                 log.warning("engine: %s", error, extra={"limit_by": rejection})
@@ -99,13 +105,11 @@ class StrainStep:
                 rejection = "engine_error"
                 log.exception("engine failed on one pair", extra={"limit_by": rejection})
             else:
-                with stopwatch("post"):
-                    verdict = judge(result, self._thresholds, self.region.mask(result))
-                rejection = verdict.rejection
+                result, rejection = proposed, verdict.rejection
                 self._settle(self.estimator, result, rejection, _interval(pair))
             if rejection == "engine_error":
                 self.reset()
-        return self._message(pair, result, verdict, rejection)
+        return self._message(pair, result, verdict, rejection, grid)
 
     def _settle(
         self, estimator: Estimator, result: StrainResult, rejection: str | None, interval: float | None
@@ -121,7 +125,12 @@ class StrainStep:
             self.reset()
 
     def _message(
-        self, pair: FramePair, result: StrainResult | None, verdict: Verdict | None, rejection: str | None
+        self,
+        pair: FramePair,
+        result: StrainResult | None,
+        verdict: Verdict | None,
+        rejection: str | None,
+        grid: Grid | None,
     ) -> StrainMessage:
         post = pair.post.header
         arrays: tuple[NDArray[Any], ...] = ()
@@ -138,9 +147,7 @@ class StrainStep:
             arrays=entries,
             pre_index=pair.pre.header.frame_index if pair.pre else None,
             post_index=post.frame_index,
-            grid=grid_of(post, result.axial_index, result.lateral_index, self.region)
-            if arrays and result
-            else None,
+            grid=grid if arrays else None,
             interval=_interval(pair),
             mean_strain=verdict.mean_strain if verdict else None,
             quality=verdict.quality if verdict else 0.0,
@@ -172,7 +179,7 @@ def _interval(pair: FramePair) -> float | None:
 
 def _gain_jumped(pre: RfFrame, post: RfFrame) -> bool:
     before, after = (
-        float(np.mean(np.abs(frame.samples[::8, ::4].astype(np.complex64)) ** 2)) for frame in (pre, post)
+        float(np.mean(np.abs(frame.samples[::8, ::4].astype(np.complex128)) ** 2)) for frame in (pre, post)
     )
     ratio = math.sqrt(after / before) if before > 0 else math.inf
     return not 1 / GAIN_JUMP < ratio < GAIN_JUMP

@@ -1,6 +1,6 @@
 """Ending a run: from a signal, from another thread, in the middle of an inference."""
 
-import threading
+import queue
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,27 +10,38 @@ class StopRequested(BaseException):
 
 
 class Stop:
-    """Says when a run is to end. `set` may be called from any thread, `on_signal` is a signal handler."""
+    """Says when a run is to end. `set` may be called from any thread, `on_signal` is a signal handler.
+
+    A handler may run in the middle of `wait`: threading.Event would wait for ever for a lock that its own
+    thread holds, SimpleQueue.put is made for that.
+    """
 
     def __init__(self) -> None:
-        self._event = threading.Event()
+        self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._set = False
         self._interruptible = False
 
     def set(self) -> None:
         """End soon: work in progress is finished."""
-        self._event.set()
+        self._set = True
+        self._wake.put(None)
 
     def is_set(self) -> bool:
         """Whether the run is to end."""
-        return self._event.is_set()
+        return self._set
 
     def wait(self, seconds: float) -> bool:
         """Wait until the run is to end, at most `seconds`; returns `is_set`."""
-        return self._event.wait(seconds)
+        try:
+            self._wake.get(timeout=max(0.0, seconds))
+        except queue.Empty:
+            return self._set
+        self._wake.put(None)  # so that the next one who waits wakes too
+        return True
 
     def on_signal(self, signum: int, frame: object) -> None:
         """End now: an inference in progress is broken off. Runs in the main thread, as signal handlers do."""
-        self._event.set()
+        self.set()
         if self._interruptible:
             self._interruptible = False
             raise StopRequested(signum)

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
 from streamer.errors import MessageRefused
-from streamer.headers import BmodeHeader, RfHeader, StatusHeader, StrainHeader
+from streamer.headers import PROTOCOL_VERSION, BmodeHeader, RfHeader, StatusHeader, StrainHeader
 
-MAX_HEADER_BYTES: Final = 16 * 1024  # an RF header has about 0.5 kB, a status with every reason about 2 kB
+MAX_HEADER_BYTES: Final = 32 * 1024  # a header has about 0.5 kB; 20 kB with every text at its longest
 MAX_ITEMS: Final = 4096  # enough for every list of a header, far below what could fill the memory
 
 _SCHEMAS: Final[Mapping[str, type[BaseModel]]] = {
@@ -70,9 +70,11 @@ def unpack_header(raw: bytes | memoryview) -> RfHeader | StrainHeader | BmodeHea
     if not isinstance(fields, dict):
         raise MessageRefused("malformed", f"header is a {type(fields).__name__}, not a map")
     schema, version = fields.get("schema"), fields.get("version")
-    model = _SCHEMAS.get(schema) if isinstance(schema, str) else None
-    if model is None or version != 1:
-        raise MessageRefused("unknown_schema", f"{str(schema)[:40]!r} version {str(version)[:20]!r}")
+    if not isinstance(schema, str) or type(version) is not int:  # True == 1; a deep nest cannot be printed
+        raise MessageRefused("unknown_schema", "schema must be a text and version an int")
+    model = _SCHEMAS.get(schema)
+    if model is None or version != PROTOCOL_VERSION:
+        raise MessageRefused("unknown_schema", f"{schema[:40]!r} version {version}")
     try:
         return model.model_validate(fields)  # type: ignore[return-value]  # one of the four above
     except ValidationError as error:

@@ -3,6 +3,7 @@
 import json
 import logging
 import time
+from typing import Final
 
 QUIET_FOR = 5.0  # s between two lines of the same reason
 
@@ -30,6 +31,16 @@ class _OncePerReason(logging.Filter):
         return True
 
 
+_ESCAPES: Final = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
+
+
+class _Text(logging.Formatter):
+    """One line per event: what a sender wrote into a message must not begin a line or move the cursor."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library's name
+        return super().formatMessage(record).translate(_ESCAPES)
+
+
 class _Json(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         fields = {
@@ -50,6 +61,6 @@ def log_to_stderr(*, as_json: bool = False, level: int = logging.INFO) -> None:
     """Send all logging to stderr, as text or as one JSON object per line."""
     handler = logging.StreamHandler()
     handler.addFilter(_OncePerReason())
-    text = logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
+    text = _Text("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
     handler.setFormatter(_Json() if as_json else text)
     logging.basicConfig(level=level, handlers=[handler], force=True)

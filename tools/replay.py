@@ -15,7 +15,7 @@ from tools.formats import Recording
 from tools.playback import Loop, playback
 
 HIGH_WATER_MARK = 64  # frames; 8 were lost after a stall of 160 ms at 50 frames/s
-LATEST_START = 0.05  # s between the last preparation and the first frame
+START_AFTER = 0.05  # s between the last preparation and the first frame
 DELIVER_WITHIN_MS = 2000  # for what is still queued when the recording ends
 POLL_MS = 50
 
@@ -60,7 +60,7 @@ def replay(
         on_ready(link.getsockopt_string(zmq.LAST_ENDPOINT))
         _wait_for(link, wait_subscribers, stop)
         session = uuid.uuid4().hex[:8]
-        begun, begun_unix = time.perf_counter() + LATEST_START, time.time_ns()
+        begun, begun_unix = time.perf_counter() + START_AFTER, time.time_ns() + round(START_AFTER * 1e9)
         for cue in playback(recording.t_acq, recording.frame_index, loop, rate=rate, speed=speed):
             if max_frames is not None and sent >= max_frames:
                 break
@@ -89,4 +89,5 @@ def _wait_for(link: "zmq.Socket[bytes]", subscribers: int, stop: Stop) -> None:
     present = 0
     while present < subscribers and not stop.is_set():
         if link.poll(POLL_MS):
-            present += 1 if link.recv()[:1] == b"\x01" else -1
+            request = link.recv()[:1]
+            present += (request == b"\x01") - (request == b"\x00")  # a peer may send anything else as well

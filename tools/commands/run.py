@@ -68,5 +68,5 @@ def run(
     log_to_stderr(as_json=log_json)
     summary = run_node(settings, stop, on_ready=lambda ready: tell("ready", asdict(ready), as_json=json))
     tell("summary", asdict(summary), as_json=json)
-    if summary.loading:
+    if summary.busy:
         end_without_waiting(0)
