@@ -1,5 +1,6 @@
 """Open an estimator by its name."""
 
+import os
 from collections.abc import Callable
 from typing import Final, Literal, TypeAlias
 
@@ -28,9 +29,10 @@ def resolve(name: str) -> tuple[str, str]:
     return name, f"{name}: as asked"
 
 
-def load(name: str) -> Callable[[EngineSpec, Device], Estimator]:
+def load(name: str, threads: int = 0) -> Callable[[EngineSpec, Device], Estimator]:
     """Import the engine behind `name` and return what opens it; takes seconds where it imports torch.
 
+    `threads` is how many CPU threads torch may use from now on in this process; 0 leaves its choice.
     Raises EngineUnavailable where it cannot run here.
     """
     resolved, _ = resolve(name)
@@ -38,8 +40,14 @@ def load(name: str) -> Callable[[EngineSpec, Device], Estimator]:
         from engine.trivial import TrivialEstimator
 
         return TrivialEstimator
+    # read when torch loads its OpenMP: spinning threads made a pair 20 times slower on a busy machine
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    import torch
+
     from engine.reference import ReferenceEstimator
 
+    if threads:
+        torch.set_num_threads(threads)
     return ReferenceEstimator
 
 

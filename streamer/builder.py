@@ -40,9 +40,9 @@ class EngineBuilder:
         self._geometry: tuple[object, ...] | None = None
         self._step: StrainStep | None = None
         self._built: Future[tuple[Estimator, Region]] | None = None
-        device, name = config.engine.device, config.engine.name
+        settings = config.engine
         self._opener: Future[OpenEngine] = _beside_main(
-            lambda: open_engine or _with_device(load(name), device)
+            lambda: open_engine or _with_device(load(settings.name, settings.threads), settings.device)
         )
 
     @property

@@ -89,7 +89,8 @@ def open_step(recording: Recording, config: Config) -> StrainStep:
     """The step that a node with this configuration would run on these frames."""
     header = _header(recording, Cue(0, 0, 0, 0))
     region = region_of(header, config.region, config.engine.axial_window * 1e-3)
-    estimator = load(config.engine.name)(engine_spec(header, region, config), config.engine.device)
+    opener = load(config.engine.name, config.engine.threads)
+    estimator = opener(engine_spec(header, region, config), config.engine.device)
     return StrainStep(estimator, region, config)
 
 
