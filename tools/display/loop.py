@@ -30,9 +30,9 @@ class Summary:
     results: int
     """Strain messages that arrived, rejected pairs too."""
     shown: int
-    """Of these, pictures that became visible."""
+    """Strain pictures put on the screen (headless: that would have been)."""
     skipped: int
-    """Messages of any kind that a newer one replaced before they were drawn."""
+    """Messages of any kind that a newer one had replaced by the time they were read."""
     refused: int
     """Messages that break the protocol."""
     saved: str | None
@@ -65,7 +65,7 @@ def run_display(
         window = None if headless else stack.enter_context(Window())
         subscriber = stack.enter_context(Subscriber(address, source=source))
         state = DisplayState(options, address=address, now=started, source=source)
-        fresh = True
+        fresh, shown, picture = True, 0, None
         while not stopped():
             due = drawn + (_FRAME if fresh else _IDLE)
             received = subscriber.poll(min(max(due - time.monotonic(), 0.001), _FRAME))
@@ -83,8 +83,10 @@ def run_display(
             if now < drawn + (_FRAME if fresh else _IDLE):
                 continue
             drawn, fresh = now, False
+            view = _view(state, subscriber, now)
+            shown += view.strain is not picture and view.strain is not None
+            picture = view.strain
             if window is not None:
-                view = _view(state, subscriber, now)
                 image = render(view, window.size)
                 window.show(image)
                 keys = window.keys()
@@ -97,9 +99,12 @@ def run_display(
             size = window.size if window is not None and not window.closed else SIZE
             save_png(render(_view(state, subscriber, time.monotonic()), size), save)
         return Summary(
-            state.results, state.shown, subscriber.skipped.total(), subscriber.refused.total(),
-            str(save) if save is not None else None,
-        )  # fmt: skip
+            results=state.results,
+            shown=shown,
+            skipped=subscriber.skipped.total(),
+            refused=subscriber.refused.total(),
+            saved=str(save) if save is not None else None,
+        )
 
 
 def _press(key: str, state: DisplayState, view: View, image: Image) -> None:

@@ -102,7 +102,8 @@ def draw_trace(canvas: Image, view: View, area: Area) -> None:
     x, y, width, height = area
     left, right, top, bottom = x + 46, x + width - 2, y + 26, y + height - 8
     cv2.rectangle(canvas, (left, top), (right, bottom), PANEL, -1)
-    title = f"Mean strain in %, last {TRACE_SECONDS:.0f} s:  – press,  + release"
+    whose = "" if view.options.region is None else " of the node's region"
+    title = f"Mean strain{whose} in %, last {TRACE_SECONDS:.0f} s:  – press,  + release"
     draw_text(canvas, title, left, y + 19, size=SMALL, weight=BOLD)
     draw_text(canvas, "rejected pair", right, y + 19, size=SMALL, color=MUTED, align="right")
     mark = right - text_width("rejected pair", SMALL) - 8

@@ -42,8 +42,6 @@ class DisplayState:
         self.options = options
         self.results = 0
         """Strain messages that arrived, rejected pairs too."""
-        self.shown = 0
-        """Pictures that became visible."""
         self.first_result_at: float | None = None
         """Clock time of the first strain message; None before it."""
         self._address = address
@@ -96,14 +94,13 @@ class DisplayState:
         """What is to be shown at clock time `now`."""
         banner = self._banner(now)
         held_for = 0.0 if self._held is None else now - self._picture_at
-        rejected = self._newest is not None and self._newest.rejection is not None
-        late = banner.text in {"STALE", "NODE LOST"}
-        held = self._held is not None
-        greyed = self._frozen_at is None and (late or (held and (rejected or held_for > _GREY_AFTER)))
+        late = self._lost(now) or self._stale(now)
+        greyed = self._frozen_at is None and (late or self._outdated(held_for))
         percent = self.options.value == "percent"
-        region = self._picture.region if self._picture else None
-        if region is None and self._bmode is not None:
-            region = self.options.region_on(self._bmode.grid.probe_type)
+        shown = self._picture or self._bmode
+        region = self.options.region_on(shown.grid.probe_type) if shown else None
+        if region is None and self._picture is not None:
+            region = self._picture.region
         newest, status = self._newest, self._status
         return View(
             options=self.options,
@@ -168,8 +165,6 @@ class DisplayState:
         if not isinstance(header, StrainHeader):
             return
         self._newest = header
-        if self._picture is not None and self._picture.session_id != header.session_id:
-            self._picture = None  # an old session's anatomy must not stand beside a new B-mode
         region = self.options.region_on(header.grid.probe_type) if header.grid else None
         picture = strain_picture(message, region)
         if isinstance(picture, str):
@@ -181,22 +176,37 @@ class DisplayState:
             first = self._picture is None
             self._range = self._range.follow(picture, self.options.range_max, 0.0 if first else elapsed)
         self._picture, self._picture_at, self._held = picture, now, None
-        self.shown += 1
 
     def _banner(self, now: float) -> Banner:
         if self._first_seen is None:
             return Banner("WAITING", "notice", f"for {self._address}")
-        silent = now - max(self._status_at, self._first_seen)
-        if silent > NODE_LOST_AFTER:
-            return Banner("NODE LOST", "alarm", f"no status for {silent:.1f} s")
+        if self._lost(now):
+            return Banner("NODE LOST", "alarm", f"no status for {self._without_status(now):.1f} s")
         status = self._status
         if status is not None and status.state == "FAULT":
             return Banner("FAULT", "alarm", "; ".join(status.reasons))
-        if self._arrivals and now - self._arrivals[-1] > self._stale_after():
+        if self._stale(now):
             return Banner("STALE", "warning", f"no new result for {now - self._arrivals[-1]:.1f} s")
         if status is None:
             return Banner("CONNECTED", "notice", "no status yet")
         return Banner(status.state, _LEVELS.get(status.state, "notice"), "; ".join(status.reasons))
+
+    def _outdated(self, held_for: float) -> bool:
+        """Whether the newest pair says that the picture no longer shows what is under the probe."""
+        newest, picture = self._newest, self._picture
+        if self._held is None or newest is None or picture is None:
+            return False
+        other = picture.session_id != newest.session_id
+        return other or newest.rejection is not None or held_for > _GREY_AFTER
+
+    def _without_status(self, now: float) -> float:
+        return 0.0 if self._first_seen is None else now - max(self._status_at, self._first_seen)
+
+    def _lost(self, now: float) -> bool:
+        return self._without_status(now) > NODE_LOST_AFTER
+
+    def _stale(self, now: float) -> bool:
+        return bool(self._arrivals) and now - self._arrivals[-1] > self._stale_after()
 
     def _stale_after(self) -> float:
         rates = [self._result_rate(), self._status.frame_rate if self._status else None]
@@ -222,7 +232,7 @@ class DisplayState:
         if self._bmode is not None or self._newest is not None:
             return ()
         waited = f"waited {now - self._started_at:.0f} s"
-        if self._status is None:
+        if self._status is None or self._lost(now):
             hint = "Start a node with: musse-stream run     or the demonstration: musse-stream demo"
             return ("Waiting for strain results", f"from {self._address}", hint, waited)
         reasons = "; ".join(self._status.reasons) or "no strain result has come yet"

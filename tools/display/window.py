@@ -65,7 +65,10 @@ class Window:
     @property
     def closed(self) -> bool:
         """Whether the viewer closed it."""
-        return cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1
+        try:
+            return cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1
+        except cv2.error:  # Qt gave up its last window and with it everything that could answer
+            return True
 
     @property
     def size(self) -> tuple[int, int]:
@@ -81,4 +84,4 @@ class Window:
     ) -> None:
         if not self.closed:
             cv2.destroyWindow(TITLE)
-        cv2.pollKey()  # Qt closes it in its own event loop
+            cv2.pollKey()  # Qt takes it off the screen in its own event loop

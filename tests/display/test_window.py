@@ -1,0 +1,167 @@
+"""A real window on a real X server (Xvfb): opens, shows the picture, obeys keys, closes cleanly."""
+
+import ctypes
+import os
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from synthetic_node import SyntheticNode
+
+from tools.display.window import check_screen
+from tools.errors import NoScreen
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Xvfb is a Linux program")
+
+COMMAND = [
+    sys.executable,
+    "-c",
+    "import typer; from tools.commands.display import display; typer.run(display)",
+]
+
+
+def program(name: str) -> str:
+    path = shutil.which(name)
+    if path is None:
+        pytest.skip(f"{name} is not installed: apt-get install xvfb imagemagick xdotool")
+    return path
+
+
+def xdotool(*arguments: str) -> str:
+    done = subprocess.run(
+        [program("xdotool"), *arguments], capture_output=True, text=True, timeout=10, check=True
+    )
+    return done.stdout
+
+
+def ask_to_close(window: int) -> None:
+    """Send what a window manager sends when its close button is pressed: WM_DELETE_WINDOW."""
+    xcb = ctypes.CDLL("libxcb.so.1")
+    xcb.xcb_connect.restype = ctypes.c_void_p
+    xcb.xcb_intern_atom_reply.restype = ctypes.POINTER(ctypes.c_uint32)
+    connection = ctypes.c_void_p(xcb.xcb_connect(None, None))
+
+    def atom(name: bytes) -> int:
+        cookie = xcb.xcb_intern_atom(connection, 0, len(name), name)
+        return int(xcb.xcb_intern_atom_reply(connection, cookie, None)[2])  # after two words of reply header
+
+    message = struct.pack(
+        "=BBHIIIIIII", 33, 32, 0, window, atom(b"WM_PROTOCOLS"), atom(b"WM_DELETE_WINDOW"), *[0] * 4
+    )
+    xcb.xcb_send_event(connection, 0, window, 0, message)
+    xcb.xcb_flush(connection)
+    xcb.xcb_disconnect(connection)
+
+
+@contextmanager
+def display(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """The display command as a process; killed where a test fails before it ended."""
+    with subprocess.Popen(
+        [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
+        try:
+            yield child
+        finally:
+            if child.poll() is None:
+                child.kill()
+
+
+@pytest.fixture
+def screen(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The name of a virtual X display of 1400 x 900."""
+    command = [program("Xvfb"), "-displayfd", "0", "-screen", "0", "1400x900x24", "-nolisten", "tcp", "-noreset"]
+    read, write = os.pipe()
+    server = subprocess.Popen(
+        [*command[:2], str(write), *command[3:]],
+        pass_fds=[write], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        name = ":" + pipe.readline().strip()  # comes when the server is ready
+    monkeypatch.setenv("DISPLAY", name)
+    yield name
+    server.terminate()
+    server.wait(10)
+
+
+def screenshot(path: Path) -> NDArray[np.uint8]:
+    subprocess.run([program("import"), "-window", "root", str(path)], check=True, timeout=30)
+    image = cv2.imread(str(path))
+    assert image is not None
+    return np.asarray(image, np.uint8)
+
+
+def wait_for(found: Callable[[], object], what: str, seconds: float = 30.0) -> None:
+    end = time.monotonic() + seconds
+    while not found():
+        assert time.monotonic() < end, f"{what} did not come"
+
+
+def colourful(image: NDArray[np.uint8]) -> float:
+    spread = image.astype(int).max(axis=2) - image.astype(int).min(axis=2)
+    return float((spread > 60).mean())
+
+
+def test_the_window_shows_the_picture_obeys_keys_saves_and_quits(screen: str, tmp_path: Path) -> None:
+    shot = tmp_path / "screen.png"
+    with (
+        SyntheticNode() as node,
+        display("--connect", node.address, "--save-folder", str(tmp_path)) as child,
+    ):
+        wait_for(lambda: colourful(screenshot(shot)) > 0.05, "a colour picture")
+        window = xdotool("search", "--name", "^musse-stream$").split()[-1]
+        xdotool("windowfocus", "--sync", window)
+        xdotool("key", "s")
+        wait_for(lambda: list(tmp_path.glob("musse-*.png")), "the saved picture")
+        xdotool("key", "c")  # from clinical
+        xdotool("key", "c")  # over perceptual to grey
+        wait_for(lambda: colourful(screenshot(shot)) < 0.02, "the grey map")
+        xdotool("key", "q")
+        told, complaint = child.communicate(timeout=10)
+    assert (child.returncode, complaint) == (0, "")
+    assert re.match(r"summary: results \d+, shown \d+, skipped \d+, refused 0, saved none", told)
+    assert cv2.imread(str(next(tmp_path.glob("musse-*.png")))) is not None
+
+
+def test_closing_the_window_ends_it_even_while_nothing_is_received(screen: str, tmp_path: Path) -> None:
+    with display("--connect", "tcp://127.0.0.1:9", "--json") as child:
+        wait_for(lambda: screenshot(tmp_path / "a.png").max() > 0, "the waiting picture")
+        ask_to_close(int(xdotool("search", "--name", "^musse-stream$").split()[-1]))
+        told, complaint = child.communicate(timeout=10)
+    assert (child.returncode, complaint) == (0, "")
+    assert '"results": 0' in told
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({}, "DISPLAY is not set"),
+        ({"WAYLAND_DISPLAY": "wayland-0"}, "Xwayland"),
+        ({"DISPLAY": ":4711"}, "nothing answers at DISPLAY=:4711"),
+    ],
+)
+def test_without_a_screen_one_line_names_the_headless_option(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], words: str
+) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(NoScreen, match=words) as caught:
+        check_screen()
+    assert "--headless" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_screen_that_answers_passes_the_check(screen: str) -> None:
+    check_screen()
