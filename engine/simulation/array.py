@@ -111,7 +111,8 @@ def _channels(
         strength = amplitude * directivity
         channel.index_add_(0, first.long(), strength * (1.0 - (at - first)))
         channel.index_add_(0, first.long() + 1, strength * (at - first))
-    return torch.fft.irfft(torch.fft.rfft(received) * pulse, n=length)
+    channels: Tensor = torch.fft.irfft(torch.fft.rfft(received) * pulse, n=length)
+    return channels
 
 
 def _beamform(array: PlaneWaveArray, reception: _Reception, angle: float, channels: Tensor) -> Tensor:
