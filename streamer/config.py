@@ -79,6 +79,13 @@ class QualityConfig(_Section):
     max_strain_std: Positive = Field(0.02, description="pixels with a larger strain_std hold no value")
 
 
+class FusionConfig(_Section):
+    """Many pairs to one steady picture of relative strain, published beside the single pairs."""
+
+    time_constant: NonNegative = Field(0.5, description="a pair this old weighs 1/e, s; 0: no fusion")
+    min_snre: NonNegative = Field(0.3, description="pairs of lower predicted SNRe are left out")
+
+
 class OutputConfig(_Section):
     """Where results go."""
 
@@ -118,6 +125,7 @@ class Config(_Section):
     region: RegionConfig = RegionConfig()
     engine: EngineConfig = EngineConfig()
     quality: QualityConfig = QualityConfig()
+    fusion: FusionConfig = FusionConfig()
     output: OutputConfig = OutputConfig()
     http: HttpConfig = HttpConfig()
     display: DisplayConfig = DisplayConfig()

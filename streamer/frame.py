@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from streamer.errors import MessageRefused
 from streamer.headers import RfHeader
 
+LARGEST = 1e15  # its square, summed over a frame, is still finite in float32
 SATURATED_SHARE = 0.01  # of the samples at the extremes; unclipped RF has a handful there
 FEWEST_LEVELS = 64  # below this range a few quantisation levels look like clipping
 
@@ -64,8 +65,8 @@ def check_samples(samples: NDArray[Any]) -> None:
         flat = samples.T if samples.flags.f_contiguous else samples
         samples = flat.view(np.float32)
     lowest, highest = samples.min(), samples.max()
-    if not (np.isfinite(lowest) and np.isfinite(highest)):  # min and max carry NaN and infinity along
-        raise MessageRefused("not_finite", "NaN or infinity among the samples")
+    if not (lowest >= -LARGEST and highest <= LARGEST):  # min and max carry NaN along, and NaN fails both
+        raise MessageRefused("not_finite", f"NaN, infinity or more than {LARGEST:g} among the samples")
     if lowest == highest:
         raise MessageRefused("no_signal", f"all samples are {lowest}")
     if samples.dtype.kind == "i" and int(highest) - int(lowest) < FEWEST_LEVELS:

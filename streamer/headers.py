@@ -3,7 +3,7 @@
 Unknown optional fields are ignored so that peers may be newer; required ones are checked in type and range.
 """
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -167,6 +167,28 @@ class StrainHeader(_ResultHeader):
     assumed: Assumed
 
 
+class FusedHeader(_ResultHeader):
+    """Many pairs as one picture. Arrays: relative_strain, relative_std (float32).
+
+    relative_strain is strain divided by the region's signed median: 1 = average, below 1 harder, the same in
+    press and release; NaN means no value. It lies on the post frame's grid.
+    """
+
+    schema_name: Literal["musse.fused"] = Field("musse.fused", alias="schema")
+    post_index: Count
+    """frame_index of the newest frame in it."""
+    grid: Grid
+    time_constant: Positive
+    """s: a pair this old weighs 1/e."""
+    effective_pairs: NonNegative
+    """How many equally weighted pairs it is worth."""
+    region: tuple[Finite, Finite, Finite, Finite] | None
+    """As in a strain message."""
+    engine: Annotated[str, Field(max_length=32)]
+    model_hash: Annotated[str, Field(max_length=64)] | None
+    assumed: Assumed
+
+
 class BmodeHeader(_ResultHeader):
     """Log-compressed envelope of one frame. Array: bmode, uint8, 0 = floor, 255 = 0 dB."""
 
@@ -213,4 +235,4 @@ class StatusHeader(_Header):
     """s between status messages: a display knows by it when the node is lost."""
 
 
-ResultHeader = StrainHeader | BmodeHeader | StatusHeader
+ResultHeader: TypeAlias = StrainHeader | FusedHeader | BmodeHeader | StatusHeader

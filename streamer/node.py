@@ -160,6 +160,8 @@ def _publish_strain(
     with watch("publish"):
         publisher.send(parts)
     events.strain_published(pair.post, header.rejection, watch.seconds)
+    if message.fused is not None and publisher.wanted("fused", header.source_id):
+        publisher.send(encode("fused", message.fused.header, message.fused.arrays))
     return header
 
 

@@ -12,7 +12,7 @@ REFUSALS: Final[dict[str, str]] = {
     "duplicate": "frame index came twice",
     "backwards": "frame index went backwards within a session",
     "bad_status": "the scanner marked the frame unusable",
-    "not_finite": "NaN or infinity among the samples",
+    "not_finite": "NaN, infinity or absurdly large numbers among the samples",
     "saturated": "samples clipped at the converter's limits",
     "no_signal": "all samples are equal",
 }

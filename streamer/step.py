@@ -1,6 +1,6 @@
 """One pair to one strain message. No socket and no clock of its own: live and offline call exactly this.
 
-    judge what is known -> estimator.propose -> quality -> commit or not -> header and arrays
+    judge what is known -> estimator.propose -> quality -> commit or not -> fuse -> headers and arrays
 
 The estimator's state changes only for accepted pairs. It is reset, and the epoch counted up, after a pair
 without a pre frame, a gain jump, three rejections in a row or 250 ms without an accepted pair.
@@ -20,6 +20,7 @@ from engine.quality import Thresholds, Verdict, judge
 from engine.spec import Stopwatch, StrainResult
 from streamer.config import Config
 from streamer.frame import RfFrame
+from streamer.fusing import FusedMessage, Fusing
 from streamer.geometry import Region, grid_of
 from streamer.headers import ArrayEntry, Grid, StrainHeader
 from streamer.pairing import FramePair
@@ -41,6 +42,8 @@ class StrainMessage:
     result: StrainResult | None
     """The engine's full result, also of a pair that quality rejected; None where no engine ran."""
     verdict: Verdict | None
+    fused: FusedMessage | None
+    """The picture of this pair and those before it; None where this pair adds nothing to it."""
 
 
 class StrainStep:
@@ -63,6 +66,12 @@ class StrainStep:
         )
         self.estimator = estimator
         self.region = region
+        self._fusing = Fusing(
+            config.fusion,
+            region,
+            engine=estimator.name if estimator else "none",
+            model_hash=estimator.model_hash if estimator else None,
+        )
         self.epoch = epoch
         self._age = 0
         self._rejected_in_row = 0
@@ -109,7 +118,11 @@ class StrainStep:
                 self._settle(self.estimator, result, rejection, _interval(pair))
             if rejection == "engine_error":
                 self.reset()
-        return self._message(pair, result, verdict, rejection, grid)
+        with stopwatch("fuse"):
+            fused = self._fusing.take(pair, result, verdict, rejection)
+        return self._message(
+            pair, result=result, verdict=verdict, rejection=rejection, grid=grid, fused=fused
+        )
 
     def _settle(
         self, estimator: Estimator, result: StrainResult, rejection: str | None, interval: float | None
@@ -127,10 +140,12 @@ class StrainStep:
     def _message(
         self,
         pair: FramePair,
+        *,
         result: StrainResult | None,
         verdict: Verdict | None,
         rejection: str | None,
         grid: Grid | None,
+        fused: FusedMessage | None,
     ) -> StrainMessage:
         post = pair.post.header
         arrays: tuple[NDArray[Any], ...] = ()
@@ -166,7 +181,7 @@ class StrainStep:
             stage_seconds={},
             assumed=post.assumed,
         )
-        return StrainMessage(header, arrays, result, verdict)
+        return StrainMessage(header, arrays, result, verdict, fused)
 
 
 def _interval(pair: FramePair) -> float | None:

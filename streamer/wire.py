@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
 from streamer.errors import MessageRefused
-from streamer.headers import PROTOCOL_VERSION, BmodeHeader, RfHeader, StatusHeader, StrainHeader
+from streamer.headers import (
+    PROTOCOL_VERSION,
+    BmodeHeader,
+    FusedHeader,
+    ResultHeader,
+    RfHeader,
+    StatusHeader,
+    StrainHeader,
+)
 
 MAX_HEADER_BYTES: Final = 32 * 1024  # a header has about 0.5 kB; 20 kB with every text at its longest
 MAX_ITEMS: Final = 4096  # enough for every list of a header, far below what could fill the memory
@@ -23,6 +31,7 @@ MAX_ITEMS: Final = 4096  # enough for every list of a header, far below what cou
 _SCHEMAS: Final[Mapping[str, type[BaseModel]]] = {
     "musse.rf": RfHeader,
     "musse.strain": StrainHeader,
+    "musse.fused": FusedHeader,
     "musse.bmode": BmodeHeader,
     "musse.status": StatusHeader,
 }
@@ -32,7 +41,7 @@ _SCHEMAS: Final[Mapping[str, type[BaseModel]]] = {
 class Message:
     """A decoded result: its header and the arrays that the header names."""
 
-    header: StrainHeader | BmodeHeader | StatusHeader
+    header: ResultHeader
     arrays: Mapping[str, NDArray[Any]]
 
 
@@ -47,7 +56,7 @@ def pack_header(header: BaseModel) -> bytes:
     return packed
 
 
-def unpack_header(raw: bytes | memoryview) -> RfHeader | StrainHeader | BmodeHeader | StatusHeader:
+def unpack_header(raw: bytes | memoryview) -> RfHeader | ResultHeader:
     """Decode and check one header.
 
     Raises MessageRefused: 'malformed' for bytes that are no header or fields that break the schema,
@@ -76,14 +85,14 @@ def unpack_header(raw: bytes | memoryview) -> RfHeader | StrainHeader | BmodeHea
     if model is None or version != PROTOCOL_VERSION:
         raise MessageRefused("unknown_schema", f"{schema[:40]!r} version {version}")
     try:
-        return model.model_validate(fields)  # type: ignore[return-value]  # one of the four above
+        return model.model_validate(fields)  # type: ignore[return-value]  # one of those above
     except ValidationError as error:
         raise MessageRefused("malformed", _first_mistakes(error)) from error
 
 
 def encode(
     kind: str,
-    header: RfHeader | StrainHeader | BmodeHeader | StatusHeader,
+    header: RfHeader | ResultHeader,
     arrays: Sequence[NDArray[Any]] = (),
 ) -> list[bytes | memoryview]:
     """The parts of one message; arrays are sent in C order without a copy where they already are."""

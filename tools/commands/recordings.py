@@ -21,6 +21,7 @@ _OPTIONS: dict[str, Any] = {
     "line_pitch": options.LinePitch,
     "probe_radius": options.ProbeRadius,
     "sound_speed": options.SoundSpeed,
+    "initial_time": options.InitialTime,
     "frame_rate": options.FrameRate,
     "axes": options.Axes,
     "frame_axis": options.FrameAxis,

@@ -1,0 +1,92 @@
+"""The steady picture beside the single pairs: which pairs go into it, when it starts anew, how it is sent."""
+
+from dataclasses import dataclass
+
+from engine.fusion import FusedStrain, Fusion
+from engine.quality import Verdict
+from engine.spec import FloatArray, StrainResult
+from streamer.config import FusionConfig
+from streamer.geometry import Region, grid_of
+from streamer.headers import ArrayEntry, FusedHeader, RfHeader
+from streamer.pairing import FramePair
+
+CUT_NCC = 0.5  # frames that match less show another scene: no motion compensation carries over
+FRESH_SCENE = ("first", "new_session", "geometry_changed")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FusedMessage:
+    """A picture ready to be sent or written to a file."""
+
+    header: FusedHeader
+    arrays: tuple[FloatArray, FloatArray]
+    """relative_strain, relative_std."""
+
+
+class Fusing:
+    """Feeds the accepted pairs of one geometry to a `Fusion`. One thread."""
+
+    def __init__(self, config: FusionConfig, region: Region, *, engine: str, model_hash: str | None) -> None:
+        self._engine, self._model_hash = engine, model_hash
+        self._config = config
+        self._region = region
+        self._fusion = Fusion(config.time_constant) if config.time_constant > 0 else None
+        self._last: RfHeader | None = None
+
+    def take(
+        self, pair: FramePair, result: StrainResult | None, verdict: Verdict | None, rejection: str | None
+    ) -> FusedMessage | None:
+        """The picture after this pair; None where the pair adds nothing or fusion is off.
+
+        The scene starts anew where the pair has no pre frame for a reason of `FRESH_SCENE`, or where the two
+        frames do not resemble each other at all.
+        """
+        if self._fusion is None:
+            return None
+        ncc = verdict.median_ncc if verdict else None
+        if rejection in FRESH_SCENE or (rejection == "decorrelated" and (ncc is None or ncc < CUT_NCC)):
+            self._fusion.reset()
+            self._last = None
+        if rejection is not None or result is None or verdict is None or pair.pre is None:
+            return None
+        if verdict.mean_strain is None or (verdict.predicted_snre or 0.0) < self._config.min_snre:
+            return None
+        elapsed = self._elapsed(pair.post.header)
+        if elapsed is None:
+            self._fusion.reset()
+        self._last = pair.post.header
+        fused = self._fusion.add(
+            result,
+            mean_strain=verdict.mean_strain,
+            valid=verdict.valid,
+            pre_index=pair.pre.header.frame_index,
+            post_index=pair.post.header.frame_index,
+            elapsed=elapsed or 0.0,
+        )
+        return self._message(fused, pair.post.header)
+
+    def _elapsed(self, post: RfHeader) -> float | None:
+        """Seconds since the last pair that was taken; None before any, or where the clock jumped."""
+        last = self._last
+        if last is None or last.clock != post.clock:
+            return None
+        seconds = (post.t_acq - last.t_acq) * 1e-9
+        return seconds if seconds >= 0.0 else None
+
+    def _message(self, fused: FusedStrain, post: RfHeader) -> FusedMessage:
+        arrays = (fused.relative_strain, fused.relative_std)
+        names = ("relative_strain", "relative_std")
+        header = FusedHeader(
+            source_id=post.source_id,
+            session_id=post.session_id,
+            arrays=tuple(ArrayEntry(name=name, dtype="<f4", shape=arrays[0].shape) for name in names),
+            post_index=post.frame_index,
+            grid=grid_of(post, fused.axial_index, fused.lateral_index, self._region),
+            time_constant=self._config.time_constant,
+            effective_pairs=fused.effective_pairs,
+            region=self._region.limits,
+            engine=self._engine,
+            model_hash=self._model_hash,
+            assumed=post.assumed,
+        )
+        return FusedMessage(header, arrays)
