@@ -5,6 +5,7 @@ rounded to steps of 12 %, so that neighbouring frames share one grid. NumPy and 
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -133,17 +134,26 @@ class IqTransform:
     def demodulate(self, band: Band, grid: IqGrid) -> CanonicalIq:
         """A frame on `grid`, its bins weighted by 1 - floor / power (Wiener): noise carries no motion."""
         half = grid.length // 2
-        span = np.arange(1 - half, half)
-        source = span + grid.bin
         n_bins = band.spectrum.shape[1]
-        first = -(self._n_fft // 2) if self.spec.kind == "iq" else 0
-        inside = (source >= first) & (source < first + n_bins)
+        # IQ bins run over negative frequencies too, kept behind the positive ones
+        first = -(n_bins // 2) if self.spec.kind == "iq" else 0
+        low, high = max(1 - half, first - grid.bin), min(half, first + n_bins - grid.bin)
         gain = np.zeros(n_bins)
         np.divide(band.power - band.floor, band.power, out=gain, where=band.power > band.floor)
-        chosen = source[inside] % n_bins
+        weight = gain.astype(np.float32)
         length = OVERSAMPLING * grid.length
         shifted = np.zeros((len(band.lines), length), np.complex64)
-        shifted[:, span[inside] % length] = band.spectrum[:, chosen] * gain[chosen].astype(np.float32)
+        # pieces that are contiguous on both sides: cut where either axis passes zero frequency
+        cuts = sorted({low, high, *(cut for cut in (0, -grid.bin) if low < cut < high)})
+        for start, stop in pairwise(cuts):
+            source = (start + grid.bin) % n_bins
+            target = start % length
+            count = stop - start
+            np.multiply(
+                band.spectrum[:, source : source + count],
+                weight[source : source + count],
+                out=shifted[:, target : target + count],
+            )
         iq = scipy.fft.ifft(shifted, axis=1, overwrite_x=True)
         return CanonicalIq(iq[:, : OVERSAMPLING * grid.n_rows], informative(band.lines, grid))
 
@@ -153,11 +163,7 @@ def informative(lines: Lines, grid: IqGrid) -> NDArray[np.float32]:
     changing = np.zeros(lines.shape, np.bool_)
     np.not_equal(lines[:, 1:], lines[:, :-1], out=changing[:, 1:])
     starts = (np.arange(grid.n_rows) * grid.pitch).astype(np.intp)
-    return np.logical_or.reduceat(changing, starts, axis=1).astype(np.float32)
-
-
-def equivalent_bandwidth(band: Band) -> float:
-    """Width of the rectangular spectrum with as many independent samples, cycles per sample."""
-    signal = np.maximum(band.power - band.floor, 0.0)
-    bin_width = abs(float(band.frequency[1] - band.frequency[0]))
-    return float(np.sum(signal) ** 2 / np.sum(signal**2)) * bin_width
+    known = changing[:, starts]
+    for step in range(1, int(np.ceil(grid.pitch))):
+        known |= changing[:, np.minimum(starts + step, lines.shape[1] - 1)]
+    return known.astype(np.float32)

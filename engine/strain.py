@@ -4,12 +4,15 @@ At a border the window is clipped and the line refitted to what is left, never p
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.spec import FloatArray
+
+BLOCK_ROWS = 64
+Block: TypeAlias = tuple[slice, slice, tuple[FloatArray, ...]]
 
 
 def box_overlap(
@@ -70,27 +73,53 @@ class StrainWindow:
     ) -> None:
         overlap, distance = box_overlap(n_rows, row_pitch, output_rows, axial)
         across, _ = box_overlap(n_lines, 1.0, np.arange(n_lines), lateral)
-        self._sum: FloatArray = overlap.astype(np.float32)
-        self._ramp: FloatArray = (overlap * distance).astype(np.float32)
-        self._square: FloatArray = (overlap * distance**2).astype(np.float32)
-        self._across: FloatArray = across.T.astype(np.float32)
+        # the matrices are bands: products run over blocks of output rows and the input rows these see
+        self._blocks: list[Block] = []
+        for first in range(0, len(output_rows), BLOCK_ROWS):
+            out = slice(first, min(first + BLOCK_ROWS, len(output_rows)))
+            seen = np.flatnonzero(overlap[:, out].any(axis=1))
+            used = slice(int(seen[0]), int(seen[-1]) + 1) if seen.size else slice(0, 1)
+            share, ramp = overlap[used, out], distance[used, out]
+            powers = tuple((share * ramp**k).astype(np.float32) for k in range(3))
+            self._blocks.append((used, out, powers))
+        self.across: FloatArray = np.ascontiguousarray(across.T, np.float32)
+        """(lines, lines): share of each line (column) in the window around a line (row)."""
         self.full = float(axial / row_pitch * lateral)
         """Cells in a window that lies wholly inside the frame."""
-        self.output_rows = output_rows
-        self.row_pitch = row_pitch
+        self.axial, self.lateral = axial, lateral
+        self.output_rows, self.row_pitch = output_rows, row_pitch
+        rows = np.arange(n_rows) * row_pitch
+        self._nearest = np.abs(rows[:, None] - output_rows[None, :]).argmin(axis=1)
+        self._beyond = (rows - output_rows[self._nearest]).astype(np.float32)
+
+    def _sums(self, values: FloatArray, power: int) -> FloatArray:
+        """Sums over rows of values (lines, rows) times distance to the power, (lines, output rows)."""
+        result = np.empty((values.shape[0], len(self.output_rows)), np.float32)
+        for used, out, matrices in self._blocks:
+            np.matmul(values[:, used], matrices[power], out=result[:, out])
+        return result
 
     def total(self, values: FloatArray) -> FloatArray:
         """Sum over each window, (lines, output rows)."""
-        result: FloatArray = self._across @ (values @ self._sum)
+        result: FloatArray = self.across @ self._sums(values, 0)
         return result
 
     def moments(self, weight: FloatArray, weighted: FloatArray) -> Moments:
         """Sums of `weight` and of weight times displacement, both (lines, rows)."""
-        w: FloatArray = self._across @ weight
-        y: FloatArray = self._across @ weighted
+        w: FloatArray = self.across @ weight
+        y: FloatArray = self.across @ weighted
         return Moments(
-            w=w @ self._sum, wt=w @ self._ramp, wtt=w @ self._square, wy=y @ self._sum, wty=y @ self._ramp
+            w=self._sums(w, 0),
+            wt=self._sums(w, 1),
+            wtt=self._sums(w, 2),
+            wy=self._sums(y, 0),
+            wty=self._sums(y, 1),
         )
+
+    def on_input(self, values: FloatArray, slope: FloatArray | None = None) -> FloatArray:
+        """A map (lines, output rows) at the input rows: the nearest value, carried on along `slope`."""
+        near: FloatArray = values[:, self._nearest]
+        return near if slope is None else near + slope[:, self._nearest] * self._beyond
 
 
 def least_squares_strain(

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from engine.errors import EngineUnavailable
 from engine.estimator import StatelessEstimator
-from engine.iq import OVERSAMPLING, IqGrid, IqTransform, equivalent_bandwidth
+from engine.iq import OVERSAMPLING, IqGrid, IqTransform
 from engine.reference.measure import Products, measure
 from engine.reference.track import Tracker
 from engine.spec import EngineSpec, FloatArray, FrameArray, Stopwatch, StrainResult, no_stopwatch
@@ -52,7 +52,6 @@ class ReferenceEstimator(StatelessEstimator):
             grid = self._transform.grid(first)
             tracker, window = self._for_grid(grid)
             a, b = self._transform.demodulate(first, grid), self._transform.demodulate(second, grid)
-            cell_rows = 1.0 / (equivalent_bandwidth(first) * grid.pitch)
         with stopwatch("upload"):
             tensors = [self._upload(x) for x in (a.iq, b.iq, a.known, b.known)]
         with stopwatch("infer"), torch.inference_mode():
@@ -65,8 +64,6 @@ class ReferenceEstimator(StatelessEstimator):
                 energy=download(track.energy),
                 known=download(track.known),
                 radians=download(track.radians),
-                cell_rows=cell_rows,
-                cell_lines=float(track.cell_lines),
             )
             result = measure(products, window)
             nearest = np.clip(np.rint(self._axial_index / grid.pitch), 0, grid.n_rows - 1).astype(np.intp)

@@ -9,9 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.reference.uncertainty import curvature_bias, structure
 from engine.spec import FloatArray
 from engine.strain import StrainWindow
 
+MAX_COHERENCE = 0.9999995  # float32 sums are good to about 1e-7: nothing correlates better than that
+OUTLIER = 6.0  # standard deviations: a cycle skip must not pass for noise that hangs together
+TINY = 1e-20
+MIN_COHERENCE = 0.2  # below, a window's weights nearly cancel and its slope means nothing
 MIN_COVERAGE = 0.7  # of the window must hold samples, or there is no information
 MIN_FITTED = 0.5  # of the window, or the slope of what is left says too little to be shown at all
 
@@ -32,13 +37,9 @@ class Products:
     """Share of each pixel that both frames hold, 0-1."""
     radians: FloatArray
     """(rows,): phase per sample of motion."""
-    cell_rows: float
-    """Rows per independent axial sample, from the bandwidth."""
-    cell_lines: float
-    """Lines per independent lateral sample, from the lateral correlation of speckle."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class Measurement:
     """Maps (lines, output rows) float32."""
 
@@ -51,30 +52,40 @@ class Measurement:
 def measure(products: Products, window: StrainWindow) -> Measurement:
     """Fit a line to the motion in every window.
 
-    `strain_std` is the Cramér-Rao bound of delay estimation carried through the line fit (Walker and Trahey,
-    IEEE Trans. UFFC 42(2), 1995; Varghese and Ophir, IEEE Trans. UFFC 44(1), 1997): phase variance
-    (1 / ncc^2 - 1) / 2 per independent sample, where the measured ncc holds noise and decorrelation together.
-    It is inf where less than 70 % of the window holds samples or where the frames do not correlate. Where
-    less than half of it does, motion is what tracking carried over from the neighbourhood, and strain is 0.
+    `strain_std` (see `engine.reference.uncertainty`) is inf where less than 70 % of the window holds samples
+    or where the frames do not correlate. Where less than half of it does, motion is what tracking carried
+    over from the neighbourhood, and strain is 0.
     """
     weight = products.in_phase
     moments = window.moments(weight, weight * products.axial + products.quadrature / products.radians)
     slope, value, spread = moments.line()
-    energy = np.sqrt(window.total(products.energy[0]) * window.total(products.energy[1]))
-    ncc = np.divide(moments.w, energy, out=np.zeros_like(energy), where=energy > 0)
     covered = window.total(products.known)
-    informed = (covered >= MIN_COVERAGE * window.full) & (ncc > 0) & (spread > 0)
-    independent = covered / (products.cell_rows * products.cell_lines)
+    cells = np.maximum(covered, 1.0)
+    energy = window.total(products.energy[0]) * window.total(products.energy[1])
+    coherence = moments.w / np.sqrt(np.maximum(energy, TINY))
+    np.clip(coherence, -MAX_COHERENCE, MAX_COHERENCE, out=coherence)
+    fitted = (covered >= MIN_FITTED * window.full) & (coherence > MIN_COHERENCE) & (spread > 0)
+    informed = fitted & (covered >= MIN_COVERAGE * window.full)
+    strain = np.where(fitted, slope, np.float32(0.0))
     rows = window.output_rows / window.row_pitch
-    radians = np.interp(rows, np.arange(len(products.radians)), products.radians)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        phase_variance = np.maximum(1.0 / ncc**2 - 1.0, 1e-6) / (2.0 * independent)
-        std = np.sqrt(phase_variance / spread) / radians.astype(np.float32)
-    nearest = np.clip(np.rint(rows), 0, products.axial.shape[1] - 1).astype(np.intp)
-    fitted = (covered >= MIN_FITTED * window.full) & (ncc > 0) & (spread > 0)
-    return Measurement(
-        axial=np.where(fitted, value, products.axial[:, nearest]).astype(np.float32),
-        strain=np.where(fitted, slope, 0.0).astype(np.float32),
-        strain_std=np.where(informed, std, np.inf).astype(np.float32),
-        ncc=np.clip(ncc, -1.0, 1.0),
-    )
+    nearest = np.clip(np.rint(rows), 0, weight.shape[1] - 1).astype(np.intp)
+    axial = np.where(fitted, value, products.axial[:, nearest])
+    if not informed.any():
+        return Measurement(axial, strain, np.full_like(strain, np.inf), coherence)
+
+    # what the line leaves of each pixel's quadrature, against the level its window's coherence predicts
+    line = window.on_input(value, slope)
+    left = products.quadrature + weight * (products.axial - line) * products.radians
+    left = left.astype(np.float32, copy=False)
+    noise = 1.0 - coherence**2
+    level = 0.5 * noise * energy / cells**2
+    some = informed[::2, ::2]
+    excess = float(np.median((window.total(left**2) / cells)[::2, ::2][some] / level[::2, ::2][some]))
+    unit = left * products.known * window.on_input(1.0 / np.sqrt(np.maximum(level, TINY)))
+    scale = np.float32(excess * structure(np.clip(unit, -OUTLIER, OUTLIER), window))
+    radians = np.interp(rows, np.arange(products.radians.size), products.radians).astype(np.float32)
+    fit = np.where(informed, coherence**2 * cells * spread, np.float32(1.0)) * radians**2
+    step = window.output_rows[1] - window.output_rows[0]
+    half_rows, lines = max(1, round(window.axial / 2 / step)), max(1, round(window.lateral / 2))
+    variance = 0.5 * scale * noise / fit + curvature_bias(strain, half_rows, lines)
+    return Measurement(axial, strain, np.where(informed, np.sqrt(variance), np.float32(np.inf)), coherence)

@@ -7,6 +7,7 @@ lag-one autocorrelator (Loupas et al., IEEE Trans. UFFC 42(4), 1995), only sets 
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,10 +16,10 @@ from engine.reference.coarse import ROWS_PER_CELL, CoarseSearch
 from engine.reference.windows import Nodes, Window
 from engine.warp import warp
 
-PASSES = ((5.0, 2.0), (3.0, 1.5), (2.0, 1.0))  # window: cycles of depth, mm across; from robust to fine
-LATERAL_PASSES = (0, 1)
+PASSES = ((4.0, 2.0), (2.0, 1.0))  # window: cycles of depth, mm across; from robust to fine
 LATERAL_BLUR = (20.0, 3.0)  # cycles, mm: lateral motion carries no phase, so it needs a larger window
 NODE_CYCLES = 2
+SKIP = 2
 NODE_MM = 0.5
 GAIN_MM = 5.0  # reach of the local gain that makes both frames comparable
 COARSE_MM = 3.0
@@ -45,8 +46,6 @@ class Track:
     """Share of each pixel that both frames hold, 0-1."""
     radians: Tensor
     """(n_rows,) phase per sample of residual motion."""
-    cell_lines: Tensor
-    """() lines per independent sample, from the lateral correlation of pre."""
 
 
 class Tracker:
@@ -59,12 +58,16 @@ class Tracker:
         self._n_lines, self._n_rows = n_lines, grid.n_rows
         lines_per_mm = 1e-3 / line_pitch
         rows_per_mm = 1e-3 / (sample_pitch * grid.pitch)
-        row = ROWS_PER_CYCLE
         node_lines = max(1, round(NODE_MM * lines_per_mm))
-        self._nodes = Nodes(n_lines, grid.n_rows, node_lines, NODE_CYCLES * row, device)
-        self._windows = [self._nodes.window(mm * lines_per_mm, cycles * row) for cycles, mm in PASSES]
-        self._smooth = self._nodes.blur(1.0 * lines_per_mm, 4.0 * row)
-        self._side = self._nodes.blur(LATERAL_BLUR[1] * lines_per_mm, LATERAL_BLUR[0] * row)
+        # the passes look at every SKIP-th row only: a pulse is longer than that
+        self._rows, self._lines = np.arange(0, grid.n_rows, SKIP), np.arange(n_lines)
+        per_cycle = ROWS_PER_CYCLE / SKIP
+        node_rows = round(NODE_CYCLES * per_cycle)
+        self._nodes = Nodes(n_lines, self._rows.size, node_lines, node_rows, device)
+        self._spread = self._nodes.at(self._lines, np.arange(grid.n_rows) / SKIP)
+        self._windows = [self._nodes.window(mm * lines_per_mm, cycles * per_cycle) for cycles, mm in PASSES]
+        self._smooth = self._nodes.blur(1.0 * lines_per_mm, 4.0 * per_cycle)
+        self._side = self._nodes.blur(LATERAL_BLUR[1] * lines_per_mm, LATERAL_BLUR[0] * per_cycle)
         gain_lines, gain_rows = GAIN_MM * lines_per_mm, GAIN_MM * rows_per_mm
         self._gain_nodes = Nodes(
             n_lines, grid.n_rows, max(1, round(gain_lines / 4)), max(1, round(gain_rows / 4)), device
@@ -74,9 +77,10 @@ class Tracker:
         self._coarse = CoarseSearch(n_lines, grid.n_rows, cell_lines, COARSE_MM * lines_per_mm, device)
         # coarse nodes lie in cells: cell k covers rows k * ROWS_PER_CELL onwards
         self._from_coarse = self._coarse.nodes.at(
-            (self._nodes.lines + 0.5) / cell_lines - 0.5, (self._nodes.rows + 0.5) / ROWS_PER_CELL - 0.5
+            (self._nodes.lines + 0.5) / cell_lines - 0.5,
+            (self._nodes.rows * SKIP + 0.5) / ROWS_PER_CELL - 0.5,
         )
-        self._node_row = torch.from_numpy(self._nodes.rows).round().long().to(device)
+        self._node_row = torch.from_numpy(self._nodes.rows * SKIP).round().long().to(device)
         self._row = torch.arange(grid.n_rows, device=device, dtype=torch.float32)[None]
         self._line = torch.arange(n_lines, device=device, dtype=torch.float32)[:, None]
 
@@ -87,41 +91,37 @@ class Tracker:
         """
         a = self._level(pre, known_pre, 1)
         b = self._level(post, known_post, OVERSAMPLING)
-        energy = a[0] ** 2 + a[1] ** 2
         radians = self._carrier(a, b[..., ::OVERSAMPLING])
         axial, lateral = self._start(a, b)
         node_radians = radians[self._node_row]
-        for index, window in enumerate(self._windows):
-            warped = self._warp(b, axial, lateral)
-            power = warped[0] ** 2 + warped[1] ** 2
-            sums = window(torch.stack((*product(a, warped), energy, power)))
-            size = magnitude(sums)
-            coherence = (size / (sums[2] * sums[3] + TINY).sqrt()).clamp(max=0.9999)
-            weight = size * coherence**2 / (1 - coherence**2) + TINY
-            step = torch.atan2(sums[1], sums[0]) / node_radians
-            step = self._smooth(torch.stack((step * weight, weight)))
-            if index in LATERAL_PASSES:
-                lateral = lateral + self._lateral_step(a, warped, size, window)
-            axial = axial + step[0] / step[1]
-        final = self._warp(b, axial, lateral, known_post)
-        warped, held = final[:2], final[2]
+        seen = a[..., ::SKIP].contiguous()
+        for window in self._windows:
+            u, v = self._nodes.spread(torch.stack((axial, lateral)))
+            warped = self._warp(b, u, v, SKIP)
+            sums = window(torch.stack(product(seen, warped)))
+            size = magnitude(sums) + TINY  # both frames are levelled: it weights by coherence
+            moved = self._smooth(torch.stack((torch.atan2(sums[1], sums[0]) * size, size)))
+            lateral = lateral + self._lateral_step(seen, warped, size, window)
+            axial = axial + moved[0] / moved[1] / node_radians
+        u, v = self._spread(torch.stack((axial, lateral)))
+        warped = self._warp(b, u, v, 1)
+        held = warp(known_post[None], self._row + u / self._grid.pitch, self._line + v)[0]
         in_phase, quadrature = product(a, warped)
         return Track(
-            axial=self._nodes.spread(axial),
-            lateral=self._nodes.spread(lateral),
+            axial=u,
+            lateral=v,
             in_phase=in_phase,
             quadrature=quadrature,
-            energy=torch.stack((energy, warped[0] ** 2 + warped[1] ** 2)),
+            energy=torch.stack((a[0] ** 2 + a[1] ** 2, warped[0] ** 2 + warped[1] ** 2)),
             known=known_pre * held,
             radians=radians,
-            cell_lines=cell_width(a),
         )
 
     def _level(self, iq: Tensor, known: Tensor, per_row: int) -> Tensor:
         """Real and imaginary plane (2, lines, rows) divided by the frame's own local amplitude."""
         if per_row > 1:
             known = known.repeat_interleave(per_row, dim=1)
-        planes = torch.view_as_real(iq).permute(2, 0, 1) * known
+        planes = torch.stack((iq.real * known, iq.imag * known))
         energy = planes[0, :, ::per_row] ** 2 + planes[1, :, ::per_row] ** 2
         local = self._gain_window(torch.stack((energy, known[:, ::per_row])))
         power = local[0] / local[1].clamp(min=1e-3)
@@ -145,15 +145,13 @@ class Tracker:
         axial, lateral = self._coarse(magnitude(a), magnitude(b[..., ::OVERSAMPLING]))
         return self._from_coarse(axial) * self._grid.pitch, self._from_coarse(lateral)
 
-    def _warp(self, b: Tensor, axial: Tensor, lateral: Tensor, *more: Tensor) -> Tensor:
-        """Post (2, lines, rows) at the displaced positions, with pre's carrier; then `more` maps."""
-        u, v = self._nodes.spread(torch.stack((axial, lateral)))
-        rows, lines = self._row + u / self._grid.pitch, self._line + v
-        re, im = warp(b, rows * OVERSAMPLING, lines)
+    def _warp(self, b: Tensor, u: Tensor, v: Tensor, skip: int) -> Tensor:
+        """Post displaced by u samples and v lines on every `skip`-th row (2, lines, rows), pre's carrier."""
+        rows = (self._row[:, ::skip] + u / self._grid.pitch) * OVERSAMPLING
+        re, im = warp(b, rows, self._line + v)
         angle = u * (2 * torch.pi * self._grid.frequency)
         cos, sin = angle.cos(), angle.sin()
-        others = [warp(m[None], rows, lines)[0] for m in more]
-        return torch.stack((re * cos - im * sin, im * cos + re * sin, *others))
+        return torch.stack((torch.addcmul(re * cos, im, sin, value=-1), torch.addcmul(im * cos, re, sin)))
 
     def _lateral_step(self, a: Tensor, warped: Tensor, size: Tensor, window: Window) -> Tensor:
         """Lines still to move: where the correlation with warped post's neighbouring lines peaks.
@@ -161,7 +159,7 @@ class Tracker:
         Both sides are summed over the same pairs of lines, crosswise, so that they are equal, and the step
         exactly zero, where warped post equals pre. `size` is the correlation without a shift.
         """
-        maps = a.new_zeros(2, 2, self._n_lines, self._n_rows)
+        maps = a.new_zeros(2, 2, *a.shape[1:])
         maps[0, 0, 1:], maps[0, 1, 1:] = product(a[:, 1:], warped[:, :-1])
         maps[1, 0, 1:], maps[1, 1, 1:] = product(a[:, :-1], warped[:, 1:])
         left, right = (magnitude(sums) for sums in window(maps))
@@ -182,15 +180,3 @@ def product(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
 def magnitude(planes: Tensor) -> Tensor:
     """Absolute value of the first two planes, read as a complex number."""
     return torch.addcmul(planes[0] * planes[0], planes[1], planes[1]).sqrt()
-
-
-def cell_width(a: Tensor) -> Tensor:
-    """Lines per independent sample of speckle with the lateral correlation of `a`, as a scalar tensor.
-
-    A Gaussian beam has correlation r^(k^2) between lines k apart; what counts is the sum of its squares.
-    """
-    real, imaginary = product(a[:, 1:], a[:, :-1])
-    next_line = torch.stack((real.sum(), imaginary.sum())).norm() / (a**2).sum().clamp(min=TINY)
-    apart = torch.arange(1, 12, device=a.device)
-    width: Tensor = 1 + 2 * (next_line.clamp(max=0.98) ** (2 * apart**2)).sum()
-    return width
