@@ -146,8 +146,15 @@ class SlipBoundary:
 
     def displacement(self, z: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
         """See `MotionField.displacement`."""
-        below = (z - self.depth) * math.cos(self.angle) - x * math.sin(self.angle) > 0
+        below = self._beyond(z, x) > 0
         return below * math.sin(self.angle), below * math.cos(self.angle)
+
+    def near(self, z: Tensor, x: Tensor, reach: float) -> Tensor:
+        """Whether rest points lie within `reach` metres of the boundary (bool)."""
+        return self._beyond(z, x).abs() < reach
+
+    def _beyond(self, z: Tensor, x: Tensor) -> Tensor:
+        return (z - self.depth) * math.cos(self.angle) - x * math.sin(self.angle)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,12 +8,21 @@ import math
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
+from torch import Tensor
 
 from engine.simulation.acquisition import Acquisition, PairTruth
-from engine.simulation.deformation import Mode, motion, pair_motion, positions
+from engine.simulation.deformation import Mode, motion, pair_motion, positions, rest_positions
+from engine.simulation.field import SlipBoundary
 from engine.simulation.gridfield import grid_field
 from engine.simulation.scatterers import rest_extent
 from engine.spec import FloatArray
+
+# Grid steps on each side of a slip boundary without truth: a spline rings at a step, by 0.27 less per node.
+_SLIP_STEPS = 4.0
+# Samples and lines at which the search for a rest point ends.
+_TOLERANCE = 1.0e-5
 
 
 def rest_grid(
@@ -33,12 +42,20 @@ def rest_grid(
 def rest_displacement(
     acquisition: Acquisition, frame: int, axial_index: FloatArray, lateral_index: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """How far rest points have moved in `frame`: (axial samples, lateral lines), float32 (rows, cols)."""
+    """How far rest points have moved in `frame`: (axial samples, lateral lines), float32 (rows, cols).
+
+    NaN where a grid cannot hold the truth: in flowing blood, and within four steps of a slip boundary.
+    """
     imaging = acquisition.imaging
     z, x = imaging.pixel_grid(torch.from_numpy(axial_index), torch.from_numpy(lateral_index))
     moved_z, moved_x = positions(acquisition.motion, frame, z, x)
-    axial = (moved_z - z) / imaging.spec.sample_pitch
-    lateral = (moved_x - x) / imaging.spec.line_pitch
+    unknown = acquisition.phantom.flows(z, x)
+    steps = (float(z[1, 0] - z[0, 0]), float(x[0, 1] - x[0, 0]))
+    for mode in acquisition.motion.modes:
+        if isinstance(mode.field, SlipBoundary):
+            unknown = unknown | mode.field.near(z, x, _SLIP_STEPS * max(steps))
+    axial = ((moved_z - z) / imaging.spec.sample_pitch).masked_fill(unknown, torch.nan)
+    lateral = ((moved_x - x) / imaging.spec.line_pitch).masked_fill(unknown, torch.nan)
     return axial.float().numpy(), lateral.float().numpy()
 
 
@@ -53,23 +70,44 @@ def recorded_pair_truth(
     """Truth of a pair from what a recording stores, on samples and lines of the pre frame.
 
     `pre` and `post` are the stored (axial, lateral) rest displacements of the two frames, `rest` the stored
-    (axial_index, lateral_index) of their grid. Between nodes a cubic spline: strain jumps are smoothed over
-    two grid steps.
+    (axial_index, lateral_index) of their grid. NaN where the recording holds none. Between nodes a cubic
+    spline: strain jumps are smoothed over two grid steps.
     """
     rows, columns = (np.asarray(index, dtype=np.float64) for index in rest)
     modes = []
     for amplitude, (axial, lateral) in zip(([1.0, 0.0], [0.0, 1.0]), (pre, post), strict=True):
         # In units of samples along both axes of the grid: the kinematics do not care what a unit is.
-        field = grid_field(axial.astype(np.float64), lateral.astype(np.float64), rows, columns)
+        field = grid_field(_filled(axial), _filled(lateral), rows, columns)
         modes.append(Mode(field=field, amplitude=np.array(amplitude)))
     z, x = torch.meshgrid(
         torch.from_numpy(axial_index).double(), torch.from_numpy(lateral_index).double(), indexing="ij"
     )
-    moved = pair_motion(motion(modes), 0, 1, z.contiguous(), x.contiguous(), tolerance=1e-5)
+    moves, z, x = motion(modes), z.contiguous(), x.contiguous()
+    moved = pair_motion(moves, 0, 1, z, x, tolerance=_TOLERANCE)
+    rest_z, rest_x = rest_positions(moves, 0, z, x, tolerance=_TOLERANCE)
+    # a point without a place at rest is unknown already
+    lost = torch.isnan(rest_z)
+    rest_z, rest_x = rest_z.nan_to_num(), rest_x.nan_to_num()
+    row = ((rest_z - rows[0]) / (rows[1] - rows[0])).round().clamp(0, len(rows) - 1)
+    column = ((rest_x - columns[0]) / (columns[1] - columns[0])).round().clamp(0, len(columns) - 1)
+    unknown = lost | torch.from_numpy(np.isnan(pre[0] + post[0]))[row.long(), column.long()]
+
+    def known(value: Tensor) -> FloatArray:
+        return value.masked_fill(unknown, torch.nan).float().numpy()
+
     return PairTruth(
-        axial_displacement=moved.axial.float().numpy(),
-        lateral_displacement=moved.lateral.float().numpy(),
-        axial_strain=moved.axial_strain.float().numpy(),
+        axial_displacement=known(moved.axial),
+        lateral_displacement=known(moved.lateral),
+        axial_strain=known(moved.axial_strain),
         axial_index=axial_index,
         lateral_index=lateral_index,
     )
+
+
+def _filled(displacement: FloatArray) -> NDArray[np.float64]:
+    """The same with each unknown node as its nearest known one, so that a spline can pass through."""
+    unknown = np.isnan(displacement)
+    if not unknown.any():
+        return displacement.astype(np.float64)
+    nearest = distance_transform_edt(unknown, return_distances=False, return_indices=True)
+    return np.asarray(displacement[tuple(nearest)], dtype=np.float64)

@@ -54,3 +54,14 @@ def wander(
         phase = rng.uniform(0.0, 2.0 * np.pi)
         path += np.sin(2.0 * np.pi * share * times / period + phase) - np.sin(phase)
     return np.asarray(path * (reach * np.sqrt(2.0 / 3.0)), dtype=np.float64)
+
+
+def heartbeat(
+    n_frames: int, frame_rate: float, *, rate: float = 1.2, peak: float = 0.03
+) -> NDArray[np.float64]:
+    """Growth of a vessel's radius, (n_frames,), as a fraction of it: `peak` once per beat, `rate` beats/s.
+
+    A narrow smooth bump, the fourth power of a sine: rise and fall in about half of the beat.
+    """
+    times = np.arange(n_frames) / frame_rate
+    return np.asarray(peak * np.sin(np.pi * rate * times) ** 4, dtype=np.float64)

@@ -5,6 +5,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+import typer
+from typer.testing import CliRunner
 
 from engine.simulation.recorded import recorded_pair_truth
 from tools.commands.simulate import simulate
@@ -47,6 +49,21 @@ def test_the_seed_is_the_recording(tmp_path: Path) -> None:
     frames = [h5py.File(tmp_path / f"{name}.h5")["rf"][:] for name in "abc"]
     assert np.array_equal(frames[0], frames[1])
     assert not np.array_equal(frames[0], frames[2])
+
+
+def test_the_command_line_reaches_the_settings(tmp_path: Path) -> None:
+    app = typer.Typer()
+    app.command()(simulate)
+    arguments = (
+        "--frames 2 --samples 200 --lines 16 --uniform --dead-rows 3 --clutter -15 --elevation-drift 0.2"
+    )
+    path = tmp_path / "a.h5"
+    result = CliRunner().invoke(app, ["--output", str(path), *arguments.split()])
+    assert result.exit_code == 0, result.output
+    assert "2 frames of 200 x 16" in result.output
+    with h5py.File(path) as file:
+        assert not file["rf"][:, :3].any()
+        assert file["rf"][:, 3:].any()
 
 
 def test_mistakes_are_named(tmp_path: Path) -> None:

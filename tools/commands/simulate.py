@@ -1,40 +1,137 @@
 """`musse-stream simulate`: a phantom acquisition with truth."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+_TISSUE = "Tissue"
+_HAND = "Hand"
+_PICTURE = "Picture"
 
 
 def simulate(
     output: Annotated[Path, typer.Option(help="Recording to write (.h5).")],
     frames: Annotated[int, typer.Option(min=1, help="Number of frames.")] = 60,
-    frame_rate: Annotated[float, typer.Option(help="Hz.")] = 30.0,
+    frame_rate: Annotated[float, typer.Option(metavar="HZ", help="Frames per second.")] = 30.0,
     samples: Annotated[int, typer.Option(help="Axial samples of a frame.")] = 2000,
     lines: Annotated[int, typer.Option(help="Lines of a frame.")] = 128,
     sampling_frequency: Annotated[float, typer.Option(metavar="HZ", help="Along the beam.")] = 40.0e6,
     center_frequency: Annotated[float, typer.Option(metavar="HZ", help="Of the pulse.")] = 5.0e6,
     line_pitch: Annotated[float, typer.Option(metavar="METRES", help="Between lines.")] = 0.3e-3,
+    patient: Annotated[
+        bool, typer.Option("--patient", help="All disturbances at ordinary levels; options still override.")
+    ] = False,
     inclusion: Annotated[
         list[str] | None,
         typer.Option(
             metavar="DEPTH,LATERAL,RADIUS,STIFFNESS",
             help="Round inclusion in mm, mm, mm and times the surroundings' stiffness; may be repeated. "
             "Default: one hard, one soft.",
+            rich_help_panel=_TISSUE,
         ),
     ] = None,
-    uniform: Annotated[bool, typer.Option("--uniform", help="No inclusion at all.")] = False,
+    uniform: Annotated[
+        bool, typer.Option("--uniform", help="No inclusion at all.", rich_help_panel=_TISSUE)
+    ] = False,
+    random_stiffness: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1.5, help="Spread of log stiffness around inclusions.", rich_help_panel=_TISSUE
+        ),
+    ] = None,
+    solve: Annotated[
+        bool | None,
+        typer.Option("--solve", help="Finite elements instead of the closed form.", rich_help_panel=_TISSUE),
+    ] = None,
+    slip: Annotated[
+        float | None,
+        typer.Option(
+            metavar="MM", min=0, help="Way that deep tissue slides at a full press.", rich_help_panel=_TISSUE
+        ),
+    ] = None,
+    vessel: Annotated[
+        bool | None, typer.Option(help="A pulsating vessel with flowing blood.", rich_help_panel=_TISSUE)
+    ] = None,
     compression: Annotated[
-        float, typer.Option(min=0, max=0.1, help="Height of a press, fraction of the thickness (0.02 = 2 %).")
-    ] = 0.02,
-    period: Annotated[float, typer.Option(metavar="SECONDS", help="Of one press and release.")] = 1.2,
+        float | None,
+        typer.Option(
+            min=0,
+            max=0.1,
+            help="Height of a press, fraction of the thickness [default: 0.02 = 2 %].",
+            rich_help_panel=_HAND,
+        ),
+    ] = None,
+    period: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS", help="Of one press and release [default: 1.2].", rich_help_panel=_HAND
+        ),
+    ] = None,
+    stops: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Probability of a rest after a press.", rich_help_panel=_HAND),
+    ] = None,
+    elevation_drift: Annotated[
+        float | None,
+        typer.Option(metavar="MM", min=0, help="Out of plane, standard deviation.", rich_help_panel=_HAND),
+    ] = None,
+    lateral_drift: Annotated[
+        float | None,
+        typer.Option(metavar="MM", min=0, help="Sideways, standard deviation.", rich_help_panel=_HAND),
+    ] = None,
     snr: Annotated[
-        float, typer.Option(metavar="DB", help="Echoes over noise within the pulse's -6 dB band.")
-    ] = 30.0,
+        float | None,
+        typer.Option(
+            metavar="DB",
+            help="Echoes over noise within the pulse's -6 dB band [default: 30].",
+            rich_help_panel=_PICTURE,
+        ),
+    ] = None,
+    snr_fall: Annotated[
+        float | None,
+        typer.Option(metavar="DB/CM", min=0, help="Loss of it with depth.", rich_help_panel=_PICTURE),
+    ] = None,
+    attenuation: Annotated[
+        float | None,
+        typer.Option(
+            metavar="DB/CM/MHZ", min=0, help="Lowers the received frequency.", rich_help_panel=_PICTURE
+        ),
+    ] = None,
+    focus: Annotated[
+        float | None, typer.Option(metavar="MM", min=1, help="Depth of the focus.", rich_help_panel=_PICTURE)
+    ] = None,
+    clutter: Annotated[
+        float | None,
+        typer.Option(
+            metavar="DB", max=10, help="Standing reverberation against speckle.", rich_help_panel=_PICTURE
+        ),
+    ] = None,
+    shadow: Annotated[
+        float | None, typer.Option(metavar="DB", min=0, help="Loss in a shadow.", rich_help_panel=_PICTURE)
+    ] = None,
+    gain_jump: Annotated[
+        float | None,
+        typer.Option(metavar="DB", help="Change of gain halfway through.", rich_help_panel=_PICTURE),
+    ] = None,
+    clip: Annotated[
+        float | None,
+        typer.Option(
+            metavar="TIMES",
+            min=0.1,
+            help="Receiver clips at this many speckle RMS.",
+            rich_help_panel=_PICTURE,
+        ),
+    ] = None,
+    dead_rows: Annotated[
+        int | None, typer.Option(min=0, help="Rows of zeros in the near field.", rich_help_panel=_PICTURE)
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Another number is another phantom, noise and hand.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
 ) -> None:
     """Simulate a phantom that a hand presses and releases: RF frames and their true motion, in HDF5.
+
+    --random-stiffness, --solve and --patient need scikit-fem: pip install 'musse-stream[simulation]'.
 
     Examples:
 
@@ -43,28 +140,50 @@ def simulate(
         musse-stream simulate --output one.h5 --inclusion 15,0,5,3 --compression 0.03 --frames 120 --seed 7
 
         musse-stream simulate --output small.h5 --samples 1024 --lines 64 --uniform --snr 20
+
+        musse-stream simulate --output hard.h5 --patient --clutter -15 --elevation-drift 0.3
     """
+    from dataclasses import replace
+
     from rich.console import Console
     from rich.progress import Progress
 
     from tools.errors import ToolError
-    from tools.simulate import SimulationSettings, parse_inclusion, simulate_recording
+    from tools.simulate import PATIENT, SimulationSettings, parse_inclusion, simulate_recording
 
     if uniform and inclusion:
         raise ToolError("--uniform means no inclusion: leave out --inclusion, or --uniform")
-    defaults = SimulationSettings()
-    settings = SimulationSettings(
+    given: dict[str, Any] = {
+        "inclusions": () if uniform else tuple(map(parse_inclusion, inclusion)) if inclusion else None,
+        "random_stiffness": random_stiffness,
+        "solve": solve,
+        "slip": _metres(slip),
+        "vessel": vessel,
+        "compression": compression,
+        "period": period,
+        "stops": stops,
+        "elevation_drift": _metres(elevation_drift),
+        "lateral_drift": _metres(lateral_drift),
+        "in_band_snr_db": snr,
+        "snr_fall_db_per_cm": snr_fall,
+        "attenuation_db_per_cm_mhz": attenuation,
+        "focus": _metres(focus),
+        "clutter_db": clutter,
+        "shadow_db": shadow,
+        "gain_jump_db": gain_jump,
+        "clip_rms": clip,
+        "dead_rows": dead_rows,
+    }
+    settings = replace(
+        PATIENT if patient else SimulationSettings(),
         frames=frames,
         frame_rate=frame_rate,
         shape=(samples, lines),
         sampling_frequency=sampling_frequency,
         center_frequency=center_frequency,
         line_pitch=line_pitch,
-        inclusions=() if uniform else tuple(map(parse_inclusion, inclusion or ())) or defaults.inclusions,
-        compression=compression,
-        period=period,
-        in_band_snr_db=snr,
         seed=seed,
+        **{name: value for name, value in given.items() if value is not None},
     )
     with Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task("Simulating", total=frames)
@@ -75,3 +194,7 @@ def simulate(
             on_frame=lambda done, total: progress.update(task, completed=done, total=total),
         )
     typer.echo(f"{output}: {frames} frames of {samples} x {lines}, seed {seed}")
+
+
+def _metres(millimetres: float | None) -> float | None:
+    return None if millimetres is None else millimetres * 1e-3
