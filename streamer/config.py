@@ -108,6 +108,7 @@ class DisplayConfig(_Section):
 
     layout: Literal["side-by-side", "overlay"] = Field("side-by-side", description="B-mode beside or under")
     value: Literal["normalised", "percent"] = Field("normalised", description="1 = average, or signed %")
+    picture: Literal["fused", "pair"] = Field("fused", description="of many pairs, or of the newest alone")
     color_map: Literal["perceptual", "clinical", "grey"] = Field("clinical", description="colours of strain")
     opacity: Fraction = Field(0.6, description="of strain over B-mode in the overlay")
     persistence: NonNegative = Field(0.0, description="time constant of averaging pictures, s; 0: off")

@@ -21,7 +21,7 @@ from streamer.errors import ConfigError, MessageRefused
 from streamer.headers import StrainHeader
 from streamer.wire import Message, decode, topic
 
-KINDS: Final = ("strain", "bmode", "status")
+KINDS: Final = ("strain", "fused", "bmode", "status")
 
 _HIGH_WATER_MARK: Final = 4  # messages: a viewer that is late wants the newest, not a queue
 _MAX_PART_BYTES: Final = 16 * 2**20 + 64 * 1024  # the largest array a node sends, and room for the framing

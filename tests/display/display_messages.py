@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.headers import ArrayEntry, BmodeHeader, Grid, StatusHeader, StrainHeader
+from streamer.headers import ArrayEntry, BmodeHeader, FusedHeader, Grid, StatusHeader, StrainHeader
 from streamer.subscriber import Received
 from streamer.wire import Message
 
@@ -74,6 +74,33 @@ def strain_message(
     }
     entries = tuple(ArrayEntry(name=name, dtype="<f4", shape=array.shape) for name, array in arrays.items())
     return Message(StrainHeader(arrays=entries, **{**given, **fields}), arrays)
+
+
+def fused_message(
+    relative: NDArray[np.float32] | None = None,
+    *,
+    std: float = 0.1,
+    post_index: int = 1,
+    grid: Grid = STRAIN_GRID,
+    **fields: Any,
+) -> Message:
+    """A picture of many pairs: 1 = average."""
+    relative = phantom(1.0) if relative is None else relative
+    arrays = {"relative_strain": relative, "relative_std": np.full(relative.shape, std, np.float32)}
+    given: dict[str, Any] = {
+        "source_id": "arm",
+        "session_id": "s1",
+        "post_index": post_index,
+        "grid": grid,
+        "time_constant": 0.5,
+        "effective_pairs": 12.0,
+        "region": None,
+        "engine": "reference",
+        "model_hash": None,
+        "assumed": (),
+    }
+    entries = tuple(ArrayEntry(name=name, dtype="<f4", shape=array.shape) for name, array in arrays.items())
+    return Message(FusedHeader(arrays=entries, **{**given, **fields}), arrays)
 
 
 def bmode_message(

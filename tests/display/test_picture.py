@@ -72,7 +72,6 @@ def test_no_value_stays_no_value_and_has_no_confidence() -> None:
 def test_the_viewers_region_is_normalised_by_its_own_median_and_alone_has_values() -> None:
     region = (14e-3, 22e-3, -1e-3, 5e-3)  # inside the hard inclusion
     shown = picture(phantom(-0.006), mean=-0.006, region=region)
-    assert shown.mean_strain == pytest.approx(-0.006 * 0.35, rel=1e-5)
     finite = np.isfinite(shown.normalised)
     np.testing.assert_allclose(shown.normalised[finite], 1.0, rtol=1e-5)
     depth = STRAIN_GRID.axial_start + STRAIN_GRID.axial_step * np.arange(250)

@@ -259,7 +259,7 @@ def test_the_disclaimer_stands_on_every_picture(size: tuple[int, int]) -> None:
     busy = DisplayOptions(show_help=True, color_map="grey")
     state = DisplayState(busy, address="tcp://127.0.0.1:5561", now=0.0)
     views = [state.view(1.0), state.view(500.0)]
-    long = tuple(f"a long assumption number {n}" for n in range(40))
+    long = tuple(f"a long assumption number {n}" for n in range(24))
     state.update(received(status_message(), bmode_message(), strain_message(assumed=long)), 501.0)
     state.toggle_freeze(501.0)
     views += [state.view(501.0), state.view(503.0), live(phantom(), -0.005, DisplayOptions(layout="overlay"))]

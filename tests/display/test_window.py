@@ -79,7 +79,17 @@ def display(*arguments: str) -> Iterator[subprocess.Popen[str]]:
 @pytest.fixture
 def screen(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The name of a virtual X display of 1400 x 900."""
-    command = [program("Xvfb"), "-displayfd", "0", "-screen", "0", "1400x900x24", "-nolisten", "tcp", "-noreset"]
+    command = [
+        program("Xvfb"),
+        "-displayfd",
+        "0",
+        "-screen",
+        "0",
+        "1400x900x24",
+        "-nolisten",
+        "tcp",
+        "-noreset",
+    ]
     read, write = os.pipe()
     server = subprocess.Popen(
         [*command[:2], str(write), *command[3:]],

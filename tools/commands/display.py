@@ -24,6 +24,10 @@ def display(
         Literal["normalised", "percent"] | None,
         typer.Option(help="Relative strain (1 = average of the region), or signed %."),
     ] = None,
+    picture: Annotated[
+        Literal["fused", "pair"] | None,
+        typer.Option(help="The steady picture fused from many pairs, or the newest pair alone."),
+    ] = None,
     color_map: Annotated[
         Literal["clinical", "perceptual", "grey"] | None,
         typer.Option(help="clinical: blue hard, red soft. perceptual, grey: dark hard."),
@@ -82,6 +86,7 @@ def display(
     chosen = {
         "layout": mode,
         "value": value,
+        "picture": picture,
         "color_map": color_map,
         "opacity": opacity,
         "persistence": persistence,
@@ -93,6 +98,7 @@ def display(
     options = DisplayOptions(
         layout=settings.layout,
         value=settings.value,
+        picture=settings.picture,
         color_map=settings.color_map,
         opacity=settings.opacity,
         persistence=settings.persistence,

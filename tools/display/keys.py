@@ -6,12 +6,13 @@ from dataclasses import replace
 from typing import Final, TypeVar
 
 from tools.display.geometry import extent_of
-from tools.display.options import COLOR_MAPS, LAYOUTS, RANGE_MODES, VALUES, DisplayOptions
+from tools.display.options import COLOR_MAPS, LAYOUTS, PICTURES, RANGE_MODES, VALUES, DisplayOptions
 from tools.display.view import View
 
 HELP: Final = (
     ("m", "B-mode and strain side by side, or strain over B-mode"),
     ("v", "value: relative strain (1 = average), or signed strain in %"),
+    ("p", "picture: fused from many pairs, or the newest pair alone"),
     ("c", "colour map: clinical, perceptual, grey"),
     ("+  –", "opacity of strain in the overlay"),
     ("[  ]", "persistence: shorter, longer"),
@@ -61,6 +62,8 @@ def press(key: str, options: DisplayOptions, picture: Box | None) -> DisplayOpti
             changed = {"layout": _next(LAYOUTS, options.layout)}
         case "v":
             changed = {"value": _next(VALUES, options.value)}
+        case "p":
+            changed = {"picture": _next(PICTURES, options.picture)}
         case "c":
             changed = {"color_map": _next(COLOR_MAPS, options.color_map)}
         case "+" | "=" | "-":

@@ -9,6 +9,7 @@ from streamer.errors import ConfigError
 
 Layout = Literal["side-by-side", "overlay"]
 Value = Literal["normalised", "percent"]
+Picture = Literal["fused", "pair"]
 ColorMap = Literal["perceptual", "clinical", "grey"]
 RangeMode = Literal["held", "fixed"]
 Region: TypeAlias = tuple[float, float, float, float]
@@ -16,6 +17,7 @@ Region: TypeAlias = tuple[float, float, float, float]
 
 LAYOUTS: Final[tuple[Layout, ...]] = ("side-by-side", "overlay")
 VALUES: Final[tuple[Value, ...]] = ("normalised", "percent")
+PICTURES: Final[tuple[Picture, ...]] = ("fused", "pair")
 RANGE_MODES: Final[tuple[RangeMode, ...]] = ("held", "fixed")
 COLOR_MAPS: Final[tuple[ColorMap, ...]] = ("clinical", "perceptual", "grey")
 
@@ -27,6 +29,9 @@ class DisplayOptions:
     layout: Layout = "side-by-side"
     value: Value = "normalised"
     """normalised: strain over the region's signed median, 1 = average; percent: signed strain in %."""
+    picture: Picture = "fused"
+    """fused: the node's steady picture of many pairs, where it sends one; pair: the newest pair alone. Signed
+    strain in % is always that of a pair."""
     color_map: ColorMap = "clinical"
     opacity: float = 0.6
     """Of strain over B-mode in the overlay, 0 to 1."""

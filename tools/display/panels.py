@@ -99,7 +99,9 @@ def _title(title: str, view: View, curved: bool) -> str:
         said = f"B-mode, {view.bmode.dynamic_range_db:.0f} dB" if view.bmode else "no B-mode"
     else:
         value = "1 = average of the region" if view.options.value == "normalised" else "signed, in %"
-        said = f"{title}: {value}"
+        pairs = view.strain.pairs if view.strain is not None else None
+        made = "" if view.strain is None else ", one pair" if pairs is None else f", {pairs:.0f} pairs fused"
+        said = f"{title}: {value}{made}"
     return said + (", not scan-converted" if curved else "")
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.headers import Grid, StrainHeader
+from streamer.headers import FusedHeader, Grid, StrainHeader
 from streamer.reasons import REJECTIONS
 from streamer.wire import Message
 from tools.display.options import Region
@@ -40,12 +40,12 @@ class StrainPicture:
     grid: Grid
     sign: float
     """-1 in compression (press), +1 in release."""
-    mean_strain: float
-    """The signed median that the picture is normalised by, dimensionless."""
     region: Region | None
     session_id: str
     pre_index: int | None
     post_index: int
+    pairs: float | None = None
+    """How many pairs a fused picture is worth; None: a single pair."""
 
 
 def hold_reason(header: StrainHeader) -> str | None:
@@ -96,11 +96,47 @@ def strain_picture(message: Message, region: Region | None) -> StrainPicture | s
         confidence=confidence,
         grid=header.grid,
         sign=sign,
-        mean_strain=mean,
         region=region or header.region,
         session_id=header.session_id,
         pre_index=header.pre_index,
         post_index=header.post_index,
+    )
+
+
+def fused_picture(message: Message, region: Region | None) -> StrainPicture | str:
+    """The picture of a fused message, or the reason why there is none; it holds no strain in %.
+
+    It comes normalised by the node's region; with the viewer's own `region` its median is divided out.
+    """
+    header = message.header
+    if not isinstance(header, FusedHeader):
+        raise TypeError(f"a {header.schema_name} message is no fused message")
+    relative, std = message.arrays.get("relative_strain"), message.arrays.get("relative_std")
+    if relative is None or std is None or relative.shape != std.shape:
+        return "the message lacks its map"
+    inside = _inside(header.grid, relative.shape, region or header.region)
+    normalised = np.where(inside, relative, np.float32(np.nan))
+    average = 1.0
+    if region is not None:
+        values = normalised[np.isfinite(normalised)]
+        average = float(np.median(values)) if values.size else 0.0
+        if average <= 0:
+            return "no average inside the region of interest"
+    with np.errstate(invalid="ignore", over="ignore"):
+        ratio = std / np.float32(average / 2)
+        confidence = np.asarray(1 / (1 + ratio * ratio), np.float32)
+    normalised = np.asarray(normalised / np.float32(average), np.float32)
+    return StrainPicture(
+        normalised=normalised,
+        percent=np.full_like(normalised, np.nan),
+        confidence=np.where(np.isfinite(confidence) & np.isfinite(normalised), confidence, np.float32(0)),
+        grid=header.grid,
+        sign=1.0,
+        region=region or header.region,
+        session_id=header.session_id,
+        pre_index=None,
+        post_index=header.post_index,
+        pairs=header.effective_pairs,
     )
 
 

@@ -5,16 +5,25 @@ Link and age are judged by the display itself, from arrival times: a node that h
     STALE       no result for 10 frame periods, at most 0.5 s
     held        the newest pair brought no picture: the last good one stays, its reason beside it; greyed at
                 once after a rejection, after 0.5 s where the pair was only too weak for a picture of its own
+The fused picture stays in colour for a second where the hand merely rests or turns: it is made to carry on.
 """
 
 from collections import deque
+from dataclasses import InitVar, dataclass, field
 from typing import Final
 
-from streamer.headers import BmodeHeader, StatusHeader, StrainHeader
+from streamer.headers import BmodeHeader, FusedHeader, StatusHeader, StrainHeader
 from streamer.subscriber import Received
 from streamer.wire import Message
-from tools.display.options import DisplayOptions
-from tools.display.picture import HeldRange, StrainPicture, persist, strain_picture
+from tools.display.options import PICTURES, DisplayOptions, Picture
+from tools.display.picture import (
+    HeldRange,
+    StrainPicture,
+    fused_picture,
+    hold_reason,
+    persist,
+    strain_picture,
+)
 from tools.display.view import TRACE_SECONDS, Banner, BmodePicture, Level, Rates, TracePoint, View
 
 NODE_LOST_AFTER: Final = 1.2  # s without status
@@ -22,6 +31,7 @@ STALE_PERIODS: Final = 10  # frame periods without a result
 STALE_AT_MOST: Final = 0.5  # s
 _STALE_AT_LEAST: Final = 0.1  # s: this display looks about 30 times a second, faster judgement would flicker
 _GREY_AFTER: Final = 0.5  # s that a picture may stand in colour while pairs are too weak to replace it
+_FUSED_GREY_AFTER: Final = 1.0  # s that a fused picture may, while the hand rests or turns
 _NOTICE_SECONDS: Final = 4.0
 
 _LEVELS: Final[dict[str, Level]] = {
@@ -31,6 +41,21 @@ _LEVELS: Final[dict[str, Level]] = {
     "STALE": "warning",
     "FAULT": "alarm",
 }
+
+
+@dataclass(eq=False, slots=True)
+class _Shown:
+    """One kind of picture: the last good one, and why the newest pair brought none."""
+
+    at: float
+    """Clock time of the picture; before the first, of the start."""
+    range_max: InitVar[float]
+    range: HeldRange = field(init=False)
+    picture: StrainPicture | None = None
+    held: str | None = None
+
+    def __post_init__(self, range_max: float) -> None:
+        self.range = HeldRange(range_max)
 
 
 class DisplayState:
@@ -54,10 +79,7 @@ class DisplayState:
         self._arrivals: deque[float] = deque(maxlen=50)
         self._newest: StrainHeader | None = None
         self._bmode: BmodePicture | None = None
-        self._picture: StrainPicture | None = None
-        self._picture_at = now
-        self._held: str | None = None
-        self._range = HeldRange(options.range_max)
+        self._pictures = {kind: _Shown(now, options.range_max) for kind in PICTURES}
         self._trace: deque[TracePoint] = deque()
         self._frozen_at: float | None = None
         self._notice = ("", now)
@@ -79,7 +101,8 @@ class DisplayState:
     def change(self, options: DisplayOptions) -> None:
         """Take new options; a new range_max is shown at once."""
         if options.range_max != self.options.range_max:
-            self._range = HeldRange(options.range_max, self._range.percent)
+            for shown in self._pictures.values():
+                shown.range = HeldRange(options.range_max, shown.range.percent)
         self.options = options
 
     def toggle_freeze(self, now: float) -> None:
@@ -93,14 +116,16 @@ class DisplayState:
     def view(self, now: float, skipped: int = 0, refused: int = 0) -> View:
         """What is to be shown at clock time `now`."""
         banner = self._banner(now)
-        held_for = 0.0 if self._held is None else now - self._picture_at
+        shown = self._shown()
+        picture = shown.picture
+        held_for = 0.0 if shown.held is None else now - shown.at
         late = self._lost(now) or self._stale(now)
-        greyed = self._frozen_at is None and (late or self._outdated(held_for))
+        greyed = self._frozen_at is None and (late or self._outdated(shown, held_for))
         percent = self.options.value == "percent"
-        shown = self._picture or self._bmode
-        region = self.options.region_on(shown.grid.probe_type) if shown else None
-        if region is None and self._picture is not None:
-            region = self._picture.region
+        drawn = picture or self._bmode
+        region = self.options.region_on(drawn.grid.probe_type) if drawn else None
+        if region is None and picture is not None:
+            region = picture.region
         newest, status = self._newest, self._status
         return View(
             options=self.options,
@@ -111,12 +136,12 @@ class DisplayState:
             banner=banner,
             waiting=self._waiting(now),
             bmode=self._bmode,
-            strain=self._picture,
-            held=self._held,
+            strain=picture,
+            held=shown.held,
             held_for=held_for,
             greyed=greyed,
             frozen=self._frozen_at is not None,
-            range_top=(self._range.percent or 1.0) if percent else self._range.normalised,
+            range_top=(shown.range.percent or 1.0) if percent else shown.range.normalised,
             region=region,
             trace=tuple(self._trace),
             mean_strain=newest.mean_strain if newest else None,
@@ -162,20 +187,34 @@ class DisplayState:
             if image is not None:
                 self._bmode = BmodePicture(image, header.grid, header.dynamic_range_db)
             return
-        if not isinstance(header, StrainHeader):
-            return
-        self._newest = header
-        region = self.options.region_on(header.grid.probe_type) if header.grid else None
-        picture = strain_picture(message, region)
+        if isinstance(header, StrainHeader):
+            self._newest = header
+            region = self.options.region_on(header.grid.probe_type) if header.grid else None
+            self._take("pair", strain_picture(message, region), now)
+            if header.rejection is not None:
+                self._pictures["fused"].held = hold_reason(header)
+        elif isinstance(header, FusedHeader):
+            region = self.options.region_on(header.grid.probe_type)
+            self._take("fused", fused_picture(message, region), now)
+
+    def _take(self, kind: Picture, picture: StrainPicture | str, now: float) -> None:
+        """A new picture of one kind, or the reason why there is none."""
+        shown = self._pictures[kind]
         if isinstance(picture, str):
-            self._held = picture
+            shown.held = picture
             return
-        elapsed = now - self._picture_at
-        picture = persist(self._picture, picture, elapsed, self.options.persistence)
-        if self.options.range_mode == "held" or self._range.percent is None:
-            first = self._picture is None
-            self._range = self._range.follow(picture, self.options.range_max, 0.0 if first else elapsed)
-        self._picture, self._picture_at, self._held = picture, now, None
+        elapsed = now - shown.at
+        picture = persist(shown.picture, picture, elapsed, self.options.persistence)
+        if self.options.range_mode == "held" or shown.range.percent is None:
+            first = shown.picture is None
+            shown.range = shown.range.follow(picture, self.options.range_max, 0.0 if first else elapsed)
+        shown.picture, shown.at, shown.held = picture, now, None
+
+    def _shown(self) -> "_Shown":
+        """The picture that the viewer asked for; the single pair's where no fused one has come."""
+        fused = self._pictures["fused"]
+        wanted = self.options.picture == "fused" and self.options.value == "normalised"
+        return fused if wanted and fused.picture is not None else self._pictures["pair"]
 
     def _banner(self, now: float) -> Banner:
         if self._first_seen is None:
@@ -191,13 +230,16 @@ class DisplayState:
             return Banner("CONNECTED", "notice", "no status yet")
         return Banner(status.state, _LEVELS.get(status.state, "notice"), "; ".join(status.reasons))
 
-    def _outdated(self, held_for: float) -> bool:
+    def _outdated(self, shown: "_Shown", held_for: float) -> bool:
         """Whether the newest pair says that the picture no longer shows what is under the probe."""
-        newest, picture = self._newest, self._picture
-        if self._held is None or newest is None or picture is None:
+        newest, picture = self._newest, shown.picture
+        if shown.held is None or newest is None or picture is None:
             return False
-        other = picture.session_id != newest.session_id
-        return other or newest.rejection is not None or held_for > _GREY_AFTER
+        if picture.session_id != newest.session_id:
+            return True
+        if picture.pairs is not None and newest.rejection in (None, "no_motion"):
+            return held_for > _FUSED_GREY_AFTER
+        return newest.rejection is not None or held_for > _GREY_AFTER
 
     def _without_status(self, now: float) -> float:
         return 0.0 if self._first_seen is None else now - max(self._status_at, self._first_seen)
