@@ -1,5 +1,6 @@
 """`musse-stream simulate`: a phantom acquisition with truth."""
 
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -80,6 +81,16 @@ def simulate(
         float | None,
         typer.Option(metavar="MM", min=0, help="Sideways, standard deviation.", rich_help_panel=_HAND),
     ] = None,
+    tilt: Annotated[
+        float | None,
+        typer.Option(
+            metavar="DEG",
+            min=0,
+            max=5,
+            help="Rotation of the probe in the picture, standard deviation.",
+            rich_help_panel=_HAND,
+        ),
+    ] = None,
     snr: Annotated[
         float | None,
         typer.Option(
@@ -131,7 +142,7 @@ def simulate(
 ) -> None:
     """Simulate a phantom that a hand presses and releases: RF frames and their true motion, in HDF5.
 
-    --random-stiffness, --solve and --patient need scikit-fem: pip install 'musse-stream[simulation]'.
+    --random-stiffness, --solve and --patient need scikit-fem (the extra named simulation).
 
     Examples:
 
@@ -164,6 +175,7 @@ def simulate(
         "stops": stops,
         "elevation_drift": _metres(elevation_drift),
         "lateral_drift": _metres(lateral_drift),
+        "tilt": None if tilt is None else math.radians(tilt),
         "in_band_snr_db": snr,
         "snr_fall_db_per_cm": snr_fall,
         "attenuation_db_per_cm_mhz": attenuation,
