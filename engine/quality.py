@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from engine.spec import StrainResult
 
+BLOCKS = 8  # each way: about 5 x 5 mm of a usual picture, the average of ten or more strain windows
+CLEARLY_SIGNED = 0.25  # of the median strain: a stiff block near zero says nothing of direction
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds:
@@ -47,8 +50,8 @@ def judge(result: StrainResult, thresholds: Thresholds, region: NDArray[np.bool_
 
     Checks go from cause to consequence: an engine's own reason, then decorrelated (median NCC), sliding
     (lateral motion), no_motion and too_much_motion (median strain), and sliding again where parts of the
-    region move against each other: of the pixels whose strain exceeds twice its own standard deviation,
-    fewer than `min_one_sign` share one sign.
+    region move against each other: of 8 x 8 blocks that strain at least a quarter of the median, fewer than
+    `min_one_sign` share its sign. Blocks, because single pixels of a weak pair are mostly noise.
     """
     inside = np.ones(result.axial_strain.shape, bool) if region is None else region
     maps = (result.strain_std, result.axial_strain, result.lateral_displacement, result.ncc)
@@ -69,8 +72,9 @@ def judge(result: StrainResult, thresholds: Thresholds, region: NDArray[np.bool_
     lateral = float(np.median(result.lateral_displacement[valid]))
     strain, std = result.axial_strain[valid], result.strain_std[valid]
     mean, sigma = float(np.median(strain)), float(np.median(std))
-    signed = strain[np.abs(strain) > 2.0 * std]
-    one_sign = float(np.mean((signed > 0) == (mean > 0))) if signed.size else 1.0
+    blocks = _block_means(result, valid)
+    clear = blocks[np.abs(blocks) >= CLEARLY_SIGNED * abs(mean)]
+    one_sign = float(np.mean((clear > 0) == (mean > 0))) if clear.size else 1.0
     rejection = None
     if ncc < thresholds.min_ncc:
         rejection = "decorrelated"
@@ -93,3 +97,21 @@ def judge(result: StrainResult, thresholds: Thresholds, region: NDArray[np.bool_
         lateral_motion=lateral,
         valid=valid,
     )
+
+
+def _block_means(result: StrainResult, valid: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Strain of blocks that are at least half valid, averaged with weight 1 / variance; 1-D."""
+    rows, cols = (n // BLOCKS for n in valid.shape)
+    if rows == 0 or cols == 0:
+        return np.empty(0, np.float32)
+    cut = (slice(0, BLOCKS * rows), slice(0, BLOCKS * cols))
+    counts = valid[cut]
+    weight = np.zeros(counts.shape, np.float32)
+    np.divide(1.0, np.square(result.strain_std[cut]), out=weight, where=counts)
+    weighted = np.where(counts, result.axial_strain[cut], np.float32(0)) * weight
+    totals, sums, shares = (
+        values.reshape(BLOCKS, rows, BLOCKS, cols).sum(axis=(1, 3), dtype=np.float64)
+        for values in (weight, weighted, counts)
+    )
+    known = (shares >= rows * cols / 2) & (totals > 0)
+    return np.asarray(sums[known] / totals[known], np.float32)

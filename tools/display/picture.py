@@ -24,6 +24,7 @@ FloatMap = NDArray[np.float32]
 MIN_SNRE: Final = 2.0  # below this predicted SNRe a single pair's picture is mostly noise
 _RANGE_TAU: Final = 1.0  # s, time constant of the held colour range
 _RANGE_QUANTILE: Final = 0.98  # of the oriented values: the softest tissue without its outliers
+_SURE: Final = 0.5  # confidence of pixels that the range follows
 _PERCENT_FLOOR: Final = 0.1  # %, the colour range of the percent mode never gets narrower
 
 
@@ -173,8 +174,8 @@ class HeldRange:
     def follow(self, picture: StrainPicture, range_max: float, elapsed: float) -> "HeldRange":
         """The ranges `elapsed` seconds later, with this picture shown."""
         weight = 1 - float(np.exp(-max(elapsed, 0.0) / _RANGE_TAU))
-        target = max(range_max, _top(picture.normalised))
-        percent_target = max(_PERCENT_FLOOR, _top(picture.percent))
+        target = max(range_max, _top(picture.normalised, picture.confidence))
+        percent_target = max(_PERCENT_FLOOR, _top(picture.percent, picture.confidence))
         percent = percent_target if self.percent is None else self.percent
         return HeldRange(
             self.normalised + weight * (target - self.normalised),
@@ -182,9 +183,11 @@ class HeldRange:
         )
 
 
-def _top(values: FloatMap) -> float:
-    sample = values[::4, ::2]  # a quantile over every eighth pixel is as good and eight times cheaper
-    finite = sample[np.isfinite(sample)]
+def _top(values: FloatMap, confidence: FloatMap) -> float:
+    """The softest tissue that can be trusted: noise must not stretch the range."""
+    # a quantile over every eighth pixel is as good and eight times cheaper
+    sample, sure = values[::4, ::2], confidence[::4, ::2] >= _SURE
+    finite = sample[sure & np.isfinite(sample)]
     return float(np.quantile(finite, _RANGE_QUANTILE)) if finite.size else 0.0
 
 
