@@ -72,7 +72,7 @@ class StrainWindow:
         lateral: float,
     ) -> None:
         overlap, distance = box_overlap(n_rows, row_pitch, output_rows, axial)
-        across, _ = box_overlap(n_lines, 1.0, np.arange(n_lines), lateral)
+        across, aside = box_overlap(n_lines, 1.0, np.arange(n_lines), lateral)
         # the matrices are bands: products run over blocks of output rows and the input rows these see
         self._blocks: list[Block] = []
         for first in range(0, len(output_rows), BLOCK_ROWS):
@@ -84,6 +84,7 @@ class StrainWindow:
             self._blocks.append((used, out, powers))
         self.across: FloatArray = np.ascontiguousarray(across.T, np.float32)
         """(lines, lines): share of each line (column) in the window around a line (row)."""
+        self._aside: FloatArray = np.ascontiguousarray((across * aside).T, np.float32)
         self.full = float(axial / row_pitch * lateral)
         """Cells in a window that lies wholly inside the frame."""
         self.axial, self.lateral = axial, lateral
@@ -104,17 +105,20 @@ class StrainWindow:
         result: FloatArray = self.across @ self._sums(values, 0)
         return result
 
-    def moments(self, weight: FloatArray, weighted: FloatArray) -> Moments:
-        """Sums of `weight` and of weight times displacement, both (lines, rows)."""
+    def moments(self, weight: FloatArray, weighted: FloatArray, tilt: FloatArray | None = None) -> Moments:
+        """Sums of `weight` and of weight times displacement, both (lines, rows).
+
+        `tilt` (lines, output rows), samples per line, is how displacement changes across the window. Where
+        weights are uneven it would pass for displacement of the side that weighs more; it is taken out.
+        """
         w: FloatArray = self.across @ weight
         y: FloatArray = self.across @ weighted
-        return Moments(
-            w=self._sums(w, 0),
-            wt=self._sums(w, 1),
-            wtt=self._sums(w, 2),
-            wy=self._sums(y, 0),
-            wty=self._sums(y, 1),
-        )
+        wy, wty = self._sums(y, 0), self._sums(y, 1)
+        if tilt is not None:
+            uneven: FloatArray = self._aside @ weight
+            wy -= tilt * self._sums(uneven, 0)
+            wty -= tilt * self._sums(uneven, 1)
+        return Moments(w=self._sums(w, 0), wt=self._sums(w, 1), wtt=self._sums(w, 2), wy=wy, wty=wty)
 
     def on_input(self, values: FloatArray, slope: FloatArray | None = None) -> FloatArray:
         """A map (lines, output rows) at the input rows: the nearest value, carried on along `slope`."""

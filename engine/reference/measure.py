@@ -15,6 +15,7 @@ from engine.strain import StrainWindow
 
 MAX_COHERENCE = 0.9999995  # float32 sums are good to about 1e-7: nothing correlates better than that
 OUTLIER = 6.0  # standard deviations: a cycle skip must not pass for noise that hangs together
+MIN_SPREAD = 0.15  # of an evenly filled window: clipping at a border leaves half, cancelling weights less
 TINY = 1e-20
 MIN_COHERENCE = 0.2  # below, a window's weights nearly cancel and its slope means nothing
 MIN_COVERAGE = 0.7  # of the window must hold samples, or there is no information
@@ -57,19 +58,23 @@ def measure(products: Products, window: StrainWindow) -> Measurement:
     over from the neighbourhood, and strain is 0.
     """
     weight = products.in_phase
-    moments = window.moments(weight, weight * products.axial + products.quadrature / products.radians)
+    rows = window.output_rows / window.row_pitch
+    nearest = np.clip(np.rint(rows), 0, weight.shape[1] - 1).astype(np.intp)
+    tracked = products.axial[:, nearest]
+    weighted = weight * products.axial + products.quadrature / products.radians
+    moments = window.moments(weight, weighted, lateral_tilt(tracked, max(1, round(window.lateral / 2))))
     slope, value, spread = moments.line()
     covered = window.total(products.known)
     cells = np.maximum(covered, 1.0)
     energy = window.total(products.energy[0]) * window.total(products.energy[1])
     coherence = moments.w / np.sqrt(np.maximum(energy, TINY))
     np.clip(coherence, -MAX_COHERENCE, MAX_COHERENCE, out=coherence)
-    fitted = (covered >= MIN_FITTED * window.full) & (coherence > MIN_COHERENCE) & (spread > 0)
+    quarter_cycle = 0.5 * np.pi / products.radians.min()
+    fitted = (covered >= MIN_FITTED * window.full) & (coherence > MIN_COHERENCE)
+    fitted &= (spread > MIN_SPREAD * window.axial**2 / 12) & (np.abs(value - tracked) < quarter_cycle)
     informed = fitted & (covered >= MIN_COVERAGE * window.full)
     strain = np.where(fitted, slope, np.float32(0.0))
-    rows = window.output_rows / window.row_pitch
-    nearest = np.clip(np.rint(rows), 0, weight.shape[1] - 1).astype(np.intp)
-    axial = np.where(fitted, value, products.axial[:, nearest])
+    axial = np.where(fitted, value, tracked)
     if not informed.any():
         return Measurement(axial, strain, np.full_like(strain, np.inf), coherence)
 
@@ -80,7 +85,7 @@ def measure(products: Products, window: StrainWindow) -> Measurement:
     noise = 1.0 - coherence**2
     level = 0.5 * noise * energy / cells**2
     some = informed[::2, ::2]
-    excess = float(np.median((window.total(left**2) / cells)[::2, ::2][some] / level[::2, ::2][some]))
+    excess = float(np.median((window.total(np.square(left)) / cells)[::2, ::2][some] / level[::2, ::2][some]))
     unit = left * products.known * window.on_input(1.0 / np.sqrt(np.maximum(level, TINY)))
     scale = np.float32(excess * structure(np.clip(unit, -OUTLIER, OUTLIER), window))
     radians = np.interp(rows, np.arange(products.radians.size), products.radians).astype(np.float32)
@@ -89,3 +94,13 @@ def measure(products: Products, window: StrainWindow) -> Measurement:
     half_rows, lines = max(1, round(window.axial / 2 / step)), max(1, round(window.lateral / 2))
     variance = 0.5 * scale * noise / fit + curvature_bias(strain, half_rows, lines)
     return Measurement(axial, strain, np.where(informed, np.sqrt(variance), np.float32(np.inf)), coherence)
+
+
+def lateral_tilt(displacement: FloatArray, reach: int) -> FloatArray:
+    """Change per line of a map (lines, rows), from lines `reach` to either side."""
+    last = len(displacement) - 1
+    left = [max(line - reach, 0) for line in range(last + 1)]
+    right = [min(line + reach, last) for line in range(last + 1)]
+    width = np.subtract(right, left).astype(np.float32)
+    tilt: FloatArray = (displacement[right] - displacement[left]) / width[:, None]
+    return tilt
