@@ -1,4 +1,4 @@
-"""The examples are pasted by people who never ran this project: they run here as they stand, against a real node."""
+"""The examples are pasted by people who never ran this project: here they run as they stand."""
 
 import re
 import subprocess

@@ -122,3 +122,18 @@ def test_the_document_lists_every_metric_with_its_type_and_labels() -> None:
         exposed[name] = (metric.type, labels)
     table = tables((DOCS / "metrics.md").read_text(encoding="utf-8"))["Metrics"][0]
     assert {code(row[0])[0]: (row[1], set(code(row[2]))) for row in table} == exposed
+
+
+def test_the_document_names_every_stage_that_the_code_times() -> None:
+    sources = [path for folder in ("engine", "streamer") for path in (ROOT / folder).rglob("*.py")]
+    pattern = r"watch\(\"(\w+)\"\)|\.seconds\[\"(\w+)\"\]|\.stage\(\"(\w+)\""
+    found = {
+        name
+        for path in sources
+        for names in re.findall(pattern, path.read_text(encoding="utf-8"))
+        for name in names
+        if name
+    }
+    text = (DOCS / "metrics.md").read_text(encoding="utf-8")
+    told = text[text.index("Stages:") :].split("The first frame")[0]
+    assert set(code(told)) == found

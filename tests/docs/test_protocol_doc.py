@@ -1,4 +1,4 @@
-"""docs/protocol.md says what the schemas say: every field, whether it is required, every default and reason."""
+"""docs/protocol.md says what the schemas say: every field, what is required, every default and reason."""
 
 import json
 from typing import get_args
@@ -8,13 +8,15 @@ from docs_reading import DOCS, code, tables
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from streamer import headers
+from streamer import headers, wire
 from streamer.reasons import REFUSALS, REJECTIONS
+from streamer.subscriber import KINDS
 
 TEXT = (DOCS / "protocol.md").read_text(encoding="utf-8")
 MODELS: dict[str, type[BaseModel]] = {
     "musse.rf": headers.RfHeader,
     "musse.strain": headers.StrainHeader,
+    "musse.fused": headers.FusedHeader,
     "musse.bmode": headers.BmodeHeader,
     "musse.status": headers.StatusHeader,
     "musse array": headers.ArrayEntry,
@@ -88,3 +90,9 @@ def test_every_choice_of_a_field_is_named(heading: str) -> None:
 
 def test_the_version_is_the_one_the_code_speaks() -> None:
     assert TEXT.splitlines()[0] == f"# Protocol, version {headers.PROTOCOL_VERSION}"
+
+
+def test_every_schema_and_topic_has_its_section() -> None:
+    assert wire._SCHEMAS.items() <= MODELS.items()
+    for kind in ("rf", *KINDS):
+        assert f"Topic `{kind}/<source_id>/`" in TEXT

@@ -1,0 +1,39 @@
+# The node in a container: RF frames in, strain on 5561, metrics and health on 5562.
+#
+#   docker build -t musse-stream .
+#   docker run -p 5561:5561 -p 127.0.0.1:5562:5562 musse-stream --connect tcp://192.168.0.10:5560
+#
+# Inside, the node binds to all addresses; what is reachable from outside is what you publish with -p.
+# This file was never built: no container engine was at hand. A test checks every path, option and address
+# in it and runs its command and its health check without a container.
+
+FROM python:3.11-slim-bookworm AS build
+RUN python -m venv --without-pip /opt/musse-stream
+# PyTorch first and exactly, for the CPU: where your package index offers a build with CUDA (gigabytes),
+# name one that does not: --build-arg TORCH_INDEX=URL
+ARG TORCH_INDEX=
+RUN python -m pip --python /opt/musse-stream/bin/python install --no-cache-dir \
+    ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch==2.13.0
+WORKDIR /source
+COPY pyproject.toml README.md LICENSE ./
+COPY engine engine
+COPY streamer streamer
+COPY tools tools
+RUN python -m pip --python /opt/musse-stream/bin/python install --no-cache-dir .
+
+FROM python:3.11-slim-bookworm
+COPY --from=build /opt/musse-stream /opt/musse-stream
+ENV PATH=/opt/musse-stream/bin:$PATH
+# what OpenCV's library is linked with; the window itself runs where the screen is
+RUN apt-get update && apt-get install -y libgl1 libglib2.0-0 libxcb1 --no-install-recommends && \
+    rm -rf /var/lib/apt/lists/*
+RUN useradd --system --no-create-home --uid 10001 musse
+USER musse
+EXPOSE 5561 5562
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=3 \
+    CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:5562/livez', timeout=2)"]
+ENTRYPOINT ["musse-stream", "run", "--bind", "tcp://0.0.0.0:5561", "--http", "0.0.0.0:5562"]
+# where frames come from, by default the computer that runs the container; on Linux add
+# --add-host host.docker.internal:host-gateway to `docker run`
+CMD ["--connect", "tcp://host.docker.internal:5560"]

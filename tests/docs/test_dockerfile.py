@@ -1,0 +1,89 @@
+"""Every path, extra, command, option and address in the Dockerfile exists; its command and check run."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+from dockerfile_reading import command, health_command, mistakes, stages
+from docs_reading import ROOT
+
+from tools.children import child
+
+TEXT = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+IGNORED = (ROOT / ".dockerignore").read_text(encoding="utf-8")
+ROUTES = {"/metrics", "/livez", "/readyz"}
+FINAL = stages(TEXT)[-1]
+
+
+def test_everything_named_exists() -> None:
+    assert mistakes(TEXT, ROOT, IGNORED, ROUTES) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("COPY engine engine", "COPY motor motor", "no path motor"),
+        ("LICENSE ./", "LICENSE tests ./", "tests is kept from the builder"),
+        ("--from=build", "--from=bild", "no stage bild"),
+        ("torch==2.13.0", "numpy==2.0.0", "torch is not installed first and exactly"),
+        ("--no-cache-dir .", "--no-cache-dir '.[gpu]'", "no extra gpu"),
+        ("USER musse", "USER root", "the container runs as root"),
+        ("install -y libgl1", "install -y gcc libgl1", "gcc in the final stage"),
+        ("STOPSIGNAL SIGTERM", "STOPSIGNAL SIGKILL", "the node ends on SIGTERM"),
+        ('"--bind"', '"--bound"', "run has no option --bound"),
+        ('"run"', '"serve"', "no command 'serve'"),
+        ("tcp://0.0.0.0:5561", "tcp://127.0.0.1:5561", "--bind is not reachable from outside the container"),
+        ("EXPOSE 5561 5562", "EXPOSE 5561", "the port of --http is not exposed"),
+        ("5562/livez", "5563/livez", "the health check asks another port"),
+        ("5562/livez", "5562/health", "the health check asks a path that nobody answers"),
+    ],
+)
+def test_a_wrong_dockerfile_is_noticed(old: str, new: str, expected: str) -> None:
+    assert old in TEXT
+    assert expected in mistakes(TEXT.replace(old, new), ROOT, IGNORED, ROUTES)
+
+
+def test_an_old_python_is_noticed() -> None:
+    assert any(
+        "Python" in found for found in mistakes(TEXT.replace(":3.11-", ":3.9-"), ROOT, IGNORED, ROUTES)
+    )
+
+
+def test_torch_is_the_one_that_make_installs() -> None:
+    pins = [
+        re.findall(r"torch==([\d.]+)", (ROOT / name).read_text("utf-8"))
+        for name in ("Makefile", "Dockerfile")
+    ]
+    assert pins[0] == pins[1]
+
+
+def test_the_command_runs_and_its_health_check_tells_alive_from_dead() -> None:
+    replaced = {
+        "tcp://0.0.0.0:5561": "tcp://0.0.0.0:0",  # free ports
+        "0.0.0.0:5562": "0.0.0.0:0",
+        "tcp://host.docker.internal:5560": "tcp://127.0.0.1:9",  # nobody sends
+    }
+    words = command(FINAL)[1:]
+    assert replaced.keys() <= set(words)
+    with child(*(replaced.get(word, word) for word in words), "--engine", "trivial", "--json") as node:
+        http = node.wait_for("ready")["http"]
+        port = http.rpartition(":")[2]
+        check = [word.replace("5562", port) for word in health_command(FINAL)]
+        assert check[0] == "python"
+        alive = subprocess.run([sys.executable, *check[1:]], check=False, capture_output=True)
+        node.ask_to_stop()
+        node.wait_for("summary")
+        code = node.finish()
+    dead = subprocess.run([sys.executable, *check[1:]], check=False, capture_output=True)
+    assert (alive.returncode, code) == (0, 0)
+    assert dead.returncode != 0
+
+
+def test_the_libraries_are_those_that_continuous_integration_installs() -> None:
+    packages = {"libgl1", "libglib2.0-0", "libxcb1"}  # ldd of cv2's own library, beyond what Debian slim has
+    ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    installed = re.search(r"apt-get install (.+?) &&", " ".join(FINAL.all("RUN")))
+    assert installed
+    assert {word for word in installed[1].split() if not word.startswith("-")} == packages
+    assert packages <= set(re.findall(r"[\w.+-]+", ci))
