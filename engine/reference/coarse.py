@@ -44,17 +44,19 @@ class CoarseSearch:
     def _cells(self, envelope: Tensor) -> Tensor:
         """Envelope on cells, compressed so that no single echo rules, without its local mean."""
         used = envelope[: self.n_cols * self.cell_lines, : self.n_cells * ROWS_PER_CELL].sqrt()
-        cells = used.reshape(self.n_cols, self.cell_lines, self.n_cells, ROWS_PER_CELL).mean(dim=(1, 3))
+        by_row = used[:, ::ROWS_PER_CELL] + used[:, 1::ROWS_PER_CELL]
+        cells = by_row.view(self.n_cols, self.cell_lines, self.n_cells).sum(dim=1)
         return cells - self._local.spread(self._local_window(cells) / self._local_norm)
 
     def __call__(self, pre: Tensor, post: Tensor) -> tuple[Tensor, Tensor]:
         """Axial motion in rows and lateral motion in lines at `nodes`, from envelopes (lines, rows)."""
         a = self._cells(pre)
         b = pad(self._cells(post), (self.max_lag, self.max_lag, self.max_side, self.max_side))
-        products = [
-            self._sum.lines_first(a[:, None] * shifted.transpose(0, 1)) for shifted in self._shifts(b)
-        ]
-        scores = torch.stack([p.transpose(0, 1) for p in products])
+        scores = a.new_empty(2 * self.max_side + 1, 2 * self.max_lag + 1, *self.nodes.shape)
+        product = a.new_empty(self.n_cols, 2 * self.max_lag + 1, self.n_cells)  # contiguous, lines first
+        for score, shifted in zip(scores, self._shifts(b), strict=True):
+            torch.mul(a[:, None], shifted.transpose(0, 1), out=product)
+            score.copy_(self._sum.lines_first(product).transpose(0, 1))
         # the energy of shifted post is its windowed energy, shifted: no second set of products
         energy = self._shifts(self._everywhere(b * b))[..., self._line_at[:, None], self._row_at]
         own = self._sum(a * a)

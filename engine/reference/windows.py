@@ -64,6 +64,7 @@ class Nodes:
     ) -> None:
         self.n_lines, self.n_rows, self.device = n_lines, n_rows, device
         self.lines, self.rows = node_positions(n_lines, line_step), node_positions(n_rows, row_step)
+        self.shape = (len(self.lines), len(self.rows))
         self.spread = self.at(np.arange(n_lines), np.arange(n_rows))
         """Interpolates node values (..., node lines, node rows) to the map (..., n_lines, n_rows)."""
 
