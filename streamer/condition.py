@@ -7,6 +7,7 @@ from streamer.headers import RfHeader, StateName
 
 STALE_PERIODS = 10  # frame periods without a frame
 STALE_AT_MOST = 0.5  # s
+STALE_AT_LEAST = 0.1  # s; frames that come in bursts seem to have a very short period
 RATE_FRAMES = 32  # arrivals that the frame rate is measured over
 JUDGED_OVER = 5.0  # s of recent past that DEGRADED looks at
 TOO_MANY = 0.05  # share of frames lost, refused or overwritten that an operator should know of
@@ -62,7 +63,7 @@ class Condition:
             state = "BUILDING"
         elif age is None:
             state, reasons = "WAITING", troubles  # frames may come and all be refused
-        elif age > min(STALE_PERIODS * period, STALE_AT_MOST):
+        elif age > min(max(STALE_PERIODS * period, STALE_AT_LEAST), STALE_AT_MOST):
             state, reasons = "STALE", troubles
         elif troubles:
             state, reasons = "DEGRADED", troubles

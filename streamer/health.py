@@ -53,6 +53,7 @@ class _BoundedServer(ThreadingHTTPServer):
 
     daemon_threads = True
     block_on_close = False
+    request_queue_size = 64  # beyond it a connection waits for seconds
     # without it a node cannot restart for a minute after its last scrape; on Windows the same option would
     # let a second node share the port
     allow_reuse_address = sys.platform != "win32"

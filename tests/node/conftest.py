@@ -12,6 +12,7 @@ def setup() -> Iterator[Setup]:
     setup = Setup()
     try:
         yield setup
-        setup.finish()
+        if setup.running:
+            setup.finish()
     finally:
         setup.close()

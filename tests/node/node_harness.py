@@ -5,6 +5,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -17,6 +18,7 @@ from streamer.headers import BmodeHeader, RfHeader, StatusHeader, StrainHeader
 from streamer.node import Ready, Summary, run
 from streamer.stopping import Stop
 from streamer.wire import Message, decode, encode
+from tools.formats import Acquisition, write_recording
 
 SHAPE = (512, 16)
 PATIENCE = 20.0  # s, far beyond what any step takes on a busy machine
@@ -66,6 +68,13 @@ def rf_header(index: int, **changes: Any) -> RfHeader:
     return RfHeader(**{**fields, **changes})
 
 
+def write_cycle(path: Path, frames: int = 12) -> None:
+    """A recording of that hand, at 50 frames/s."""
+    with write_recording(path, Acquisition.from_header(rf_header(0))) as recording:
+        for index in range(frames):
+            recording.append(cycle(index), t_acq=index * 20_000_000, frame_index=index)
+
+
 class Scanner:
     """Publishes frames as a bridge would. Sends only while someone is subscribed, so that none is lost."""
 
@@ -104,6 +113,12 @@ class Scanner:
     def close(self) -> None:
         self._socket.close(0)
         self._context.term()
+
+    def __enter__(self) -> "Scanner":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
 
 class Listener:
@@ -179,13 +194,23 @@ class RunningNode:
             with error:
                 return error.code, error.read().decode()
 
+    def wait_for_metric(self, line: str) -> None:
+        """Until /metrics says this: also while the main thread is busy and sends no status."""
+        end = time.monotonic() + PATIENCE
+        while line not in self.get("/metrics")[1].splitlines():
+            assert time.monotonic() < end, f"{line!r} did not come"
+
+    def join(self) -> None:
+        """Wait until it ends by itself; raises what ended it."""
+        self._thread.join(PATIENCE)
+        assert not self._thread.is_alive(), "the node goes on"
+        if self._error is not None:
+            raise self._error
+
     def stop(self) -> Summary:
         """End it; what became of every frame, after a check that every frame became something."""
         self._stop.set()
-        self._thread.join(PATIENCE)
-        assert not self._thread.is_alive(), "the node did not stop"
-        if self._error is not None:
-            raise self._error
+        self.join()
         summary = self.summary
         assert summary is not None
         no_value = sum(summary.rejected.values())
@@ -216,6 +241,11 @@ class Setup:
         self._scanner: Scanner | None = None
         self._node: RunningNode | None = None
         self._listeners: list[Listener] = []
+
+    @property
+    def running(self) -> bool:
+        """Whether there is a node to be checked at the end."""
+        return self._node is not None
 
     @property
     def scanner(self) -> Scanner:
@@ -256,11 +286,15 @@ class Setup:
 
     def finish(self) -> Summary:
         """Stop the node; sent = received + lost, and every frame received has an end."""
-        assert self._node is not None
+        assert self._node is not None, "no node was started"
         summary = self._node.stop()
         if self._scanner is not None:
             assert self._scanner.sent == summary.received + summary.lost - self.late, summary
         return summary
+
+    def ended(self) -> None:
+        """The node ended with an error, as the test wants it: there is no summary to check."""
+        self._node = None
 
     def close(self) -> None:
         for listener in self._listeners:

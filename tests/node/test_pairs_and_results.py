@@ -37,7 +37,13 @@ def test_every_frame_becomes_a_result_with_the_strain_it_was_made_with(setup: Se
         assert header.pre_index == header.post_index - 1
         assert header.interval == pytest.approx(0.02)
         np.testing.assert_allclose(message.arrays["axial_strain"], expected, rtol=0.1)
-        assert set(header.stage_seconds) == {"wait", "prepare", "infer", "post", "fuse"}  # not encode, being encoded
+        assert set(header.stage_seconds) == {
+            "wait",
+            "prepare",
+            "infer",
+            "post",
+            "fuse",
+        }  # not encode, being encoded
 
 
 def test_a_pair_without_a_value_carries_a_reason_and_no_numbers(setup: Setup) -> None:
