@@ -41,7 +41,7 @@ PROTOCOL_SAYS = [
     f"abs(mean strain) below {LIMITS.min_strain * 100:g} %",
     f"abs(mean strain) above {LIMITS.max_strain * 100:g} %",
     f"lateral motion above {LIMITS.max_lateral:g} lines",
-    f"fewer than {LIMITS.min_one_sign * 100:g} % of the clearly signed",
+    f"fewer than {LIMITS.min_one_sign * 100:g} % of the blocks of pixels",
     f"`{CONFIG.input.connect}`",
     f"`{CONFIG.output.bind}`",
     f"`{CONFIG.http.bind}`",
