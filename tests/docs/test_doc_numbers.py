@@ -11,7 +11,7 @@ from engine.quality import Thresholds
 from streamer import accounts, admission, condition, frame, health, publisher, receiver, ring, status, wire
 from streamer.config import Config
 
-DOCUMENTS = [*sorted(DOCS.rglob("*.md")), ROOT / "CHANGELOG.md"]
+DOCUMENTS = [*sorted(DOCS.rglob("*.md")), ROOT / "CHANGELOG.md", ROOT / "README.md"]
 CONFIG, LIMITS = Config(), Thresholds()
 RING_FRAMES = ring.SPARE_SLOTS + 2  # of sequential pairs: history 1, one more for a key frame
 
