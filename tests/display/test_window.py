@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import cv2
@@ -111,10 +111,37 @@ def screenshot(path: Path) -> NDArray[np.uint8]:
     return np.asarray(image, np.uint8)
 
 
-def wait_for(found: Callable[[], object], what: str, seconds: float = 30.0) -> None:
+class DeafWindow(AssertionError):
+    """The window did not do in time what it was asked for."""
+
+
+def wait_for(found: Callable[[], object], what: str, seconds: float = 10.0) -> None:
     end = time.monotonic() + seconds
     while not found():
-        assert time.monotonic() < end, f"{what} did not come"
+        if time.monotonic() > end:
+            raise DeafWindow(f"{what} did not come within {seconds:g} s")
+
+
+def ended(child: subprocess.Popen[str]) -> tuple[str, str]:
+    """What the display said, once it has ended by itself."""
+    try:
+        return child.communicate(timeout=10)
+    except subprocess.TimeoutExpired as error:
+        raise DeafWindow("the display did not end within 10 s") from error
+
+
+def with_a_window_that_hears(scenario: Callable[[], None]) -> None:
+    """Run a scenario, up to four times as long as its window is deaf.
+
+    The Qt inside OpenCV 5.0.0's Linux wheel now and then loses every X event of a fresh window (its event
+    thread reads them, its main thread never sees them; four lines of namedWindow and imshow are enough).
+    Under Xvfb on two busy cores that befell 16 of 75 windows. Nothing but deafness is tried again.
+    """
+    for _ in range(3):
+        with suppress(DeafWindow):
+            scenario()
+            return
+    scenario()
 
 
 def colourful(image: NDArray[np.uint8]) -> float:
@@ -123,33 +150,39 @@ def colourful(image: NDArray[np.uint8]) -> float:
 
 
 def test_the_window_shows_the_picture_obeys_keys_saves_and_quits(screen: str, tmp_path: Path) -> None:
-    shot = tmp_path / "screen.png"
-    with (
-        SyntheticNode() as node,
-        display("--connect", node.address, "--save-folder", str(tmp_path)) as child,
-    ):
-        wait_for(lambda: colourful(screenshot(shot)) > 0.05, "a colour picture")
-        window = xdotool("search", "--name", "^musse-stream$").split()[-1]
-        xdotool("windowfocus", "--sync", window)
-        xdotool("key", "s")
-        wait_for(lambda: list(tmp_path.glob("musse-*.png")), "the saved picture")
-        xdotool("key", "c")  # from clinical
-        xdotool("key", "c")  # over perceptual to grey
-        wait_for(lambda: colourful(screenshot(shot)) < 0.02, "the grey map")
-        xdotool("key", "q")
-        told, complaint = child.communicate(timeout=10)
-    assert (child.returncode, complaint) == (0, "")
-    assert re.match(r"summary: results \d+, shown \d+, skipped \d+, refused 0, saved none", told)
-    assert cv2.imread(str(next(tmp_path.glob("musse-*.png")))) is not None
+    def scenario() -> None:
+        shot = tmp_path / "screen.png"
+        with (
+            SyntheticNode() as node,
+            display("--connect", node.address, "--save-folder", str(tmp_path)) as child,
+        ):
+            wait_for(lambda: colourful(screenshot(shot)) > 0.05, "a colour picture")
+            window = xdotool("search", "--name", "^musse-stream$").split()[-1]
+            xdotool("windowfocus", "--sync", window)
+            xdotool("key", "s")
+            wait_for(lambda: list(tmp_path.glob("musse-*.png")), "the saved picture")
+            xdotool("key", "c")  # from clinical
+            xdotool("key", "c")  # over perceptual to grey
+            wait_for(lambda: colourful(screenshot(shot)) < 0.02, "the grey map")
+            xdotool("key", "q")
+            told, complaint = ended(child)
+        assert (child.returncode, complaint) == (0, "")
+        assert re.match(r"summary: results \d+, shown \d+, skipped \d+, refused 0, saved none", told)
+        assert cv2.imread(str(next(tmp_path.glob("musse-*.png")))) is not None
+
+    with_a_window_that_hears(scenario)
 
 
 def test_closing_the_window_ends_it_even_while_nothing_is_received(screen: str, tmp_path: Path) -> None:
-    with display("--connect", "tcp://127.0.0.1:9", "--json") as child:
-        wait_for(lambda: screenshot(tmp_path / "a.png").max() > 0, "the waiting picture")
-        ask_to_close(int(xdotool("search", "--name", "^musse-stream$").split()[-1]))
-        told, complaint = child.communicate(timeout=10)
-    assert (child.returncode, complaint) == (0, "")
-    assert '"results": 0' in told
+    def scenario() -> None:
+        with display("--connect", "tcp://127.0.0.1:9", "--json") as child:
+            wait_for(lambda: screenshot(tmp_path / "a.png").max() > 0, "the waiting picture")
+            ask_to_close(int(xdotool("search", "--name", "^musse-stream$").split()[-1]))
+            told, complaint = ended(child)
+        assert (child.returncode, complaint) == (0, "")
+        assert '"results": 0' in told
+
+    with_a_window_that_hears(scenario)
 
 
 @pytest.mark.parametrize(

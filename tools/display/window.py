@@ -41,23 +41,11 @@ def check_screen() -> None:
         raise NoScreen(f"no screen: nothing answers at DISPLAY={os.environ['DISPLAY']}; {_REMEDY}")
 
 
-def _stay_on_one_core() -> None:
-    """Keep this process, which draws with one thread anyway, on one core.
-
-    The Qt in OpenCV's Linux wheel reads X events in a thread of its own and can lose them for good where the
-    two threads run at once: the window then stays black and deaf. Measured under Xvfb on two cores with
-    OpenCV 5.0.0: 16 of 100 windows free to move, none of 50 on one core.
-    """
-    if sys.platform == "linux":
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-
-
 class Window:
     """The OpenCV window. One thread only. Raises NoScreen where none can open."""
 
     def __init__(self) -> None:
         check_screen()
-        _stay_on_one_core()
         # GUI_NORMAL: no tool and status bar, whose text would need fonts that the wheel does not bring.
         cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
         cv2.resizeWindow(TITLE, *SIZE)
