@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.reference.uncertainty import curvature_bias, structure
+from engine.reference.uncertainty import CURVATURE_OF_NOISE, curvature_bias, structure
 from engine.spec import FloatArray
 from engine.strain import StrainWindow
 
@@ -92,7 +92,8 @@ def measure(products: Products, window: StrainWindow) -> Measurement:
     fit = np.where(informed, coherence**2 * cells * spread, np.float32(1.0)) * radians**2
     step = window.output_rows[1] - window.output_rows[0]
     half_rows, lines = max(1, round(window.axial / 2 / step)), max(1, round(window.lateral / 2))
-    variance = 0.5 * scale * noise / fit + curvature_bias(strain, half_rows, lines)
+    variance = 0.5 * scale * noise / fit
+    variance += np.maximum(curvature_bias(strain, half_rows, lines) - CURVATURE_OF_NOISE * variance, 0.0)
     return Measurement(axial, strain, np.where(informed, np.sqrt(variance), np.float32(np.inf)), coherence)
 
 

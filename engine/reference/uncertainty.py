@@ -19,6 +19,7 @@ LINE_LAGS = 5
 MIN_STRUCTURE = 0.05
 MIN_LEFT = 0.3
 AXIAL_CURVATURE = 1 / 10  # of the second difference over half windows: bias s'' T^2 / 40 of a line fit
+CURVATURE_OF_NOISE = 0.07  # of the variance: 6 / 10^2 + 6 / 24^2, what the differences make of noise alone
 LATERAL_CURVATURE = 1 / 24  # of the second difference over a window: bias s'' W^2 / 24 of a mean
 
 
@@ -49,8 +50,13 @@ def structure(residual: FloatArray, window: StrainWindow) -> float:
     lateral = float(
         np.dot(autocorrelation(by_line, line_lags), lateral_share) * np.sum(across**2) / np.sum(across)
     )
-    taken = lateral / float(np.sum(across)) * float(np.sum(axial_share)) / length
-    return max(axial, MIN_STRUCTURE) * max(lateral, MIN_STRUCTURE) / max(1.0 - taken, MIN_LEFT)
+    width = float(np.sum(across))
+    # the fit takes a mean and a slope per window: a share of every lag, the same share of the variance
+    axial = max(axial, MIN_STRUCTURE) / max(
+        1.0 - lateral * float(np.sum(axial_share)) / (width * length), MIN_LEFT
+    )
+    share = min(axial * lateral / (width * length), 1.0)
+    return axial * max(lateral + share * (width - lateral), MIN_STRUCTURE)
 
 
 def curvature_bias(strain: FloatArray, half_rows: int, lines: int) -> FloatArray:

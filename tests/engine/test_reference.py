@@ -1,10 +1,12 @@
 """The classical engine on pairs of known motion, and the invariances physics asks for."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
+import torch
 from moved_scatterers import Pair, Pulse, make_pair
 
 from engine.errors import EstimateFailed, InvalidAcquisition
@@ -15,6 +17,15 @@ from engine.spec import EngineSpec, StrainResult
 FULL = EngineSpec(shape=(2000, 128), sampling_frequency=40e6, center_frequency=5e6, line_pitch=0.3e-3)
 SMALL = replace(FULL, shape=(900, 48))
 MARGIN = 0.04  # of both sizes, left out of accuracy figures
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """Threads that wait for each other cost more than they bring on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def inner(values: np.ndarray) -> np.ndarray:
