@@ -5,6 +5,7 @@ a test keeps the two equal. Command-line options override the file; unknown keys
 """
 
 import difflib
+import json
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -75,7 +76,9 @@ class QualityConfig(_Section):
     min_strain: NonNegative = Field(0.0005, description="|mean strain| below this is no motion")
     max_strain: Positive = Field(0.04, description="|mean strain| above this is too much motion")
     max_lateral: Positive = Field(2.0, description="|median lateral motion| above this is sliding, lines")
-    min_one_sign: Fraction = Field(0.85, description="share of clearly signed pixels that must agree in sign")
+    min_one_sign: Fraction = Field(
+        0.85, description="share of 8 x 8 blocks of the region that must strain in the same direction"
+    )
     max_strain_std: Positive = Field(0.02, description="pixels with a larger strain_std hold no value")
 
 
@@ -170,7 +173,7 @@ def config_toml(config: Config) -> str:
 
 def _toml_value(value: str | float | tuple[float, ...]) -> str:
     if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # all else is TOML already
     if isinstance(value, tuple):
         return "[" + ", ".join(map(_toml_value, value)) + "]"
     return str(value)

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from echo_frames import STRAIN, echoes
 from engines import Gate, Scripted, failing, scripted
-from node_harness import STRAIN, RunningNode, Setup, echoes
+from node_harness import RunningNode, Setup
 
 from engine.errors import EngineUnavailable, EstimateFailed, InvalidAcquisition
 from engine.spec import EngineSpec, StrainResult

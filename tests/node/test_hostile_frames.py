@@ -7,7 +7,8 @@ from typing import Any
 import msgpack
 import numpy as np
 import pytest
-from node_harness import SHAPE, STRAIN, Setup, cycle, echoes, rf_header
+from echo_frames import SHAPE, STRAIN, cycle, echoes, rf_header
+from node_harness import Setup
 
 from streamer.wire import encode
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from node_harness import STRAIN, Setup, cycle, echoes, rf_header
+from echo_frames import STRAIN, cycle, echoes, rf_header
+from node_harness import Setup
 
 from engine.bmode import bmode
 from engine.factory import load

@@ -2,6 +2,7 @@
 that come and go."""
 
 import contextlib
+import os
 import socket
 import subprocess
 import sys
@@ -12,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import zmq
-from node_harness import PATIENCE, STRAIN, Scanner, Setup, cycle
+from echo_frames import STRAIN, cycle
+from node_harness import PATIENCE, Scanner, Setup
 
 HTTP = {"bind": "127.0.0.1:0"}
 
@@ -154,6 +156,7 @@ def sender(address: str, session: str) -> "Iterator[subprocess.Popen[str]]":
         stdout=subprocess.PIPE,
         text=True,
         cwd=Path(__file__).parent,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
     )
     try:
         yield process

@@ -1,0 +1,85 @@
+"""Which frames of a link belong to the stream, and how many are missing."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from echo_frames import rf_header
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamer.admission import FORGET_SOURCE_AFTER, Admission
+from streamer.errors import MessageRefused
+
+
+def admitted(
+    admission: Admission, indices: Iterable[int], now: float = 0.0, **changes: Any
+) -> list[int | str]:
+    """Frames lost before each index, or the reason it is refused for."""
+    outcome: list[int | str] = []
+    for index in indices:
+        try:
+            outcome.append(admission.admit(rf_header(index, **changes), now))
+        except MessageRefused as refused:
+            outcome.append(refused.reason)
+    return outcome
+
+
+def test_holes_are_counted_once_and_late_frames_refused() -> None:
+    assert admitted(Admission(), [4, 5, 9, 9, 7, 10]) == [0, 0, 3, "duplicate", "backwards", 0]
+
+
+@given(st.lists(st.tuples(st.integers(0, 200), st.booleans()), max_size=60, unique_by=lambda f: f[0]))
+def test_sent_is_received_and_lost_whatever_is_missing_or_unreadable(frames: list[tuple[int, bool]]) -> None:
+    """Of frames sent in order some are missing and some arrive unreadable; none is counted twice."""
+    admission = Admission()
+    frames.sort()
+    lost, received = 0, 0
+    for index, readable in frames:
+        received += 1
+        if readable:
+            lost += admission.admit(rf_header(index), 0.0)
+        else:
+            admission.unreadable()
+    readables = [index for index, readable in frames if readable]
+    if readables:
+        after_first = [index for index, _ in frames if readables[0] <= index <= readables[-1]]
+        sent = readables[-1] - readables[0] + 1
+        assert sent == len(after_first) + lost
+
+
+def test_an_unreadable_message_is_no_loss_even_when_a_duplicate_follows() -> None:
+    admission = Admission()
+    admission.admit(rf_header(1), 0.0)
+    admission.unreadable()  # this was 2
+    assert admitted(admission, [1, 3]) == ["duplicate", 0]
+
+
+def test_a_new_session_begins_anywhere_and_forgets_the_old() -> None:
+    admission = Admission()
+    assert admitted(admission, [100, 101]) == [0, 0]
+    assert admitted(admission, [3, 4], session_id="two") == [0, 0]
+
+
+def test_a_second_source_waits_until_the_first_is_silent_for_long() -> None:
+    admission = Admission()
+    assert admitted(admission, [5], 0.0) == [0]
+    assert admitted(admission, [0], FORGET_SOURCE_AFTER, source_id="other") == ["other_source"]
+    later = FORGET_SOURCE_AFTER + 0.1
+    assert admitted(admission, [0, 1], later, source_id="other") == [0, 0]  # the same session_id by chance
+    assert admitted(admission, [6], later) == ["other_source"]
+
+
+def test_a_source_that_was_asked_for_is_never_given_up() -> None:
+    admission = Admission("bridge")
+    assert admitted(admission, [0], 1e6, source_id="other") == ["other_source"]
+    assert admitted(admission, [0], 2e6) == [0]
+
+
+def test_refusals_say_what_to_do() -> None:
+    admission = Admission()
+    admission.admit(rf_header(5), 0.0)
+    with pytest.raises(
+        MessageRefused, match="frame 4 after 5; a sender that starts anew must change session_id"
+    ):
+        admission.admit(rf_header(4), 0.0)

@@ -1,0 +1,121 @@
+"""Configuration: defaults, files, options on top, and every mistake at once."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamer.config import Config, config_toml, load_config
+from streamer.errors import ConfigError
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "node.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_printed_defaults_are_the_defaults(tmp_path: Path) -> None:
+    text = config_toml(Config())
+    assert load_config(written(tmp_path, text)) == Config() == load_config(None)
+    for line in text.splitlines():
+        if " = " in line and not line.startswith("#"):
+            above = text.splitlines()[text.splitlines().index(line) - 1]
+            assert above.startswith("# "), f"{line} has no comment"
+
+
+@given(
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=30),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.integers(2, 64),
+    st.floats(0, 1),
+)
+def test_any_configuration_survives_being_printed(text: str, lateral: float, mark: int, share: float) -> None:
+    config = load_config(
+        None,
+        {
+            "input": {"connect": text},
+            "region": {"lateral_from": lateral},
+            "output": {"high_water_mark": mark},
+            "quality": {"min_ncc": share},
+        },
+    )
+    assert Config.model_validate(tuples(tomllib.loads(config_toml(config)))) == config
+
+
+def tuples(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: tuples(item) for key, item in value.items()}
+    return tuple(map(tuples, value)) if isinstance(value, list) else value
+
+
+def test_every_mistake_is_told_at_once_with_its_place(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        """
+        [input]
+        conect = "tcp://127.0.0.1:1"
+        ring_bytes = "64 MiB"
+        [pairing]
+        stride = 99
+        mode = "backward"
+        [quality]
+        min_ncc = nan
+        [region]
+        lateral_from = inf
+        [enigne]
+        name = "auto"
+        """,
+    )
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    told = str(caught.value)
+    for part in (
+        str(path),
+        "input.conect: unknown key; did you mean 'connect'?",
+        "input.ring_bytes: Input should be a valid integer, got '64 MiB'",
+        "pairing.stride: Input should be less than or equal to 16, got 99",
+        "pairing.mode: Input should be 'sequential', 'stride' or 'keyframe', got 'backward'",
+        "quality.min_ncc",
+        "region.lateral_from",
+        "enigne: unknown key; did you mean 'engine'?",
+    ):
+        assert part in told
+
+
+def test_a_name_like_nothing_else_is_answered_with_what_there_is(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="http.zzz: unknown key; known: bind"):
+        load_config(written(tmp_path, "[http]\nzzz = 1"))
+
+
+def test_options_override_the_file_and_the_file_the_defaults(tmp_path: Path) -> None:
+    path = written(tmp_path, '[output]\nbind = "tcp://127.0.0.1:7"\nhigh_water_mark = 8')
+    config = load_config(path, {"output": {"bind": "tcp://127.0.0.1:8"}, "pairing": {}})
+    assert (config.output.bind, config.output.high_water_mark) == ("tcp://127.0.0.1:8", 8)
+    assert config.output.status_interval == Config().output.status_interval
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[input", "is not TOML"),
+        ("input = 3", "input: Input should be a valid dictionary"),
+        ("[[input]]\nconnect = 'x'", "input: Input should be a valid dictionary"),
+        ("[pairing]\nstride = true", "pairing.stride: Input should be a valid integer"),
+    ],
+)
+def test_files_that_are_something_else_are_refused(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        load_config(written(tmp_path, text), {"input": {"connect": "tcp://127.0.0.1:1"}})
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    for path in (tmp_path / "missing.toml", tmp_path):
+        with pytest.raises(ConfigError, match=f"cannot read {path}"):
+            load_config(path)
+    binary = tmp_path / "binary.toml"
+    binary.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="is not TOML"):
+        load_config(binary)
