@@ -18,7 +18,8 @@ import pytest
 from numpy.typing import NDArray
 from synthetic_node import SyntheticNode
 
-from tools.display.window import check_screen
+from tools.display.render import MIN_SIZE, SIZE
+from tools.display.window import check_screen, drawing_size
 from tools.errors import NoScreen
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Xvfb is a Linux program")
@@ -157,6 +158,8 @@ def test_the_window_shows_the_picture_obeys_keys_saves_and_quits(screen: str, tm
             display("--connect", node.address, "--save-folder", str(tmp_path)) as child,
         ):
             wait_for(lambda: colourful(screenshot(shot)) > 0.05, "a colour picture")
+            seen = screenshot(shot)[:720, :1280]
+            assert (seen.min(axis=2) < 200)[[0, -1]].mean() > 0.95  # filled to its edges, without bars
             window = xdotool("search", "--name", "^musse-stream$").split()[-1]
             xdotool("windowfocus", "--sync", window)
             xdotool("key", "s")
@@ -204,6 +207,17 @@ def test_without_a_screen_one_line_names_the_headless_option(
         check_screen()
     assert "--headless" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("width", "height"), [(1280, 720), (1920, 1080), (400, 300), (2000, 300), (300, 900)]
+)
+def test_pictures_are_drawn_in_the_shape_of_the_window(width: int, height: int) -> None:
+    drawn = drawing_size(width, height)
+    assert drawn[0] / drawn[1] == pytest.approx(width / height, rel=0.01)
+    assert drawn[0] >= max(width, MIN_SIZE[0])
+    assert drawn[1] >= max(height, MIN_SIZE[1])
+    assert drawing_size(0, 0) == drawing_size(-1, -1) == SIZE
 
 
 def test_a_screen_that_answers_passes_the_check(screen: str) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 import cv2
 
 from tools.display.colors import Image
-from tools.display.render import SIZE
+from tools.display.render import MIN_SIZE, SIZE
 from tools.errors import NoScreen
 
 TITLE: Final = "musse-stream"
@@ -41,13 +41,23 @@ def check_screen() -> None:
         raise NoScreen(f"no screen: nothing answers at DISPLAY={os.environ['DISPLAY']}; {_REMEDY}")
 
 
+def drawing_size(width: int, height: int) -> tuple[int, int]:
+    """The size to draw in for a window of this size: its shape, so that mm stay true, but never too small."""
+    if width <= 0 or height <= 0:
+        return SIZE
+    larger = max(1.0, MIN_SIZE[0] / width, MIN_SIZE[1] / height)
+    return round(width * larger), round(height * larger)
+
+
 class Window:
     """The OpenCV window. One thread only. Raises NoScreen where none can open."""
 
     def __init__(self) -> None:
         check_screen()
         # GUI_NORMAL: no tool and status bar, whose text would need fonts that the wheel does not bring.
-        cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
+        # FREERATIO: the picture is drawn in the window's own size. KEEPRATIO would report the size of the
+        # last picture inside the window, and its bars would stay for ever.
+        cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_FREERATIO | cv2.WINDOW_GUI_NORMAL)
         cv2.resizeWindow(TITLE, *SIZE)
 
     def show(self, image: Image) -> None:
@@ -72,9 +82,9 @@ class Window:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height in pixels of the picture's place in the window."""
+        """Width and height in pixels to draw a picture in: the window's, or of its shape and MIN_SIZE."""
         _, _, width, height = cv2.getWindowImageRect(TITLE)
-        return (width, height) if width > 0 and height > 0 else SIZE
+        return drawing_size(width, height)
 
     def __enter__(self) -> "Window":
         return self
