@@ -3,7 +3,7 @@
 from collections import Counter, deque
 
 from streamer.accounts import Counts
-from streamer.headers import RfHeader, StateName
+from streamer.headers import Origin, RfHeader, StateName
 
 STALE_PERIODS = 10  # frame periods without a frame
 STALE_AT_MOST = 0.5  # s
@@ -20,7 +20,7 @@ class Condition:
     def __init__(self) -> None:
         self._arrivals: deque[float] = deque(maxlen=RATE_FRAMES)
         self._past: deque[tuple[float, Counts]] = deque()
-        self._origin = "live"
+        self.origin: Origin = "live"
         self._engine_errors = 0
         self.source_id = "none"
         self.building = False
@@ -30,7 +30,7 @@ class Condition:
     def frame_accepted(self, header: RfHeader, now: float) -> None:
         """A frame went into the ring."""
         self._arrivals.append(now)
-        self._origin, self.source_id = header.origin, header.source_id
+        self.origin, self.source_id = header.origin, header.source_id
 
     def pair_judged(self, rejection: str | None) -> None:
         """A pair was published with this rejection."""
@@ -52,7 +52,7 @@ class Condition:
         troubles = self._troubles(counts, now)
         age, rate = self.frame_age(now), self.frame_rate()
         period = 1.0 / rate if rate else STALE_AT_MOST
-        state: StateName = "REPLAY" if self._origin == "replay" else "LIVE"
+        state: StateName = "REPLAY" if self.origin == "replay" else "LIVE"
         reasons: tuple[str, ...] = ()
         if self.fault is not None:
             state, reasons = "FAULT", (self.fault,)

@@ -85,6 +85,7 @@ class Fusing:
             time_constant=self._config.time_constant,
             effective_pairs=fused.effective_pairs,
             region=self._region.limits,
+            origin=post.origin,
             engine=self._engine,
             model_hash=self._model_hash,
             assumed=post.assumed,

@@ -20,6 +20,8 @@ AssumedLine = Annotated[str, Field(max_length=200, pattern=PRINTABLE)]
 Assumed = Annotated[tuple[AssumedLine, ...], Field(max_length=24)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
+Origin = Literal["live", "replay"]
+
 PROTOCOL_VERSION: Final = 1
 
 
@@ -69,7 +71,7 @@ class RfHeader(_Header):
     """'OK', or why the scanner calls this frame unusable."""
     payload_crc32: Annotated[int, Field(ge=0, lt=2**32)] | None = None
     """zlib.crc32 of the payload; checked when present."""
-    origin: Literal["live", "replay"] = "live"
+    origin: Origin = "live"
     """Replay makes the node say REPLAY instead of LIVE."""
     assumed: Assumed = ()
     """Fields the sender measured or assumed, such as 'center_frequency: measured on the data'."""
@@ -162,6 +164,8 @@ class StrainHeader(_ResultHeader):
     """m, least-squares strain window along the beam."""
     lateral_window: Positive
     """m."""
+    origin: Origin = "live"
+    """Whether the frames came from a scanner or from a recording."""
     stage_seconds: dict[Annotated[str, Field(max_length=16)], NonNegative]
     """Seconds of each stage of this result."""
     assumed: Assumed
@@ -184,6 +188,8 @@ class FusedHeader(_ResultHeader):
     """How many equally weighted pairs it is worth."""
     region: tuple[Finite, Finite, Finite, Finite] | None
     """As in a strain message."""
+    origin: Origin = "live"
+    """Of the newest frame."""
     engine: Annotated[str, Field(max_length=32)]
     model_hash: Annotated[str, Field(max_length=64)] | None
     assumed: Assumed
@@ -210,6 +216,8 @@ class StatusHeader(_Header):
     schema_name: Literal["musse.status"] = Field("musse.status", alias="schema")
     source_id: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]
     state: StateName
+    origin: Origin = "live"
+    """Of the newest frame, whatever the state: a replay that is degraded is still a replay."""
     reasons: tuple[Annotated[str, Field(max_length=200)], ...]
     """Why DEGRADED or FAULT, or what else is wrong while WAITING or STALE; one phrase each."""
     engine: Annotated[str, Field(max_length=32)]

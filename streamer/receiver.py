@@ -136,11 +136,11 @@ class Receiver:
     def _receive(self, link: "zmq.Socket[bytes]") -> None:
         """One message, to the ring or to its reason."""
         begun = time.perf_counter()
-        link.recv(zmq.NOBLOCK)
+        name = link.recv(zmq.NOBLOCK)
         self._events.frame_received()
         slot: Slot | None = None
         try:
-            header = self._header(link)
+            header = self._header(link, name)
             slot = self._payload(link, header, begun)
             samples = view_samples(header, slot.payload)
             if header.status.upper() != "OK":
@@ -158,13 +158,15 @@ class Receiver:
         self._ring.commit(slot, header, now)
         self._events.frame_accepted(header, now, now - begun)
 
-    def _header(self, link: "zmq.Socket[bytes]") -> RfHeader:
+    def _header(self, link: "zmq.Socket[bytes]", name: bytes) -> RfHeader:
         try:
             if not link.getsockopt(zmq.RCVMORE):
                 raise MessageRefused("malformed", "a topic without header and samples")
             header = unpack_header(link.recv())
             if not isinstance(header, RfHeader):
                 raise MessageRefused("unknown_schema", f"{header.schema_name} on the RF link")
+            if name != topic("rf", header.source_id):
+                raise MessageRefused("malformed", f"topic {name[:40]!r} of source_id {header.source_id!r}")
         except MessageRefused:
             self._admission.unreadable()
             raise

@@ -67,6 +67,7 @@ class StatusTeller:
         header = StatusHeader(
             source_id=condition.source_id,
             state=state,
+            origin=condition.origin,
             reasons=tuple(reason[:200] for reason in reasons),
             engine=self._engine,
             engine_note=self._engine_note,

@@ -178,6 +178,7 @@ class StrainStep:
             model_hash=self.estimator.model_hash if self.estimator else None,
             axial_window=self._engine.axial_window * 1e-3,
             lateral_window=self._engine.lateral_window * 1e-3,
+            origin=post.origin,
             stage_seconds={},
             assumed=post.assumed,
         )

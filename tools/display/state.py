@@ -228,7 +228,8 @@ class DisplayState:
             return Banner("STALE", "warning", f"no new result for {now - self._arrivals[-1]:.1f} s")
         if status is None:
             return Banner("CONNECTED", "notice", "no status yet")
-        return Banner(status.state, _LEVELS.get(status.state, "notice"), "; ".join(status.reasons))
+        replay = "REPLAY, " if status.origin == "replay" and status.state != "REPLAY" else ""
+        return Banner(replay + status.state, _LEVELS.get(status.state, "notice"), "; ".join(status.reasons))
 
     def _outdated(self, shown: "_Shown", held_for: float) -> bool:
         """Whether the newest pair says that the picture no longer shows what is under the probe."""
