@@ -56,7 +56,7 @@ def draw_pictures(canvas: Image, view: View, area: Area) -> None:
         canvas[frame.y : frame.y + frame.height, frame.x : frame.x + frame.width] = picture(view, frame)
         _draw_axes(canvas, frame)
         _draw_region(canvas, view, frame)
-        _draw_title(canvas, _title(title, view, extent.curved), frame, (left, cell - _LEFT - _RIGHT))
+        _draw_title(canvas, _title(title, view), frame, (left, cell - _LEFT - _RIGHT))
         if title != "B-mode":
             _draw_caption(canvas, view, frame)
 
@@ -94,7 +94,7 @@ def _overlay(view: View, frame: Frame) -> Image:
     return blend(ground, colors, weight * np.float32(view.options.opacity))
 
 
-def _title(title: str, view: View, curved: bool) -> str:
+def _title(title: str, view: View) -> str:
     if title == "B-mode":
         said = f"B-mode, {view.bmode.dynamic_range_db:.0f} dB" if view.bmode else "no B-mode"
     else:
@@ -102,7 +102,7 @@ def _title(title: str, view: View, curved: bool) -> str:
         pairs = view.strain.pairs if view.strain is not None else None
         made = "" if view.strain is None else ", one pair" if pairs is None else f", {pairs:.0f} pairs fused"
         said = f"{title}: {value}{made}"
-    return said + (", not scan-converted" if curved else "")
+    return said
 
 
 def _draw_title(canvas: Image, title: str, frame: Frame, cell: tuple[int, int]) -> None:
@@ -124,7 +124,8 @@ def _draw_axes(canvas: Image, frame: Frame) -> None:
         cv2.line(canvas, (round(x), bottom + 1), (round(x), bottom + 5), MUTED, 1)
         label = f"{lateral:g}".replace("-", "–")
         draw_text(canvas, label, x, bottom + 19, size=SMALL, color=MUTED, align="center")
-    unit = "deg across" if extent.curved else "mm across"
+    # Under the axis, where no narrow window can cut it off.
+    unit = "not scan-converted, deg across" if extent.curved else "mm across"
     draw_text(canvas, unit, right, bottom + 33, size=SMALL, color=MUTED, align="right")
     draw_text(canvas, "mm", left - 10, top - 10, size=SMALL, color=MUTED, align="right")
 
