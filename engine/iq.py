@@ -23,6 +23,8 @@ LOWEST_FREQUENCY = 0.02  # cycles per sample: below lie offsets and drift, never
 PADDING_CYCLES = (
     8  # of the nominal carrier: keeps the circular band filter from folding the bottom onto the top
 )
+TINY = 1e-30
+NOTHING = 1e-10  # of the peak's power, per sample: rounding of a constant frame
 CARRIER_SHARE = 0.1  # of the peak power: where a bin counts as part of the received band
 
 Lines: TypeAlias = NDArray[Any]  # float32 or complex64, contiguous
@@ -100,24 +102,29 @@ class IqTransform:
         if np.iscomplexobj(frame) != is_iq:
             raise InvalidAcquisition(f"{frame.dtype} samples in an acquisition of kind {self.spec.kind!r}")
         lines = np.ascontiguousarray(frame.T, dtype=np.complex64 if is_iq else np.float32)
+        peak = float(np.abs(lines).max())
+        if not np.isfinite(peak):
+            raise EstimateFailed("the frame holds samples that are not finite")
         transform: Any = scipy.fft.fft if is_iq else scipy.fft.rfft
         spectrum: NDArray[np.complex64] = transform(lines, self._n_fft, axis=1)
+        spectrum *= np.float32(1.0 / max(peak, TINY))  # of any gain: squares must neither overflow nor vanish
         mean: NDArray[np.float64] = (spectrum.real**2 + spectrum.imag**2).mean(axis=0, dtype=np.float64)
         smooth = uniform_filter1d(mean, max(3, self._n_fft // 100), mode="wrap" if is_iq else "nearest")
         power: NDArray[np.float64] = np.where(self._echo, smooth, 0.0)
-        peak = float(power.max())
-        if not np.isfinite(peak):
-            raise EstimateFailed("the frame holds samples that are not finite")
-        if peak <= 0.0:
+        if float(power.max()) <= NOTHING * lines.shape[1]:
             raise EstimateFailed("the frame holds no signal")
-        floor = float(np.percentile(power[self._echo], 5))
-        return Band(lines, spectrum, self._frequency, power, floor)
+        return Band(lines, spectrum, self._frequency, power, float(np.percentile(power[self._echo], 5)))
 
     def grid(self, band: Band) -> IqGrid:
-        """The canonical grid for a frame: its carrier is the centroid of the received band."""
+        """The canonical grid for a frame: its carrier is the centroid of the received band.
+
+        Raises EstimateFailed for a flat spectrum.
+        """
         signal = np.where(
             band.power > CARRIER_SHARE * band.power.max() + band.floor, band.power - band.floor, 0.0
         )
+        if not signal.any():
+            raise EstimateFailed("the frame's spectrum is flat: it has no carrier to measure motion on")
         carrier = abs(float(np.sum(band.frequency * signal) / np.sum(signal)))
         rounded = 2.0 ** (round(STEPS_PER_OCTAVE * np.log2(carrier)) / STEPS_PER_OCTAVE)
         length = scipy.fft.next_fast_len(round(ROWS_PER_CYCLE * rounded * self._n_fft))
