@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from engine.spec import StrainResult
 
 BLOCKS = 8  # each way: about 5 x 5 mm of a usual picture, the average of ten or more strain windows
+SMALLEST_STD = 1e-9  # two identical frames leave no residual, and nothing can be divided by that
 CLEARLY_SIGNED = 0.25  # of the median strain: a stiff block near zero says nothing of direction
 
 
@@ -107,7 +108,8 @@ def _block_means(result: StrainResult, valid: NDArray[np.bool_]) -> NDArray[np.f
     cut = (slice(0, BLOCKS * rows), slice(0, BLOCKS * cols))
     counts = valid[cut]
     weight = np.zeros(counts.shape, np.float32)
-    np.divide(1.0, np.square(result.strain_std[cut]), out=weight, where=counts)
+    std = np.maximum(result.strain_std[cut], SMALLEST_STD)
+    np.divide(1.0, np.square(std), out=weight, where=counts)
     weighted = np.where(counts, result.axial_strain[cut], np.float32(0)) * weight
     totals, sums, shares = (
         values.reshape(BLOCKS, rows, BLOCKS, cols).sum(axis=(1, 3), dtype=np.float64)

@@ -34,18 +34,16 @@ def test_sent_is_received_and_lost_whatever_is_missing_or_unreadable(frames: lis
     """Of frames sent in order some are missing and some arrive unreadable; none is counted twice."""
     admission = Admission()
     frames.sort()
-    lost, received = 0, 0
+    lost = 0
     for index, readable in frames:
-        received += 1
         if readable:
             lost += admission.admit(rf_header(index), 0.0)
         else:
             admission.unreadable()
     readables = [index for index, readable in frames if readable]
     if readables:
-        after_first = [index for index, _ in frames if readables[0] <= index <= readables[-1]]
-        sent = readables[-1] - readables[0] + 1
-        assert sent == len(after_first) + lost
+        received = sum(readables[0] <= index <= readables[-1] for index, _ in frames)
+        assert readables[-1] - readables[0] + 1 == received + lost
 
 
 def test_an_unreadable_message_is_no_loss_even_when_a_duplicate_follows() -> None:

@@ -1,0 +1,114 @@
+"""Where things lie in the body: a region's result must lie where the whole frame's result lies."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from echo_frames import rf_header
+
+from engine.spec import StrainResult
+from engine.trivial import TrivialEstimator
+from streamer.config import Config, RegionConfig
+from streamer.errors import ConfigError
+from streamer.geometry import Region, bmode_grid, engine_spec, grid_of, line_spacing, region_of
+from streamer.headers import RfHeader
+
+SHAPE = (2000, 128)
+PART = RegionConfig(axial_from=12, axial_to=25, lateral_from=-9, lateral_to=3)
+
+
+def header(**changes: Any) -> RfHeader:
+    return rf_header(0, **{"shape": SHAPE, "initial_time": 2e-6, **changes})
+
+
+def mapped(depth_of: np.ndarray) -> StrainResult:
+    """A result on the grid of a small engine whose strain is the value of its input at each grid point."""
+    axial = np.linspace(0, depth_of.shape[0] - 1, 64, dtype=np.float32)
+    lateral = np.linspace(0, depth_of.shape[1] - 1, 16, dtype=np.float32)
+    picked = depth_of[np.ix_(axial.round().astype(int), lateral.round().astype(int))].astype(np.float32)
+    none = np.zeros_like(picked)
+    return StrainResult(
+        axial_displacement=none, lateral_displacement=none, axial_strain=picked, strain_std=none, ncc=none,
+        axial_index=axial, lateral_index=lateral,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("region", [RegionConfig(), PART])
+def test_a_region_lies_where_it_lies_in_the_whole_frame(region: RegionConfig) -> None:
+    described = header()
+    dz, pitch = 1540 / 2 / 40e6, 3e-4
+    depths = 1540 * 2e-6 / 2 + np.arange(SHAPE[0]) * dz
+    places = (np.arange(SHAPE[1]) - 63.5) * pitch
+    part = region_of(described, region, 2e-3)
+    for truth, axis in ((np.broadcast_to(depths[:, None], SHAPE), 0), (np.broadcast_to(places, SHAPE), 1)):
+        result = mapped(part.crop(truth))
+        grid = grid_of(described, result.axial_index, result.lateral_index, part)
+        rows = grid.axial_start + np.arange(64) * grid.axial_step
+        cols = grid.lateral_start + np.arange(16) * grid.lateral_step
+        claimed = np.broadcast_to(rows[:, None] if axis == 0 else cols, (64, 16))
+        step = dz if axis == 0 else pitch
+        np.testing.assert_allclose(claimed, result.axial_strain, atol=0.51 * step)
+        mask = part.mask(result)
+        if mask is not None:
+            inside = (rows >= 12e-3)[:, None] & (rows <= 25e-3)[:, None] & (cols >= -9e-3) & (cols <= 3e-3)
+            np.testing.assert_array_equal(mask, inside)
+
+
+def test_the_engine_gets_one_window_more_on_every_side() -> None:
+    described = header()
+    part = region_of(described, PART, 2e-3)
+    dz = 1540 / 2 / 40e6
+    depths = 1.54e-3 + np.array([part.axial.start, part.axial.stop - 1]) * dz
+    places = (np.array([part.lateral.start, part.lateral.stop - 1]) - 63.5) * 3e-4
+    assert depths == pytest.approx([10e-3, 27e-3], abs=2 * dz)
+    assert places == pytest.approx([-11e-3, 5e-3], abs=6e-4)
+    assert part.limits == pytest.approx((12e-3, 25e-3, -9e-3, 3e-3))
+    spec = engine_spec(described, part, Config())
+    assert spec.shape == (part.axial.stop - part.axial.start, part.lateral.stop - part.lateral.start)
+    TrivialEstimator(spec)
+
+
+def test_one_pair_of_limits_leaves_the_other_direction_whole() -> None:
+    part = region_of(header(), RegionConfig(axial_from=12, axial_to=25), 2e-3)
+    assert part.lateral == slice(0, 128)
+    part = region_of(header(), RegionConfig(lateral_from=-9, lateral_to=3), 2e-3)
+    assert part.axial == slice(0, 2000)
+    assert region_of(header(), RegionConfig(), 2e-3) == Region.whole(header())
+
+
+def test_a_region_that_reaches_beyond_the_frame_ends_with_it() -> None:
+    part = region_of(
+        header(), RegionConfig(axial_from=0, axial_to=999, lateral_from=-99, lateral_to=99), 2e-3
+    )
+    assert (part.axial, part.lateral) == (slice(0, 2000), slice(0, 128))
+    assert part.limits == pytest.approx((1.54e-3, 1.54e-3 + 1999 * 1.925e-5, -63.5 * 3e-4, 63.5 * 3e-4))
+
+
+@pytest.mark.parametrize(
+    "region",
+    [
+        RegionConfig(axial_from=100, axial_to=120),
+        RegionConfig(lateral_from=50, lateral_to=60),
+        RegionConfig(axial_from=0.1, axial_to=0.2),
+    ],
+    ids=["below", "beside", "above the first sample"],
+)
+def test_a_region_with_nothing_in_it_names_what_the_frame_covers(region: RegionConfig) -> None:
+    with pytest.raises(ConfigError, match=r"covers 1\.5 to 40\.0 mm and -19\.[01] to 19\.[01] mm"):
+        region_of(header(), region, 1e-4)
+
+
+def test_curved_probes_are_in_degrees_and_have_their_spacing_at_mid_depth() -> None:
+    curved = header(probe_type="curved", probe_radius=0.06, line_pitch=np.pi / 180 / 2, initial_time=0.0)
+    part = region_of(curved, RegionConfig(lateral_from=-10, lateral_to=10), 0.0)
+    assert part.lateral == slice(43, 85)
+    assert line_spacing(curved) == pytest.approx(np.pi / 360 * (0.06 + 1000 * 1.925e-5))
+    with pytest.raises(ConfigError, match=r"-31\.8 to 31\.8 deg"):
+        region_of(curved, RegionConfig(lateral_from=40, lateral_to=50), 0.0)
+
+
+def test_the_rows_of_a_bmode_divide_the_depth_evenly() -> None:
+    grid = bmode_grid(header(), (500, 128))
+    assert grid.axial_start == pytest.approx(1.54e-3)
+    assert grid.axial_step * 500 == pytest.approx(2000 * 1.925e-5)
+    assert grid.lateral_start == pytest.approx(-63.5 * 3e-4)
