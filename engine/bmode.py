@@ -24,7 +24,9 @@ def bmode(frame: NDArray[Any], spec: EngineSpec, dynamic_range: float = 60.0) ->
     lines = np.ascontiguousarray(frame.T)
     if spec.kind == "iq":
         spectrum = scipy.fft.fft(lines.astype(np.complex64, copy=False), axis=1)
-        center = 0
+        center = round(
+            (spec.center_frequency - spec.demodulation_frequency) / spec.sampling_frequency * n_axial
+        )
     else:
         spectrum = scipy.fft.rfft(lines.astype(np.float32, copy=False), axis=1)
         center = round(spec.center_frequency / spec.sampling_frequency * n_axial)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
 from engine.errors import EngineUnavailable
 from engine.estimator import Estimator
@@ -70,6 +70,8 @@ def open_estimator(
     Raises EngineUnavailable where the named engine cannot run here, InvalidAcquisition for impossible
     constants. Takes from milliseconds to seconds: the first call imports the engine's libraries.
     """
+    if device not in get_args(Device):
+        raise EngineUnavailable(f"no device {device!r}; known: {', '.join(get_args(Device))}")
     spec = EngineSpec(
         shape=shape,
         sampling_frequency=sampling_frequency,

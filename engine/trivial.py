@@ -50,8 +50,8 @@ class TrivialEstimator(StatelessEstimator):
             spectra = [self._spectra(frame) for frame in (pre, post)]
         with stopwatch("infer"):
             correlation = scipy.fft.irfft(spectra[0].conj() * spectra[1], axis=1).sum(axis=2)
-            energy = [np.sum(np.abs(s[:, 1:-1]) ** 2, axis=(1, 2)) for s in spectra]
-            offset, slope, error, ncc = self._fit(correlation, energy[0] * energy[1])
+            size = [np.sqrt(np.sum(np.abs(s[:, 1:-1]) ** 2, axis=(1, 2), dtype=np.float64)) for s in spectra]
+            offset, slope, error, ncc = self._fit(correlation, size[0] * size[1])
         with stopwatch("post"):
             shape = (self._axial_index.size, self._lateral_index.size)
             line = (offset + slope * self._axial_index).astype(np.float32)
@@ -68,24 +68,29 @@ class TrivialEstimator(StatelessEstimator):
     def _spectra(self, frame: FrameArray) -> NDArray[np.complex64]:
         used = frame[: BLOCKS * self._length, self._lines]
         lines = np.asarray(used.real, np.float32).reshape(BLOCKS, self._length, -1)
+        # a converter's offset stands still whatever the tissue does, and would win every correlation
+        lines = lines - lines.mean(axis=1, keepdims=True)
         return np.asarray(scipy.fft.rfft(lines * self._taper, axis=1))
 
     def _fit(
-        self, correlation: NDArray[np.float32], energy: NDArray[np.float32]
+        self, correlation: NDArray[np.float32], size: NDArray[np.float64]
     ) -> tuple[float, float, float, float]:
-        """Offset and slope in samples per sample, the slope's standard error, the median NCC."""
+        """Offset and slope in samples per sample, the slope's standard error, the median NCC.
+
+        `size` is the product of both blocks' norms.
+        """
         n = correlation.shape[1]
         peak = correlation.argmax(axis=1)
         rows = np.arange(len(peak))
         left, top, right = (correlation[rows, (peak + d) % n] for d in (-1, 0, 1))
         curvature = left - 2 * top + right
-        usable = (top > 0) & (curvature < 0) & (energy > 0)
+        usable = (top > 0) & (curvature < 0) & (size > 0)
         if np.count_nonzero(usable) < 3:
             raise EstimateFailed("fewer than three depth blocks correlate")
         fine = np.where(usable, 0.5 * (left - right) / np.where(usable, curvature, 1), 0.0)
         shift = (peak + n // 2) % n - n // 2 + fine
         # irfft divides by n and counts only half the spectrum: 2 / n makes the ratio a correlation
-        ncc = np.clip(top * n / 2 / np.sqrt(np.where(usable, energy, 1)), 0, 1)
+        ncc = np.clip(top * n / 2 / np.where(usable, size, 1), 0, 1)
         weight = np.where(usable, ncc, 0.0)
         line = np.polyfit(self._centres, shift, 1, w=weight)
         residual = shift - np.polyval(line, self._centres)

@@ -1,5 +1,6 @@
 """B-mode: a point target where it is, an amplitude in dB, whatever the kind of data."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,14 @@ FS, FC = 40e6, 5e6
 
 
 def spec(kind: Any = "rf", shape: tuple[int, int] = SHAPE) -> EngineSpec:
-    return EngineSpec(shape=shape, sampling_frequency=FS, center_frequency=FC, line_pitch=3e-4, kind=kind)
+    return EngineSpec(
+        shape=shape,
+        sampling_frequency=FS,
+        center_frequency=FC,
+        line_pitch=3e-4,
+        kind=kind,
+        demodulation_frequency=FC if kind == "iq" else 0.0,
+    )
 
 
 def points(targets: list[tuple[int, int, float]], kind: str = "rf") -> NDArray[Any]:
@@ -65,6 +73,20 @@ def test_integer_and_float_lines_and_samples_first_are_the_same_picture() -> Non
     expected = bmode(frame, spec())
     np.testing.assert_array_equal(bmode(frame.astype(np.float32), spec()), expected)
     np.testing.assert_array_equal(bmode(np.asfortranarray(frame), spec()), expected)
+
+
+@pytest.mark.parametrize("mixed", [0.0, 0.8 * FC, FC])
+def test_iq_is_the_same_picture_whatever_it_was_mixed_down_by(mixed: float) -> None:
+    depth = np.arange(SHAPE[0])[:, None]
+    baseband = np.random.default_rng(3).normal(0, 500, (*SHAPE, 2)).astype(np.float32)
+    carrier = np.exp(2j * np.pi * FC / FS * depth)
+    analytic = (baseband[..., 0] + 1j * baseband[..., 1]) * carrier
+    iq = (analytic * np.exp(-2j * np.pi * mixed / FS * depth)).astype(np.complex64)
+    expected = bmode((analytic / carrier).astype(np.complex64), spec("iq")).astype(int)
+    picture = bmode(iq, replace(spec("iq"), demodulation_frequency=mixed)).astype(int)
+    assert np.abs(picture - expected).max() <= 1
+    wrong = bmode(iq, replace(spec("iq"), demodulation_frequency=mixed + 0.3 * FC)).astype(int)
+    assert np.abs(wrong - expected).mean() > 5  # the control: another band is another picture
 
 
 @pytest.mark.parametrize(("n_axial", "rows"), [(64, 64), (300, 300), (512, 512), (5000, 512)])

@@ -62,6 +62,19 @@ def test_memory_order_and_type_do_not_matter() -> None:
     assert strain(pre.astype(np.float32), post.astype(np.float32)) == strain(pre, post)
 
 
+@pytest.mark.parametrize("gain", [1e-12, 1e12])
+def test_any_gain_is_the_same_tissue(gain: float) -> None:
+    """Squares of such samples, multiplied once more, leave the range of float32."""
+    pre, post = (frame * np.float32(gain) for frame in (echoes(0.0), echoes(STRAIN)))
+    assert strain(pre, post) == pytest.approx(strain(echoes(0.0), echoes(STRAIN)), rel=1e-4)
+
+
+def test_an_offset_of_the_converter_does_not_stand_for_still_tissue() -> None:
+    pre, post = echoes(0.0), echoes(STRAIN)
+    assert np.abs(pre).max() < 20_000
+    assert strain(pre + np.int16(9000), post + np.int16(9000)) == pytest.approx(strain(pre, post), rel=1e-3)
+
+
 def test_frames_of_another_shape_and_frames_of_nothing_are_refused() -> None:
     with pytest.raises(InvalidAcquisition, match=r"\(400, 16\); built for \(512, 16\)"):
         estimator().step(echoes(0.0, shape=(400, 16)), echoes(0.0))
