@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.reference.uncertainty import CURVATURE_OF_NOISE, curvature_bias, structure
+from engine.reference.uncertainty import CURVATURE_OF_NOISE, curvature_bias, noise_scale
 from engine.spec import FloatArray
 from engine.strain import StrainWindow
 
@@ -84,10 +84,9 @@ def measure(products: Products, window: StrainWindow) -> Measurement:
     left = left.astype(np.float32, copy=False)
     noise = 1.0 - coherence**2
     level = 0.5 * noise * energy / cells**2
-    some = informed[::2, ::2]
-    excess = float(np.median((window.total(np.square(left)) / cells)[::2, ::2][some] / level[::2, ::2][some]))
     unit = left * products.known * window.on_input(1.0 / np.sqrt(np.maximum(level, TINY)))
-    scale = np.float32(excess * structure(np.clip(unit, -OUTLIER, OUTLIER), window))
+    excess = window.total(np.square(left)) / cells / np.maximum(level, TINY)
+    scale = noise_scale(np.clip(unit, -OUTLIER, OUTLIER), excess, informed, window)
     radians = np.interp(rows, np.arange(products.radians.size), products.radians).astype(np.float32)
     fit = np.where(informed, coherence**2 * cells * spread, np.float32(1.0)) * radians**2
     step = window.output_rows[1] - window.output_rows[0]

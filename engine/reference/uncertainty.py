@@ -5,17 +5,19 @@
    sample. The measured ncc holds electronic noise, out-of-plane motion and stretched pulses together.
 2. Structure. How many samples are independent differs: electronic noise is white across lines, out-of-plane
    motion has the shape of a speckle, a stretched pulse leaves little at low frequency. It is measured per
-   pair as the autocorrelation of what is left of the phase after the line fit, over 3 cycles and 5 lines.
+   pair and band of depth as the autocorrelation of what is left of the phase after the line fit.
 3. Bias. A line over a window misses the curvature of strain inside it; the curvature is read off the map.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.spec import FloatArray
 from engine.strain import StrainWindow
 
-ROW_LAGS = 6  # 3 cycles: pulses are shorter
+ROW_LAGS = 16  # 8 cycles: what pulses stretched by strain leave takes that long to cancel
 LINE_LAGS = 5
+WINDOWS_PER_BAND = 5
 MIN_STRUCTURE = 0.05
 MIN_LEFT = 0.3
 AXIAL_CURVATURE = 1 / 10  # of the second difference over half windows: bias s'' T^2 / 40 of a line fit
@@ -37,7 +39,8 @@ def structure(residual: FloatArray, window: StrainWindow) -> float:
     white at the scale of the window, and limited where it is not.
     """
     length = max(4, round(window.axial / window.row_pitch))
-    row_lags, line_lags = min(ROW_LAGS, length - 1), min(LINE_LAGS, len(residual) - 1)
+    row_lags = min(ROW_LAGS, length - 1, residual.shape[1] - 1)
+    line_lags = min(LINE_LAGS, len(residual) - 1)
     both_sides = np.float32(2.0)  # lags of either sign, and lag 0 once
     ramp = np.arange(length, dtype=np.float32) - (length - 1) / 2
     axial_share = both_sides * autocorrelation(ramp, row_lags)
@@ -57,6 +60,31 @@ def structure(residual: FloatArray, window: StrainWindow) -> float:
     )
     share = min(axial * lateral / (width * length), 1.0)
     return axial * max(lateral + share * (width - lateral), MIN_STRUCTURE)
+
+
+def noise_scale(
+    residual: FloatArray, excess: FloatArray, informed: NDArray[np.bool_], window: StrainWindow
+) -> FloatArray:
+    """Variance of the fit over that of independent samples at the level of the bound, per output row.
+
+    `residual` (lines, rows) in units of the predicted level, `excess` (lines, output rows) its measured
+    variance per window in the same unit. Measured over bands of depth and interpolated: what kind of noise
+    rules changes with depth. At least one pixel must be `informed`.
+    """
+    n_rows = residual.shape[1]
+    bands = max(1, int(n_rows * window.row_pitch / (WINDOWS_PER_BAND * window.axial)))
+    edges = np.linspace(0, n_rows, bands + 1).astype(int)
+    band_of = np.searchsorted(edges[1:-1] * window.row_pitch, window.output_rows, side="right")
+    centers, scales = [], []
+    for band in range(bands):
+        # every other line: neighbours say nearly the same
+        values = excess[::2, band_of == band][informed[::2, band_of == band]]
+        if values.size:
+            centers.append(0.5 * (edges[band] + edges[band + 1]) * window.row_pitch)
+            inside = residual[:, edges[band] : edges[band + 1]]
+            scales.append(float(np.median(values)) * structure(inside, window))
+    result: FloatArray = np.interp(window.output_rows, centers, scales).astype(np.float32)
+    return result
 
 
 def curvature_bias(strain: FloatArray, half_rows: int, lines: int) -> FloatArray:
