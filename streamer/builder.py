@@ -81,15 +81,20 @@ class EngineBuilder:
         except EngineUnavailable:
             raise  # it cannot run here at all: no other geometry would help
         except (EngineError, ConfigError) as error:
-            log.error("no engine for this acquisition: %s", error)
+            log.error("no engine for this acquisition: %s", error, extra={"limit_by": "build"})
             self._condition.fault = str(error)
         except Exception as error:
-            log.exception("no engine for this acquisition")
+            log.exception("no engine for this acquisition", extra={"limit_by": "build"})
             self._condition.fault = f"the engine cannot be built for this acquisition: {error!r}"
         else:
             self._condition.fault = None
             self._metrics.engine(estimator.name, estimator.precision, self._config.engine.device)
-            log.info("engine %s ready for %s samples x lines", estimator.name, frame.header.shape)
+            log.info(
+                "engine %s ready for %s samples x lines",
+                estimator.name,
+                frame.header.shape,
+                extra={"limit_by": "ready"},  # a sender may change its geometry with every frame
+            )
         self._step = StrainStep(estimator, region, self._config, epoch)
         self._geometry = frame.geometry
         return self._step
@@ -103,7 +108,10 @@ class EngineBuilder:
         try:
             estimator.propose(samples, samples)
         except Exception:
-            log.exception("the engine failed on its first frame; it will be tried on every pair")
+            log.exception(
+                "the engine failed on its first frame; it will be tried on every pair",
+                extra={"limit_by": "warm-up"},
+            )
         estimator.reset()
         return estimator, region
 

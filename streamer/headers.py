@@ -54,7 +54,7 @@ class RfHeader(_Header):
     center_frequency: Frequency
     """Hz."""
     probe_type: Literal["linear", "curved", "phased"]
-    line_pitch: Annotated[float, Field(ge=1e-6, le=1)]
+    line_pitch: Annotated[float, Field(ge=1e-6, le=0.1)]
     """m between lines of a linear probe, rad for the others."""
     sound_speed: Annotated[float, Field(ge=300, le=6000)] = 1540.0
     """m/s."""

@@ -1,6 +1,5 @@
-"""Files around frames that are RF by construction, and the real arm recordings."""
+"""Files around frames that are RF by construction."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,17 +8,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from rf_samples import band_noise
-
-
-@pytest.fixture
-def arm_dir() -> Path:
-    """The folder of the arm recordings: beside the project, or where MUSSE_DATA_DIR points."""
-    root = Path(__file__).resolve().parents[2]
-    base = Path(os.environ.get("MUSSE_DATA_DIR") or root.parent / "shared" / "data")
-    for folder in (base, base / "arm"):
-        if (folder / "rf0304_86.mhd").is_file():
-            return folder
-    pytest.skip("no arm data beside the project; MUSSE_DATA_DIR may point to the folder")
 
 
 @pytest.fixture

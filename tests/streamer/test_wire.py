@@ -36,7 +36,7 @@ def rf_headers(draw: st.DrawFn) -> RfHeader:
         sampling_frequency=sampling,
         center_frequency=draw(st.floats(1e4, sampling * 0.49)),
         probe_type=draw(st.sampled_from(["linear", "phased"])),
-        line_pitch=draw(st.floats(1e-6, 1)),
+        line_pitch=draw(st.floats(1e-6, 0.1)),
         sound_speed=draw(st.floats(300, 6000)),
         steering_angles=tuple(draw(st.lists(st.floats(-1, 1), max_size=20))),
         payload_crc32=draw(st.none() | st.integers(0, 2**32 - 1)),
