@@ -19,6 +19,7 @@ from engine.spec import EngineSpec, FrameArray
 ROWS_PER_CYCLE = 2  # free of aliasing to 200 % bandwidth
 OVERSAMPLING = 2  # frames are delivered so much finer, for interpolation between rows
 STEPS_PER_OCTAVE = 6
+MIN_ROWS = 16
 LOWEST_FREQUENCY = 0.02  # cycles per sample: below lie offsets and drift, never a carrier
 PADDING_CYCLES = (
     8  # of the nominal carrier: keeps the circular band filter from folding the bottom onto the top
@@ -118,7 +119,7 @@ class IqTransform:
     def grid(self, band: Band) -> IqGrid:
         """The canonical grid for a frame: its carrier is the centroid of the received band.
 
-        Raises EstimateFailed for a flat spectrum.
+        Raises EstimateFailed for a flat spectrum, and for a frame too few cycles deep.
         """
         signal = np.where(
             band.power > CARRIER_SHARE * band.power.max() + band.floor, band.power - band.floor, 0.0
@@ -130,8 +131,14 @@ class IqTransform:
         length = scipy.fft.next_fast_len(round(ROWS_PER_CYCLE * rounded * self._n_fft))
         center = round((rounded - self._mixed) * self._n_fft)
         pitch = self._n_fft / length
+        n_rows = int((self.spec.shape[0] - 1) // pitch) + 1
+        if n_rows < MIN_ROWS:
+            raise EstimateFailed(
+                f"the frame is {n_rows / ROWS_PER_CYCLE:g} cycles of its carrier deep "
+                f"({carrier:.3g} cycles per sample); motion needs {MIN_ROWS / ROWS_PER_CYCLE:g}"
+            )
         return IqGrid(
-            n_rows=int((self.spec.shape[0] - 1) // pitch) + 1,
+            n_rows=n_rows,
             pitch=pitch,
             frequency=center / self._n_fft + self._mixed,
             bin=center,

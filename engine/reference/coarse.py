@@ -8,13 +8,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from engine.reference.windows import Nodes
+from engine.reference.windows import Nodes, Window
 
 MAX_AXIAL_SHARE = 0.055  # of the depth: 5 % strain over all of it, and some play
 MAX_LATERAL_LINES = 4  # 3 lines, and one for the parabola
 ROWS_PER_CELL = 2  # one envelope cell per cycle of the carrier
-WINDOW_CYCLES = 8.0
+WINDOW_CYCLES = 8.0  # full width at half maximum: 5 % strain moves its ends apart by less than half a cycle
 NODE_CYCLES = 4
+CELLS = 300  # along depth; what lies deeper in cycles is searched more sparsely
 TINY = 1e-20
 STEP_COST = 0.15  # of correlation, for a change of one cell between neighbouring nodes (25 % strain)
 
@@ -30,13 +31,17 @@ class CoarseSearch:
         self.max_lag = int(MAX_AXIAL_SHARE * self.n_cells) + 2
         self.max_side = -(-MAX_LATERAL_LINES // cell_lines)
         width = max(window_lines / cell_lines, 1.0)
-        self.nodes = Nodes(self.n_cols, self.n_cells, max(1, round(width)), NODE_CYCLES, device)
-        self._sum = self.nodes.window(width, WINDOW_CYCLES)
+        # deep in cycles means many shifts: longer windows then sum over every `_skip`-th cell of pre
+        self._skip = max(1, round(self.n_cells / CELLS))
+        window_cycles, node_cycles = WINDOW_CYCLES * (1 + self._skip) / 2, NODE_CYCLES * self._skip
+        self.nodes = Nodes(self.n_cols, self.n_cells, max(1, round(width)), node_cycles, device)
+        self._sum = self.nodes.window(width, window_cycles)
+        self._sum_some = Window(self._sum.across, (self._skip * self._sum.along[:: self._skip]).contiguous())
         padded = (self.n_cols + 2 * self.max_side, self.n_cells + 2 * self.max_lag)
-        self._everywhere = Nodes(*padded, 1, 1, device).window(width, WINDOW_CYCLES)
+        self._everywhere = Nodes(*padded, 1, 1, device).window(width, window_cycles)
         self._line_at = torch.from_numpy(self.nodes.lines).round().long().to(device)
         self._row_at = torch.from_numpy(self.nodes.rows).round().long().to(device)
-        self._smooth = self.nodes.blur(width, 2.0 * NODE_CYCLES)
+        self._smooth = self.nodes.blur(width, 2.0 * node_cycles)
         local = Nodes(self.n_cols, self.n_cells, max(1, round(width)), round(WINDOW_CYCLES), device)
         self._local, self._local_window = local, local.window(2 * width, 2 * WINDOW_CYCLES)
         self._local_norm = self._local_window(torch.ones(self.n_cols, self.n_cells, device=device))
@@ -44,7 +49,7 @@ class CoarseSearch:
     def _cells(self, envelope: Tensor) -> Tensor:
         """Envelope on cells, compressed so that no single echo rules, without its local mean."""
         used = envelope[: self.n_cols * self.cell_lines, : self.n_cells * ROWS_PER_CELL].sqrt()
-        by_row = used[:, ::ROWS_PER_CELL] + used[:, 1::ROWS_PER_CELL]
+        by_row = used[:, ::2] + used[:, 1::2]  # ROWS_PER_CELL of them
         cells = by_row.view(self.n_cols, self.cell_lines, self.n_cells).sum(dim=1)
         return cells - self._local.spread(self._local_window(cells) / self._local_norm)
 
@@ -53,10 +58,11 @@ class CoarseSearch:
         a = self._cells(pre)
         b = pad(self._cells(post), (self.max_lag, self.max_lag, self.max_side, self.max_side))
         scores = a.new_empty(2 * self.max_side + 1, 2 * self.max_lag + 1, *self.nodes.shape)
-        product = a.new_empty(self.n_cols, 2 * self.max_lag + 1, self.n_cells)  # contiguous, lines first
+        some = a[:, None, :: self._skip]
+        product = a.new_empty(self.n_cols, 2 * self.max_lag + 1, some.shape[-1])  # contiguous, lines first
         for score, shifted in zip(scores, self._shifts(b), strict=True):
-            torch.mul(a[:, None], shifted.transpose(0, 1), out=product)
-            score.copy_(self._sum.lines_first(product).transpose(0, 1))
+            torch.mul(some, shifted.transpose(0, 1)[..., :: self._skip], out=product)
+            score.copy_(self._sum_some.lines_first(product).transpose(0, 1))
         # the energy of shifted post is its windowed energy, shifted: no second set of products
         energy = self._shifts(self._everywhere(b * b))[..., self._line_at[:, None], self._row_at]
         own = self._sum(a * a)

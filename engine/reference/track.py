@@ -19,12 +19,12 @@ from engine.warp import warp
 PASSES = ((4.0, 2.0), (2.0, 1.0))  # window: cycles of depth, mm across; from robust to fine
 LATERAL_BLUR = (20.0, 3.0)  # cycles, mm: lateral motion carries no phase, so it needs a larger window
 NODE_CYCLES = 2
-SKIP = 2
 NODE_MM = 0.5
+SKIP = 2  # the passes look at every second row only: a pulse is longer than that
 GAIN_MM = 5.0  # reach of the local gain that makes both frames comparable
-COARSE_MM = 3.0
-COARSE_CELL_MM = 0.5
-MIN_CURVATURE = 0.02
+COARSE_MM = 3.0  # window of the coarse search across
+COARSE_CELL_MM = 0.5  # about a beam width
+MIN_CURVATURE = 0.02  # of log correlation per line squared; flatter says nothing about lateral motion
 TINY = 1e-20
 
 
@@ -59,7 +59,6 @@ class Tracker:
         lines_per_mm = 1e-3 / line_pitch
         rows_per_mm = 1e-3 / (sample_pitch * grid.pitch)
         node_lines = max(1, round(NODE_MM * lines_per_mm))
-        # the passes look at every SKIP-th row only: a pulse is longer than that
         self._rows, self._lines = np.arange(0, grid.n_rows, SKIP), np.arange(n_lines)
         per_cycle = ROWS_PER_CYCLE / SKIP
         node_rows = round(NODE_CYCLES * per_cycle)
@@ -73,7 +72,7 @@ class Tracker:
             n_lines, grid.n_rows, max(1, round(gain_lines / 4)), max(1, round(gain_rows / 4)), device
         )
         self._gain_window = self._gain_nodes.window(gain_lines / 2, gain_rows / 2)
-        cell_lines = max(1, round(COARSE_CELL_MM * lines_per_mm))
+        cell_lines = min(max(1, round(COARSE_CELL_MM * lines_per_mm)), n_lines // 2)
         self._coarse = CoarseSearch(n_lines, grid.n_rows, cell_lines, COARSE_MM * lines_per_mm, device)
         # coarse nodes lie in cells: cell k covers rows k * ROWS_PER_CELL onwards
         self._from_coarse = self._coarse.nodes.at(

@@ -165,7 +165,22 @@ def test_unusable_frames_are_named() -> None:
         engine(SMALL).step(good, good.astype(np.complex64))
     with pytest.raises(EstimateFailed, match="no signal"):
         engine(SMALL).step(good, np.zeros_like(good))
+    impulse = np.zeros_like(good)
+    impulse[400, 20] = 1.0
+    with pytest.raises(EstimateFailed, match="no carrier"):
+        engine(SMALL).step(impulse, good)
     broken = good.copy()
     broken[100, 7] = np.nan
     with pytest.raises(EstimateFailed, match="not finite"):
         engine(SMALL).step(good, broken)
+
+
+@pytest.mark.parametrize("shape", [(64, 4), (150, 300), (900, 5)])
+def test_small_and_odd_shapes_give_finite_maps(shape: tuple[int, int]) -> None:
+    frame = np.random.default_rng(1).standard_normal(shape).astype(np.float32)
+    for line_pitch in (0.05e-3, 2e-3):
+        result = ReferenceEstimator(replace(FULL, shape=shape, line_pitch=line_pitch)).step(frame, frame)
+        assert result.axial_strain.shape == (result.axial_index.size, shape[1])
+        for name in ("axial_displacement", "lateral_displacement", "axial_strain", "ncc"):
+            assert np.all(np.isfinite(getattr(result, name))), name
+        assert not np.any(np.isnan(result.strain_std))

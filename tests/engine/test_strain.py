@@ -66,6 +66,22 @@ def test_lateral_window_averages_lines() -> None:
     np.testing.assert_allclose(strain[50], [0.0, 0.01, 0.01, 0.01, 0.0], atol=1e-6)
 
 
+def test_tilt_is_taken_out_of_unevenly_weighted_windows() -> None:
+    """Motion 2 x across lines and no strain: weights that change with depth must not turn it into strain."""
+    rng = np.random.default_rng(5)
+    weight = rng.uniform(0.0, 1.0, (7, 80)).astype(np.float32)
+    displacement = np.repeat(2.0 * np.arange(7.0)[:, None], 80, axis=1).astype(np.float32)
+    window = StrainWindow(
+        n_rows=80, row_pitch=PITCH, n_lines=7, output_rows=np.arange(80) * PITCH, axial=WINDOW, lateral=3.0
+    )
+    tilt = np.full((7, 80), 2.0, np.float32)
+    slope, value, _ = window.moments(weight, weight * displacement, tilt).line()
+    np.testing.assert_allclose(slope, 0.0, atol=1e-5)
+    np.testing.assert_allclose(value[2:-2], displacement[2:-2], atol=1e-3)
+    without, _, _ = window.moments(weight, weight * displacement).line()
+    assert np.abs(without).max() > 1e-3
+
+
 def test_output_rows_may_lie_anywhere() -> None:
     rows = np.arange(120) * 2.5
     window = StrainWindow(
