@@ -37,10 +37,12 @@ class InputConfig(_Section):
 class PairingConfig(_Section):
     """Which two frames make a pair."""
 
-    mode: Literal["sequential", "stride", "keyframe"] = Field(
-        "sequential", description="sequential: (k-1, k); stride: (k-N, k); keyframe: (held r, k)"
+    mode: Literal["sequential", "stride", "keyframe", "auto"] = Field(
+        "sequential",
+        description="sequential: (k-1, k); stride: (k-N, k); keyframe: (held r, k); auto: best SNRe",
     )
     stride: int = Field(1, ge=1, le=16, description="N of stride pairing, frames")
+    max_stride: int = Field(6, ge=1, le=16, description="largest N that auto may choose, frames")
     policy: Literal["latest", "every"] = Field(
         "latest", description="latest: newest frame first, skips when late; every: all frames in order"
     )

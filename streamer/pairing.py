@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from streamer.config import PairingConfig
 from streamer.frame import RfFrame
 from streamer.headers import StrainHeader
+from streamer.stride import StrideChoice
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,6 +27,7 @@ class Pairing:
     def __init__(self, config: PairingConfig) -> None:
         self._config = config
         self._stride = config.stride if config.mode == "stride" else 1
+        self._choice = StrideChoice(config)
         self._stream: tuple[str, str] | None = None
         self._first_index = 0
         self._pending_reason = "first"
@@ -35,7 +37,7 @@ class Pairing:
     @property
     def history(self) -> int:
         """How many frames before the newest may be asked for."""
-        return self._stride
+        return self._config.max_stride if self._config.mode == "auto" else self._stride
 
     def choose(self, post: RfFrame, held: Sequence[RfFrame]) -> FramePair:
         """The pair that ends in `post`; `held` are the earlier frames still in memory.
@@ -48,6 +50,7 @@ class Pairing:
             self._stream = post.stream
             self._first_index = header.frame_index
             self.key = None
+            self._choice = StrideChoice(self._config)
         pre = self.key if self._config.mode == "keyframe" else self._before(post, held)
         if pre is None:
             early = header.frame_index < self._first_index + self._stride
@@ -60,8 +63,12 @@ class Pairing:
         return FramePair(pre, post, None)
 
     def judged(self, pair: FramePair, header: StrainHeader) -> None:
-        """Learn how a pair went: in keyframe mode the post becomes the new key when the old one is spent."""
-        if self._config.mode != "keyframe" or pair.pre is None:
+        """Learn how a pair went: auto chooses the next stride, keyframe a new key when the old is spent."""
+        if pair.pre is None:
+            return
+        if self._config.mode == "auto":
+            self._choice.learn(pair.post.header.frame_index - pair.pre.header.frame_index, header)
+        if self._config.mode != "keyframe":
             return
         config = self._config
         spent = (
@@ -79,8 +86,12 @@ class Pairing:
             self.key = frame
 
     def _before(self, post: RfFrame, held: Sequence[RfFrame]) -> RfFrame | None:
-        index = post.header.frame_index - self._stride
-        for frame in reversed(held):
-            if frame.stream == post.stream and frame.header.frame_index == index:
-                return frame
-        return None
+        """The frame a stride before post; in auto mode the next nearer one where that is missing."""
+        earlier = {
+            post.header.frame_index - frame.header.frame_index: frame
+            for frame in held
+            if frame.stream == post.stream
+        }
+        if self._config.mode != "auto":
+            return earlier.get(self._stride)
+        return next((earlier[n] for n in range(self._choice.stride, 0, -1) if n in earlier), None)

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 from echo_frames import SHAPE, rf_header
+from judged_headers import judged
 
 from streamer.config import PairingConfig
 from streamer.frame import RfFrame
-from streamer.headers import StrainHeader
 from streamer.pairing import FramePair, Pairing
 
 
@@ -24,18 +24,6 @@ def choose(pairing: Pairing, frames: list[RfFrame]) -> list[tuple[int | None, st
 
 def stride(number: int) -> Pairing:
     return Pairing(PairingConfig(mode="stride", stride=number))
-
-
-def judged(**changes: Any) -> StrainHeader:
-    fields: dict[str, Any] = {
-        "source_id": "bridge", "session_id": "one", "arrays": (), "pre_index": 0, "post_index": 1,
-        "grid": None, "interval": None, "mean_strain": 0.001, "quality": 1.0, "predicted_snre": None,
-        "median_ncc": 0.99,
-        "lateral_motion": 0.0, "rejection": None, "region": None, "state_epoch": 0, "state_age": 0,
-        "engine": "trivial", "precision": "float32", "model_hash": None, "axial_window": 1e-3,
-        "lateral_window": 1e-3, "stage_seconds": {}, "assumed": (),
-    }  # fmt: skip
-    return StrainHeader(**{**fields, **changes})
 
 
 def test_sequential_pairs_are_neighbours() -> None:
@@ -138,3 +126,22 @@ def test_the_other_modes_hold_nothing() -> None:
     pairing.judged(pair, judged(rejection="decorrelated"))
     pairing.judged(FramePair(frame(0), frame(1), None), judged(rejection="decorrelated"))
     assert pairing.key is None
+
+
+def test_auto_takes_the_nearest_frame_it_has_and_learns_to_go_further() -> None:
+    pairing = Pairing(PairingConfig(mode="auto", max_stride=4))
+    assert pairing.history == 4
+    frames = [frame(index) for index in range(12)]
+    strides = []
+    for number, post in enumerate(frames):
+        pair = pairing.choose(post, frames[max(0, number - 4) : number])
+        if pair.pre is None:
+            assert pair.rejection == "first"
+            continue
+        stride = post.header.frame_index - pair.pre.header.frame_index
+        strides.append(stride)
+        pairing.judged(pair, judged(mean_strain=0.001 * stride, predicted_snre=0.5 * stride))
+    assert strides[0] == 1
+    assert strides[-1] == 4
+    lost = pairing.choose(frame(13), [frames[10], frames[11]])  # 9 and 12 are missing
+    assert lost.pre is frames[10]

@@ -12,7 +12,8 @@ def run(
     source: Annotated[str | None, typer.Option(help="source_id to accept [default: the first].")] = None,
     engine: Annotated[str | None, typer.Option(help="auto, reference or trivial.")] = None,
     pairing: Annotated[
-        Literal["sequential", "stride", "keyframe"] | None, typer.Option(help="Which frames make a pair.")
+        Literal["sequential", "stride", "keyframe", "auto"] | None,
+        typer.Option(help="Which frames make a pair."),
     ] = None,
     stride: Annotated[
         int | None, typer.Option(help="N of stride pairing: (k - N, k).", min=1, max=16)
