@@ -118,8 +118,12 @@ class StrainStep:
                 self._settle(self.estimator, result, rejection, _interval(pair))
             if rejection == "engine_error":
                 self.reset()
-        with stopwatch("fuse"):
-            fused = self._fusing.take(pair, result, verdict, rejection)
+        fused: FusedMessage | None = None
+        try:
+            with stopwatch("fuse"):
+                fused = self._fusing.take(pair, result, verdict, rejection)
+        except Exception:
+            log.exception("fusion failed on one pair", extra={"limit_by": "fusion"})
         return self._message(
             pair, result=result, verdict=verdict, rejection=rejection, grid=grid, fused=fused
         )

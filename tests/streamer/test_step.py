@@ -172,3 +172,20 @@ def test_samples_are_judged_whatever_their_type_and_order(
         with pytest.raises(MessageRefused) as refused:
             check_samples(viewed)
         assert refused.value.reason == reason
+
+
+def test_a_fusion_that_fails_costs_its_picture_only(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ArithmeticError("no picture today")
+
+    step = step_for(Config())
+    pair = FramePair(frame(0), frame(1), None)
+    assert step.run(pair, Stopwatch()).fused is not None
+    monkeypatch.setattr("engine.fusion.Fusion.add", fail)
+    message = step.run(FramePair(frame(1), frame(2), None), Stopwatch())
+    sound(message)
+    assert message.header.rejection is None
+    assert message.fused is None
+    assert "no picture today" in caplog.text
