@@ -12,7 +12,7 @@ from engine.factory import load
 from streamer.config import Config
 from streamer.errors import MessageRefused
 from streamer.frame import RfFrame, check_samples
-from streamer.geometry import engine_spec, line_spacing, region_of, sample_pitch
+from streamer.geometry import Region, engine_spec, line_spacing, region_of, sample_pitch
 from streamer.headers import RfHeader
 from streamer.pairing import FramePair, Pairing
 from streamer.step import StrainMessage, StrainStep
@@ -20,7 +20,7 @@ from streamer.stopwatch import Stopwatch
 from tools.errors import RecordingError
 from tools.formats import Recording
 from tools.playback import Cue, Loop, playback
-from tools.results import RecordedPair
+from tools.results import Limits, RecordedPair
 
 MAPS = ("axial_strain", "strain_std", "axial_displacement", "lateral_displacement")
 
@@ -85,10 +85,15 @@ def process_pairs(
         yield step.run(FramePair(pre, post, pair.rejection if pre is None else None), Stopwatch())
 
 
+def region_limits(recording: Recording, config: Config) -> Limits:
+    """Where the configured region of interest lies on these frames; None: the whole frame. ConfigError."""
+    return _region(_header(recording, Cue(0, 0, 0, 0)), config).limits
+
+
 def open_step(recording: Recording, config: Config) -> StrainStep:
     """The step that a node with this configuration would run on these frames."""
     header = _header(recording, Cue(0, 0, 0, 0))
-    region = region_of(header, config.region, config.engine.axial_window * 1e-3)
+    region = _region(header, config)
     opener = load(config.engine.name, config.engine.threads)
     estimator = opener(engine_spec(header, region, config), config.engine.device)
     return StrainStep(estimator, region, config)
@@ -105,6 +110,10 @@ def maps_of(message: StrainMessage, header: RfHeader) -> Mapping[str, NDArray[An
     )
     masked = [np.where(message.verdict.valid, u, np.float32(np.nan)) for u in displacements]
     return dict(zip(MAPS, (*message.arrays, *masked), strict=True))
+
+
+def _region(header: RfHeader, config: Config) -> Region:
+    return region_of(header, config.region, config.engine.axial_window * 1e-3)
 
 
 def _header(recording: Recording, cue: Cue) -> RfHeader:

@@ -1,11 +1,12 @@
 """Writes what a live link carries to a file: strain results of a node, or RF frames of a scanner bridge.
 
-Unlike a display it wants every message, so it queues deeply and counts what the numbering says it missed.
+Unlike a display it wants every message, so it queues deeply and counts what was lost on the way.
 """
 
 import math
 import time
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,10 +18,10 @@ from numpy.typing import NDArray
 
 from streamer.errors import ConfigError, MessageRefused
 from streamer.frame import view_samples
-from streamer.headers import RfHeader, StrainHeader
+from streamer.headers import RfHeader, StatusHeader, StrainHeader
 from streamer.stopping import Stop
 from streamer.wire import decode, topic, unpack_header
-from tools.errors import NothingReceived
+from tools.errors import NothingReceived, RecordingError
 from tools.formats import Acquisition, write_recording
 from tools.results import ResultWriter
 
@@ -29,14 +30,28 @@ POLL_MS = 50
 MAPS = ("axial_strain", "strain_std")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Until:
+    """When a recording ends, beside its `Stop`."""
+
+    seconds: float | None = None
+    """After the first message."""
+    count: int | None = None
+    """Messages written."""
+    timeout: float = math.inf
+    """s without any message at the beginning."""
+
+
 @dataclass
 class RecordSummary:
     """What was written."""
 
     written: int = 0
     missed: int = 0
-    """Messages that the numbering says were lost between the sender and here."""
+    """RF: holes in the frame numbers. Strain: results that the node says it sent and that did not come."""
     refused: dict[str, int] = field(default_factory=dict)
+    ended: str = "as asked"
+    """Why it ended."""
 
     def refuse(self, error: MessageRefused) -> None:
         """Count a message that cannot be used."""
@@ -44,24 +59,38 @@ class RecordSummary:
 
 
 def record_strain(
-    address: str, output: Path, stop: Stop, *, seconds: float | None, count: int | None, overwrite: bool
+    address: str, output: Path, stop: Stop, until: Until, *, overwrite: bool = False
 ) -> RecordSummary:
-    """Write strain results until `stop`, for `seconds` after the first or until `count` are written.
+    """Write strain results until `stop` or `until`; another grid, engine or window ends the recording.
 
     Raises NothingReceived where none came, RecordingError where the file cannot be written.
     """
     summary = RecordSummary()
+    sent: int | None = None  # as the node's status said last
+    since = 0  # results received after that
     with ResultWriter(output, MAPS, overwrite=overwrite) as writer:
-        for parts in _messages(address, "strain", stop, seconds):
+        for parts in _messages(address, ("strain", "status"), stop, until):
             try:
                 message = decode(parts)
+                header = message.header
+                if isinstance(header, StrainHeader):
+                    _check_maps(header, message.arrays)
             except MessageRefused as error:
                 summary.refuse(error)
                 continue
-            if isinstance(message.header, StrainHeader):
-                writer.append(message.header, message.arrays)
+            if isinstance(header, StatusHeader):
+                total = header.published_valid + header.published_no_value
+                if sent is not None and total >= sent:  # fewer: the node was started anew
+                    summary.missed += max(0, total - sent - since)
+                sent, since = total, 0
+            elif isinstance(header, StrainHeader):
+                since += 1
+                if not writer.fits(header, message.arrays):
+                    summary.ended = "the acquisition changed"
+                    break
+                writer.append(header, message.arrays)
                 summary.written += 1
-            if summary.written == count:
+            if summary.written == until.count:
                 break
         if not summary.written:
             raise NothingReceived(
@@ -71,17 +100,21 @@ def record_strain(
 
 
 def record_rf(
-    address: str, output: Path, stop: Stop, *, seconds: float | None, count: int | None, overwrite: bool
+    address: str, output: Path, stop: Stop, until: Until, *, overwrite: bool = False
 ) -> RecordSummary:
     """Write RF frames of one source and session; another session or geometry ends the recording.
 
     Raises NothingReceived where none came, RecordingError where the file cannot be written.
     """
+    if output.suffix not in (".h5", ".hdf5"):
+        raise RecordingError(f"{output}: RF frames are written as .h5")
+    if output.exists() and not overwrite:
+        raise RecordingError(f"{output} exists: choose another name or use --overwrite")
     summary = RecordSummary()
     first: RfHeader | None = None
     last = -1
     with ExitStack() as closing:
-        for parts in _messages(address, "rf", stop, seconds):
+        for parts in _messages(address, ("rf",), stop, until):
             try:
                 header, samples = _rf_frame(parts)
             except MessageRefused as error:
@@ -92,7 +125,11 @@ def record_rf(
                 writer = closing.enter_context(
                     write_recording(output, Acquisition.from_header(header), overwrite=overwrite)
                 )
+            elif header.source_id != first.source_id:
+                summary.refuse(MessageRefused("other_source", header.source_id))
+                continue
             elif _stream(header) != _stream(first):
+                summary.ended = "another session or geometry began"
                 break
             if header.frame_index <= last:
                 summary.refuse(MessageRefused("backwards", f"frame {header.frame_index} after {last}"))
@@ -101,7 +138,7 @@ def record_rf(
             last = header.frame_index
             writer.append(samples, t_acq=header.t_acq, frame_index=last, status=header.status)
             summary.written += 1
-            if summary.written == count:
+            if summary.written == until.count:
                 break
         if first is None:
             raise NothingReceived(
@@ -112,7 +149,16 @@ def record_rf(
 
 def _stream(header: RfHeader) -> tuple[object, ...]:
     """What must stay equal within one recording."""
-    return header.source_id, header.session_id, header.shape, header.dtype, Acquisition.from_header(header)
+    return header.session_id, header.shape, header.dtype, Acquisition.from_header(header)
+
+
+def _check_maps(header: StrainHeader, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """A pair holds both maps on a grid, or none of it and a reason."""
+    if header.rejection is not None and header.grid is None and not arrays:
+        return
+    shapes = {arrays[name].shape for name in MAPS if name in arrays}
+    if header.rejection is not None or header.grid is None or set(arrays) != set(MAPS) or len(shapes) != 1:
+        raise MessageRefused("malformed", f"pair {header.post_index} has {', '.join(arrays) or 'no maps'}")
 
 
 def _rf_frame(parts: list[bytes]) -> tuple[RfHeader, NDArray[Any]]:
@@ -123,16 +169,20 @@ def _rf_frame(parts: list[bytes]) -> tuple[RfHeader, NDArray[Any]]:
         raise MessageRefused("unknown_schema", f"{header.schema_name} on the RF link")
     if len(parts[2]) != header.nbytes:
         raise MessageRefused("wrong_size", f"{len(parts[2])} bytes for {header.shape} {header.dtype}")
+    if header.payload_crc32 is not None and zlib.crc32(parts[2]) != header.payload_crc32:
+        raise MessageRefused("bad_checksum", f"frame {header.frame_index}")  # a file keeps no checksum
     return header, np.ascontiguousarray(view_samples(header, np.frombuffer(parts[2], np.uint8)))
 
 
-def _messages(address: str, kind: str, stop: Stop, seconds: float | None) -> Iterator[list[bytes]]:
-    """Every message of a kind until `stop`, or `seconds` after the first."""
+def _messages(address: str, kinds: tuple[str, ...], stop: Stop, until: Until) -> Iterator[list[bytes]]:
+    """Every message of these kinds; time runs from the first one of the first kind."""
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     link = context.socket(zmq.SUB)
     link.rcvhwm = HIGH_WATER_MARK
-    link.subscribe(topic(kind))
-    ends = math.inf
+    for kind in kinds:
+        link.subscribe(topic(kind))
+    begun = False
+    ends = time.monotonic() + until.timeout
     try:
         try:
             link.connect(address)
@@ -143,8 +193,10 @@ def _messages(address: str, kind: str, stop: Stop, seconds: float | None) -> Ite
         while not stop.is_set() and time.monotonic() < ends:
             if link.poll(POLL_MS):
                 parts = link.recv_multipart()
-                if seconds is not None and ends == math.inf:
-                    ends = time.monotonic() + seconds
+                if not begun and parts[0].startswith(topic(kinds[0])):
+                    begun, ends = True, math.inf
+                    if until.seconds is not None:
+                        ends = time.monotonic() + until.seconds
                 yield parts
     finally:
         link.close(0)

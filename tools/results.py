@@ -1,13 +1,19 @@
 """Strain results in a file: one row per pair, rejected pairs all NaN. HDF5 or .npz, by the name's ending.
 
-Layout, format_version 1 (attributes of the file; in .npz one array per name):
+Layout, format_version 1 (attributes of file and arrays; in .npz they are arrays, attribute_* and unit_*):
     axial_strain, strain_std              (pairs, rows, cols) float32, dimensionless, compression negative
     axial_displacement,                   (pairs, rows, cols) float32, metres, post minus pre; only where the
     lateral_displacement                  file was made by `process`
     pre_index, post_index                 (pairs,) int64 frame numbers; pre -1: the pair had no pre frame
+    session_id                            (pairs,) text; frame numbers mean something only within one session
     rejection                             (pairs,) text, '' where the pair holds values
     mean_strain, quality, predicted_snre, interval                (pairs,) float64, NaN where unknown
     axial_position, lateral_position      (rows,) and (cols,) float64, metres (lateral: rad for curved probes)
+
+The fused picture after each pair, only in files of `process`; NaN where a pair adds nothing to it:
+    relative_strain, relative_std         (pairs, fused rows, fused cols) float32, 1 = the region's average
+    effective_pairs                       (pairs,) float64
+    fused_axial_position, fused_lateral_position                  as above
 """
 
 from collections.abc import Mapping
@@ -23,13 +29,20 @@ from numpy.typing import NDArray
 
 from engine.factory import resolve
 from streamer.config import Config
+from streamer.fusing import FusedMessage
 from streamer.headers import Grid, StrainHeader
 from tools.errors import RecordingError
 
 FORMAT: Final = "musse-strain"
 FORMAT_VERSION: Final = 1
 NO_PRE: Final = -1
+_OWN_VERSION: Final = version("musse-stream")
+_VERSIONS: Final = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "torch"))
+_FUSED: Final = ("relative_strain", "relative_std")
+_TEXTS: Final = ("session_id", "rejection")
 _SCALARS: Final = ("mean_strain", "quality", "predicted_snre", "interval")
+_DEPTH: Final = "m below the probe"
+_ACROSS: Final = "m (rad for curved probes) from the middle of the probe"
 _UNITS: Final = {
     "axial_strain": "1, du/dz, negative in compression",
     "strain_std": "1, standard deviation of axial_strain",
@@ -37,78 +50,133 @@ _UNITS: Final = {
     "lateral_displacement": "m (rad for curved probes), post minus pre, positive towards the last line",
     "mean_strain": "1, median of the confident pixels, negative in compression",
     "interval": "s from pre to post",
-    "axial_position": "m below the probe",
-    "lateral_position": "m (rad for curved probes) from the middle of the probe",
+    "axial_position": _DEPTH,
+    "lateral_position": _ACROSS,
+    "relative_strain": "1, strain over its signed median: 1 = average, below 1 harder, in press and release",
+    "relative_std": "1, standard deviation of relative_strain",
+    "effective_pairs": "1, how many equally weighted pairs the fused picture is worth",
+    "fused_axial_position": _DEPTH,
+    "fused_lateral_position": _ACROSS,
 }
+
+
+class _Stack:
+    """Maps of one grid in an open file, one row per pair; rows that nobody writes are NaN."""
+
+    def __init__(self, file: h5py.File, names: tuple[str, ...]) -> None:
+        self._file, self.names = file, names
+        self.grid: Grid | None = None
+        self._shape = (0, 0)
+
+    def write(self, row: int, grid: Grid, maps: Mapping[str, NDArray[Any]]) -> None:
+        """Write one map of each name; the first ones settle the grid."""
+        if self.grid is None:
+            self.grid = grid
+            n_rows, n_cols = next(iter(maps.values())).shape
+            self._shape = (n_rows, n_cols)
+            for name in self.names:
+                self._file.create_dataset(
+                    name, (0, *self._shape), np.float32, maxshape=(None, *self._shape),
+                    chunks=(1, *self._shape), compression="lzf", fillvalue=np.nan,
+                )  # fmt: skip
+        for name in self.names:
+            dataset = self._file[name]
+            dataset.resize(row + 1, axis=0)  # rows in between take the fill value
+            dataset[row] = maps[name]
+
+    def fits(self, grid: Grid, maps: Mapping[str, NDArray[Any]]) -> bool:
+        """Whether these maps lie where those before do."""
+        shapes = {maps[name].shape for name in self.names}
+        return self.grid is None or (grid == self.grid and shapes == {self._shape})
+
+    def finish(self, n_pairs: int) -> None:
+        """Give every array one row per pair."""
+        for name in self.names:
+            if self.grid is not None:
+                self._file[name].resize(n_pairs, axis=0)
+            else:
+                self._file.create_dataset(name, (n_pairs, 0, 0), np.float32)
+
+    def positions(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Where rows and columns lie; empty where no pair held values."""
+        if self.grid is None:
+            return np.empty(0), np.empty(0)
+        grid, (n_rows, n_cols) = self.grid, self._shape
+        return (
+            grid.axial_start + grid.axial_step * np.arange(n_rows),
+            grid.lateral_start + grid.lateral_step * np.arange(n_cols),
+        )
 
 
 class ResultWriter:
     """Strain results being written; appears under its name only when complete. One thread.
 
-    `maps` names the arrays of every pair that holds values. Raises RecordingError where the file exists, its
-    ending is unknown, or a later pair lies on another grid.
+    `maps` names the arrays of every pair that holds values, `fused` says whether the fused pictures are kept
+    too. Raises RecordingError where the file exists or cannot be written, its ending is unknown, or a later
+    pair does not fit those before.
     """
 
-    def __init__(self, path: Path, maps: tuple[str, ...], *, overwrite: bool = False) -> None:
+    def __init__(
+        self, path: Path, maps: tuple[str, ...], *, fused: bool = False, overwrite: bool = False
+    ) -> None:
         if path.suffix not in (".h5", ".hdf5", ".npz"):
             raise RecordingError(f"{path}: results are written as .h5 or .npz")
         if path.exists() and not overwrite:
             raise RecordingError(f"{path} exists: choose another name or use --overwrite")
         self.path = path
         self.n_pairs = 0
-        self._names = maps
-        self._grid: Grid | None = None
-        self._rows: dict[str, list[Any]] = {
-            name: [] for name in ("pre_index", "post_index", "rejection", *_SCALARS)
+        scalars = (*_SCALARS, "effective_pairs") if fused else _SCALARS
+        self._columns: dict[str, list[Any]] = {
+            name: [] for name in ("pre_index", "post_index", *scalars, *_TEXTS)
         }
         self._attributes: dict[str, Any] = {}
-        self._shape = (0, 0)
-        self._valid_rows: list[int] = []
         # maps wait on disk, not in memory: an hour of strain has tens of gigabytes
         self._part = path.with_name(path.name + ".part")
         try:
             self._file = h5py.File(self._part, "w")
         except OSError as error:
             raise RecordingError(f"cannot write {path}: {error}") from error
+        self._strain = _Stack(self._file, maps)
+        self._fused = _Stack(self._file, _FUSED) if fused else None
 
-    def append(self, header: StrainHeader, maps: Mapping[str, NDArray[Any]]) -> None:
-        """Add one pair; `maps` is empty for a rejected one."""
-        if header.grid is not None:
-            self._settle_grid(header, next(iter(maps.values())).shape)
-            for name in self._names:
-                dataset = self._file[name]
-                dataset.resize(self.n_pairs + 1, axis=0)  # rows in between take the fill value, NaN
-                dataset[self.n_pairs] = maps[name]
-        rows = self._rows
-        rows["pre_index"].append(NO_PRE if header.pre_index is None else header.pre_index)
-        rows["post_index"].append(header.post_index)
-        rows["rejection"].append(header.rejection or "")
-        for name in _SCALARS:
-            value = getattr(header, name)
-            rows[name].append(np.nan if value is None else value)
-        if not self._attributes:
-            self._attributes = _described(header)
-        self.n_pairs += 1
+    def fits(self, header: StrainHeader, maps: Mapping[str, NDArray[Any]]) -> bool:
+        """Whether this pair was made as those before: same grid, engine, windows and region."""
+        if header.grid is None or self._strain.grid is None:
+            return True
+        return self._strain.fits(header.grid, maps) and _described(header) == self._attributes
 
-    def _settle_grid(self, header: StrainHeader, shape: tuple[int, ...]) -> None:
-        if self._grid is None:
-            self._grid, self._attributes = header.grid, _described(header)
-            for name in self._names:
-                self._file.create_dataset(
-                    name,
-                    (0, *shape),
-                    np.float32,
-                    maxshape=(None, *shape),
-                    chunks=(1, *shape),
-                    compression="lzf",
-                    fillvalue=np.nan,
-                )
-            self._shape = (shape[0], shape[1])
-        elif header.grid != self._grid or shape != self._shape:
+    def append(
+        self, header: StrainHeader, maps: Mapping[str, NDArray[Any]], fused: FusedMessage | None = None
+    ) -> None:
+        """Add one pair; `maps` is empty for a rejected one, `fused` None where the pair adds nothing."""
+        if not self.fits(header, maps):
             raise RecordingError(
                 f"{self.path}: pair {header.pre_index}-{header.post_index} lies on another grid than those "
-                "before: the acquisition changed; write it to a file of its own"
+                "before, or was made otherwise: the acquisition changed; write it to a file of its own"
             )
+        try:
+            if header.grid is not None:
+                if self._strain.grid is None:
+                    self._attributes = _described(header)
+                self._strain.write(self.n_pairs, header.grid, maps)
+            if self._fused is not None and fused is not None:
+                self._fused.write(
+                    self.n_pairs, fused.header.grid, dict(zip(_FUSED, fused.arrays, strict=True))
+                )
+        except OSError as error:
+            raise RecordingError(f"cannot write {self.path}: {error}") from error
+        columns = self._columns
+        columns["pre_index"].append(NO_PRE if header.pre_index is None else header.pre_index)
+        columns["post_index"].append(header.post_index)
+        columns["session_id"].append(header.session_id)
+        columns["rejection"].append(header.rejection or "")
+        for name in _SCALARS:
+            value = getattr(header, name)
+            columns[name].append(np.nan if value is None else value)
+        if self._fused is not None:
+            columns["effective_pairs"].append(np.nan if fused is None else fused.header.effective_pairs)
+        self._attributes = self._attributes or _described(header)
+        self.n_pairs += 1
 
     def __enter__(self) -> Self:
         return self
@@ -116,56 +184,52 @@ class ResultWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        complete = False
         try:
             if error is None:
                 self._finish()
+                complete = True
+        except OSError as failure:
+            raise RecordingError(f"cannot write {self.path}: {failure}") from failure
         finally:
             self._file.close()
-            if error is None and self.path.suffix != ".npz":
+            if complete:
                 self._part.replace(self.path)
             else:
                 self._part.unlink()
 
     def _finish(self) -> None:
-        for name in self._names:
-            if name in self._file:
-                self._file[name].resize(self.n_pairs, axis=0)
-            else:
-                self._file.create_dataset(name, (self.n_pairs, 0, 0), np.float32)
+        stacks = {"": self._strain} | ({} if self._fused is None else {"fused_": self._fused})
         columns: dict[str, NDArray[Any]] = {
-            name: np.asarray(values, np.int64 if name.endswith("_index") else None)
-            for name, values in self._rows.items()
-            if name != "rejection"
+            name: np.asarray(values, np.int64 if name.endswith("_index") else np.float64)
+            for name, values in self._columns.items()
+            if name not in _TEXTS
         }
-        if self._grid is not None:
-            grid, (n_rows, n_cols) = self._grid, self._shape
-            columns["axial_position"] = grid.axial_start + grid.axial_step * np.arange(n_rows)
-            columns["lateral_position"] = grid.lateral_start + grid.lateral_step * np.arange(n_cols)
+        for prefix, stack in stacks.items():
+            stack.finish(self.n_pairs)
+            axial, lateral = stack.positions()
+            columns |= {f"{prefix}axial_position": axial, f"{prefix}lateral_position": lateral}
         if self.path.suffix == ".npz":
-            self._finish_npz(columns)
+            self._pack([name for stack in stacks.values() for name in stack.names], columns)
             return
         for name, values in columns.items():
             self._file[name] = values
-        self._file.create_dataset("rejection", data=self._rows["rejection"], dtype=h5py.string_dtype())
+        for name in _TEXTS:
+            self._file.create_dataset(name, data=self._columns[name], dtype=h5py.string_dtype())
         for name, unit in _UNITS.items():
             if name in self._file:
                 self._file[name].attrs["unit"] = unit
         self._file.attrs.update(self._attributes)
 
-    def _finish_npz(self, columns: dict[str, NDArray[Any]]) -> None:
-        maps = {name: self._file[name][:] for name in self._names}
+    def _pack(self, names: list[str], columns: dict[str, NDArray[Any]]) -> None:
+        """Put everything into an .npz in place of the HDF5 file that the maps were waiting in."""
+        arrays = columns | {name: self._file[name][:] for name in names}
+        units = {f"unit_{name}": np.asarray(unit) for name, unit in _UNITS.items() if name in arrays}
+        texts = {name: np.asarray(self._columns[name], np.str_) for name in _TEXTS}
         about = {f"attribute_{name}": np.asarray(value) for name, value in self._attributes.items()}
-        units = {
-            f"unit_{name}": np.asarray(unit) for name, unit in _UNITS.items() if name in {*maps, *columns}
-        }
-        rejection = np.asarray(self._rows["rejection"], np.str_)
-        try:
-            np.savez_compressed(
-                self.path, allow_pickle=False, **maps, **columns, rejection=rejection, **about, **units
-            )
-        except BaseException:
-            self.path.unlink(missing_ok=True)
-            raise
+        self._file.close()
+        with self._part.open("wb") as packed:
+            np.savez_compressed(packed, allow_pickle=False, **arrays, **texts, **about, **units)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,12 +263,19 @@ def read_pairs(path: Path) -> tuple[list[RecordedPair], dict[str, Any]]:
     return pairs, attributes
 
 
-def same_settings(attributes: Mapping[str, Any], config: Config, path: Path) -> None:
-    """Raise RecordingError where results were made with another engine or windows than `config` says."""
+Limits = tuple[float, float, float, float] | None
+
+
+def same_settings(attributes: Mapping[str, Any], config: Config, limits: Limits, path: Path) -> None:
+    """Raise RecordingError where results were made with another engine, window or region than is set here.
+
+    `limits` are those of the region of interest on these frames, as `streamer.geometry.Region` has them.
+    """
     wanted = {
         "engine": resolve(config.engine.name)[0],
         "axial_window": config.engine.axial_window * 1e-3,
         "lateral_window": config.engine.lateral_window * 1e-3,
+        "region": _region(limits),
     }
     different = [
         f"{name} {attributes.get(name)} there, {value} here"
@@ -212,14 +283,21 @@ def same_settings(attributes: Mapping[str, Any], config: Config, path: Path) -> 
         if attributes.get(name) != value
     ]
     if different:
-        raise RecordingError(f"{path} was made with other settings: {'; '.join(different)}")
+        raise RecordingError(
+            f"{path} was made with other settings: {'; '.join(different)}; "
+            "give the same --engine and --config as the node had"
+        )
+
+
+def _region(limits: Limits) -> str:
+    return "whole frame" if limits is None else " ".join(map(repr, limits))
 
 
 def _described(header: StrainHeader) -> dict[str, Any]:
-    return {
+    about: dict[str, Any] = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
-        "musse_stream_version": version("musse-stream"),
+        "musse_stream_version": _OWN_VERSION,
         "source_id": header.source_id,
         "strain_unit": header.strain_unit,
         "strain_sign": header.strain_sign,
@@ -229,11 +307,11 @@ def _described(header: StrainHeader) -> dict[str, Any]:
         "axial_window": header.axial_window,
         "lateral_window": header.lateral_window,
         "window_unit": "m",
+        "region": _region(header.region),
+        "region_unit": "axial from, to in m, lateral from, to in m (rad for curved probes)",
         "assumed": "\n".join(header.assumed),
-        "versions": _versions(),
+        "versions": _VERSIONS,
     }
-
-
-def _versions() -> str:
-    names = ("numpy", "scipy", "torch")
-    return ", ".join(f"{name} {version(name)}" for name in names)
+    if header.grid is not None:
+        about |= {"probe_type": header.grid.probe_type, "probe_radius": header.grid.probe_radius}
+    return about

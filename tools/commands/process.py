@@ -15,7 +15,8 @@ def process(
     config: Annotated[Path | None, typer.Option(help="TOML file; see `musse-stream config show`.")] = None,
     engine: Annotated[str | None, typer.Option(help="auto, reference or trivial.")] = None,
     pairing: Annotated[
-        Literal["sequential", "stride", "keyframe"] | None, typer.Option(help="Which frames make a pair.")
+        Literal["sequential", "stride", "keyframe", "auto"] | None,
+        typer.Option(help="Which frames make a pair."),
     ] = None,
     stride: Annotated[
         int | None, typer.Option(help="N of stride pairing: (k - N, k).", min=1, max=16)
@@ -49,11 +50,15 @@ def process(
     from streamer.config import load_config
     from tools.log import log_to_stderr
     from tools.playback import frames_of
-    from tools.process import MAPS, maps_of, process_pairs
+    from tools.process import MAPS, maps_of, process_pairs, region_limits
     from tools.process import process as process_all
-    from tools.results import ResultWriter, read_pairs, same_settings
+    from tools.results import RecordedPair, ResultWriter, read_pairs, same_settings
 
     log_to_stderr()
+    if pairs_from is not None and any(given is not None for given in (frames, pairing, stride)):
+        raise typer.BadParameter(
+            "the result file says which pairs: leave out --frames, --pairing and --stride"
+        )
     settings = load_config(
         config,
         {
@@ -66,7 +71,8 @@ def process(
         },
     )
     console = Console(stderr=True)
-    refused = 0
+    refused = valid = otherwise = 0
+    pairs: list[RecordedPair] = []
 
     def count_refused(index: int, error: Exception) -> None:
         nonlocal refused
@@ -76,16 +82,22 @@ def process(
     with opening.open(file) as recording:
         if pairs_from is not None:
             pairs, attributes = read_pairs(pairs_from)
-            same_settings(attributes, settings, pairs_from)
+            same_settings(attributes, settings, region_limits(recording, settings), pairs_from)
             total = len(pairs)
             messages = process_pairs(recording, settings, pairs, loop)
         else:
             total = frames or frames_of(recording.n_frames, loop)
             messages = process_all(recording, settings, frames=total, loop=loop, on_refused=count_refused)
         header = recording.header(0, source_id="replay", session_id="0")
-        with ResultWriter(output, MAPS, overwrite=overwrite) as writer:
-            valid = 0
+        with ResultWriter(output, MAPS, fused=True, overwrite=overwrite) as writer:
             for message in track(messages, "pairs", total=total, console=console):
-                writer.append(message.header, maps_of(message, header))
+                if pairs:
+                    otherwise += message.header.rejection != pairs[writer.n_pairs].rejection
+                writer.append(message.header, maps_of(message, header), message.fused)
                 valid += message.header.rejection is None
+        if otherwise:
+            console.print(
+                f"{otherwise} of {total} pairs are judged otherwise than in {pairs_from}: "
+                "the node had another [quality], or got other frames"
+            )
         typer.echo(f"{output}: {writer.n_pairs} pairs, {valid} with values, {refused} frames refused")

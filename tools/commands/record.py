@@ -17,10 +17,16 @@ def record(
     ] = None,
     seconds: Annotated[float | None, typer.Option(help="End so long after the first message.", min=0)] = None,
     count: Annotated[int | None, typer.Option(help="End after so many messages.", min=1)] = None,
+    timeout: Annotated[
+        float, typer.Option(help="Give up after so many seconds without a first message.", min=0)
+    ] = 120.0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Record live strain results or RF frames until Ctrl-C.
+
+    Results that were lost on the way are counted as missed; a node with `output.high_water_mark = 64` keeps
+    more of them for a slow disk. Another acquisition ends the recording, and what was written is kept.
 
     Examples:
 
@@ -37,12 +43,13 @@ def record(
     from dataclasses import asdict
 
     from tools.log import log_to_stderr
-    from tools.record import record_rf, record_strain
+    from tools.record import Until, record_rf, record_strain
     from tools.tell import tell
 
     log_to_stderr()
     writer, address = (
         (record_strain, "tcp://127.0.0.1:5561") if what == "strain" else (record_rf, "tcp://127.0.0.1:5560")
     )
-    summary = writer(connect or address, output, stop, seconds=seconds, count=count, overwrite=overwrite)
+    until = Until(seconds=seconds, count=count, timeout=timeout)
+    summary = writer(connect or address, output, stop, until, overwrite=overwrite)
     tell("summary", asdict(summary), as_json=json)

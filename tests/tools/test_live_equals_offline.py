@@ -1,0 +1,103 @@
+"""Frames through real sockets and processes give the same bits as the same frames through `process`."""
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from programs import ROOT, program, write_press
+from typer.testing import CliRunner
+
+from tools.cli import app
+from tools.errors import RecordingError
+
+MAPS = ("axial_strain", "strain_std")
+COLUMNS = ("pre_index", "post_index", "mean_strain", "quality", "predicted_snre", "interval")
+
+
+def live(recording: Path, output: Path, *, engine: str, count: int, config: Path) -> None:
+    """Replay, node and recorder as three processes, as a user would start them."""
+    played = ("--loop", "bounce", "--wait-subscribers", "1", "--json")
+    with program("replay", str(recording), "--bind", "tcp://127.0.0.1:0", *played) as replay:
+        at = replay.event("ready")["rf"]
+        given = (
+            "--engine",
+            engine,
+            "--policy",
+            "every",
+            "--bind",
+            "tcp://127.0.0.1:0",
+            "--http",
+            "",
+            "--json",
+        )
+        with program("run", "--connect", at, "--config", str(config), *given) as node:
+            results = node.event("ready")["results"]
+            until = ("--count", str(count), "--timeout", "30", "--json")
+            with program("record", "--connect", results, "--output", str(output), *until) as record:
+                summary = record.event("summary")
+                assert record.end() == 0
+            assert node.end(15) == 0
+            assert node.event("summary")["unaccounted"] == 0
+        assert replay.end(15) == 0
+    assert summary == {"event": "summary", "written": count, "missed": 0, "refused": {}, "ended": "as asked"}
+
+
+def settings(folder: Path, text: str) -> Path:
+    """A configuration whose node never drops a result for a recorder that waits for the processor."""
+    path = folder / "node.toml"
+    path.write_text(text + "\n[output]\nhigh_water_mark = 64\n")
+    return path
+
+
+def offline(recording: Path, output: Path, *options: str) -> str:
+    arguments = ["process", str(recording), "--loop", "bounce", "--output", str(output), *options]
+    result = CliRunner().invoke(app, arguments)
+    if result.exception is not None:
+        raise result.exception
+    return result.output
+
+
+def contents(path: Path) -> dict[str, Any]:
+    with h5py.File(path) as file:
+        return {name: file[name][:] for name in (*MAPS, *COLUMNS, "rejection")}
+
+
+def assert_same_bits(one: dict[str, Any], other: dict[str, Any]) -> None:
+    for name, values in one.items():
+        assert values.dtype == other[name].dtype
+        assert (
+            values.tobytes() == other[name].tobytes() if name != "rejection" else all(values == other[name])
+        ), name
+
+
+def check(tmp_path: Path, recording: Path, other: Path, *, engine: str, count: int, config: Path) -> None:
+    record = tmp_path / "live.h5"
+    live(recording, record, engine=engine, count=count, config=config)
+    given = ("--engine", engine, "--config", str(config), "--pairs-from", str(record))
+    offline(recording, tmp_path / "again.h5", *given)
+    there, here = contents(record), contents(tmp_path / "again.h5")
+    assert len(there["rejection"]) == count
+    assert np.isfinite(there["axial_strain"]).any(axis=(1, 2)).sum() >= count // 6
+    assert_same_bits(there, here)
+    # controls: other frames of the same shape differ, other windows are refused by name
+    offline(other, tmp_path / "other.h5", *given)
+    with pytest.raises(AssertionError):
+        assert_same_bits(there, contents(tmp_path / "other.h5"))
+    (tmp_path / "wide.toml").write_text("[engine]\naxial_window = 3.0\n")
+    wide = ("--config", str(tmp_path / "wide.toml"), "--pairs-from", str(record), "--engine", engine)
+    with pytest.raises(RecordingError, match=r"axial_window 0\.002 there, 0\.003 here"):
+        offline(recording, tmp_path / "wide.h5", *wide)
+
+
+@pytest.mark.parametrize("engine", ["trivial", "reference"])
+def test_small_frames(tmp_path: Path, engine: str) -> None:
+    frames, other = write_press(tmp_path / "a.h5"), write_press(tmp_path / "b.h5", seed=1)
+    check(tmp_path, frames, other, engine=engine, count=20, config=settings(tmp_path, ""))
+
+
+def test_real_frames(tmp_path: Path, arm_dir: Path) -> None:
+    frames = [arm_dir / name for name in ("rf0304_86.mhd", "rf0300_25.mhd")]
+    config = settings(tmp_path, (ROOT / "configs" / "handheld.toml").read_text())
+    check(tmp_path, *frames, engine="reference", count=30, config=config)
