@@ -7,14 +7,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine.errors import EngineUnavailable
+from engine.errors import EngineUnavailable, InvalidAcquisition
 from engine.estimator import StatelessEstimator
 from engine.iq import OVERSAMPLING, Band, CanonicalIq, IqGrid, IqTransform
-from engine.reference.measure import Products, measure
+from engine.reference.measure import MIN_COVERAGE, Products, measure
 from engine.reference.track import Tracker
 from engine.spec import EngineSpec, FloatArray, FrameArray, Stopwatch, StrainResult, no_stopwatch
 from engine.strain import StrainWindow
 
+LOWEST_CARRIER, HIGHEST_CARRIER = 0.03, 0.48  # cycles per sample; measured carriers of 0.06-0.45 are tested
 ROWS_PER_WINDOW = 26  # of the output grid in one strain window: 4 samples apart for 2 mm at 40 MHz
 
 
@@ -41,6 +42,7 @@ class ReferenceEstimator(StatelessEstimator):
     def __init__(self, spec: EngineSpec, device: Literal["cpu", "cuda"] = "cpu") -> None:
         if device == "cuda" and not torch.cuda.is_available():
             raise EngineUnavailable("device 'cuda': PyTorch finds no CUDA device here; choose device 'cpu'")
+        _check(spec)
         self.spec = spec
         self._device = torch.device(device)
         self._transform = IqTransform(spec)
@@ -115,6 +117,26 @@ class ReferenceEstimator(StatelessEstimator):
 
     def _upload(self, values: NDArray[np.complex64] | FloatArray) -> torch.Tensor:
         return torch.from_numpy(values).to(self._device)
+
+
+def _check(spec: EngineSpec) -> None:
+    """Raise InvalidAcquisition for what would take minutes, or would hold no strain anywhere."""
+    carrier = spec.center_frequency / spec.sampling_frequency
+    if spec.kind == "rf" and not LOWEST_CARRIER <= carrier <= HIGHEST_CARRIER:
+        raise InvalidAcquisition(
+            f"center_frequency {spec.center_frequency:g} Hz at {spec.sampling_frequency:g} Hz sampling is "
+            f"{carrier:.3g} cycles per sample; the reference engine takes "
+            f"{LOWEST_CARRIER} to {HIGHEST_CARRIER}"
+        )
+    depth, width = spec.shape[0] * spec.sample_pitch, spec.shape[1] * spec.line_pitch
+    for name, window, length in (
+        ("axial_window", spec.axial_window, depth),
+        ("lateral_window", spec.lateral_window, width),
+    ):
+        if MIN_COVERAGE * window > length:
+            raise InvalidAcquisition(
+                f"{name} {window * 1e3:g} mm does not fit into the frame's {length * 1e3:.3g} mm: shorten it"
+            )
 
 
 def download(tensor: torch.Tensor) -> FloatArray:
