@@ -8,9 +8,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from streamer.stopping import Stop, StopRequested
 from tools.errors import ToolError
 from tools.processes import ask_to_stop, start, wait_or_kill
 
+POLL = 0.05  # s
 LATEST_READY = 30.0  # s; a cold start imports torch from a slow disk
 
 
@@ -24,16 +26,21 @@ class Child:
         self._reader = threading.Thread(target=self._read, name=f"{self.name}-output")
         self._reader.start()
 
-    def wait_for(self, event: str, seconds: float = LATEST_READY) -> dict[str, Any]:
+    def wait_for(self, event: str, seconds: float = LATEST_READY, stop: Stop | None = None) -> dict[str, Any]:
         """The fields of the next event of this name.
 
-        Raises ToolError where the child ends without it or it does not come in time.
+        Raises ToolError where the child ends without it or it does not come in time, StopRequested where
+        `stop` is set first.
         """
         until = time.monotonic() + seconds
         while True:
+            if stop is not None and stop.is_set():
+                raise StopRequested
             try:
-                fields = self._events.get(timeout=max(0.01, until - time.monotonic()))
+                fields = self._events.get(timeout=POLL)
             except queue.Empty:
+                if time.monotonic() < until:
+                    continue
                 raise ToolError(f"{self.name}: no {event!r} within {seconds:g} s") from None
             if fields.get("event") == event:
                 return fields

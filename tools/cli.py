@@ -21,7 +21,7 @@ from tools.errors import NoScreen, NothingReceived, RecordingError, ToolError
 
 EXIT_CODES = {
     0: "all went well, also when ended by Ctrl-C, SIGTERM or q",
-    1: "an unexpected error: please report it with the traceback",
+    1: "it failed: the message says why; a traceback is a mistake in the program, please report it",
     2: "the command line is wrong",
     3: "the configuration is wrong",
     4: "a recording or result file cannot be used",
@@ -29,6 +29,7 @@ EXIT_CODES = {
     6: "an address is in use or cannot be bound",
     7: "no screen for a window: use --headless",
     8: "nothing was received in time",
+    130: "Ctrl-C came before the work was done",
 }
 
 _CODE_OF: tuple[tuple[type[Exception], int], ...] = (
@@ -46,7 +47,8 @@ _CODE_OF: tuple[tuple[type[Exception], int], ...] = (
 app = typer.Typer(
     name="musse-stream",
     help="Live ultrasound strain from RF frames. Relative axial strain, not stiffness; research use only.",
-    epilog="Start with: musse-stream demo",
+    epilog="Start with: musse-stream demo\n\nExit codes: "
+    + "; ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES.items()),
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="markdown",
@@ -54,15 +56,28 @@ app = typer.Typer(
 )
 
 
+def exit_code_table() -> str:
+    """The exit codes as a Markdown table, for the documentation."""
+    return "\n".join(["| code | meaning |", "|---|---|", *(f"| {c} | {m} |" for c, m in EXIT_CODES.items())])
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"musse-stream {version('musse-stream')}")
+        raise typer.Exit
+
+
 @app.callback()
 def _root(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,
+    version: Annotated[
+        bool,
+        # eager: it needs no command
+        typer.Option("--version", help="Print the version and end.", callback=_tell_version, is_eager=True),
+    ] = False,
 ) -> None:
-    if version:
-        from importlib.metadata import version as version_of
-
-        typer.echo(f"musse-stream {version_of('musse-stream')}")
-        raise typer.Exit
+    pass
 
 
 for command in (demo, run, replay, display, record, process, info, simulate, config, bench):

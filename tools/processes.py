@@ -12,11 +12,13 @@ GRACE = 3.0  # s for a child to end by itself
 
 
 def on_stop_signal(handler: Callable[[int, object], None]) -> None:
-    """Call `handler` on Ctrl-C and on a request to end (SIGTERM; Ctrl-Break on Windows)."""
+    """Call `handler` on Ctrl-C and on a request to end: SIGTERM, a closed terminal, Ctrl-Break on Windows."""
     signal.signal(signal.SIGINT, handler)
     signal.signal(signal.SIGTERM, handler)
     if sys.platform == "win32":
         signal.signal(signal.SIGBREAK, handler)
+    elif signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup asks for the opposite
+        signal.signal(signal.SIGHUP, handler)
 
 
 def start(arguments: Sequence[str], module: str) -> "subprocess.Popen[str]":

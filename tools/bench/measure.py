@@ -16,7 +16,9 @@ from typing import Any
 import numpy as np
 import zmq
 
+from streamer.headers import StatusHeader
 from streamer.stopping import Stop
+from streamer.subscriber import Subscriber
 from streamer.wire import encode
 from tools.children import Child, child
 from tools.errors import NothingReceived
@@ -24,8 +26,9 @@ from tools.formats import Recording
 from tools.playback import playback
 
 WARM_UP_FRAMES = 10  # the engine is built on the first one; they are not measured
-SETTLE = 10.0  # s for the first results to come
+SETTLE = 30.0  # s for the engine to be built and the first results to come
 DRAIN = 2.0  # s for the last ones
+POLL = 0.1  # s
 HIGH_WATER_MARK = 64
 
 
@@ -71,8 +74,9 @@ def measure(
                 child("display", "--connect", results, "--headless", "--save", picture, "--json")
             )
         _await_subscribers(link, 2)
-        sent = _send(link, recording, rate, seconds, stop)
-        stop.wait(DRAIN)
+        with Subscriber(results, kinds=["status"]) as status:
+            sent = _send(link, recording, rate, seconds, stop=stop, status=status)
+            _await_frames(status, len(sent), DRAIN, stop)
         node.ask_to_stop()
         summary = node.wait_for("summary")
         stamps = [_stamps(peer) for peer in (bare, listener)]
@@ -95,8 +99,24 @@ def _await_subscribers(link: "zmq.Socket[bytes]", count: int) -> None:
         link.recv()
 
 
+def _await_frames(status: Subscriber, count: int, seconds: float, stop: Stop) -> None:
+    """Until so many frames have come to an end in the node, or are lost; at most `seconds`."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and not stop.is_set():
+        for message in status.poll(timeout=POLL).messages:
+            header = message.header
+            if isinstance(header, StatusHeader) and header.received + header.lost - header.in_flight >= count:
+                return
+
+
 def _send(
-    link: "zmq.Socket[bytes]", recording: Recording, rate: float, seconds: float, stop: Stop
+    link: "zmq.Socket[bytes]",
+    recording: Recording,
+    rate: float,
+    seconds: float,
+    *,
+    stop: Stop,
+    status: Subscriber,
 ) -> dict[int, int]:
     """Send frames at `rate`; returns ns of the monotonic clock at the send call per frame index."""
     frames = [np.ascontiguousarray(recording.frame(i)) for i in range(recording.n_frames)]
@@ -104,8 +124,8 @@ def _send(
     begun = 0.0
     for cue in playback(recording.t_acq, recording.frame_index, "bounce", rate=rate):
         warming = cue.frame_index < WARM_UP_FRAMES
-        if cue.frame_index == WARM_UP_FRAMES or not begun:
-            stop.wait(SETTLE / 2 if begun else 0)  # after the warm-up frames: the engine is being built
+        if cue.frame_index in (0, WARM_UP_FRAMES):
+            _await_frames(status, cue.frame_index, SETTLE, stop)  # after the warm-up the engine is built
             begun = time.perf_counter() - cue.offset_ns * 1e-9
         due = begun + cue.offset_ns * 1e-9
         if stop.wait(max(0.0, due - time.perf_counter())) or (

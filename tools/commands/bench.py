@@ -34,11 +34,13 @@ def bench(
 
     from rich.console import Console
 
+    from engine.factory import resolve
     from tools.bench.measure import measure
     from tools.demo import demo_recording
     from tools.formats import open_recording
     from tools.tell import tell
 
+    resolve(engine)
     console = Console(stderr=True)
     if file is None:
         with console.status("preparing the demo's recording"):

@@ -20,7 +20,9 @@ def config(
 
         musse-stream config check clinic.toml
     """
+    from engine.factory import resolve
     from streamer.config import config_toml, load_config
 
     settings = load_config(file)
+    resolve(settings.engine.name)
     typer.echo(config_toml(settings).rstrip() if action == "show" else f"{file or 'defaults'}: no mistakes")

@@ -26,42 +26,34 @@ def demo(
 
         musse-stream demo --headless --seconds 20 --save out.png
     """
-    from streamer.stopping import Stop
+    from streamer.stopping import Stop, StopRequested
     from tools.processes import on_stop_signal
 
     stop = Stop()
 
     def interrupt(number: int, frame: object) -> None:
         stop.set()
-        raise KeyboardInterrupt  # also ends the simulation
+        raise StopRequested(number)  # also ends the simulation
 
     on_stop_signal(interrupt)
+    if headless and seconds is None:
+        raise typer.BadParameter("--headless needs --seconds, because there is no window to close")
+    try:
+        recording = _prepare(engine, needs_screen=not headless)
+        on_stop_signal(lambda number, frame: stop.set())
+        options = ["--headless"] if headless else []
+        options += [] if seconds is None else ["--seconds", str(seconds)]
+        options += [] if save is None else ["--save", str(save)]
+        pairing = ["--pairing", "stride", "--stride", "2"]
 
-    from rich.console import Console
-    from rich.progress import Progress
+        from tools.demo import run_demo
 
-    from tools.demo import demo_recording, run_demo
-    from tools.display.window import check_screen
-    from tools.errors import ToolError
-    from tools.log import log_to_stderr
+        summary = run_demo(recording, options, ["--engine", engine, *pairing], stop)
+    except StopRequested:
+        return  # before anything was received
+
     from tools.tell import tell
 
-    log_to_stderr()
-    if headless and seconds is None:
-        raise ToolError("--headless needs --seconds, because there is no window to close")
-    if not headless:
-        check_screen()
-    try:
-        with Progress(console=Console(stderr=True), transient=True) as progress:
-            task = progress.add_task("Simulating a phantom (first run only)", total=None)
-            recording = demo_recording(lambda done, total: progress.update(task, completed=done, total=total))
-    except KeyboardInterrupt:
-        return
-    on_stop_signal(lambda number, frame: stop.set())
-    options = ["--headless"] if headless else []
-    options += [] if seconds is None else ["--seconds", str(seconds)]
-    options += [] if save is None else ["--save", str(save)]
-    summary = run_demo(recording, options, ["--engine", engine, "--pairing", "stride", "--stride", "2"], stop)
     told = {
         "received": summary["received"],
         "lost": summary["lost"],
@@ -72,6 +64,25 @@ def demo(
         "latency_p99_ms": _milliseconds(summary["latency_p99"]),
     }
     tell("summary", told, as_json=json)
+
+
+def _prepare(engine: str, *, needs_screen: bool) -> Path:
+    """Check what can be checked at once, then simulate unless that was done before."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from engine.factory import resolve
+    from tools.demo import demo_recording
+    from tools.display.window import check_screen
+    from tools.log import log_to_stderr
+
+    log_to_stderr()
+    resolve(engine)
+    if needs_screen:
+        check_screen()
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("Simulating a phantom (first run only)", total=None)
+        return demo_recording(lambda done, total: progress.update(task, completed=done, total=total))
 
 
 def _milliseconds(seconds: float | None) -> float | None:

@@ -1,0 +1,142 @@
+"""`musse-stream demo` from outside: what it starts ends with it, whatever ends it."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import pytest
+from programs import PATIENCE, Program, program, write_press
+
+from tools.demo import demo_path
+
+SECONDS_FOR_ONE_PICTURE = "0.3"
+COUNTS = ("received", "lost", "overwritten", "published", "rejected", "latency_p50_ms", "latency_p99_ms")
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A cache folder that already holds a recording, so that nothing is simulated."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    write_press(demo_path())
+    return str(tmp_path)
+
+
+def headless(*arguments: str) -> tuple[str, ...]:
+    return ("demo", "--headless", "--engine", "trivial", "--json", *arguments)
+
+
+def summary(demo: Program) -> dict[str, float]:
+    found: dict[str, float] = json.loads(demo.out[-1])
+    assert found.pop("event") == "summary"
+    assert tuple(found) == COUNTS
+    ended = found["overwritten"] + found["published"] + found["rejected"]
+    assert found["received"] - ended in (0, 1, 2)  # in flight when it was stopped
+    assert found["lost"] == 0
+    return found
+
+
+def test_one_command_ends_in_a_picture_and_its_counts(cache: str, tmp_path: Path) -> None:
+    picture = tmp_path / "out.png"
+    arguments = headless("--seconds", SECONDS_FOR_ONE_PICTURE, "--save", str(picture))
+    with program(*arguments, XDG_CACHE_HOME=cache) as demo:
+        assert demo.end() == 0, demo.err
+    image = cv2.imread(str(picture))
+    assert image is not None
+    colour = image.astype(int).max(axis=2) - image.astype(int).min(axis=2)
+    assert (colour > 60).mean() > 0.01  # strain is coloured, and a display that waits is grey
+    counts = summary(demo)
+    assert counts["published"] > 0
+    assert 0 < counts["latency_p50_ms"] <= counts["latency_p99_ms"]
+    assert not any("Traceback" in line for line in demo.err)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP], ids=lambda n: n.name)
+def test_a_signal_ends_everything_and_the_counts_are_told(cache: str, number: int) -> None:
+    with program(*headless("--seconds", "600"), XDG_CACHE_HOME=cache) as demo:
+        demo.child("display")
+        demo.wait_for("engine trivial ready")
+        assert demo.end(number) == 0, demo.err
+    assert summary(demo)["received"] > 0
+    assert not any("Traceback" in line for line in demo.err)
+
+
+@pytest.mark.parametrize("moment", ["replay", "display"])
+def test_a_signal_while_it_starts_ends_everything(cache: str, moment: str) -> None:
+    with program(*headless("--seconds", "600"), XDG_CACHE_HOME=cache) as demo:
+        demo.child(moment)
+        assert demo.end(signal.SIGINT) == 0, demo.err
+    assert not any("Traceback" in line for line in demo.err)
+
+
+def test_a_signal_while_it_simulates_leaves_no_half_recording(tmp_path: Path) -> None:
+    folder = tmp_path / "musse-stream"
+    with program(*headless("--seconds", "600"), XDG_CACHE_HOME=str(tmp_path)) as demo:
+        poll_until(demo, lambda: any(part.stat().st_size > 100_000 for part in folder.glob("*.part")))
+        assert demo.end(signal.SIGINT) == 0, demo.err
+    assert list(folder.iterdir()) == []
+    assert not any("Traceback" in line for line in demo.err)
+
+
+def test_a_child_that_dies_is_named_and_ends_the_rest(cache: str) -> None:
+    with program(*headless("--seconds", "600"), XDG_CACHE_HOME=cache) as demo:
+        demo.wait_for("engine trivial ready")
+        demo.child("display")
+        demo.child("run").kill()
+        assert demo.end() == 1
+    assert "musse-stream: run ended with exit code -9" in demo.err[-1]
+
+
+def test_closing_the_display_ends_the_demo(cache: str) -> None:
+    """As the key q does in its window."""
+    with program(*headless("--seconds", "600"), XDG_CACHE_HOME=cache) as demo:
+        display = demo.child("display")
+        poll_until(demo, lambda: "ZMQbg" in " ".join(names_of_threads(display.pid)))  # it listens
+        display.terminate()
+        assert demo.end() == 0, demo.err
+    assert summary(demo)["received"] >= 0
+
+
+@pytest.fixture
+def screen() -> Iterator[str]:
+    if shutil.which("Xvfb") is None:
+        pytest.skip("Xvfb is not installed: apt-get install xvfb")
+    read, write = os.pipe()
+    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1400x900x24", "-nolisten", "tcp"]
+    server = subprocess.Popen(command, pass_fds=[write], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        name = ":" + pipe.readline().strip()  # comes when the server is ready
+    yield name
+    server.terminate()
+    server.wait(PATIENCE)
+
+
+def test_with_a_window_seconds_and_a_signal_end_it(screen: str, cache: str, tmp_path: Path) -> None:
+    picture = tmp_path / "out.png"
+    arguments = ("demo", "--engine", "trivial", "--json", "--save", str(picture))
+    with program(*arguments, "--seconds", "0.3", XDG_CACHE_HOME=cache, DISPLAY=screen) as demo:
+        assert demo.end() == 0, demo.err
+    assert cv2.imread(str(picture)) is not None
+    with program(*arguments, XDG_CACHE_HOME=cache, DISPLAY=screen) as demo:
+        demo.wait_for("engine trivial ready")
+        assert demo.end(signal.SIGINT) == 0, demo.err
+    summary(demo)
+
+
+def poll_until(demo: Program, found: Callable[[], object]) -> None:
+    """Until `found()` is true, while the demo runs."""
+    end = time.monotonic() + PATIENCE
+    while not found():
+        assert time.monotonic() < end, demo.err
+        assert demo.process.poll() is None, demo.err
+        time.sleep(0.01)
+
+
+def names_of_threads(process: int) -> list[str]:
+    return [path.read_text().strip() for path in Path(f"/proc/{process}/task").glob("*/comm")]
