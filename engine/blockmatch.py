@@ -2,7 +2,7 @@
 
 Normalised cross-correlation of RF blocks at every whole shift of a fixed search range, parabola across
 lines, cosine along depth (Céspedes et al., Ultrasonic Imaging 17(2), 1995: it fits an oscillating
-peak without bias), a 5 x 5 median against outliers, least-squares strain. NumPy and OpenCV.
+peak without bias), a 3 x 3 median against outliers, least-squares strain. NumPy and OpenCV.
 """
 
 import math
@@ -71,7 +71,7 @@ class BlockMatcher(StatelessEstimator):
             a, b = (_scaled(frame) for frame in (pre, post))
         with stopwatch("infer"):
             axial, lateral, ncc = self._search(a, b)
-            axial, lateral = (np.asarray(cv2.medianBlur(u, 5), np.float32) for u in (axial, lateral))
+            axial, lateral = (np.asarray(cv2.medianBlur(u, 3), np.float32) for u in (axial, lateral))
         with stopwatch("post"):
             strain = least_squares_strain(
                 axial,

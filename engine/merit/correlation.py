@@ -39,4 +39,4 @@ def warped_ncc(
     inside = map_coordinates(region.astype(np.float64), grid, order=0, mode="nearest") > 0
     a, b = here[inside], warped[inside]
     power = float(np.dot(a, a) * np.dot(b, b))
-    return float(np.dot(a, b)) / np.sqrt(power) if power > 0 else float("nan")
+    return float(np.dot(a, b) / np.sqrt(power)) if power > 0 else float("nan")

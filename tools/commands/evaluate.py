@@ -1,0 +1,62 @@
+"""`musse-stream evaluate`: engines side by side on seeded pairs with truth."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def evaluate(
+    engine: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME[@WAVELENGTHSxLINES]",
+            help="Engine, with its strain window if not the default; may be repeated. ncc is a plain block "
+            "matcher to compare with. [default: reference, ncc]",
+        ),
+    ] = None,
+    suite: Annotated[str, typer.Option(help="full or quick (a few cases of every group).")] = "quick",
+    group: Annotated[
+        list[str] | None, typer.Option(help="Only this group; may be repeated. [default: all]")
+    ] = None,
+    output: Annotated[Path, typer.Option(help="Folder for figures, maps and report.")] = Path("evaluation"),
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Keep what the folder already holds of the same code.")
+    ] = False,
+    threads: Annotated[int, typer.Option(min=0, help="CPU threads of the engines; 0: all cores.")] = 1,
+    limit: Annotated[
+        int, typer.Option(min=0, help="End after so many cases; go on with --resume. 0: no limit.")
+    ] = 0,
+    report: Annotated[bool, typer.Option(help="Also write report.html.")] = True,
+    json: Annotated[bool, typer.Option("--json", help="End in one JSON line.")] = False,
+) -> None:
+    """Compare engines and settings on the same simulated pairs, beside controls that must lose.
+
+    Writes cases.jsonl (one line per case and contender), figures.json and report.html to the output folder.
+
+    Examples:
+
+        musse-stream evaluate
+
+        musse-stream evaluate --suite full --limit 50 --resume --output evaluation
+
+        musse-stream evaluate --engine reference --engine reference@24x3 --group noise --group sphere
+    """
+    from rich.console import Console
+
+    from tools.evaluate.command import Request, evaluate_here
+
+    evaluate_here(
+        Request(
+            engines=tuple(engine or ("reference", "ncc")),
+            suite=suite,
+            groups=tuple(group or ()),
+            output=output,
+            resume=resume,
+            threads=threads,
+            limit=limit,
+            report=report,
+        ),
+        Console(stderr=True),
+        as_json=json,
+    )

@@ -1,0 +1,104 @@
+"""What the figures have to reach, as the project set it; the report shows each miss before anything else."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from tools.evaluate.records import Record
+from tools.evaluate.summary import Row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """A limit on one figure of one group."""
+
+    group: str
+    figure: str
+    says: str
+    least: float = -np.inf
+    most: float = np.inf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A bar and how a contender stands to it."""
+
+    bar: Bar
+    contender: str
+    value: float
+
+    @property
+    def met(self) -> bool:
+        """False also where there is no value."""
+        return bool(self.bar.least <= self.value <= self.bar.most)
+
+
+CALIBRATED: Final = (
+    "strain-filter",
+    "bound",
+    "noise",
+    "decorrelation",
+    "large",
+    "frequency",
+    "point-spread",
+    "clutter",
+    "sphere",
+    "slip",
+    "still",
+    "small",
+    "release",
+    "gratings",
+    "coherence",
+    "hallucination",
+)
+
+BARS: Final[tuple[Bar, ...]] = (
+    *(
+        Bar(group=g, figure="calibration", least=0.8, most=1.25, says="RMS of error / std")
+        for g in CALIBRATED
+    ),
+    *(Bar(group=g, figure="coverage", least=0.9, says="share inside the 95 % interval") for g in CALIBRATED),
+    Bar(group="bound", figure="over_bound", most=1.1, says="strain noise over the bound, median"),
+    Bar(group="large", figure="cycle_skips", most=0.001, says="cycle skips, worst case"),
+    Bar(group="small", figure="slope", least=0.9, most=1.1, says="slope at 0.05 and 0.1 % strain"),
+    *(
+        Bar(group=g, figure="mean_preserved", least=0.98, most=1.02, says="mean strain kept, worst case")
+        for g in ("noise", "decorrelation", "sphere", "release")
+    ),
+    Bar(group="cycles", figure="firm_fused_worst", most=0.4, says="fused rel at every frame after the fifth"),
+    Bar(group="cut", figure="response", most=0.3, says="s until 90 % of the new picture"),
+)
+
+
+def judge_rows(rows: Sequence[Row], contender: Callable[[str], bool]) -> list[Judged]:
+    """Every bar whose group was run, for the contenders asked for; misses first."""
+    found = [
+        Judged(bar=bar, contender=row.contender, value=row.figures.get(bar.figure, float("nan")))
+        for row in rows
+        if contender(row.contender)
+        for bar in BARS
+        if bar.group == row.group
+    ]
+    return sorted(found, key=lambda judged: judged.met)
+
+
+def dynamic_range_db(records: Sequence[Record], contender: str) -> float:
+    """Span of strain in dB with SNRe of at least 5 and |bias| within 5 %, in the strain filter; 0: none.
+
+    Over uniform strain the slope is mean estimate over truth. The longest run of neighbouring strains counts.
+    """
+    points = sorted(
+        (float(r.parameters["strain"]), r.figures) for r in records if r.group == "strain-filter"
+        and r.contender == contender
+    )  # fmt: skip
+    best = 0.0
+    run: list[float] = []
+    for strain, figures in points:
+        snre, bias = figures.get("snre") or 0.0, figures.get("strain_bias")
+        good = snre >= 5.0 and bias is not None and abs(bias) <= 0.05 * strain
+        run = [*run, strain] if good else []
+        if len(run) > 1:
+            best = max(best, 20.0 * float(np.log10(run[-1] / run[0])))
+    return best

@@ -1,0 +1,209 @@
+"""What `musse-stream evaluate` does: run, pool, judge, write, and show a table."""
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from tools.errors import ToolError
+from tools.evaluate.bars import Judged, dynamic_range_db, judge_rows
+from tools.evaluate.contenders import CONTROLS, parse_setting
+from tools.evaluate.records import LINES, Record, environment
+from tools.evaluate.run import Plan, run
+from tools.evaluate.scene import Case
+from tools.evaluate.suite import SEED, cases
+from tools.evaluate.summary import Row, smallest_diameter, summarise
+from tools.tell import tell
+
+COLUMNS = (
+    ("rel", "rel", "{:.2f}"),
+    ("slope", "slope", "{:.2f}"),
+    ("strain_rmse", "strain RMSE %", "{:.3f}"),
+    ("over_bound", "/ bound", "{:.2f}"),
+    ("edge_axial", "edge ax mm", "{:.1f}"),
+    ("edge_lateral", "edge lat mm", "{:.1f}"),
+    ("cnre", "CNRe", "{:.1f}"),
+    ("calibration", "error/std", "{:.2f}"),
+    ("coverage", "in 95 %", "{:.2f}"),
+    ("displacement_rmse", "disp samples", "{:.3f}"),
+    ("cycle_skips", "skips %", "{:.2f}"),
+    ("ms_median", "ms", "{:.0f}"),
+)
+PERCENT = ("strain_rmse", "cycle_skips")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One call of the command."""
+
+    engines: tuple[str, ...]
+    suite: str
+    groups: tuple[str, ...]
+    output: Path
+    resume: bool
+    threads: int
+    limit: int
+    report: bool
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Outcome:
+    """Everything that one run found."""
+
+    request: Request
+    records: list[Record]
+    rows: list[Row]
+    judged: list[Judged]
+    environment: dict[str, Any]
+
+
+def evaluate_here(request: Request, console: Console, *, as_json: bool) -> Outcome:
+    """Run the request, write its files, show its table on `console`; with `as_json` one line on stdout.
+
+    Raises ToolError for unknown names and for a folder with old lines where `resume` is not asked for, and
+    the errors of opening an engine.
+    """
+    settings = [parse_setting(text) for text in request.engines]
+    wanted = cases(request.suite, list(request.groups))
+    if request.report:
+        from tools.evaluate.report.page import need_matplotlib
+
+        need_matplotlib()
+    if (request.output / LINES).exists() and not request.resume:
+        raise ToolError(f"{request.output} holds an evaluation: give --resume to go on, or another --output")
+    request.output.mkdir(parents=True, exist_ok=True)
+    plan = Plan(wanted, settings, request.output, request.threads, request.limit)
+    progress = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+    )
+    with progress:
+        task = progress.add_task("evaluate", total=len(wanted))
+
+        def on_case(case: Case, done: int, total: int) -> None:
+            progress.update(task, completed=done, description=f"{case.group}: {case.name}"[:40])
+
+        records = list(run(plan, resume=request.resume, on_case=on_case))
+    rows = summarise(records)
+    judged = judge_rows(rows, lambda contender: contender not in CONTROLS and "@" not in contender)
+    outcome = Outcome(request=request, records=records, rows=rows, judged=judged, environment=environment())
+    written = _figures(outcome)
+    (request.output / "figures.json").write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
+    console.print(figure_table(rows))
+    console.print(bar_table(judged))
+    if request.report:
+        from tools.evaluate.report.page import write_report
+
+        path = write_report(outcome)
+        console.print(f"report: {path}")
+    tell(
+        "evaluate",
+        {"met": sum(j.met for j in judged), "bars": len(judged), **_head(outcome)},
+        as_json=as_json,
+    )
+    return outcome
+
+
+def _head(outcome: Outcome) -> dict[str, Any]:
+    request = outcome.request
+    return {
+        "suite": request.suite,
+        "seed": SEED,
+        "engines": list(request.engines),
+        "records": len(outcome.records),
+        "output": str(request.output),
+    }
+
+
+def _figures(outcome: Outcome) -> dict[str, Any]:
+    def plain(value: float) -> float | str | None:
+        if math.isnan(value):
+            return None
+        return value if math.isfinite(value) else ("inf" if value > 0 else "-inf")
+
+    ranges = {
+        name: dynamic_range_db(outcome.records, name)
+        for name in dict.fromkeys(r.contender for r in outcome.records if r.group == "strain-filter")
+    }
+    return {
+        **_head(outcome),
+        "environment": outcome.environment,
+        "dynamic_range_db": ranges,
+        "smallest_diameter_mm": {
+            row.contender: {
+                f"rho {rho:g}, stiffness {stiffness:g}": plain(smallest_diameter(row, rho, stiffness))
+                for rho, stiffness in dict.fromkeys((e[0], e[1]) for e in row.curve["auc"])
+            }
+            for row in outcome.rows
+            if "auc" in row.curve
+        },
+        "groups": [
+            {
+                "group": row.group,
+                "contender": row.contender,
+                "cases": row.cases,
+                "figures": {name: plain(value) for name, value in row.figures.items()},
+            }
+            for row in outcome.rows
+        ],
+        "bars": [
+            {**{k: v for k, v in asdict(j.bar).items() if k in ("group", "figure", "says")},
+             "least": plain(j.bar.least), "most": plain(j.bar.most),
+             "contender": j.contender, "value": plain(j.value), "met": j.met}
+            for j in outcome.judged
+        ],
+    }  # fmt: skip
+
+
+def figure_table(rows: list[Row]) -> Table:
+    """One line per group and contender; controls dimmed."""
+    table = Table(title="Strain over the inner region (one 2 x 1 mm window from every border)")
+    table.add_column("group")
+    table.add_column("contender")
+    for _, title, _ in COLUMNS:
+        table.add_column(title, justify="right")
+    last = ""
+    for row in rows:
+        if row.group == "frontier":
+            continue
+        shown = [
+            _shown(row.figures.get(name, math.nan) * (100.0 if name in PERCENT else 1.0), form)
+            for name, _, form in COLUMNS
+        ]
+        if all(not text for text in shown[:-1]):
+            continue
+        style = "dim" if row.contender in CONTROLS else ""
+        table.add_row(row.group if row.group != last else "", row.contender, *shown, style=style)
+        last = row.group
+    return table
+
+
+def bar_table(judged: list[Judged]) -> Table:
+    """Bars missed, and how many were met."""
+    missed = [j for j in judged if not j.met]
+    table = Table(title=f"{len(judged) - len(missed)} of {len(judged)} bars met; missed:")
+    for title in ("group", "contender", "figure", "value", "bar"):
+        table.add_column(title)
+    for j in missed:
+        table.add_row(j.bar.group, j.contender, j.bar.says, _shown(j.value, "{:.3g}") or "none", limits(j))
+    return table
+
+
+def limits(judged: Judged) -> str:
+    """The bar in words."""
+    low, high = judged.bar.least, judged.bar.most
+    if math.isinf(low):
+        return f"at most {high:g}"
+    return f"at least {low:g}" if math.isinf(high) else f"{low:g} to {high:g}"
+
+
+def _shown(value: float, form: str) -> str:
+    return "" if math.isnan(value) else form.format(value)

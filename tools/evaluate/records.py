@@ -1,0 +1,147 @@
+"""What a run leaves behind: one JSON line per case and contender, appended as soon as it is known.
+
+A line's key names everything its figures depend on: case and seed, contender, and a digest of the code and
+library versions that made them. A run that finds its key again skips the work.
+"""
+
+import hashlib
+import json
+import math
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from tools.errors import ToolError
+
+LINES = "cases.jsonl"
+SOURCES = ("engine", "streamer", "tools/evaluate")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Record:
+    """The figures of one case for one contender."""
+
+    key: str
+    group: str
+    case: str
+    contender: str
+    seed: int
+    parameters: Mapping[str, float | str]
+    figures: Mapping[str, float | None]
+    """None: there is no such value, as rel where truth is uniform; inf is written as a word."""
+    sums: Mapping[str, Any]
+    seconds: float
+    """Of one call of the estimator, wall clock; 0 for controls."""
+
+
+def record_key(group: str, case: str, seed: int, contender: str) -> str:
+    """32 hexadecimal digits."""
+    text = json.dumps([group, case, seed, contender, code_digest()])
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+@cache
+def code_digest() -> str:
+    """Of every source file that figures depend on, and of the libraries they are computed with."""
+    root = Path(__file__).resolve().parents[2]
+    digest = hashlib.sha256()
+    for folder in SOURCES:
+        for path in sorted((root / folder).rglob("*.py")):
+            if "report" not in path.parts:
+                digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
+    for name in ("numpy", "scipy", "torch", "opencv-python"):
+        digest.update(f"{name} {_version(name)}".encode())
+    return digest.hexdigest()[:16]
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "missing"
+
+
+def environment() -> dict[str, Any]:
+    """Machine and versions: no figure is worth anything without them."""
+    names = ("musse-stream", "numpy", "scipy", "torch", "opencv-python", "scikit-fem")
+    return {
+        "cpu": _cpu(),
+        "cores": os.cpu_count(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "code": code_digest(),
+        **{name: _version(name) for name in names},
+    }
+
+
+def _cpu() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _plain(value: Any) -> Any:
+    """Values as JSON has them: NaN becomes null, infinity a word."""
+    if isinstance(value, Mapping):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else ("inf" if value > 0 else "-inf")
+    return value
+
+
+def append(folder: Path, record: Record) -> None:
+    """Add one line; the file exists from the first one on."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LINES).open("a", encoding="utf-8") as lines:
+        lines.write(json.dumps(_plain(asdict(record)), allow_nan=False) + "\n")
+
+
+def load(folder: Path) -> dict[str, Record]:
+    """Every record of a folder by key; a last line that a kill cut short is left out.
+
+    Raises ToolError for a line that is none of ours.
+    """
+    path = folder / LINES
+    found: dict[str, Record] = {}
+    if not path.exists():
+        return found
+    lines = path.read_text(encoding="utf-8").split("\n")
+    for number, line in enumerate(lines, start=1):
+        if not line:
+            continue
+        try:
+            raw = json.loads(line)
+            raw["figures"] = {name: _number(value) for name, value in raw["figures"].items()}
+            record = Record(**raw)
+        except (ValueError, TypeError, KeyError) as error:
+            if number == len(lines):  # no newline after it: the run was ended while writing
+                continue
+            raise ToolError(
+                f"{path}, line {number} is not an evaluation record; move the file away"
+            ) from error
+        found[record.key] = record
+    return found
+
+
+def mend(folder: Path) -> None:
+    """Cut off a last line without an end, so that the next one starts on its own."""
+    path = folder / LINES
+    if path.exists():
+        text = path.read_bytes()
+        path.write_bytes(text[: text.rfind(b"\n") + 1])
+
+
+def _number(value: object) -> float | None:
+    if value is None:
+        return None
+    return float(value) if isinstance(value, (int, float, str)) else float("nan")

@@ -1,0 +1,66 @@
+"""The report's pictures: truth, every engine, its error and its claimed standard deviation, on one scale."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from tools.evaluate.contenders import CONTROLS
+from tools.evaluate.report.plots import data_uri
+from tools.evaluate.run import MAPS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """One case as an image."""
+
+    group: str
+    case: str
+    uri: str
+
+
+def pictures(folder: Path) -> list[Picture]:
+    """Every case whose maps the run kept, in the order of the files' names."""
+    return [_picture(path) for path in sorted((folder / MAPS).glob("*.npz"))]
+
+
+def _picture(path: Path) -> Picture:
+    with np.load(path, allow_pickle=False) as held:
+        arrays = {name: held[name] for name in held.files}
+    group, case = str(arrays["group"]), str(arrays["case"])
+    truth, region = arrays["truth"], arrays["region"]
+    relative = group == "cycles"
+    unit, scale = ("relative", 1.0) if relative else ("%", 100.0)
+    names = [n.removeprefix("map ") for n in arrays if n.startswith("map ") and not n.endswith(" std")]
+    names = [n for n in names if n not in CONTROLS or n == "truth, fitted"]
+    inside = truth[region & np.isfinite(truth)] * scale
+    middle = float(np.median(inside))
+    low, high = sorted((0.0, 2.0 * middle))
+    reach = max(float(np.percentile(np.abs(inside - middle), 99)), 0.15 * abs(middle), 1e-3)
+    depth, width = arrays["depth_mm"], arrays["width_mm"]
+    extent = (float(width[0]), float(width[-1]), float(depth[-1]), float(depth[0]))
+    figure = Figure(figsize=(2.3 * (len(names) + 1), 6.6), layout="constrained")
+    figure.suptitle(f"{group}: {case}", fontsize=10)
+    axes = figure.subplots(3, len(names) + 1, squeeze=False)
+    columns = [("truth", truth, None)] + [(n, arrays[f"map {n}"], arrays.get(f"map {n} std")) for n in names]
+    for column, (name, strain, std) in enumerate(columns):
+        layers = (
+            (f"{name}", strain * scale, low, high, "viridis" if low >= 0 else "viridis_r"),
+            ("error", (strain - truth) * scale, -reach, reach, "RdBu"),
+            ("claimed std", None if std is None else std * scale, 0.0, reach, "magma"),
+        )
+        for row, (title, values, least, most, colors) in enumerate(layers):
+            axis = axes[row, column]
+            if values is None or (row == 1 and column == 0):
+                axis.axis("off")
+                continue
+            seen = np.where(region, values, np.nan)
+            shown = axis.imshow(seen, extent=extent, vmin=least, vmax=most, cmap=colors, aspect="equal")
+            axis.set_title(title, fontsize=8)
+            axis.tick_params(labelsize=6)
+            if column in (0, len(names)) or row == 2:
+                bar = figure.colorbar(shown, ax=axis, fraction=0.05)
+                bar.ax.tick_params(labelsize=6)
+                bar.set_label(unit, fontsize=6)
+    return Picture(group=group, case=case, uri=data_uri(figure, "png"))

@@ -1,0 +1,185 @@
+"""report.html: misses first, then figures, curves and pictures, and what all of it was measured with."""
+
+import html
+import math
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tools.errors import ToolError
+from tools.evaluate.bars import Judged, dynamic_range_db
+from tools.evaluate.contenders import CONTROLS
+from tools.evaluate.suite import GROUPS, SEED, question
+from tools.evaluate.summary import Row, smallest_diameter
+
+if TYPE_CHECKING:
+    from tools.evaluate.command import Outcome
+
+FIGURES = (
+    ("rel", "rel", 1.0, "{:.3f}", "pooled RMSE of strain / std of truth"),
+    ("slope", "slope", 1.0, "{:.3f}", "regression of strain on truth"),
+    ("strain_rmse", "strain RMSE, %", 100.0, "{:.3f}", ""),
+    ("strain_bias", "strain bias, %", 100.0, "{:.4f}", ""),
+    ("over_bound", "noise / bound", 1.0, "{:.2f}", "std of strain over the closed-form bound, median"),
+    ("edge_axial", "edge axial, mm", 1.0, "{:.2f}", "10-90 %, median"),
+    ("edge_lateral", "edge lateral, mm", 1.0, "{:.2f}", "10-90 %, median"),
+    ("cnre", "CNRe", 1.0, "{:.2f}", "root form, median; bought by blur"),
+    ("strain_ratio", "contrast kept", 1.0, "{:.3f}", "strain ratio / true ratio, median"),
+    ("calibration", "error / std", 1.0, "{:.2f}", "RMS over pixels"),
+    ("coverage", "in 95 %", 1.0, "{:.3f}", "share of pixels inside their own interval"),
+    ("sparsification_gain", "ranking gain", 1.0, "{:.2f}", "of the best possible, median"),
+    ("displacement_rmse", "displ. RMSE, samples", 1.0, "{:.4f}", ""),
+    ("lateral_rmse", "lateral RMSE, lines", 1.0, "{:.3f}", "median"),
+    ("cycle_skips", "skips, %", 100.0, "{:.3f}", "pixels off by over a quarter cycle, worst case"),
+    ("mean_preserved", "mean kept", 1.0, "{:.4f}", "mean strain / displacement gradient, worst case"),
+    ("ncc_over_truth", "NCC - truth's", 1.0, "{:+.4f}", "largest; above 0: noise was fitted"),
+    ("blobs_per_100_cm2", "blobs / 100 cm²", 1.0, "{:.1f}", "over 3 mm, contrast above 1.5"),
+    ("flip", "flip / std", 1.0, "{:.2f}", "mirrored pair against itself, median"),
+    ("information", "information, bit/cm²", 1.0, "{:.1f}", "from coherence with true strain"),
+    ("resolution_axial", "|H| 50 % axial, mm", 1.0, "{:.2f}", "period"),
+    ("resolution_lateral", "|H| 50 % lateral, mm", 1.0, "{:.2f}", "period"),
+    ("auc", "AUC", 1.0, "{:.3f}", "mean over the table"),
+    ("firm_single_mean", "firm: single, mean rel", 1.0, "{:.2f}", ""),
+    ("firm_fused_mean", "firm: fused, mean rel", 1.0, "{:.2f}", "after the fifth frame"),
+    ("firm_fused_worst", "firm: fused, worst rel", 1.0, "{:.2f}", ""),
+    ("light_single_mean", "light: single, mean rel", 1.0, "{:.2f}", ""),
+    ("light_fused_mean", "light: fused, mean rel", 1.0, "{:.2f}", ""),
+    ("light_fused_worst", "light: fused, worst rel", 1.0, "{:.2f}", ""),
+    ("response", "response, s", 1.0, "{:.2f}", "to 90 % of the new picture, median"),
+    ("response_frozen", "frozen map, s", 1.0, "{:.2f}", "control"),
+    ("ms_median", "ms", 1.0, "{:.0f}", "one pair, median; this machine, as loaded as it was"),
+)
+
+ABOUT = (
+    "Frames are simulated with exact truth. Unless a group says otherwise: 1200 x 64 samples, 40 MHz, 5 MHz, "
+    "pitch 0.3 mm (23 x 19 mm), 1 % compression, SNR 30 dB in band, strain window 2.0 mm axial x 1.0 mm "
+    "lateral. Figures are taken over the inner region (one window from every border, in pre and in post) on "
+    "a grid of 0.15 mm x one line. Strain is negative in compression. rel is pooled: summed squared error "
+    "over summed variance of truth. Grey rows are controls: truth must win, truth seen through the same "
+    "window is what the window allows, constant and zero must lose."
+)
+
+STYLE = """
+body{font:15px/1.5 system-ui,sans-serif;color:#1d2129;max-width:1180px;margin:2rem auto;padding:0 1rem}
+h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2.2rem;border-bottom:1px solid #ddd}
+table{border-collapse:collapse;font-size:13px;margin:.6rem 0}th,td{padding:.2rem .55rem;text-align:right}
+th{font-weight:600;border-bottom:1px solid #999;vertical-align:bottom}
+td:first-child,th:first-child{text-align:left}
+tr.control td{color:#8a8f98}tr:hover td{background:#f3f5f7}.missed{color:#a8324a;font-weight:600}
+img{max-width:100%}.note{color:#555;max-width:48rem}.wide{overflow-x:auto}code{font-size:13px}
+"""
+
+
+def need_matplotlib() -> None:
+    """Raise ToolError where the report cannot be drawn: before a run, not after it."""
+    if find_spec("matplotlib") is None:
+        raise ToolError(
+            "the report needs matplotlib: pip install 'musse-stream[evaluation]', or give --no-report"
+        )
+
+
+def write_report(outcome: "Outcome") -> Path:
+    """Write report.html into the run's folder and return its path."""
+    from tools.evaluate.report import plots
+    from tools.evaluate.report.images import pictures
+
+    request, rows, records = outcome.request, outcome.rows, outcome.records
+    curves = {
+        "strain-filter": plots.strain_filter(records),
+        "frontier": plots.frontier(records),
+        "coherence": plots.coherence(rows),
+        "gratings": plots.gratings(rows),
+        "detectability": plots.detection(rows),
+        "cycles": plots.cycles(rows),
+        "cut": plots.cut(records),
+    }
+    images = pictures(request.output)
+    n_cases = len({(r.group, r.case) for r in records})
+    parts = [
+        f"<h1>Strain engines, evaluated: {html.escape(', '.join(request.engines))}</h1>",
+        f"<p class=note>Suite {request.suite}, seed {SEED}, {n_cases} cases. {ABOUT}</p>",
+        _judged(outcome.judged),
+        "<h2>Uncertainty</h2>",
+        _image(plots.calibration(rows)),
+        _image(plots.sparsification(records)),
+    ]
+    for group in GROUPS:
+        found = [row for row in rows if row.group == group]
+        if not found:
+            continue
+        parts.append(f"<h2>{group}</h2><p class=note>{html.escape(question(group))}</p>")
+        parts.append(_image(curves.get(group)))
+        if group != "frontier":
+            parts.append(_table(found))
+        if group == "strain-filter":
+            names = plots.engines_of(records, group)
+            spans = ", ".join(f"{n} {dynamic_range_db(records, n):.0f} dB" for n in names)
+            parts.append(f"<p>Range of strain with SNRe of 5 or more and bias within 5 %: {spans}.</p>")
+        if group == "detectability":
+            parts.append(_diameters(found))
+        parts += [_image(picture.uri) for picture in images if picture.group == group]
+    parts.append(_environment(outcome))
+    head = f"<meta charset=utf-8><title>Strain evaluation</title><style>{STYLE}</style>"
+    page = "\n".join(["<!doctype html><html lang=en>", head, *parts, "</html>\n"])
+    path = request.output / "report.html"
+    path.write_text(page, encoding="utf-8")
+    return path
+
+
+def _judged(judged: Sequence[Judged]) -> str:
+    from tools.evaluate.command import limits
+
+    missed = [j for j in judged if not j.met]
+    lines = "".join(
+        f"<tr><td>{j.bar.group}<td>{html.escape(j.contender)}<td>{html.escape(j.bar.says)}"
+        f"<td class=missed>{_number(j.value, '{:.3g}') or 'none'}<td>{limits(j)}"
+        for j in missed
+    )
+    head = "<tr><th>group<th>contender<th>figure<th>value<th>bar"
+    return (
+        f"<h2>Weaknesses: {len(missed)} of {len(judged)} bars missed</h2><table>{head}{lines}</table>"
+        if missed
+        else f"<h2>All {len(judged)} bars met</h2>"
+    )
+
+
+def _table(rows: Sequence[Row]) -> str:
+    used = [f for f in FIGURES if any(not math.isnan(row.figures.get(f[0], math.nan)) for row in rows)]
+    head = "".join(f'<th title="{html.escape(about)}">{html.escape(title)}' for _, title, _, _, about in used)
+    body = "".join(
+        f"<tr{' class=control' if row.contender in CONTROLS else ''}><td>{html.escape(row.contender)}"
+        + "".join(
+            f"<td>{_number(row.figures.get(name, math.nan) * scale, form)}"
+            for name, _, scale, form, _ in used
+        )
+        for row in rows
+    )
+    return f"<div class=wide><table><tr><th>contender{head}{body}</table></div>"
+
+
+def _diameters(rows: Sequence[Row]) -> str:
+    lines = "".join(
+        f"<tr><td>{html.escape(row.contender)}<td>{rho:g}<td>{stiffness:g}"
+        f"<td>{_number(smallest_diameter(row, rho, stiffness), '{:g}')}"
+        for row in rows
+        if row.contender not in CONTROLS
+        for rho, stiffness in dict.fromkeys((e[0], e[1]) for e in row.curve["auc"])
+    )
+    head = "<tr><th>contender<th>rho<th>stiffness<th>smallest diameter at AUC 0.95, mm"
+    return f"<table>{head}{lines}</table>"
+
+
+def _environment(outcome: "Outcome") -> str:
+    lines = "".join(f"<tr><td>{k}<td>{html.escape(str(v))}" for k, v in outcome.environment.items())
+    return f"<h2>Measured with</h2><table>{lines}</table>"
+
+
+def _image(uri: str | None) -> str:
+    return f'<p><img src="{uri}" alt=""></p>' if uri else ""
+
+
+def _number(value: float, form: str) -> str:
+    if math.isnan(value):
+        return ""
+    return form.format(value) if math.isfinite(value) else "never"

@@ -1,0 +1,53 @@
+"""Every case of the suite, and which of them a run asks for."""
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from tools.errors import ToolError
+from tools.evaluate import groups, sightings
+from tools.evaluate.scene import Case
+
+SEED: Final = 20_000
+"""Of the suite. Training draws its seeds elsewhere, so no phantom of it is ever trained on."""
+
+GROUPS: Final[dict[str, Callable[[int], Iterator[Case]]]] = {
+    "strain-filter": groups.strain_filter,
+    "bound": groups.bound,
+    "noise": groups.noise,
+    "decorrelation": groups.decorrelation,
+    "large": groups.large,
+    "frequency": groups.frequency,
+    "point-spread": groups.point_spread,
+    "clutter": groups.clutter,
+    "sphere": groups.sphere,
+    "slip": groups.slip,
+    "still": groups.still,
+    "small": groups.small,
+    "release": groups.release,
+    "gratings": groups.gratings,
+    "frontier": groups.frontier,
+    "coherence": groups.coherence,
+    "hallucination": groups.hallucination,
+    "detectability": sightings.detectability,
+    "cycles": sightings.cycles,
+    "cut": sightings.cut,
+}
+
+
+def question(group: str) -> str:
+    """One sentence: what the group asks."""
+    return (GROUPS[group].__doc__ or "").strip()
+
+
+def cases(suite: str, chosen: list[str], seed: int = SEED) -> list[Case]:
+    """The cases of `suite` (full or quick) in the chosen groups (none: all), in order.
+
+    Raises ToolError for a name that does not exist.
+    """
+    if suite not in ("full", "quick"):
+        raise ToolError(f"no suite {suite!r}: full or quick")
+    for name in chosen:
+        if name not in GROUPS:
+            raise ToolError(f"no group {name!r}: {', '.join(GROUPS)}")
+    wanted = [case for name, make in GROUPS.items() if not chosen or name in chosen for case in make(seed)]
+    return [case for case in wanted if suite == "full" or case.quick]

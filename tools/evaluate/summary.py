@@ -1,0 +1,183 @@
+"""From records to one row per group and contender: sums are pooled before anything is divided."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+
+from engine.merit.agreement import Agreement
+from engine.merit.confidence import Calibration
+from engine.merit.detection import auc, fitted_auc
+from engine.merit.resolution import Spectra, pooled
+from tools.evaluate.records import Record
+from tools.evaluate.sequences import SETTLED, unlisted
+
+MEANS: Final = (
+    "edge_axial",
+    "edge_lateral",
+    "cnre",
+    "strain_ratio",
+    "lateral_rmse",
+    "sparsification_gain",
+    "over_bound",
+    "response",
+    "response_frozen",
+    "single_rel_median",
+    "fused_rel",
+    "flip",
+)
+"""Figures that are averaged over the cases of a group (median), because nothing can be added up."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Row:
+    """A contender's figures over a whole group."""
+
+    group: str
+    contender: str
+    cases: int
+    figures: dict[str, float]
+    curve: dict[str, Any] = field(default_factory=dict)
+    """What is drawn: spectra, detection tables, frames of a cycle."""
+
+
+def summarise(records: Iterable[Record]) -> list[Row]:
+    """Rows in the order in which groups and contenders first appear."""
+    parts: dict[tuple[str, str], list[Record]] = {}
+    for record in records:
+        parts.setdefault((record.group, record.contender), []).append(record)
+    return [_row(group, contender, found) for (group, contender), found in parts.items()]
+
+
+def _row(group: str, contender: str, records: Sequence[Record]) -> Row:
+    figures: dict[str, float] = {}
+    curve: dict[str, Any] = {}
+    strains = [unlisted(r.sums["strain"]) for r in records if "strain" in r.sums]
+    if strains:
+        total = sum(strains, Agreement())
+        # truth that does not vary adds error but no variance: rel would count it twice
+        varying = sum((s for s in strains if s.varies), Agreement())
+        moved = sum((unlisted(r.sums["displacement"]) for r in records), Agreement())
+        figures |= {
+            "strain_rmse": total.rmse,
+            "strain_bias": total.bias,
+            "rel": varying.rel,
+            "slope": varying.slope,
+            "displacement_rmse": moved.rmse,
+            "displacement_bias": moved.bias,
+        }
+        for name in ("cycle_skips", "mean_preserved"):
+            values = _values(records, name)
+            worst = max(
+                values, key=lambda v: abs(v - (1.0 if name == "mean_preserved" else 0.0)), default=np.nan
+            )
+            figures[name] = float(worst)
+        over = [a - b for a, b in zip(_values(records, "ncc"), _values(records, "ncc_truth"), strict=False)]
+        figures["ncc_over_truth"] = max(over, default=float("nan"))
+    held = [Calibration(*_calibration(r)) for r in records if "calibration" in r.sums]
+    if held:
+        calibrated = sum(held, Calibration())
+        figures |= {"calibration": calibrated.z, "coverage": calibrated.coverage}
+    for name in MEANS:
+        values = _values(records, name)
+        if values:
+            figures[name] = float(np.median(values))
+    if "blobs" in records[0].figures:
+        area = sum(_values(records, "area_cm2"))
+        figures["blobs_per_100_cm2"] = 100.0 * sum(_values(records, "blobs")) / area if area else float("nan")
+    if "spectra" in records[0].sums:
+        figures |= _spectral([r.sums["spectra"] for r in records], curve)
+    if "scores" in records[0].sums:
+        figures |= _detected(records, curve)
+    if "fused" in records[0].sums:
+        figures |= _cycled(records, curve)
+    if records[0].group == "gratings":
+        curve["slopes"] = [
+            [r.parameters["axis"], float(r.parameters["period_mm"]), r.figures.get("slope")] for r in records
+        ]
+    seconds = [r.seconds for r in records if r.seconds > 0]
+    if seconds:
+        figures["ms_median"] = 1e3 * float(np.median(seconds))
+        figures["ms_least"] = 1e3 * float(min(seconds))
+    return Row(group=group, contender=contender, cases=len(records), figures=figures, curve=curve)
+
+
+def _calibration(record: Record) -> tuple[int, float, int, float, float]:
+    pixels, squared_z, covered, squared_error, variance = record.sums["calibration"]
+    return int(pixels), squared_z, int(covered), squared_error, variance
+
+
+def _values(records: Sequence[Record], name: str) -> list[float]:
+    found = [r.figures.get(name) for r in records]
+    return [value for value in found if value is not None and not np.isnan(value)]
+
+
+def _spectral(parts: Sequence[dict[str, Any]], curve: dict[str, Any]) -> dict[str, float]:
+    total = pooled(
+        [
+            Spectra(
+                truth=np.array(p["truth"]),
+                estimate=np.array(p["estimate"]),
+                cross=np.array(p["cross_real"]) + 1j * np.array(p["cross_imag"]),
+                modes=np.array(p["modes"]),
+                area=float(p["area"]),
+            )
+            for p in parts
+        ]
+    )
+    coherence = total.coherence()
+    curve["coherence_axial"] = coherence[:, 0].tolist()
+    curve["coherence_lateral"] = coherence[0].tolist()
+    curve["transfer_axial"] = total.transfer(0).tolist()
+    curve["transfer_lateral"] = total.transfer(1).tolist()
+    return {
+        "information": total.information(),
+        "resolution_axial": total.resolution(0),
+        "resolution_lateral": total.resolution(1),
+    }
+
+
+def _detected(records: Sequence[Record], curve: dict[str, Any]) -> dict[str, float]:
+    scores: dict[tuple[float, float, float], dict[str, list[float]]] = {}
+    for r in records:
+        rho, stiffness, diameter = (float(r.parameters[n]) for n in ("rho", "stiffness", "diameter_mm"))
+        found = scores.setdefault((rho, stiffness, diameter), {"present": [], "absent": []})
+        for name, values in r.sums["scores"].items():
+            found[name] += values
+    table = [
+        [*place, auc(found["present"], found["absent"]), fitted_auc(found["present"], found["absent"])]
+        for place, found in sorted(scores.items())
+    ]
+    curve["auc"] = table
+    return {"auc": float(np.mean([row[3] for row in table]))}
+
+
+def _cycled(records: Sequence[Record], curve: dict[str, Any]) -> dict[str, float]:
+    figures = {}
+    hands = sorted({str(r.parameters["hand"]) for r in records})
+    for hand in hands:
+        chosen = [r for r in records if r.parameters["hand"] == hand]
+        for kind in ("single", "fused", "frozen"):
+            by_frame = []
+            for frame in range(len(chosen[0].sums[kind])):
+                rows = [r.sums[kind][frame] for r in chosen]
+                total = sum((unlisted(row) for row in rows if row), Agreement())
+                by_frame.append(total.rel)
+            curve[f"{hand} {kind}"] = by_frame
+            later = [rel for rel in by_frame[SETTLED:] if not np.isnan(rel)]
+            if later:
+                figures[f"{hand}_{kind}_worst"] = max(later)
+                figures[f"{hand}_{kind}_mean"] = float(np.mean(later))
+    return figures
+
+
+def smallest_diameter(row: Row, rho: float, stiffness: float, least: float = 0.95) -> float:
+    """mm, from which on every larger lesion of the suite is seen at an AUC of `least`; inf: none is."""
+    seen = [(entry[2], entry[4]) for entry in row.curve["auc"] if entry[0] == rho and entry[1] == stiffness]
+    found = float("inf")
+    for diameter, value in sorted(seen, reverse=True):
+        if not value >= least:
+            break
+        found = diameter
+    return found
