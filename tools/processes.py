@@ -1,5 +1,6 @@
 """Everything that differs between operating systems: stop signals and child processes."""
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -8,17 +9,26 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+CHILD = "MUSSE_CHILD"  # set in the environment of every process that `start` makes
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 GRACE = 3.0  # s for a child to end by itself
 
 
 def on_stop_signal(handler: Callable[[int, object], None]) -> None:
-    """Call `handler` on Ctrl-C and on a request to end: SIGTERM, a closed terminal, Ctrl-Break on Windows."""
+    """Call `handler` on Ctrl-C and on a request to end: SIGTERM, a closed terminal, Ctrl-Break on Windows.
+
+    In a process that `start` made, the end of its parent is such a request too (Linux).
+    """
     signal.signal(signal.SIGINT, handler)
     signal.signal(signal.SIGTERM, handler)
     if sys.platform == "win32":
         signal.signal(signal.SIGBREAK, handler)
     elif signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup asks for the opposite
         signal.signal(signal.SIGHUP, handler)
+    if os.environ.pop(CHILD, None) and sys.platform == "linux":
+        # a parent that is killed cannot end its children; asked for here and not between fork and exec, where
+        # other threads of the parent may hold locks
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def start(arguments: Sequence[str], module: str) -> "subprocess.Popen[str]":
@@ -28,11 +38,18 @@ def start(arguments: Sequence[str], module: str) -> "subprocess.Popen[str]":
     in order.
     """
     command = [sys.executable, "-m", module, *arguments]
+    environment = {**os.environ, CHILD: "1"}
     if sys.platform == "win32":
         return subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, creationflags=subprocess.CREATE_NEW_PROCESS_GROUP
+            command,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+            creationflags=subprocess.CREATE_NEW_PROCESS_GROUP,
         )
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True
+    )
 
 
 def cache_folder() -> Path:

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -90,6 +91,21 @@ def test_a_child_that_dies_is_named_and_ends_the_rest(cache: str) -> None:
         demo.child("run").kill()
         assert demo.end() == 1
     assert "musse-stream: run ended with exit code -9" in demo.err[-1]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asked of the Linux kernel")
+def test_what_it_started_ends_even_when_it_is_killed(cache: str) -> None:
+    with program(*headless("--seconds", "600"), XDG_CACHE_HOME=cache) as demo:
+        demo.wait_for("engine trivial ready")
+        display = demo.child("display")
+        poll_until(demo, lambda: "ZMQbg" in " ".join(names_of_threads(display.pid)))
+        assert len(demo.orphans()) == 3  # the control: they are found
+        demo.process.kill()
+        demo.process.wait()
+        end = time.monotonic() + PATIENCE
+        while demo.orphans():
+            assert time.monotonic() < end, demo.orphans()
+            time.sleep(0.05)
 
 
 def test_closing_the_display_ends_the_demo(cache: str) -> None:

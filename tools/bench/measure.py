@@ -74,9 +74,8 @@ def measure(
                 child("display", "--connect", results, "--headless", "--save", picture, "--json")
             )
         _await_subscribers(link, 2)
-        with Subscriber(results, kinds=["status"]) as status:
-            sent = _send(link, recording, rate, seconds, stop=stop, status=status)
-            _await_frames(status, len(sent), DRAIN, stop)
+        sent = _send(link, recording, rate, seconds, stop=stop, results=results)
+        _await_frames(results, len(sent), DRAIN, stop)
         node.ask_to_stop()
         summary = node.wait_for("summary")
         stamps = [_stamps(peer) for peer in (bare, listener)]
@@ -99,14 +98,23 @@ def _await_subscribers(link: "zmq.Socket[bytes]", count: int) -> None:
         link.recv()
 
 
-def _await_frames(status: Subscriber, count: int, seconds: float, stop: Stop) -> None:
-    """Until so many frames have come to an end in the node, or are lost; at most `seconds`."""
+def _await_frames(results: str, count: int, seconds: float, stop: Stop) -> None:
+    """Until so many frames have come to an end in the node, or are lost; at most `seconds`.
+
+    Subscribed only meanwhile: libzmq 4.3.5 aborts the process that does not read from a socket with
+    heartbeats for longer than their timeout (libzmq issue 3937).
+    """
     until = time.monotonic() + seconds
-    while time.monotonic() < until and not stop.is_set():
-        for message in status.poll(timeout=POLL).messages:
-            header = message.header
-            if isinstance(header, StatusHeader) and header.received + header.lost - header.in_flight >= count:
-                return
+    with Subscriber(results, kinds=["status"]) as status:
+        while time.monotonic() < until and not stop.is_set():
+            for message in status.poll(timeout=POLL).messages:
+                header = message.header
+                if isinstance(header, StatusHeader) and _ended(header) >= count:
+                    return
+
+
+def _ended(header: StatusHeader) -> int:
+    return header.received + header.lost - header.in_flight
 
 
 def _send(
@@ -116,7 +124,7 @@ def _send(
     seconds: float,
     *,
     stop: Stop,
-    status: Subscriber,
+    results: str,
 ) -> dict[int, int]:
     """Send frames at `rate`; returns ns of the monotonic clock at the send call per frame index."""
     frames = [np.ascontiguousarray(recording.frame(i)) for i in range(recording.n_frames)]
@@ -125,7 +133,7 @@ def _send(
     for cue in playback(recording.t_acq, recording.frame_index, "bounce", rate=rate):
         warming = cue.frame_index < WARM_UP_FRAMES
         if cue.frame_index in (0, WARM_UP_FRAMES):
-            _await_frames(status, cue.frame_index, SETTLE, stop)  # after the warm-up the engine is built
+            _await_frames(results, cue.frame_index, SETTLE, stop)  # after the warm-up the engine is built
             begun = time.perf_counter() - cue.offset_ns * 1e-9
         due = begun + cue.offset_ns * 1e-9
         if stop.wait(max(0.0, due - time.perf_counter())) or (
