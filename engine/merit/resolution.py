@@ -73,12 +73,15 @@ class Spectra:
         return float(bits.sum() / self.area * 100.0) if self.area > 0 else float("nan")
 
     def transfer(self, axis: int) -> NDArray[np.float64]:
-        """|H| = |cross| / truth along one wavenumber axis (0 axial, 1 lateral), (bins,), the other near 0."""
+        """H = Re(cross) / truth along one wavenumber axis (0 axial, 1 lateral), (bins,), the other near 0.
+
+        The real part, because a strain window shifts nothing: noise then averages to 0 instead of adding up.
+        """
         cross, truth = (s[:, 0] if axis == 0 else s[0] for s in (self.cross, self.truth))
-        return np.asarray(np.abs(cross) / np.maximum(truth, 1e-300), np.float64)
+        return np.asarray(cross.real / np.maximum(truth, 1e-300), np.float64)
 
     def resolution(self, axis: int) -> float:
-        """Period in mm at which |H| has fallen to 50 %, between bins linearly; NaN where it never does."""
+        """Period in mm at which H has fallen to 50 %, between bins linearly; NaN where it never does."""
         h = self.transfer(axis)
         at = (np.arange(len(h)) + 0.5) * BIN
         below = np.flatnonzero(h < 0.5)

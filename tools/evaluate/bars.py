@@ -62,7 +62,8 @@ BARS: Final[tuple[Bar, ...]] = (
     *(Bar(group=g, figure="coverage", least=0.9, says="share inside the 95 % interval") for g in CALIBRATED),
     Bar(group="bound", figure="over_bound", most=1.1, says="strain noise over the bound, median"),
     Bar(group="large", figure="cycle_skips", most=0.001, says="cycle skips, worst case"),
-    Bar(group="small", figure="slope", least=0.9, most=1.1, says="slope at 0.05 and 0.1 % strain"),
+    # the window itself keeps only 0.85 of the contrast of these inclusions: a dead zone shows against that
+    Bar(group="small", figure="slope_kept", least=0.9, most=1.1, says="slope / fitted truth's, 0.05-0.1 %"),
     *(
         Bar(group=g, figure="mean_preserved", least=0.98, most=1.02, says="mean strain kept, worst case")
         for g in ("noise", "decorrelation", "sphere", "release")

@@ -18,6 +18,7 @@ from tools.evaluate.scene import Scene, distances, evaluation_grid, inner_region
 
 INSIDE, OUTSIDE = 0.7, 1.5  # of the radius: the middle of an inclusion, and what is clear of it
 AROUND = 1.6  # of the radius: the neighbourhood a lesion stands out from
+STRAINED = 1e-4  # mean strain below which its preservation is a ratio of noises
 BRIGHTEST = 3.0  # of the mean: relative strain beyond it says no more to a matched filter
 
 
@@ -94,6 +95,10 @@ def pair_figures(view: PairView, maps: Maps) -> tuple[dict[str, float], dict[str
         "ncc": view.ncc(maps.axial_displacement, maps.lateral_displacement),
         "ncc_truth": view.true_ncc,
     }
+    if abs(float(truth.axial_strain[known].mean())) > STRAINED:
+        figures["mean_preserved"] = mean_preserved(
+            maps.axial_strain, maps.axial_displacement, truth.axial_index, known
+        )
     sums: dict[str, Any] = {"strain": astuple(strain), "displacement": astuple(displacement)}
     if maps.strain_std is not None:
         held = calibration(maps.axial_strain, truth.axial_strain, maps.strain_std, known)
@@ -129,14 +134,15 @@ def _around_inclusions(view: PairView, maps: Maps, known: Mask) -> dict[str, flo
     target, background = known & (radius < INSIDE), known & (radius > OUTSIDE)
     if not (target.any() and background.any()):
         return {}
-    ratio, true_ratio = (
-        float(m[background].mean() / m[target].mean()) for m in (maps.axial_strain, truth.axial_strain)
-    )
+    kept = [
+        float(m[background].mean()) / float(m[target].mean()) if m[target].any() else float("nan")
+        for m in (maps.axial_strain, truth.axial_strain)
+    ]
     figures = {
         "cnre": cnre(maps.axial_strain, target, background),
         "snre_target": snre(maps.axial_strain, target),
         "snre_background": snre(maps.axial_strain, background),
-        "strain_ratio": ratio / true_ratio,
+        "strain_ratio": kept[0] / kept[1],
     }
     for axis, (along, across) in enumerate(((z, x), (x, z))):
         band = known & (np.abs(across) < 0.5 * inclusion.radius)
@@ -162,8 +168,8 @@ def spectra_sums(view: PairView, maps: Maps) -> dict[str, Any]:
     }
 
 
-def detection_scores(view: PairView, maps: Maps) -> dict[str, list[float]]:
-    """Matched-filter scores of every place of the scene, told apart by whether a lesion is there.
+def detection_scores(view: PairView, maps: Maps) -> list[list[float]]:
+    """[stiffness, diameter in mm, 1 if present else 0, matched-filter score] of every place of the scene.
 
     The template is the strain inside the inclusion, in units of the average strain; the score is 1 for a
     lesion that is seen in full.
@@ -172,11 +178,13 @@ def detection_scores(view: PairView, maps: Maps) -> dict[str, list[float]]:
     typical = float(np.median(maps.axial_strain[view.region]))
     scale = typical if typical else 1.0
     relative = np.clip(maps.axial_strain / scale, -BRIGHTEST, BRIGHTEST)
-    scores: dict[str, list[float]] = {"present": [], "absent": []}
+    scores = []
     for inclusion, present in scene.lesions:
         z, x = distances(scene.spec, inclusion, truth.axial_index, truth.lateral_index)
         radius = np.hypot(z, x) / inclusion.radius
         template = np.where(radius <= 1.0, 2.0 / (1.0 + inclusion.stiffness) - 1.0, 0.0)
         score = matched_filter(relative, template, radius <= AROUND)
-        scores["present" if present else "absent"].append(round(score, 5))
+        scores.append(
+            [inclusion.stiffness, round(2e3 * inclusion.radius, 3), float(present), round(score, 5)]
+        )
     return scores

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from tools.errors import ToolError
-from tools.evaluate import groups, sightings
+from tools.evaluate import groups, sightings, textures
 from tools.evaluate.scene import Case
 
 SEED: Final = 20_000
@@ -24,10 +24,10 @@ GROUPS: Final[dict[str, Callable[[int], Iterator[Case]]]] = {
     "still": groups.still,
     "small": groups.small,
     "release": groups.release,
-    "gratings": groups.gratings,
-    "frontier": groups.frontier,
-    "coherence": groups.coherence,
-    "hallucination": groups.hallucination,
+    "gratings": textures.gratings,
+    "frontier": textures.frontier,
+    "coherence": textures.coherence,
+    "hallucination": textures.hallucination,
     "detectability": sightings.detectability,
     "cycles": sightings.cycles,
     "cut": sightings.cut,

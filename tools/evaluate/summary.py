@@ -47,7 +47,13 @@ def summarise(records: Iterable[Record]) -> list[Row]:
     parts: dict[tuple[str, str], list[Record]] = {}
     for record in records:
         parts.setdefault((record.group, record.contender), []).append(record)
-    return [_row(group, contender, found) for (group, contender), found in parts.items()]
+    rows = [_row(group, contender, found) for (group, contender), found in parts.items()]
+    fitted = {row.group: row.figures.get("slope") for row in rows if row.contender == "truth, fitted"}
+    for row in rows:
+        allowed = fitted.get(row.group)
+        if allowed and "slope" in row.figures:
+            row.figures["slope_kept"] = row.figures["slope"] / allowed
+    return rows
 
 
 def _row(group: str, contender: str, records: Sequence[Record]) -> Row:
@@ -139,18 +145,19 @@ def _spectral(parts: Sequence[dict[str, Any]], curve: dict[str, Any]) -> dict[st
 
 
 def _detected(records: Sequence[Record], curve: dict[str, Any]) -> dict[str, float]:
-    scores: dict[tuple[float, float, float], dict[str, list[float]]] = {}
+    scores: dict[tuple[float, float, float], tuple[list[float], list[float]]] = {}
     for r in records:
-        rho, stiffness, diameter = (float(r.parameters[n]) for n in ("rho", "stiffness", "diameter_mm"))
-        found = scores.setdefault((rho, stiffness, diameter), {"present": [], "absent": []})
-        for name, values in r.sums["scores"].items():
-            found[name] += values
+        for stiffness, diameter, present, score in r.sums["scores"]:
+            place = (float(r.parameters["rho"]), stiffness, diameter)
+            absent_scores, present_scores = scores.setdefault(place, ([], []))
+            (present_scores if present else absent_scores).append(score)
     table = [
-        [*place, auc(found["present"], found["absent"]), fitted_auc(found["present"], found["absent"])]
-        for place, found in sorted(scores.items())
+        [*place, auc(present, absent), fitted_auc(present, absent)]
+        for place, (absent, present) in sorted(scores.items())
+        if present and absent
     ]
     curve["auc"] = table
-    return {"auc": float(np.mean([row[3] for row in table]))}
+    return {"auc": float(np.mean([row[3] for row in table])) if table else float("nan")}
 
 
 def _cycled(records: Sequence[Record], curve: dict[str, Any]) -> dict[str, float]:

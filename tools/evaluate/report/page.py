@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 FIGURES = (
     ("rel", "rel", 1.0, "{:.3f}", "pooled RMSE of strain / std of truth"),
     ("slope", "slope", 1.0, "{:.3f}", "regression of strain on truth"),
+    ("slope_kept", "slope / fitted", 1.0, "{:.3f}", "slope over that of truth through the same window"),
     ("strain_rmse", "strain RMSE, %", 100.0, "{:.3f}", ""),
     ("strain_bias", "strain bias, %", 100.0, "{:.4f}", ""),
     ("over_bound", "noise / bound", 1.0, "{:.2f}", "std of strain over the closed-form bound, median"),
@@ -37,8 +38,8 @@ FIGURES = (
     ("blobs_per_100_cm2", "blobs / 100 cm²", 1.0, "{:.1f}", "over 3 mm, contrast above 1.5"),
     ("flip", "flip / std", 1.0, "{:.2f}", "mirrored pair against itself, median"),
     ("information", "information, bit/cm²", 1.0, "{:.1f}", "from coherence with true strain"),
-    ("resolution_axial", "|H| 50 % axial, mm", 1.0, "{:.2f}", "period"),
-    ("resolution_lateral", "|H| 50 % lateral, mm", 1.0, "{:.2f}", "period"),
+    ("resolution_axial", "H 50 % axial, mm", 1.0, "{:.2f}", "period"),
+    ("resolution_lateral", "H 50 % lateral, mm", 1.0, "{:.2f}", "period"),
     ("auc", "AUC", 1.0, "{:.3f}", "mean over the table"),
     ("firm_single_mean", "firm: single, mean rel", 1.0, "{:.2f}", ""),
     ("firm_fused_mean", "firm: fused, mean rel", 1.0, "{:.2f}", "after the fifth frame"),

@@ -157,7 +157,7 @@ def coherence(rows: Sequence[Row]) -> str | None:
             axes[0].plot(k, values, style, color=color, label=f"{row.contender}, {name}")
             axes[1].plot(k, row.curve[f"transfer_{name}"], style, color=color)
     axes[0].set_ylabel("coherence with true strain")
-    axes[1].set_ylabel("|H|")
+    axes[1].set_ylabel("H")
     axes[1].axhline(0.5, color=GREY, linewidth=0.8, linestyle=":")
     for axis in axes:
         axis.set_xlabel("cycles per mm")

@@ -1,0 +1,106 @@
+"""The evaluation in small: the reference holds its figures, controls and a broken engine do not."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tools.evaluate import run as running
+from tools.evaluate.bars import Bar, judge_rows
+from tools.evaluate.contenders import CONTROLS, parse_setting
+from tools.evaluate.records import LINES, Record, load
+from tools.evaluate.run import Plan, run
+from tools.evaluate.suite import cases
+from tools.evaluate.summary import Row, summarise
+
+SETTINGS = [parse_setting(name) for name in ("reference", "trivial")]
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
+    chosen = {"noise": "20 dB", "release": "1 %", "bound": "15 dB", "gratings": "axial, 4 mm"}
+    wanted = [c for c in cases("quick", [*chosen, "still"]) if chosen.get(c.group, c.name) == c.name]
+    folder = tmp_path_factory.mktemp("evaluation")
+    found = list(run(Plan(wanted, SETTINGS, folder), resume=False))
+    return found + list(run(Plan(cases("quick", ["cut"]), SETTINGS[:1], folder), resume=False))
+
+
+@pytest.fixture(scope="module")
+def rows(records: list[Record]) -> dict[tuple[str, str], Row]:
+    return {(row.group, row.contender): row for row in summarise(records)}
+
+
+def assert_as_reported(rows: dict[tuple[str, str], Row], contender: str) -> None:
+    """The report's figures of the reference on these cases, which may not worsen."""
+    noise, release = rows["noise", contender].figures, rows["release", contender].figures
+    assert noise["rel"] < 1.25
+    assert 0.9 < noise["slope_kept"] < 1.1
+    assert release["rel"] < 0.5
+    assert abs(noise["mean_preserved"] - 1) < 0.02
+    assert noise["cycle_skips"] < 0.001
+    assert noise["edge_axial"] < 1.8
+    assert rows["bound", contender].figures["over_bound"] < 1.05
+    assert 0.95 < rows["gratings", contender].figures["slope_kept"] < 1.05
+    assert 0.8 < rows["still", contender].figures["calibration"] < 1.25
+
+
+def test_the_reference_holds_its_figures(rows: dict[tuple[str, str], Row]) -> None:
+    assert_as_reported(rows, "reference")
+    assert rows["cut", "reference"].figures["response"] <= 0.3
+
+
+@pytest.mark.parametrize("contender", ["trivial", "constant", "zero"])
+def test_what_knows_nothing_does_not(rows: dict[tuple[str, str], Row], contender: str) -> None:
+    with pytest.raises(AssertionError):
+        assert_as_reported(rows, contender)
+
+
+def test_controls_stand_where_they_must(rows: dict[tuple[str, str], Row]) -> None:
+    for group in ("noise", "release", "gratings"):
+        rel = {name: rows[group, name].figures["rel"] for name in CONTROLS}
+        assert rel["truth"] == 0.0
+        assert rel["truth"] < rel["truth, fitted"] < rows[group, "reference"].figures["rel"]
+        assert rel["constant"] == pytest.approx(1.0, abs=0.02)
+        assert rel["zero"] > 2.0
+    assert rows["cut", "reference"].figures["response_frozen"] == float("inf")
+    assert rows["still", "zero"].figures["strain_rmse"] == 0.0  # why small strain stands beside still
+
+
+def test_bars_tell_met_from_missed(rows: dict[tuple[str, str], Row]) -> None:
+    judged = judge_rows(list(rows.values()), lambda name: name == "reference")
+    assert {j.bar.group for j in judged} >= {"bound", "noise", "release", "cut"}
+    assert any(j.met for j in judged)
+    impossible = replace(judged[0], bar=Bar(group="noise", figure="rel", says="", most=-1.0))
+    assert not impossible.met
+    assert not replace(judged[0], value=float("nan")).met
+
+
+def test_a_run_resumes_where_it_was_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = cases("quick", ["still", "small"])
+    plan = Plan(wanted, SETTINGS[1:], tmp_path, limit=1)
+    first = list(run(plan, resume=False))
+    lines = (tmp_path / LINES).read_text()
+    (tmp_path / LINES).write_text(lines + lines[: len(lines) // 3].rstrip("\n")[:200])  # killed while writing
+    computed: list[str] = []
+    original = running._case_records
+
+    def counted(case, *rest):  # type: ignore[no-untyped-def]  # passes everything on
+        computed.append(case.name)
+        return original(case, *rest)
+
+    monkeypatch.setattr(running, "_case_records", counted)
+    both = list(run(replace(plan, limit=0), resume=True))
+    assert computed == [wanted[1].name]
+    assert [r.key for r in both[: len(first)]] == [r.key for r in first]
+    assert len(load(tmp_path)) == len(both) == 2 * len(first)
+    for line in (tmp_path / LINES).read_text().splitlines():
+        json.loads(line)
+
+
+def test_other_code_is_not_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = Plan(cases("quick", ["still"]), SETTINGS[1:], tmp_path)
+    list(run(plan, resume=False))
+    monkeypatch.setattr("tools.evaluate.records.code_digest", lambda: "other")
+    again = list(run(plan, resume=True))
+    assert len(load(tmp_path)) == 2 * len(again)
