@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.chaining import Chain
 from engine.factory import load
+from engine.spec import FloatArray
 from streamer.config import Config
 from streamer.errors import MessageRefused
 from streamer.frame import RfFrame, check_samples
@@ -22,7 +24,13 @@ from tools.formats import Recording
 from tools.playback import Cue, Loop, playback
 from tools.results import Limits, RecordedPair
 
-MAPS = ("axial_strain", "strain_std", "axial_displacement", "lateral_displacement")
+MAPS = (
+    "axial_strain",
+    "strain_std",
+    "axial_displacement",
+    "lateral_displacement",
+    "cumulative_axial_displacement",
+)
 
 
 def process(
@@ -99,17 +107,45 @@ def open_step(recording: Recording, config: Config) -> StrainStep:
     return StrainStep(estimator, region, config)
 
 
-def maps_of(message: StrainMessage, header: RfHeader) -> Mapping[str, NDArray[Any]]:
-    """The arrays of `MAPS` of one message, displacements in metres; empty for a rejected pair."""
-    if not message.arrays or message.result is None or message.verdict is None:
-        return {}
-    displacements = (
-        message.result.axial_displacement * np.float32(sample_pitch(header)),
-        message.result.lateral_displacement
-        * np.float32(line_spacing(header) if header.probe_type == "linear" else header.line_pitch),
-    )
-    masked = [np.where(message.verdict.valid, u, np.float32(np.nan)) for u in displacements]
-    return dict(zip(MAPS, (*message.arrays, *masked), strict=True))
+class PairMaps:
+    """The arrays of `MAPS` of one message after the other, displacements in metres.
+
+    The cumulative one leads from the frame where the scene began: the first pre frame after a pair that had
+    none, or whose frames did not match. It lies on that frame's coordinates.
+    """
+
+    def __init__(self, header: RfHeader) -> None:
+        self._axial_unit = np.float32(sample_pitch(header))
+        linear = header.probe_type == "linear"
+        self._lateral_unit = np.float32(line_spacing(header) if linear else header.line_pitch)
+        self._chain = Chain()
+
+    def of(self, message: StrainMessage) -> Mapping[str, NDArray[Any]]:
+        """The arrays of the next message; empty for a rejected pair."""
+        cumulative = self._follow(message)
+        if not message.arrays or message.result is None or message.verdict is None or cumulative is None:
+            return {}
+        result, valid = message.result, message.verdict.valid
+        displacements = (
+            result.axial_displacement * self._axial_unit,
+            result.lateral_displacement * self._lateral_unit,
+        )
+        masked = [np.where(valid, u, np.float32(np.nan)) for u in displacements]
+        return dict(zip(MAPS, (*message.arrays, *masked, cumulative * self._axial_unit), strict=True))
+
+    def _follow(self, message: StrainMessage) -> FloatArray | None:
+        """Samples from the scene's first frame to this post; NaN where it cannot be told."""
+        header, result, verdict = message.header, message.result, message.verdict
+        if result is None or verdict is None or header.pre_index is None:
+            self._chain.reset()
+            return None
+        if header.rejection in ("decorrelated", "sliding", "too_much_motion"):
+            self._chain.reset()
+            return None
+        reached = self._chain.take(
+            result, valid=verdict.valid, pre_index=header.pre_index, post_index=header.post_index
+        )
+        return np.full(verdict.valid.shape, np.nan, np.float32) if reached is None else reached.axial
 
 
 def _region(header: RfHeader, config: Config) -> Region:

@@ -4,6 +4,8 @@ Layout, format_version 1 (attributes of file and arrays; in .npz they are arrays
     axial_strain, strain_std              (pairs, rows, cols) float32, dimensionless, compression negative
     axial_displacement,                   (pairs, rows, cols) float32, metres, post minus pre; only where the
     lateral_displacement                  file was made by `process`
+    cumulative_axial_displacement         (pairs, rows, cols) float32, metres from the frame where the scene
+                                          began to post, on that frame's coordinates; only by `process`
     pre_index, post_index                 (pairs,) int64 frame numbers; pre -1: the pair had no pre frame
     session_id                            (pairs,) text; frame numbers mean something only within one session
     rejection                             (pairs,) text, '' where the pair holds values
@@ -48,6 +50,10 @@ _UNITS: Final = {
     "strain_std": "1, standard deviation of axial_strain",
     "axial_displacement": "m, post minus pre, positive away from the probe",
     "lateral_displacement": "m (rad for curved probes), post minus pre, positive towards the last line",
+    "cumulative_axial_displacement": (
+        "m, from the first pre frame after a pair without one, or whose frames did not match, to post; "
+        "on that first frame's coordinates"
+    ),
     "mean_strain": "1, median of the confident pixels, negative in compression",
     "interval": "s from pre to post",
     "axial_position": _DEPTH,

@@ -280,3 +280,14 @@ def test_a_region_limits_what_holds_values(press: Path, tmp_path: Path) -> None:
     assert 6.7e-3 < places.max() <= 7e-3
     limits = [float(number) for number in found["attributes"]["region"].split()]
     assert limits[:2] == pytest.approx([3e-3, 7e-3])
+
+
+def test_cumulative_displacement_follows_the_hand(trivial: dict[str, Any]) -> None:
+    reached = trivial["cumulative_axial_displacement"][1:]
+    depth = trivial["axial_position"]
+    for step, row in zip(STEPS[1:], reached, strict=True):
+        pressed = -STRAIN * (step - STEPS[0]) * depth  # what was at depth z is at z (1 - strain)
+        inside = slice(5, -8)
+        np.testing.assert_allclose(row[inside, 3], pressed[inside], atol=3e-5)
+    assert np.abs(reached).max() > 1e-4  # more than the tolerance: a row of zeros would fail
+    assert empty(trivial["cumulative_axial_displacement"])[0]

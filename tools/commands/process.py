@@ -50,7 +50,7 @@ def process(
     from streamer.config import load_config
     from tools.log import log_to_stderr
     from tools.playback import frames_of
-    from tools.process import MAPS, maps_of, process_pairs, region_limits
+    from tools.process import MAPS, PairMaps, process_pairs, region_limits
     from tools.process import process as process_all
     from tools.results import RecordedPair, ResultWriter, read_pairs, same_settings
 
@@ -89,11 +89,12 @@ def process(
             total = frames or frames_of(recording.n_frames, loop)
             messages = process_all(recording, settings, frames=total, loop=loop, on_refused=count_refused)
         header = recording.header(0, source_id="replay", session_id="0")
+        maps = PairMaps(header)
         with ResultWriter(output, MAPS, fused=True, overwrite=overwrite) as writer:
             for message in track(messages, "pairs", total=total, console=console):
                 if pairs:
                     otherwise += message.header.rejection != pairs[writer.n_pairs].rejection
-                writer.append(message.header, maps_of(message, header), message.fused)
+                writer.append(message.header, maps.of(message), message.fused)
                 valid += message.header.rejection is None
         if otherwise:
             console.print(
