@@ -1,9 +1,12 @@
 """`musse-stream demo`: live strain without a scanner."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from streamer.stopping import Stop
 
 
 def demo(
@@ -39,7 +42,7 @@ def demo(
     if headless and seconds is None:
         raise typer.BadParameter("--headless needs --seconds, because there is no window to close")
     try:
-        recording = _prepare(engine, needs_screen=not headless)
+        recording = _prepare(engine, stop, needs_screen=not headless)
         on_stop_signal(lambda number, frame: stop.set())
         options = ["--headless"] if headless else []
         options += [] if seconds is None else ["--seconds", str(seconds)]
@@ -66,12 +69,13 @@ def demo(
     tell("summary", told, as_json=json)
 
 
-def _prepare(engine: str, *, needs_screen: bool) -> Path:
+def _prepare(engine: str, stop: "Stop", *, needs_screen: bool) -> Path:
     """Check what can be checked at once, then simulate unless that was done before."""
     from rich.console import Console
     from rich.progress import Progress
 
     from engine.factory import resolve
+    from streamer.stopping import StopRequested
     from tools.demo import demo_recording
     from tools.display.window import check_screen
     from tools.log import log_to_stderr
@@ -82,7 +86,13 @@ def _prepare(engine: str, *, needs_screen: bool) -> Path:
         check_screen()
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("Simulating a phantom (first run only)", total=None)
-        return demo_recording(lambda done, total: progress.update(task, completed=done, total=total))
+
+        def on_frame(done: int, total: int) -> None:
+            if stop.is_set():  # what the signal raised may have been swallowed by a library's callback
+                raise StopRequested
+            progress.update(task, completed=done, total=total)
+
+        return demo_recording(on_frame)
 
 
 def _milliseconds(seconds: float | None) -> float | None:
