@@ -99,9 +99,9 @@ class BlockMatcher(StatelessEstimator):
             peak = curve[1:-1].argmax(axis=0) + 1
             value = np.take_along_axis(curve, peak[None], axis=0)[0]
             sides = [np.take_along_axis(curve, peak[None] + d, axis=0)[0] for d in (-1, 1)]
-            fine = lags[peak] + _cosine_peak(sides[0], value, sides[1])
-            curves.append(value)
-            shifts.append(fine)
+            offset, height = _cosine_peak(sides[0], value, sides[1])
+            curves.append(height)
+            shifts.append(lags[peak] + offset)
         stack = np.stack(curves)
         line = stack.argmax(axis=0)
         best, shift = (np.take_along_axis(np.stack(s), line[None], axis=0)[0] for s in (curves, shifts))
@@ -168,9 +168,10 @@ def _moved(values: NDArray[np.float32], samples: int, lines: int) -> NDArray[np.
     return result
 
 
-def _cosine_peak(left: FloatArray, top: FloatArray, right: FloatArray) -> FloatArray:
-    """Place of the peak of a cosine through three values, -0.5..0.5 of a step from the middle one."""
+def _cosine_peak(left: FloatArray, top: FloatArray, right: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Peak of a cosine through three values: place, -0.5..0.5 of a step from the middle, and height."""
     ratio = np.clip((left + right) / np.maximum(2.0 * top, TINY), -0.999, 0.99999)
     omega = np.arccos(ratio)
-    offset = np.arctan2(right - left, 2.0 * top * np.sin(omega)) / omega
-    return np.asarray(np.clip(offset, -0.5, 0.5), np.float32)
+    phase = np.clip(np.arctan2(right - left, 2.0 * top * np.sin(omega)), -0.5 * omega, 0.5 * omega)
+    height = top / np.maximum(np.cos(phase), 0.5)
+    return np.asarray(phase / omega, np.float32), np.asarray(height, np.float32)

@@ -37,6 +37,22 @@ def test_lateral_motion() -> None:
     assert np.sqrt(np.mean(lateral**2)) < 0.15
 
 
+def test_a_match_between_samples_is_as_good_as_one_on_a_sample() -> None:
+    rng = np.random.default_rng(2)
+    spec = EngineSpec(shape=SHAPE, sampling_frequency=40e6, center_frequency=5e6, line_pitch=0.3e-3)
+    frequency = np.fft.rfftfreq(SHAPE[0])
+    band = np.exp(-0.5 * ((frequency - 0.125) / 0.03) ** 2)[:, None]
+    spectrum = band * np.fft.rfft(rng.normal(size=SHAPE), axis=0)
+    frames = [
+        np.fft.irfft(spectrum * np.exp(-2j * np.pi * frequency * shift)[:, None], n=SHAPE[0], axis=0)
+        for shift in (0.0, 2.0, 2.5)
+    ]
+    for post, shift in zip(frames[1:], (2.0, 2.5), strict=True):
+        result = BlockMatcher(spec).step(*(f.astype(np.float32) for f in (frames[0], post)))
+        assert np.median(result.ncc[20:-20]) > 0.995
+        assert np.median(result.axial_displacement[20:-20]) == pytest.approx(shift, abs=0.02)
+
+
 def test_noise_has_no_information() -> None:
     spec = EngineSpec(shape=SHAPE, sampling_frequency=40e6, center_frequency=5e6, line_pitch=0.3e-3)
     rng = np.random.default_rng(1)

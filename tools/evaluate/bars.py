@@ -68,6 +68,7 @@ BARS: Final[tuple[Bar, ...]] = (
         Bar(group=g, figure="mean_preserved", least=0.98, most=1.02, says="mean strain kept, worst case")
         for g in ("noise", "decorrelation", "sphere", "release")
     ),
+    Bar(group="release", figure="release_press", most=0.02, says="release minus press, relative strain RMS"),
     Bar(group="cycles", figure="firm_fused_worst", most=0.4, says="fused rel at every frame after the fifth"),
     Bar(group="cut", figure="response", most=0.3, says="s until 90 % of the new picture"),
 )

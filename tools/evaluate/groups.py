@@ -259,12 +259,12 @@ def small(seed: int) -> Iterator[Case]:
 
 
 def release(seed: int) -> Iterator[Case]:
-    """The same pair backwards: tissue that expands."""
+    """Tissue that expands: as good as a press, and the same picture as the press it undoes?"""
     for strain in (0.005, 0.01, 0.02):
 
         def build(inclusion: Inclusion, strain: float = strain) -> Scene:
             pair = make_pair(inclusion_phantom(inclusion), strain, seed=seed)
-            return Scene(acquisition=pair, pair=(1, 0), inclusions=(inclusion,))
+            return Scene(acquisition=pair, pair=(1, 0), inclusions=(inclusion,), reversible=True)
 
         name = f"{100 * strain:g} %"
         yield lesion_case("release", name, seed, quick=strain == 0.01, build=build, strain=strain)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
+from scipy.ndimage import map_coordinates
 
 from engine.errors import EstimateFailed
 from engine.merit.agreement import Map
@@ -131,6 +132,8 @@ def _pair(work: _Work, view: PairView, label: str, setting: Setting | None) -> O
         sums["spectra"] = spectra_sums(view, maps)
     if view.scene.blobs and setting is not None:
         figures["flip"] = _flip(view, setting, maps, work.engines)
+    if view.scene.reversible and setting is not None:
+        figures["release_press"] = _turned_round(view, setting, maps, work.engines)
     work.pictures[label] = maps.axial_strain
     if maps.strain_std is not None:
         work.pictures[f"{label} std"] = maps.strain_std
@@ -138,25 +141,49 @@ def _pair(work: _Work, view: PairView, label: str, setting: Setting | None) -> O
 
 
 def _estimate(
-    view: PairView, setting: Setting, engines: Engines, mirrored: bool = False
+    view: PairView,
+    setting: Setting,
+    engines: Engines,
+    frames: tuple[Any, Any] | None = None,
 ) -> tuple[Maps, float]:
-    frames = [np.ascontiguousarray(f[:, ::-1]) if mirrored else f for f in view.frames]
+    """What `setting` says of the view's pair, or of `frames` in its place, and the seconds it took."""
+    pre, post = frames or view.frames
     estimator = engines(setting, view.scene.spec)
     begun = time.perf_counter()
-    result = estimator.step(*frames)
+    result = estimator.step(pre, post)
     seconds = time.perf_counter() - begun
     return on_grid(result, *evaluation_grid(view.scene.spec)), seconds
 
 
 def _flip(view: PairView, setting: Setting, maps: Maps, engines: Engines) -> float:
     """RMS over the region of (strain of the mirrored pair, mirrored back, minus strain) over its std."""
-    mirrored, _ = _estimate(view, setting, engines, mirrored=True)
+    pre, post = (np.ascontiguousarray(frame[:, ::-1]) for frame in view.frames)
+    mirrored, _ = _estimate(view, setting, engines, (pre, post))
     difference = mirrored.axial_strain[:, ::-1] - maps.axial_strain
     std = maps.strain_std
     if std is None:
         return float("nan")
     use = view.region & np.isfinite(std) & (std > 0)
     return float(np.sqrt(np.mean((difference[use] / std[use]) ** 2)))
+
+
+def _turned_round(view: PairView, setting: Setting, maps: Maps, engines: Engines) -> float:
+    """RMS over the region of relative strain of this pair minus that of the pair turned round (1 = average).
+
+    The other picture lies on the other frame; it is read where this pair's true motion ends.
+    """
+    pre, post = view.frames
+    other, _ = _estimate(view, setting, engines, (post, pre))
+    truth = view.truth
+    step = float(truth.axial_index[1] - truth.axial_index[0])
+    rows, columns = (np.arange(n, dtype=np.float64) for n in truth.axial_strain.shape)
+    there = (
+        rows[:, None] + np.nan_to_num(truth.axial_displacement) / step,
+        columns[None, :] + np.nan_to_num(truth.lateral_displacement),
+    )
+    carried = map_coordinates(other.axial_strain, np.stack(there), order=1, mode="nearest")
+    relative = [values / np.median(values[view.region]) for values in (maps.axial_strain, carried)]
+    return float(np.sqrt(np.mean((relative[0] - relative[1])[view.region] ** 2)))
 
 
 def _sequence(work: _Work, view: SequenceView, label: str, setting: Setting | None) -> Outcome:

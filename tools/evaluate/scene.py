@@ -39,6 +39,8 @@ class Scene:
     bound: BoundCase | None = None
     blobs: bool = False
     """Count lesions that are not there, and compare with the estimate of the mirrored pair."""
+    reversible: bool = False
+    """Compare with the estimate of the pair turned round: press and release must look alike."""
     lesions: tuple[tuple[Inclusion, bool], ...] = ()
     """Places where a lesion is (True) or might have been."""
     after: Acquisition | None = None

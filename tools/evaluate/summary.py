@@ -26,6 +26,7 @@ MEANS: Final = (
     "single_rel_median",
     "fused_rel",
     "flip",
+    "release_press",
 )
 """Figures that are averaged over the cases of a group (median), because nothing can be added up."""
 

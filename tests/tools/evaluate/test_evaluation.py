@@ -37,6 +37,7 @@ def assert_as_reported(rows: dict[tuple[str, str], Row], contender: str) -> None
     assert noise["rel"] < 1.25
     assert 0.9 < noise["slope_kept"] < 1.1
     assert release["rel"] < 0.5
+    assert release["release_press"] < 0.05
     assert abs(noise["mean_preserved"] - 1) < 0.02
     assert noise["cycle_skips"] < 0.001
     assert noise["edge_axial"] < 1.8

@@ -40,9 +40,11 @@ def _picture(path: Path) -> Picture:
     reach = max(float(np.percentile(np.abs(inside - middle), 99)), 0.15 * abs(middle), 1e-3)
     depth, width = arrays["depth_mm"], arrays["width_mm"]
     extent = (float(width[0]), float(width[-1]), float(depth[-1]), float(depth[0]))
-    figure = Figure(figsize=(2.3 * (len(names) + 1), 6.6), layout="constrained")
-    figure.suptitle(f"{group}: {case}", fontsize=10)
-    axes = figure.subplots(3, len(names) + 1, squeeze=False)
+    # placed by hand: matplotlib's own layout takes seconds for this many axes
+    figure = Figure(figsize=(2.6 * (len(names) + 1), 7.4))
+    figure.suptitle(f"{group}: {case}", fontsize=10, y=0.95)
+    places = {"wspace": 0.45, "hspace": 0.25}
+    axes = figure.subplots(3, len(names) + 1, squeeze=False, gridspec_kw=places)
     columns = [("truth", truth, None)] + [(n, arrays[f"map {n}"], arrays.get(f"map {n} std")) for n in names]
     for column, (name, strain, std) in enumerate(columns):
         layers = (
@@ -59,6 +61,8 @@ def _picture(path: Path) -> Picture:
             shown = axis.imshow(seen, extent=extent, vmin=least, vmax=most, cmap=colors, aspect="equal")
             axis.set_title(title, fontsize=8)
             axis.tick_params(labelsize=6)
+            if column == 0:
+                axis.set_ylabel("depth, mm", fontsize=7)
             if column in (0, len(names)) or row == 2:
                 bar = figure.colorbar(shown, ax=axis, fraction=0.05)
                 bar.ax.tick_params(labelsize=6)

@@ -37,6 +37,7 @@ FIGURES = (
     ("ncc_over_truth", "NCC - truth's", 1.0, "{:+.4f}", "largest; above 0: noise was fitted"),
     ("blobs_per_100_cm2", "blobs / 100 cm²", 1.0, "{:.1f}", "over 3 mm, contrast above 1.5"),
     ("flip", "flip / std", 1.0, "{:.2f}", "mirrored pair against itself, median"),
+    ("release_press", "release - press", 1.0, "{:.4f}", "RMS of relative strain, median"),
     ("information", "information, bit/cm²", 1.0, "{:.1f}", "from coherence with true strain"),
     ("resolution_axial", "H 50 % axial, mm", 1.0, "{:.2f}", "period"),
     ("resolution_lateral", "H 50 % lateral, mm", 1.0, "{:.2f}", "period"),
