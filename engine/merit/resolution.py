@@ -13,6 +13,7 @@ EDGE_OF_SIGMA = 2.563  # 10-90 % width of a step blurred by a Gaussian, over its
 WIDTHS = np.concatenate(([0.0], np.geomspace(0.05, 5.0, 41)))  # mm, standard deviations tried
 BIN = 0.125  # cycles per mm: a bin must be wide enough to hold several Fourier modes of a picture
 HIGHEST = 1.0  # cycles per mm
+LEAST_COHERENCE = 0.03  # what 16 phantoms can still tell from nothing
 
 
 def edge_width(estimate: Map, truth: Map, region: Mask, pitch_mm: float, axis: int) -> float:
@@ -81,8 +82,13 @@ class Spectra:
         return np.asarray(cross.real / np.maximum(truth, 1e-300), np.float64)
 
     def resolution(self, axis: int) -> float:
-        """Period in mm at which H has fallen to 50 %, between bins linearly; NaN where it never does."""
-        h = self.transfer(axis)
+        """Period in mm at which H has fallen to 50 %, between bins linearly.
+
+        NaN where it does not fall so far before coherence falls to `LEAST_COHERENCE`: beyond that H is noise.
+        """
+        coherence = np.nan_to_num(self.coherence()[:, 0] if axis == 0 else self.coherence()[0])
+        lost = np.flatnonzero(coherence < LEAST_COHERENCE)
+        h = self.transfer(axis)[: int(lost[0]) if lost.size else None]
         at = (np.arange(len(h)) + 0.5) * BIN
         below = np.flatnonzero(h < 0.5)
         if not below.size or below[0] == 0:

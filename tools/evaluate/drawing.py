@@ -92,19 +92,21 @@ def bound_case(strain: float, *, correlation: float = 1.0, in_band_snr_db: float
     )
 
 
-def block() -> Block:
+def block(element: float = ELEMENT) -> Block:
     """Tissue a fifth deeper and two fifths wider than the picture: its free borders stay out of it."""
     return Block(
         height=1.2 * SPEC.shape[0] * SPEC.sample_pitch,
         width=1.4 * SPEC.shape[1] * SPEC.line_pitch,
-        element=ELEMENT,
+        element=element,
     )
 
 
-def random_field(seed: int, *, correlation_length: float, spread: float = 0.4) -> Phantom:
-    """Tissue without any shape in it; the motion is solved for."""
+def random_field(
+    seed: int, *, correlation_length: float, spread: float = 0.4, element: float = ELEMENT
+) -> Phantom:
+    """Tissue without any shape in it; the motion is solved for with elements of `element` metres."""
     return elastic_phantom(
-        block(),
+        block(element),
         background=RandomStiffness(correlation_length=correlation_length, spread=spread, seed=seed),
     )
 

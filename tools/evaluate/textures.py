@@ -46,8 +46,9 @@ def coherence(seed: int) -> Iterator[Case]:
 
         def build(index: int = index) -> Scene:
             rng = np.random.default_rng([seed, 5, index])
-            phantom = random_field(seed + index, correlation_length=float(rng.uniform(1.5e-3, 3e-3)))
-            return Scene(acquisition=make_pair(phantom, 0.01, seed=seed + index, in_band_snr_db=20.0))
+            length = float(rng.uniform(1.0e-3, 2.0e-3))
+            phantom = random_field(seed + index, correlation_length=length, spread=0.6, element=0.6e-3)
+            return Scene(acquisition=make_pair(phantom, 0.01, seed=seed + index, in_band_snr_db=25.0))
 
         yield Case(
             group="coherence",

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from engine.merit.resolution import BIN
+from engine.merit.resolution import BIN, LEAST_COHERENCE
 from tools.evaluate.contenders import CONTROLS
 from tools.evaluate.records import Record
 from tools.evaluate.sequences import SETTLED
@@ -155,7 +155,8 @@ def coherence(rows: Sequence[Row]) -> str | None:
             k = (np.arange(len(row.curve[f"coherence_{name}"])) + 0.5) * BIN
             values = [np.nan if v is None else v for v in row.curve[f"coherence_{name}"]]
             axes[0].plot(k, values, style, color=color, label=f"{row.contender}, {name}")
-            axes[1].plot(k, row.curve[f"transfer_{name}"], style, color=color)
+            known = [value >= LEAST_COHERENCE for value in values]
+            axes[1].plot(k, np.where(known, row.curve[f"transfer_{name}"], np.nan), style, color=color)
     axes[0].set_ylabel("coherence with true strain")
     axes[1].set_ylabel("H")
     axes[1].axhline(0.5, color=GREY, linewidth=0.8, linestyle=":")
