@@ -18,11 +18,11 @@ from streamer.config import InputConfig
 from streamer.errors import ConfigError, MessageRefused
 from streamer.frame import check_samples, view_samples
 from streamer.headers import RfHeader
+from streamer.keepalive import notice_half_open
 from streamer.ring import FrameRing, Slot
 from streamer.wire import topic, unpack_header
 
 POLL_MS = 50  # how soon a stop is noticed
-HEARTBEAT_MS, HEARTBEAT_TIMEOUT_MS = 500, 1500  # a half-open link is noticed after about 1.6 s
 OVERHEAD_BYTES = 64 * 1024  # MAXMSGSIZE counts one part; headers are far smaller
 RESET_PAUSE = 0.1  # s; a peer that breaks every link must not spin this thread
 
@@ -97,8 +97,7 @@ class Receiver:
             link.linger = 0
             link.rcvhwm = self._config.high_water_mark
             link.setsockopt(zmq.MAXMSGSIZE, self._config.max_frame_bytes + OVERHEAD_BYTES)
-            link.setsockopt(zmq.HEARTBEAT_IVL, HEARTBEAT_MS)
-            link.setsockopt(zmq.HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS)
+            notice_half_open(link)
             link.subscribe(topic("rf", self._config.source))
             self._connect(link)
             poller = zmq.Poller()

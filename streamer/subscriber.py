@@ -19,13 +19,13 @@ import zmq
 
 from streamer.errors import ConfigError, MessageRefused
 from streamer.headers import StrainHeader
+from streamer.keepalive import notice_half_open
 from streamer.wire import Message, decode, topic
 
 KINDS: Final = ("strain", "fused", "bmode", "status")
 
 _HIGH_WATER_MARK: Final = 4  # messages: a viewer that is late wants the newest, not a queue
 _MAX_PART_BYTES: Final = 16 * 2**20 + 64 * 1024  # the largest array a node sends, and room for the framing
-_HEARTBEAT_MS: Final = (500, 1500)  # interval and timeout: a half-open link is noticed after 1.6 s
 _MAX_DRAIN: Final = 256  # messages per poll: a publisher that never pauses must not hold poll() for ever
 _SILENCE: Final = 2.0  # s: a node sends its status several times a second, so this long means a dead socket
 
@@ -121,8 +121,7 @@ class Subscriber:
             socket.setsockopt(zmq.LINGER, 0)
             socket.setsockopt(zmq.RCVHWM, _HIGH_WATER_MARK)
             socket.setsockopt(zmq.MAXMSGSIZE, _MAX_PART_BYTES)
-            socket.setsockopt(zmq.HEARTBEAT_IVL, _HEARTBEAT_MS[0])
-            socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, _HEARTBEAT_MS[1])
+            notice_half_open(socket)
             for prefix in self._topics:
                 socket.setsockopt(zmq.SUBSCRIBE, prefix)
             socket.connect(self.address)

@@ -8,7 +8,19 @@ from commands_named import command_lines, mistakes
 from docs_reading import DOCS, ROOT
 
 from engine.quality import Thresholds
-from streamer import accounts, admission, condition, frame, health, publisher, receiver, ring, status, wire
+from streamer import (
+    accounts,
+    admission,
+    condition,
+    frame,
+    health,
+    keepalive,
+    publisher,
+    receiver,
+    ring,
+    status,
+    wire,
+)
 from streamer.config import Config
 
 DOCUMENTS = [*sorted(DOCS.rglob("*.md")), ROOT / "CHANGELOG.md", ROOT / "README.md"]
@@ -24,8 +36,8 @@ PROTOCOL_SAYS = [
     f"({CONFIG.input.max_frame_bytes // 2**20} MiB by default)",
     f"more than {frame.SATURATED_SHARE * 100:g} % of the samples",
     f"span fewer than {frame.FEWEST_LEVELS} levels",
-    f"send one every {receiver.HEARTBEAT_MS / 1000} s",
-    f"give a link up after {receiver.HEARTBEAT_TIMEOUT_MS / 1000} s without",
+    f"with {keepalive.KEEPALIVE_PROBES} probes {keepalive.KEEPALIVE_INTERVAL} s apart",
+    f"after {keepalive.KEEPALIVE_IDLE} s of silence",
     f"after every disconnect, {receiver.RESET_PAUSE} s later",
     f"at most {publisher.LONGEST_REQUEST} bytes long",
     f"no frame for {condition.STALE_PERIODS} frame periods",

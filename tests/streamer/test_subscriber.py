@@ -1,5 +1,7 @@
 """The newest-message subscriber: what it hands out, what it counts, what it survives."""
 
+import subprocess
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -239,3 +241,30 @@ def test_an_impossible_address_is_named_with_an_example(address: str) -> None:
     with pytest.raises(ConfigError, match=r"tcp://HOST:PORT") as caught:
         Subscriber(address)
     assert repr(address) in str(caught.value)
+
+
+PAUSING_VIEWER = """
+import time, zmq
+from streamer.subscriber import Subscriber
+context = zmq.Context()
+link = context.socket(zmq.XPUB)
+link.bind("tcp://127.0.0.1:*")
+with Subscriber(link.getsockopt_string(zmq.LAST_ENDPOINT), ("status",)) as viewer:
+    link.recv()
+    end = time.monotonic() + 2.5
+    while time.monotonic() < end:  # the viewer does not poll meanwhile, and its queue is full
+        link.send_multipart([b"status/arm/", bytes(200_000)])
+        time.sleep(0.002)
+    for _ in range(20):
+        viewer.poll(0.05)
+link.close(0)
+context.term()
+"""
+
+
+def test_a_viewer_that_pauses_with_a_full_queue_lives() -> None:
+    """With ZeroMQ's heartbeats on, libzmq 4.3.5 aborted this very process: exit code -6."""
+    ended = subprocess.run(
+        [sys.executable, "-c", PAUSING_VIEWER], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
