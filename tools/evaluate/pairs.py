@@ -18,6 +18,7 @@ from tools.evaluate.scene import Scene, distances, evaluation_grid, inner_region
 
 INSIDE, OUTSIDE = 0.7, 1.5  # of the radius: the middle of an inclusion, and what is clear of it
 AROUND = 1.6  # of the radius: the neighbourhood a lesion stands out from
+EDGE = 1e-3  # m to either side of a border: half a strain window, where the window's bias lies
 STRAINED = 1e-4  # mean strain below which its preservation is a ratio of noises
 BRIGHTEST = 3.0  # of the mean: relative strain beyond it says no more to a matched filter
 
@@ -144,6 +145,11 @@ def _around_inclusions(view: PairView, maps: Maps, known: Mask) -> dict[str, flo
         "snre_background": snre(maps.axial_strain, background),
         "strain_ratio": kept[0] / kept[1],
     }
+    if maps.strain_std is not None:
+        near = np.abs(np.hypot(z, x) - inclusion.radius) < EDGE
+        for name, part in (("calibration_edge", near), ("calibration_away", ~near)):
+            held = calibration(maps.axial_strain, truth.axial_strain, maps.strain_std, known & part)
+            figures[name] = held.z
     for axis, (along, across) in enumerate(((z, x), (x, z))):
         band = known & (np.abs(across) < 0.5 * inclusion.radius)
         band &= np.abs(along) < 2.0 * inclusion.radius

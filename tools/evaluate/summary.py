@@ -19,6 +19,8 @@ MEANS: Final = (
     "cnre",
     "strain_ratio",
     "lateral_rmse",
+    "calibration_edge",
+    "calibration_away",
     "sparsification_gain",
     "over_bound",
     "response",
