@@ -5,11 +5,8 @@ step: both hops, checks, waiting, encoding and publishing. `bare` is the time fr
 end of a plain pyzmq receive and copy of the same frame, in another process of the same run.
 """
 
-import os
-import platform
 import time
 from contextlib import ExitStack
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +20,10 @@ from streamer.wire import encode
 from tools.children import Child, child
 from tools.errors import NothingReceived
 from tools.formats import Recording
+from tools.machine import machine
 from tools.playback import playback
 
+PACKAGES = ("musse-stream", "torch", "numpy", "scipy", "pyzmq")
 WARM_UP_FRAMES = 10  # the engine is built on the first one; they are not measured
 SETTLE = 30.0  # s for the engine to be built and the first results to come
 DRAIN = 2.0  # s for the last ones
@@ -87,7 +86,7 @@ def measure(
         "shape": list(recording.shape),
         "dtype": str(recording.dtype),
         "displays": displays,
-        "environment": environment(),
+        "environment": {**machine(PACKAGES), "libzmq": zmq.zmq_version()},
     }
 
 
@@ -186,25 +185,3 @@ def _figures(
         "node_added_over_bare_p50": round(times["node_added_p50_ms"] / times["bare_p50_ms"], 2),
         "node_added_over_bare_p99": round(times["node_added_p99_ms"] / times["bare_p99_ms"], 2),
     }
-
-
-def environment() -> dict[str, Any]:
-    """Machine and versions: no figure is worth anything without them."""
-    names = ("musse-stream", "torch", "numpy", "scipy", "pyzmq")
-    return {
-        "cpu": _cpu(),
-        "cores": os.cpu_count(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        **{name: version(name) for name in names},
-        "libzmq": zmq.zmq_version(),
-    }
-
-
-def _cpu() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

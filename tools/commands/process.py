@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from tools.commands import options
 from tools.commands.recordings import Opening, opens_recording
 
 
@@ -12,15 +13,10 @@ from tools.commands.recordings import Opening, opens_recording
 def process(
     file: Annotated[Path, typer.Argument(help="Recording: .mhd, .mha, .npz, .mat or .h5.")],
     output: Annotated[Path, typer.Option(help="Result file: .h5 or .npz.")],
-    config: Annotated[Path | None, typer.Option(help="TOML file; see `musse-stream config show`.")] = None,
-    engine: Annotated[str | None, typer.Option(help="auto, reference or trivial.")] = None,
-    pairing: Annotated[
-        Literal["sequential", "stride", "keyframe", "auto"] | None,
-        typer.Option(help="Which frames make a pair."),
-    ] = None,
-    stride: Annotated[
-        int | None, typer.Option(help="N of stride pairing: (k - N, k).", min=1, max=16)
-    ] = None,
+    config: options.ConfigFile = None,
+    engine: options.Engine = None,
+    pairing: options.Pairing = None,
+    stride: options.Stride = None,
     loop: Annotated[
         Literal["off", "bounce"], typer.Option(help="The order in which the frames were replayed.")
     ] = "off",
@@ -60,15 +56,7 @@ def process(
             "the result file says which pairs: leave out --frames, --pairing and --stride"
         )
     settings = load_config(
-        config,
-        {
-            "engine": {} if engine is None else {"name": engine},
-            "pairing": {
-                key: value
-                for key, value in (("mode", pairing or ("stride" if stride else None)), ("stride", stride))
-                if value is not None
-            },
-        },
+        config, options.given(engine={"name": engine}, pairing={"mode": pairing, "stride": stride})
     )
     console = Console(stderr=True)
     refused = valid = otherwise = 0

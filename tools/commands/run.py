@@ -1,23 +1,19 @@
 """`musse-stream run`: the node."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from tools.commands import options
+
 
 def run(
-    config: Annotated[Path | None, typer.Option(help="TOML file; see `musse-stream config show`.")] = None,
+    config: options.ConfigFile = None,
     connect: Annotated[str | None, typer.Option(help="Address of the scanner bridge or replay.")] = None,
     source: Annotated[str | None, typer.Option(help="source_id to accept [default: the first].")] = None,
-    engine: Annotated[str | None, typer.Option(help="auto, reference or trivial.")] = None,
-    pairing: Annotated[
-        Literal["sequential", "stride", "keyframe", "auto"] | None,
-        typer.Option(help="Which frames make a pair."),
-    ] = None,
-    stride: Annotated[
-        int | None, typer.Option(help="N of stride pairing: (k - N, k).", min=1, max=16)
-    ] = None,
+    engine: options.Engine = None,
+    pairing: options.Pairing = None,
+    stride: options.Stride = None,
     policy: Annotated[
         Literal["latest", "every"] | None,
         typer.Option(help="latest: newest frame first, skips when late; every: all frames in order."),
@@ -54,18 +50,16 @@ def run(
     from tools.log import log_to_stderr
     from tools.tell import tell
 
-    given: dict[str, dict[str, object]] = {
-        "input": {"connect": connect, "source": source},
-        "engine": {"name": engine},
-        "pairing": {"mode": pairing or ("stride" if stride else None), "stride": stride, "policy": policy},
-        "output": {"bind": bind},
-        "http": {"bind": http},
-    }
-    overrides = {
-        section: {key: value for key, value in values.items() if value is not None}
-        for section, values in given.items()
-    }
-    settings = load_config(config, overrides)
+    settings = load_config(
+        config,
+        options.given(
+            input={"connect": connect, "source": source},
+            engine={"name": engine},
+            pairing={"mode": pairing, "stride": stride, "policy": policy},
+            output={"bind": bind},
+            http={"bind": http},
+        ),
+    )
     log_to_stderr(as_json=log_json)
     summary = run_node(settings, stop, on_ready=lambda ready: tell("ready", asdict(ready), as_json=json))
     tell("summary", asdict(summary), as_json=json)

@@ -7,16 +7,14 @@ library versions that made them. A run that finds its key again skips the work.
 import hashlib
 import json
 import math
-import os
-import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from tools.errors import ToolError
+from tools.machine import machine, version_of
 
 LINES = "cases.jsonl"
 SOURCES = ("engine", "streamer", "tools/evaluate")
@@ -55,37 +53,14 @@ def code_digest() -> str:
             if "report" not in path.parts:
                 digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
     for name in ("numpy", "scipy", "torch", "opencv-python"):
-        digest.update(f"{name} {_version(name)}".encode())
+        digest.update(f"{name} {version_of(name)}".encode())
     return digest.hexdigest()[:16]
 
 
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "missing"
-
-
 def environment() -> dict[str, Any]:
-    """Machine and versions: no figure is worth anything without them."""
+    """The machine, the versions, and the digest of the code."""
     names = ("musse-stream", "numpy", "scipy", "torch", "opencv-python", "scikit-fem")
-    return {
-        "cpu": _cpu(),
-        "cores": os.cpu_count(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "code": code_digest(),
-        **{name: _version(name) for name in names},
-    }
-
-
-def _cpu() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    return {**machine(names), "code": code_digest()}
 
 
 def _plain(value: Any) -> Any:
