@@ -11,8 +11,13 @@ from numpy.typing import NDArray
 
 from engine.spec import FloatArray
 
-BLOCK_ROWS = 64
-Block: TypeAlias = tuple[slice, slice, tuple[FloatArray, ...]]
+Block: TypeAlias = tuple[slice, slice]
+
+# multiply-adds of one product. OpenBLAS wakes its threads for twice as many, and where other programs hold
+# the cores these wait for each other: the strain of one pair then took 20 times as long
+SMALL_PRODUCT = 2**18
+LARGEST_BLOCK = 32
+LEAST_WEIGHT = 1e-30  # its inverse is still a float32
 
 
 def box_overlap(
@@ -30,6 +35,26 @@ def box_overlap(
     return overlap, np.where(overlap > 0, np.arange(n_cells)[:, None] * cell - centers[None, :], 0.0)
 
 
+def band_blocks(band: NDArray[np.bool_], others: int) -> list[Block]:
+    """Pieces (inputs, outputs) that cover a band matrix (inputs, outputs), each for one small product.
+
+    `others` is the length of the third side of these products.
+    """
+    n_outputs = band.shape[1]
+    blocks: list[Block] = []
+    size = LARGEST_BLOCK
+    while True:
+        blocks.clear()
+        for first in range(0, n_outputs, size):
+            outputs = slice(first, min(first + size, n_outputs))
+            seen = np.flatnonzero(band[:, outputs].any(axis=1))
+            blocks.append((slice(int(seen[0]), int(seen[-1]) + 1) if seen.size else slice(0, 1), outputs))
+        largest = max((i.stop - i.start) * (o.stop - o.start) for i, o in blocks)
+        if largest * others <= SMALL_PRODUCT or size == 1:
+            return blocks
+        size //= 2
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Moments:
     """Windowed sums of weights w and displacements y at distances t from the window's centre.
@@ -44,13 +69,15 @@ class Moments:
 
     def line(self) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Slope, value at the window's centre, and spread (the variance of t); slope 0 where it has none."""
-        safe = np.where(self.w > 0, self.w, 1.0)
-        mean_t, mean_y = self.wt / safe, self.wy / safe
-        variance = self.wtt / safe - mean_t**2
-        spread: FloatArray = np.where((self.w > 0) & (variance > 0), variance, 0.0).astype(np.float32)
-        covariance = self.wty / safe - mean_t * mean_y
-        slope: FloatArray = np.divide(covariance, spread, out=np.zeros_like(spread), where=spread > 0)
-        value: FloatArray = (mean_y - slope * mean_t).astype(np.float32)
+        known = self.w > LEAST_WEIGHT
+        inverse = np.ones_like(self.w)
+        np.divide(1.0, self.w, out=inverse, where=known)
+        mean_t, mean_y = self.wt * inverse, self.wy * inverse
+        spread: FloatArray = self.wtt * inverse - mean_t**2
+        spread *= known & (spread > 0)
+        slope: FloatArray = np.zeros_like(spread)
+        np.divide(self.wty * inverse - mean_t * mean_y, spread, out=slope, where=spread > 0)
+        value: FloatArray = mean_y - slope * mean_t
         return slope, value, spread
 
 
@@ -73,37 +100,41 @@ class StrainWindow:
     ) -> None:
         overlap, distance = box_overlap(n_rows, row_pitch, output_rows, axial)
         across, aside = box_overlap(n_lines, 1.0, np.arange(n_lines), lateral)
-        # the matrices are bands: products run over blocks of output rows and the input rows these see
-        self._blocks: list[Block] = []
-        for first in range(0, len(output_rows), BLOCK_ROWS):
-            out = slice(first, min(first + BLOCK_ROWS, len(output_rows)))
-            seen = np.flatnonzero(overlap[:, out].any(axis=1))
-            used = slice(int(seen[0]), int(seen[-1]) + 1) if seen.size else slice(0, 1)
-            share, ramp = overlap[used, out], distance[used, out]
-            powers = tuple((share * ramp**k).astype(np.float32) for k in range(3))
-            self._blocks.append((used, out, powers))
+        # the matrices are bands: only what is not zero is multiplied
+        self._row_blocks = band_blocks(overlap > 0, n_lines)
+        self._powers = [
+            [np.ascontiguousarray(overlap[i, o] * distance[i, o] ** k, np.float32) for k in range(3)]
+            for i, o in self._row_blocks
+        ]
+        self._line_blocks = band_blocks(across > 0, max(n_rows, len(output_rows)))
         self.across: FloatArray = np.ascontiguousarray(across.T, np.float32)
         """(lines, lines): share of each line (column) in the window around a line (row)."""
         self._aside: FloatArray = np.ascontiguousarray((across * aside).T, np.float32)
         self.full = float(axial / row_pitch * lateral)
         """Cells in a window that lies wholly inside the frame."""
         self.axial, self.lateral = axial, lateral
-        self.output_rows, self.row_pitch = output_rows, row_pitch
+        self.output_rows, self.row_pitch, self.n_rows = output_rows, row_pitch, n_rows
         rows = np.arange(n_rows) * row_pitch
         self._nearest = np.abs(rows[:, None] - output_rows[None, :]).argmin(axis=1)
         self._beyond = (rows - output_rows[self._nearest]).astype(np.float32)
 
-    def _sums(self, values: FloatArray, power: int) -> FloatArray:
-        """Sums over rows of values (lines, rows) times distance to the power, (lines, output rows)."""
-        result = np.empty((values.shape[0], len(self.output_rows)), np.float32)
-        for used, out, matrices in self._blocks:
-            np.matmul(values[:, used], matrices[power], out=result[:, out])
+    def _along(self, values: FloatArray, power: int) -> FloatArray:
+        """Sums over rows of values (..., lines, rows) times distance to the power."""
+        result = np.empty((*values.shape[:-1], len(self.output_rows)), np.float32)
+        for (inputs, outputs), matrices in zip(self._row_blocks, self._powers, strict=True):
+            np.matmul(values[..., inputs], matrices[power], out=result[..., outputs])
+        return result
+
+    def _beside(self, values: FloatArray, matrix: FloatArray) -> FloatArray:
+        """Sums over lines of values (..., lines, rows), weighted by the rows of `matrix`; same shape."""
+        result = np.empty_like(values)
+        for inputs, outputs in self._line_blocks:
+            np.matmul(matrix[outputs, inputs], values[..., inputs, :], out=result[..., outputs, :])
         return result
 
     def total(self, values: FloatArray) -> FloatArray:
-        """Sum over each window, (lines, output rows)."""
-        result: FloatArray = self.across @ self._sums(values, 0)
-        return result
+        """Sum over each window: (..., lines, rows) to (..., lines, output rows)."""
+        return self._beside(self._along(values, 0), self.across)
 
     def moments(self, weight: FloatArray, weighted: FloatArray, tilt: FloatArray | None = None) -> Moments:
         """Sums of `weight` and of weight times displacement, both (lines, rows).
@@ -111,19 +142,18 @@ class StrainWindow:
         `tilt` (lines, output rows), samples per line, is how displacement changes across the window. Where
         weights are uneven it would pass for displacement of the side that weighs more; it is taken out.
         """
-        w: FloatArray = self.across @ weight
-        y: FloatArray = self.across @ weighted
-        wy, wty = self._sums(y, 0), self._sums(y, 1)
+        w, y = self._beside(weight, self.across), self._beside(weighted, self.across)
+        wy, wty = self._along(y, 0), self._along(y, 1)
         if tilt is not None:
-            uneven: FloatArray = self._aside @ weight
-            wy -= tilt * self._sums(uneven, 0)
-            wty -= tilt * self._sums(uneven, 1)
-        return Moments(w=self._sums(w, 0), wt=self._sums(w, 1), wtt=self._sums(w, 2), wy=wy, wty=wty)
+            uneven = self._beside(weight, self._aside)
+            wy -= tilt * self._along(uneven, 0)
+            wty -= tilt * self._along(uneven, 1)
+        return Moments(w=self._along(w, 0), wt=self._along(w, 1), wtt=self._along(w, 2), wy=wy, wty=wty)
 
     def on_input(self, values: FloatArray, slope: FloatArray | None = None) -> FloatArray:
         """A map (lines, output rows) at the input rows: the nearest value, carried on along `slope`."""
-        near: FloatArray = values[:, self._nearest]
-        return near if slope is None else near + slope[:, self._nearest] * self._beyond
+        near: FloatArray = values.take(self._nearest, axis=1)
+        return near if slope is None else near + slope.take(self._nearest, axis=1) * self._beyond
 
 
 def least_squares_strain(

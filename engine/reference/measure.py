@@ -60,40 +60,50 @@ def measure(products: Products, window: StrainWindow) -> Measurement:
     weight = products.in_phase
     rows = window.output_rows / window.row_pitch
     nearest = np.clip(np.rint(rows), 0, weight.shape[1] - 1).astype(np.intp)
-    tracked = products.axial[:, nearest]
+    tracked = products.axial.take(nearest, axis=1)
     weighted = weight * products.axial + products.quadrature / products.radians
     moments = window.moments(weight, weighted, lateral_tilt(tracked, max(1, round(window.lateral / 2))))
     slope, value, spread = moments.line()
     covered = window.total(products.known)
     cells = np.maximum(covered, 1.0)
-    energy = window.total(products.energy[0]) * window.total(products.energy[1])
-    coherence = moments.w / np.sqrt(np.maximum(energy, TINY))
+    energies = window.total(products.energy)
+    energy = np.maximum(energies[0] * energies[1], TINY)
+    coherence = moments.w / np.sqrt(energy)
     np.clip(coherence, -MAX_COHERENCE, MAX_COHERENCE, out=coherence)
-    quarter_cycle = 0.5 * np.pi / products.radians.min()
+    quarter_cycle = 0.5 * np.pi / float(products.radians.min())
     fitted = (covered >= MIN_FITTED * window.full) & (coherence > MIN_COHERENCE)
     fitted &= (spread > MIN_SPREAD * window.axial**2 / 12) & (np.abs(value - tracked) < quarter_cycle)
     informed = fitted & (covered >= MIN_COVERAGE * window.full)
-    strain = np.where(fitted, slope, np.float32(0.0))
-    axial = np.where(fitted, value, tracked)
+    strain, axial = slope.copy(), value.copy()
+    np.copyto(strain, 0.0, where=~fitted)
+    np.copyto(axial, tracked, where=~fitted)
     if not informed.any():
         return Measurement(axial, strain, np.full_like(strain, np.inf), coherence)
 
     # what the line leaves of each pixel's quadrature, against the level its window's coherence predicts
-    line = window.on_input(value, slope)
-    left = products.quadrature + weight * (products.axial - line) * products.radians
-    left = left.astype(np.float32, copy=False)
-    noise = 1.0 - coherence**2
-    level = 0.5 * noise * energy / cells**2
-    unit = left * products.known * window.on_input(1.0 / np.sqrt(np.maximum(level, TINY)))
-    excess = window.total(np.square(left)) / cells / np.maximum(level, TINY)
-    scale = noise_scale(np.clip(unit, -OUTLIER, OUTLIER), excess, informed, window)
+    left = products.axial - window.on_input(value, slope)
+    left *= products.radians
+    left *= weight
+    left += products.quadrature
+    agreed = np.square(coherence)
+    noise = 1.0 - agreed
+    per_cell = 1.0 / cells
+    level = np.maximum(0.5 * noise * energy * np.square(per_cell), TINY)
+    excess = window.total(np.square(left)) * per_cell / level
+    left *= products.known
+    left *= window.on_input(1.0 / np.sqrt(level))
+    np.clip(left, -OUTLIER, OUTLIER, out=left)
+    scale = noise_scale(left, excess, informed, window)
     radians = np.interp(rows, np.arange(products.radians.size), products.radians).astype(np.float32)
-    fit = np.where(informed, coherence**2 * cells * spread, np.float32(1.0)) * radians**2
+    fit = agreed * cells * spread * np.square(radians)
+    np.copyto(fit, 1.0, where=~informed)
     step = window.output_rows[1] - window.output_rows[0]
     half_rows, lines = max(1, round(window.axial / 2 / step)), max(1, round(window.lateral / 2))
     variance = 0.5 * scale * noise / fit
     variance += np.maximum(curvature_bias(strain, half_rows, lines) - CURVATURE_OF_NOISE * variance, 0.0)
-    return Measurement(axial, strain, np.where(informed, np.sqrt(variance), np.float32(np.inf)), coherence)
+    strain_std = np.sqrt(variance)
+    np.copyto(strain_std, np.inf, where=~informed)
+    return Measurement(axial, strain, strain_std, coherence)
 
 
 def lateral_tilt(displacement: FloatArray, reach: int) -> FloatArray:
