@@ -51,8 +51,8 @@ class IqGrid:
 class Band:
     """One frame in the frequency domain."""
 
-    lines: Lines
-    """(n_lateral, n_axial), contiguous."""
+    changing: NDArray[np.bool_]
+    """(n_lateral, n_axial): whether a sample differs from the one before."""
     spectrum: NDArray[np.complex64]
     """(n_lateral, bins); bins of positive frequency only for RF."""
     frequency: NDArray[np.float64]
@@ -104,17 +104,20 @@ class IqTransform:
             raise InvalidAcquisition(f"{frame.dtype} samples in an acquisition of kind {self.spec.kind!r}")
         lines = np.ascontiguousarray(frame.T, dtype=np.complex64 if is_iq else np.float32)
         peak = float(np.abs(lines).max())
+        changing = np.zeros(lines.shape, np.bool_)
+        np.not_equal(lines[:, 1:], lines[:, :-1], out=changing[:, 1:])
         if not np.isfinite(peak):
             raise EstimateFailed("the frame holds samples that are not finite")
         transform: Any = scipy.fft.fft if is_iq else scipy.fft.rfft
         spectrum: NDArray[np.complex64] = transform(lines, self._n_fft, axis=1)
         spectrum *= np.float32(1.0 / max(peak, TINY))  # of any gain: squares must neither overflow nor vanish
-        mean: NDArray[np.float64] = (spectrum.real**2 + spectrum.imag**2).mean(axis=0, dtype=np.float64)
+        squares = np.square(spectrum.view(np.float32)).sum(axis=0).reshape(-1, 2)
+        mean = squares.sum(axis=1, dtype=np.float64) / len(lines)
         smooth = uniform_filter1d(mean, max(3, self._n_fft // 100), mode="wrap" if is_iq else "nearest")
         power: NDArray[np.float64] = np.where(self._echo, smooth, 0.0)
         if float(power.max()) <= NOTHING * lines.shape[1]:
             raise EstimateFailed("the frame holds no signal")
-        return Band(lines, spectrum, self._frequency, power, float(np.percentile(power[self._echo], 5)))
+        return Band(changing, spectrum, self._frequency, power, float(np.percentile(power[self._echo], 5)))
 
     def grid(self, band: Band) -> IqGrid:
         """The canonical grid for a frame: its carrier is the centroid of the received band.
@@ -156,7 +159,7 @@ class IqTransform:
         np.divide(band.power - band.floor, band.power, out=gain, where=band.power > band.floor)
         weight = gain.astype(np.float32)
         length = OVERSAMPLING * grid.length
-        shifted = np.zeros((len(band.lines), length), np.complex64)
+        shifted = np.zeros((len(band.spectrum), length), np.complex64)
         # pieces that are contiguous on both sides: cut where either axis passes zero frequency
         cuts = sorted({low, high, *(cut for cut in (0, -grid.bin) if low < cut < high)})
         for start, stop in pairwise(cuts):
@@ -169,15 +172,13 @@ class IqTransform:
                 out=shifted[:, target : target + count],
             )
         iq = scipy.fft.ifft(shifted, axis=1, overwrite_x=True)
-        return CanonicalIq(iq[:, : OVERSAMPLING * grid.n_rows], informative(band.lines, grid))
+        return CanonicalIq(iq[:, : OVERSAMPLING * grid.n_rows], informative(band.changing, grid))
 
 
-def informative(lines: Lines, grid: IqGrid) -> NDArray[np.float32]:
+def informative(changing: NDArray[np.bool_], grid: IqGrid) -> NDArray[np.float32]:
     """(n_lateral, n_rows): 1 where samples change at all between a row of the grid and the next, else 0."""
-    changing = np.zeros(lines.shape, np.bool_)
-    np.not_equal(lines[:, 1:], lines[:, :-1], out=changing[:, 1:])
     starts = (np.arange(grid.n_rows) * grid.pitch).astype(np.intp)
-    known = changing[:, starts]
+    known = changing.take(starts, axis=1)
     for step in range(1, int(np.ceil(grid.pitch))):
-        known |= changing[:, np.minimum(starts + step, lines.shape[1] - 1)]
+        known |= changing.take(np.minimum(starts + step, changing.shape[1] - 1), axis=1)
     return known.astype(np.float32)
