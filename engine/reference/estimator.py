@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from engine.errors import EngineUnavailable, InvalidAcquisition
 from engine.estimator import StatelessEstimator
-from engine.iq import OVERSAMPLING, Band, CanonicalIq, IqGrid, IqTransform
+from engine.iq import Band, IqGrid, IqTransform
 from engine.reference.measure import MIN_COVERAGE, Products, measure
-from engine.reference.track import Tracker
+from engine.reference.track import Prepared, Tracker
 from engine.spec import EngineSpec, FloatArray, FrameArray, Stopwatch, StrainResult, no_stopwatch
 from engine.strain import StrainWindow
 
@@ -26,7 +26,7 @@ class Seen:
     frame: FrameArray
     band: Band
     grid: IqGrid
-    canonical: CanonicalIq
+    prepared: Prepared
 
 
 class ReferenceEstimator(StatelessEstimator):
@@ -68,16 +68,19 @@ class ReferenceEstimator(StatelessEstimator):
             second = self._transform.band(post)
             grid = self._transform.grid(first)
             tracker, window = self._for_grid(grid)
-            if seen is not None and repeated and seen.grid == grid:
-                a = seen.canonical
-            else:
-                a = self._transform.demodulate(first, grid)
-            b = self._transform.demodulate(second, grid)
-            self._seen = Seen(post.copy(), second, grid, b)
+            known_again = seen is not None and repeated and seen.grid == grid
+            frames = [
+                self._transform.demodulate(band, grid)
+                for band in ((second,) if known_again else (first, second))
+            ]
         with stopwatch("upload"):
-            tensors = [self._upload(x) for x in (a.iq, b.iq, a.known, b.known)]
+            uploaded = [(self._upload(frame.iq), self._upload(frame.known)) for frame in frames]
         with stopwatch("infer"), torch.inference_mode():
-            track = tracker(tensors[0][:, ::OVERSAMPLING], *tensors[1:])
+            prepared = [tracker.prepare(iq, known) for iq, known in uploaded]
+            if seen is not None and known_again:
+                prepared.insert(0, seen.prepared)
+            track = tracker(*prepared)
+            self._seen = Seen(post.copy(), second, grid, prepared[1])
         with stopwatch("post"):
             products = Products(
                 axial=download(track.axial),
@@ -88,10 +91,11 @@ class ReferenceEstimator(StatelessEstimator):
                 radians=download(track.radians),
             )
             result = measure(products, window)
-            nearest = np.clip(np.rint(self._axial_index / grid.pitch), 0, grid.n_rows - 1).astype(np.intp)
+            rows = np.rint(self._axial_index / window.row_pitch)
+            nearest = np.clip(rows, 0, window.n_rows - 1).astype(np.intp)
             return StrainResult(
                 axial_displacement=depth_first(result.axial),
-                lateral_displacement=depth_first(download(track.lateral)[:, nearest]),
+                lateral_displacement=depth_first(download(track.lateral).take(nearest, axis=1)),
                 axial_strain=depth_first(result.strain),
                 strain_std=depth_first(result.strain_std),
                 ncc=depth_first(result.ncc),
@@ -105,8 +109,8 @@ class ReferenceEstimator(StatelessEstimator):
             n_lateral, line_pitch = self.spec.shape[1], self.spec.line_pitch
             self._tracker = Tracker(grid, n_lateral, line_pitch, self.spec.sample_pitch, self._device)
             self._strain_window = StrainWindow(
-                n_rows=grid.n_rows,
-                row_pitch=grid.pitch,
+                n_rows=-(-grid.n_rows // self._tracker.every),
+                row_pitch=grid.pitch * self._tracker.every,
                 n_lines=n_lateral,
                 output_rows=self._axial_index,
                 axial=self._axial_window,

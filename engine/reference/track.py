@@ -12,15 +12,19 @@ import torch
 from torch import Tensor
 
 from engine.iq import OVERSAMPLING, ROWS_PER_CYCLE, IqGrid
-from engine.reference.coarse import ROWS_PER_CELL, CoarseSearch
+from engine.reference.coarse import ROWS_PER_CELL, Cells, CoarseSearch
 from engine.reference.windows import Nodes, Window
 from engine.warp import warp
 
+# lengths along depth are in cycles of a frame up to 250 cycles deep, and longer by a whole number beyond: a
+# share of the depth then, so that the work hardly grows with the carrier
+CYCLES = 250
 PASSES = ((4.0, 2.0), (2.0, 1.0))  # window: cycles of depth, mm across; from robust to fine
 LATERAL_BLUR = (20.0, 3.0)  # cycles, mm: lateral motion carries no phase, so it needs a larger window
 NODE_CYCLES = 2
 NODE_MM = 0.5
 SKIP = 2  # the passes look at every second row only: a pulse is longer than that
+ALL_ROWS = 750  # up to here products are left on every row, beyond on every second: one per cycle
 GAIN_MM = 5.0  # reach of the local gain that makes both frames comparable
 COARSE_MM = 3.0  # window of the coarse search across
 COARSE_CELL_MM = 0.5  # about a beam width
@@ -29,8 +33,21 @@ TINY = 1e-20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """What one frame brings to a pair, whether as pre or as post."""
+
+    planes: Tensor
+    """(2, n_lines, OVERSAMPLING * n_rows): real and imaginary part over the frame's own local amplitude."""
+    known: Tensor
+    """(n_lines, n_rows): 1 where the frame holds samples, 0 in dead rows."""
+    lag_one: Tensor
+    """(2, n_rows) product of every row with the one before, over all lines: the carrier's phase."""
+    cells: Cells
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Track:
-    """Motion on the canonical grid and the products left after it; maps are (n_lines, n_rows) float32."""
+    """Motion and the products left after it, on every `Tracker.every`-th row: (n_lines, rows) float32."""
 
     axial: Tensor
     """Motion that post was warped by, in samples."""
@@ -41,11 +58,11 @@ class Track:
     quadrature: Tensor
     """Its imaginary part: in_phase times the residual phase, where that is small."""
     energy: Tensor
-    """(2, n_lines, n_rows): squared magnitudes of pre and of warped post."""
+    """(2, n_lines, rows): squared magnitudes of pre and of warped post."""
     known: Tensor
     """Share of each pixel that both frames hold, 0-1."""
     radians: Tensor
-    """(n_rows,) phase per sample of residual motion."""
+    """(rows,) phase per sample of residual motion."""
 
 
 class Tracker:
@@ -54,16 +71,17 @@ class Tracker:
     def __init__(
         self, grid: IqGrid, n_lines: int, line_pitch: float, sample_pitch: float, device: torch.device
     ) -> None:
-        self._grid, self._device = grid, device
-        self._n_lines, self._n_rows = n_lines, grid.n_rows
+        self._grid = grid
         lines_per_mm = 1e-3 / line_pitch
         rows_per_mm = 1e-3 / (sample_pitch * grid.pitch)
+        self.every = 1 if grid.n_rows <= ALL_ROWS else 2
+        longer = max(1, round(grid.n_rows / ROWS_PER_CYCLE / CYCLES))
+        self._skip = SKIP * longer
         node_lines = max(1, round(NODE_MM * lines_per_mm))
-        self._rows, self._lines = np.arange(0, grid.n_rows, SKIP), np.arange(n_lines)
         per_cycle = ROWS_PER_CYCLE / SKIP
-        node_rows = round(NODE_CYCLES * per_cycle)
-        self._nodes = Nodes(n_lines, self._rows.size, node_lines, node_rows, device)
-        self._spread = self._nodes.at(self._lines, np.arange(grid.n_rows) / SKIP)
+        n_seen = len(range(0, grid.n_rows, self._skip))
+        self._nodes = Nodes(n_lines, n_seen, node_lines, round(NODE_CYCLES * per_cycle), device)
+        self._spread = self._nodes.at(np.arange(n_lines), np.arange(0, grid.n_rows, self.every) / self._skip)
         self._windows = [self._nodes.window(mm * lines_per_mm, cycles * per_cycle) for cycles, mm in PASSES]
         self._smooth = self._nodes.blur(1.0 * lines_per_mm, 4.0 * per_cycle)
         self._side = self._nodes.blur(LATERAL_BLUR[1] * lines_per_mm, LATERAL_BLUR[0] * per_cycle)
@@ -74,75 +92,71 @@ class Tracker:
         self._gain_window = self._gain_nodes.window(gain_lines / 2, gain_rows / 2)
         cell_lines = min(max(1, round(COARSE_CELL_MM * lines_per_mm)), n_lines // 2)
         self._coarse = CoarseSearch(n_lines, grid.n_rows, cell_lines, COARSE_MM * lines_per_mm, device)
-        # coarse nodes lie in cells: cell k covers rows k * ROWS_PER_CELL onwards
         self._from_coarse = self._coarse.nodes.at(
             (self._nodes.lines + 0.5) / cell_lines - 0.5,
-            (self._nodes.rows * SKIP + 0.5) / ROWS_PER_CELL - 0.5,
+            (self._nodes.rows * self._skip + 0.5) / ROWS_PER_CELL - 0.5,
         )
-        self._node_row = torch.from_numpy(self._nodes.rows * SKIP).round().long().to(device)
+        self._node_row = torch.from_numpy(self._nodes.rows * self._skip).round().long().to(device)
         self._row = torch.arange(grid.n_rows, device=device, dtype=torch.float32)[None]
         self._line = torch.arange(n_lines, device=device, dtype=torch.float32)[:, None]
 
-    def __call__(self, pre: Tensor, post: Tensor, known_pre: Tensor, known_post: Tensor) -> Track:
-        """Track pre (n_lines, n_rows) to post (n_lines, OVERSAMPLING * n_rows), both complex64.
+    def prepare(self, iq: Tensor, known: Tensor) -> Prepared:
+        """Level a frame (n_lines, OVERSAMPLING * n_rows) complex64, and take from it what every pair needs.
 
-        `known_*` (n_lines, n_rows) is 1 where the frame holds samples and 0 in dead rows.
+        `known` (n_lines, n_rows) is 1 where the frame holds samples and 0 in dead rows.
         """
-        a = self._level(pre, known_pre, 1)
-        b = self._level(post, known_post, OVERSAMPLING)
-        radians = self._carrier(a, b[..., ::OVERSAMPLING])
-        axial, lateral = self._start(a, b)
+        rows = iq[:, ::OVERSAMPLING]
+        re, im = rows.real * known, rows.imag * known
+        local = self._gain_window(torch.stack((magnitude_squared(re, im), known)))
+        power = local[0] / local[1].clamp(min=1e-3)
+        gain = self._gain_nodes.spread(power.clamp(min=power.mean() * 1e-8 + 1e-30)).rsqrt_().mul_(known)
+        fine = gain.repeat_interleave(OVERSAMPLING, dim=1)
+        planes = torch.stack((iq.real * fine, iq.imag * fine))
+        re, im = planes[..., ::OVERSAMPLING].contiguous()
+        cos = (re[:, 1:] * re[:, :-1]).addcmul_(im[:, 1:], im[:, :-1]).sum(0)
+        sin = (im[:, 1:] * re[:, :-1]).addcmul_(re[:, 1:], im[:, :-1], value=-1.0).sum(0)
+        lag_one = torch.stack((cos, sin))
+        return Prepared(
+            planes=planes,
+            known=known,
+            lag_one=torch.cat((lag_one, lag_one[:, -1:]), dim=1),
+            cells=self._coarse.cells(magnitude_squared(re, im).sqrt_(), known),
+        )
+
+    def __call__(self, pre: Prepared, post: Prepared) -> Track:
+        """Track pre to post, both prepared here."""
+        radians = self._carrier(pre.lag_one + post.lag_one)
         node_radians = radians[self._node_row]
-        seen = a[..., ::SKIP].contiguous()
+        axial, lateral = (self._from_coarse(motion) for motion in self._coarse(pre.cells, post.cells))
+        axial = axial * self._grid.pitch
+        seen = pre.planes[..., :: OVERSAMPLING * self._skip].contiguous()
         for window in self._windows:
             u, v = self._nodes.spread(torch.stack((axial, lateral)))
-            warped = self._warp(b, u, v, SKIP)
+            warped = self._warp(post.planes, u, v, self._skip)
             sums = window(torch.stack(product(seen, warped)))
             size = magnitude(sums) + TINY  # both frames are levelled: it weights by coherence
             moved = self._smooth(torch.stack((torch.atan2(sums[1], sums[0]) * size, size)))
             lateral = lateral + self._lateral_step(seen, warped, size, window)
             axial = axial + moved[0] / moved[1] / node_radians
         u, v = self._spread(torch.stack((axial, lateral)))
-        warped = self._warp(b, u, v, 1)
-        held = warp(known_post[None], self._row + u / self._grid.pitch, self._line + v)[0]
+        warped = self._warp(post.planes, u, v, self.every)
+        held = warp(post.known[None], self._row[:, :: self.every] + u / self._grid.pitch, self._line + v)[0]
+        a = pre.planes[..., :: OVERSAMPLING * self.every].contiguous()
         in_phase, quadrature = product(a, warped)
         return Track(
             axial=u,
             lateral=v,
             in_phase=in_phase,
             quadrature=quadrature,
-            energy=torch.stack((a[0] ** 2 + a[1] ** 2, warped[0] ** 2 + warped[1] ** 2)),
-            known=known_pre * held,
-            radians=radians,
+            energy=torch.stack((magnitude_squared(*a), magnitude_squared(*warped))),
+            known=held.mul_(pre.known[:, :: self.every]),
+            radians=radians[:: self.every],
         )
 
-    def _level(self, iq: Tensor, known: Tensor, per_row: int) -> Tensor:
-        """Real and imaginary plane (2, lines, rows) divided by the frame's own local amplitude."""
-        if per_row > 1:
-            known = known.repeat_interleave(per_row, dim=1)
-        planes = torch.stack((iq.real * known, iq.imag * known))
-        energy = planes[0, :, ::per_row] ** 2 + planes[1, :, ::per_row] ** 2
-        local = self._gain_window(torch.stack((energy, known[:, ::per_row])))
-        power = local[0] / local[1].clamp(min=1e-3)
-        gain = self._gain_nodes.spread(power).clamp(min=float(power.mean()) * 1e-8 + 1e-30).rsqrt()
-        if per_row > 1:
-            gain = gain.repeat_interleave(per_row, dim=1)
-        return planes * gain
-
-    def _carrier(self, a: Tensor, b: Tensor) -> Tensor:
-        """Radians per sample for every row, from the lag-one products of both frames over all lines."""
-        total = torch.zeros(2, self._n_rows - 1, device=self._device)
-        for planes in (a, b):
-            re, im = planes
-            total[0] += (re[:, 1:] * re[:, :-1] + im[:, 1:] * im[:, :-1]).sum(0)
-            total[1] += (im[:, 1:] * re[:, :-1] - re[:, 1:] * im[:, :-1]).sum(0)
-        total = torch.cat((total, total[:, -1:]), dim=1)
-        profile = total @ self._gain_window.along @ self._gain_nodes.spread.along
+    def _carrier(self, lag_one: Tensor) -> Tensor:
+        """Radians per sample for every row (Loupas)."""
+        profile = lag_one @ self._gain_window.along @ self._gain_nodes.spread.along
         return torch.atan2(profile[1], profile[0]) / self._grid.pitch + 2 * torch.pi * self._grid.frequency
-
-    def _start(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-        axial, lateral = self._coarse(magnitude(a), magnitude(b[..., ::OVERSAMPLING]))
-        return self._from_coarse(axial) * self._grid.pitch, self._from_coarse(lateral)
 
     def _warp(self, b: Tensor, u: Tensor, v: Tensor, skip: int) -> Tensor:
         """Post displaced by u samples and v lines on every `skip`-th row (2, lines, rows), pre's carrier."""
@@ -176,6 +190,11 @@ def product(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     )
 
 
+def magnitude_squared(re: Tensor, im: Tensor) -> Tensor:
+    """Of a complex number."""
+    return (re * re).addcmul_(im, im)
+
+
 def magnitude(planes: Tensor) -> Tensor:
     """Absolute value of the first two planes, read as a complex number."""
-    return torch.addcmul(planes[0] * planes[0], planes[1], planes[1]).sqrt()
+    return magnitude_squared(planes[0], planes[1]).sqrt_()
