@@ -12,6 +12,7 @@ from engine.spec import StrainResult
 
 BLOCKS = 8  # each way: about 5 x 5 mm of a usual picture, the average of ten or more strain windows
 SMALLEST_STD = 1e-9  # two identical frames leave no residual, and nothing can be divided by that
+ENOUGH = 2**13  # values for a median: neighbours within a window say the same, and each costs time
 CLEARLY_SIGNED = 0.25  # of the median strain: a stiff block near zero says nothing of direction
 
 
@@ -51,30 +52,32 @@ def judge(result: StrainResult, thresholds: Thresholds, region: NDArray[np.bool_
 
     Checks go from cause to consequence: an engine's own reason, then decorrelated (median NCC), sliding
     (lateral motion), no_motion and too_much_motion (median strain), and sliding again where parts of the
-    region move against each other: of 8 x 8 blocks that strain at least a quarter of the median, fewer than
-    `min_one_sign` share its sign. Blocks, because single pixels of a weak pair are mostly noise.
+    region move against each other: of 8 x 8 blocks that strain at least a quarter of the median and more than
+    a pixel's noise there, fewer than `min_one_sign` share its sign. Blocks, because single pixels of a weak
+    pair are mostly noise, and so are whole blocks in a shadow.
     """
-    inside = np.ones(result.axial_strain.shape, bool) if region is None else region
     maps = (result.strain_std, result.axial_strain, result.lateral_displacement, result.ncc)
-    informed = inside & np.logical_and.reduce([np.isfinite(values) for values in maps])
+    informed = np.logical_and.reduce([np.isfinite(values) for values in maps])
+    if region is not None:
+        informed &= region
     valid = informed & (result.strain_std <= thresholds.max_strain_std)
-    if result.rejection is not None or not valid.any():
+    n_informed, n_valid = np.count_nonzero(informed), np.count_nonzero(valid)
+    if result.rejection is not None or not n_valid:
         reason = result.rejection or "decorrelated"
         return Verdict(
             rejection=reason,
             quality=0.0,
             mean_strain=None,
             predicted_snre=None,
-            median_ncc=float(np.median(result.ncc[informed])) if informed.any() else None,
+            median_ncc=median(result.ncc[informed]) if n_informed else None,
             lateral_motion=None,
             valid=valid,
         )
-    ncc = float(np.median(result.ncc[informed]))
-    lateral = float(np.median(result.lateral_displacement[valid]))
-    strain, std = result.axial_strain[valid], result.strain_std[valid]
-    mean, sigma = float(np.median(strain)), float(np.median(std))
-    blocks = _block_means(result, valid)
-    clear = blocks[np.abs(blocks) >= CLEARLY_SIGNED * abs(mean)]
+    ncc = median(result.ncc[informed])
+    lateral = median(result.lateral_displacement[valid])
+    mean, sigma = median(result.axial_strain[valid]), median(result.strain_std[valid])
+    blocks, noise = _blocks(result, valid)
+    clear = blocks[np.abs(blocks) >= np.maximum(CLEARLY_SIGNED * abs(mean), noise)]
     one_sign = float(np.mean((clear > 0) == (mean > 0))) if clear.size else 1.0
     rejection = None
     if ncc < thresholds.min_ncc:
@@ -87,7 +90,7 @@ def judge(result: StrainResult, thresholds: Thresholds, region: NDArray[np.bool_
         rejection = "too_much_motion"
     elif one_sign < thresholds.min_one_sign:
         rejection = "sliding"
-    share = float(np.mean(valid[informed]))
+    share = n_valid / n_informed
     goodness = (ncc - thresholds.min_ncc) / (1.0 - thresholds.min_ncc) if thresholds.min_ncc < 1 else 0.0
     return Verdict(
         rejection=rejection,
@@ -100,20 +103,37 @@ def judge(result: StrainResult, thresholds: Thresholds, region: NDArray[np.bool_
     )
 
 
-def _block_means(result: StrainResult, valid: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Strain of blocks that are at least half valid, averaged with weight 1 / variance; 1-D."""
+def median(values: NDArray[np.float32]) -> float:
+    """Median of flattened `values`; of every so many where there are far more than a median needs.
+
+    The stride is odd, so that it falls on every line of maps whose width is a power of two.
+    """
+    stride = max(1, values.size // ENOUGH) | 1
+    return float(np.median(values[::stride]))
+
+
+def _blocks(
+    result: StrainResult, valid: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Strain of blocks at least half valid, averaged with weight 1 / variance; and a pixel's std there.
+
+    Both 1-D. A block averages ten or more strain windows, so by noise alone its mean lies within a third of
+    that standard deviation.
+    """
     rows, cols = (n // BLOCKS for n in valid.shape)
     if rows == 0 or cols == 0:
-        return np.empty(0, np.float32)
+        return np.empty(0), np.empty(0)
     cut = (slice(0, BLOCKS * rows), slice(0, BLOCKS * cols))
     counts = valid[cut]
-    weight = np.zeros(counts.shape, np.float32)
-    std = np.maximum(result.strain_std[cut], SMALLEST_STD)
-    np.divide(1.0, np.square(std), out=weight, where=counts)
+    # weight 0 where nothing counts; infinite or missing values must not reach the sums
+    std = np.where(counts, result.strain_std[cut], np.float32(np.inf))
+    weight = 1.0 / np.square(np.maximum(std, SMALLEST_STD))
     weighted = np.where(counts, result.axial_strain[cut], np.float32(0)) * weight
-    totals, sums, shares = (
-        values.reshape(BLOCKS, rows, BLOCKS, cols).sum(axis=(1, 3), dtype=np.float64)
+    # rows first: sums down whole rows are many times faster than sums over short pieces of them
+    by_depth = (
+        values.reshape(BLOCKS, rows, -1).sum(axis=1, dtype=np.float64)
         for values in (weight, weighted, counts)
     )
+    totals, sums, shares = (values.reshape(BLOCKS, BLOCKS, cols).sum(axis=2) for values in by_depth)
     known = (shares >= rows * cols / 2) & (totals > 0)
-    return np.asarray(sums[known] / totals[known], np.float32)
+    return sums[known] / totals[known], np.sqrt(shares[known] / totals[known])
