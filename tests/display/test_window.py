@@ -132,11 +132,12 @@ def ended(child: subprocess.Popen[str]) -> tuple[str, str]:
 
 
 def with_a_window_that_hears(scenario: Callable[[], None]) -> None:
-    """Run a scenario, up to four times as long as its window is deaf.
+    """Run a scenario, up to four times as long as its window does not do what it is asked for.
 
-    The Qt inside OpenCV 5.0.0's Linux wheel now and then loses every X event of a fresh window (its event
-    thread reads them, its main thread never sees them; four lines of namedWindow and imshow are enough).
-    Under Xvfb on two busy cores that befell 16 of 75 windows. Nothing but deafness is tried again.
+    The Qt inside OpenCV's Linux wheels now and then never paints a fresh window on a busy machine; four lines
+    of namedWindow and imshow are enough. Under Xvfb beside two busy loops that befell 7 of 25 plain windows
+    when first counted and 6 of 31 when counted again; what was tried against it, in vain, is in
+    docs/decisions/0015. Nothing but a window that is late is tried again.
     """
     for _ in range(3):
         with suppress(DeafWindow):

@@ -50,7 +50,11 @@ def drawing_size(width: int, height: int) -> tuple[int, int]:
 
 
 class Window:
-    """The OpenCV window. One thread only. Raises NoScreen where none can open."""
+    """The OpenCV window. One thread only. Raises NoScreen where none can open.
+
+    On a busy machine Qt now and then never paints a fresh window; it stays black until it is closed or the
+    display is started anew. No remedy is known: docs/decisions/0015.
+    """
 
     def __init__(self) -> None:
         check_screen()
