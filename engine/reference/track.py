@@ -25,6 +25,7 @@ NODE_CYCLES = 2
 NODE_MM = 0.5
 SKIP = 2  # the passes look at every second row only: a pulse is longer than that
 ALL_ROWS = 750  # up to here products are left on every row, beyond on every second: one per cycle
+CARRIER_LINES = 2  # the carrier is measured on every second line: neighbours nearly agree
 GAIN_MM = 5.0  # reach of the local gain that makes both frames comparable
 COARSE_MM = 3.0  # window of the coarse search across
 COARSE_CELL_MM = 0.5  # about a beam width
@@ -41,7 +42,7 @@ class Prepared:
     known: Tensor
     """(n_lines, n_rows): 1 where the frame holds samples, 0 in dead rows."""
     lag_one: Tensor
-    """(2, n_rows) product of every row with the one before, over all lines: the carrier's phase."""
+    """(2, n_rows) product of every row with the one before, over lines: the carrier's phase."""
     cells: Cells
 
 
@@ -111,11 +112,12 @@ class Tracker:
         power = local[0] / local[1].clamp(min=1e-3)
         gain = self._gain_nodes.spread(power.clamp(min=power.mean() * 1e-8 + 1e-30)).rsqrt_().mul_(known)
         fine = gain.repeat_interleave(OVERSAMPLING, dim=1)
-        planes = torch.stack((iq.real * fine, iq.imag * fine))
+        planes = torch.empty(2, *iq.shape, device=iq.device)
+        torch.mul(iq.real, fine, out=planes[0])
+        torch.mul(iq.imag, fine, out=planes[1])
         re, im = planes[..., ::OVERSAMPLING].contiguous()
-        cos = (re[:, 1:] * re[:, :-1]).addcmul_(im[:, 1:], im[:, :-1]).sum(0)
-        sin = (im[:, 1:] * re[:, :-1]).addcmul_(re[:, 1:], im[:, :-1], value=-1.0).sum(0)
-        lag_one = torch.stack((cos, sin))
+        some = torch.stack((re[::CARRIER_LINES], im[::CARRIER_LINES]))
+        lag_one = torch.stack([part.sum(0) for part in product(some[..., 1:], some[..., :-1])])
         return Prepared(
             planes=planes,
             known=known,
