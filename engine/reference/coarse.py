@@ -197,8 +197,12 @@ class NearSearch:
         The sum is smoothed, not what is left alone: that would leave the noise of `before` as it is.
         """
         a = pre[:, None, :: self._skip]
-        shifts = pad(moved, (reach, reach)).unfold(1, pre.shape[1], 1)[..., :: self._skip]
-        own, energy = self._sum.lines_first(a.square()), self._sum.lines_first(shifts.square())
+        padded = pad(moved, (reach, reach))
+        shifts, energies = (
+            maps.unfold(1, pre.shape[1], 1)[..., :: self._skip]
+            for maps in (padded, self._sum.across @ padded.square())
+        )
+        own, energy = self._sum.lines_first(a.square()), energies @ self._sum.along
         score = correlation(self._sum.lines_first(a * shifts), own, energy)
         lag = score[:, 1:-1].argmax(dim=1, keepdim=True) + 1  # (node lines, lags, node rows)
         top = score.gather(1, lag)
