@@ -11,6 +11,7 @@ from tools.commands.bench import bench
 from tools.commands.config import config
 from tools.commands.demo import demo
 from tools.commands.display import display
+from tools.commands.evaluate import evaluate
 from tools.commands.info import info
 from tools.commands.process import process
 from tools.commands.record import record
@@ -80,7 +81,7 @@ def _root(
     pass
 
 
-for command in (demo, run, replay, display, record, process, info, simulate, config, bench):
+for command in (demo, run, replay, display, record, process, info, simulate, evaluate, config, bench):
     app.command()(command)
 
 
