@@ -42,7 +42,7 @@ class Prepared:
     known: Tensor
     """(n_lines, n_rows): 1 where the frame holds samples, 0 in dead rows."""
     lag_one: Tensor
-    """(2, n_rows) product of every row with the one before, over lines: the carrier's phase."""
+    """(2, rows) products of rows with their neighbours, summed over lines: the carrier's phase."""
     cells: Cells
 
 
@@ -77,7 +77,7 @@ class Tracker:
         rows_per_mm = 1e-3 / (sample_pitch * grid.pitch)
         self.every = 1 if grid.n_rows <= ALL_ROWS else 2
         longer = max(1, round(grid.n_rows / ROWS_PER_CYCLE / CYCLES))
-        self._skip = SKIP * longer
+        self._skip, self._longer = SKIP * longer, longer
         node_lines = max(1, round(NODE_MM * lines_per_mm))
         per_cycle = ROWS_PER_CYCLE / SKIP
         n_seen = len(range(0, grid.n_rows, self._skip))
@@ -86,11 +86,13 @@ class Tracker:
         self._windows = [self._nodes.window(mm * lines_per_mm, cycles * per_cycle) for cycles, mm in PASSES]
         self._smooth = self._nodes.blur(1.0 * lines_per_mm, 4.0 * per_cycle)
         self._side = self._nodes.blur(LATERAL_BLUR[1] * lines_per_mm, LATERAL_BLUR[0] * per_cycle)
-        gain_lines, gain_rows = GAIN_MM * lines_per_mm, GAIN_MM * rows_per_mm
-        self._gain_nodes = Nodes(
-            n_lines, grid.n_rows, max(1, round(gain_lines / 4)), max(1, round(gain_rows / 4)), device
+        gain_lines, gain_rows = GAIN_MM * lines_per_mm, GAIN_MM * rows_per_mm / longer
+        n_levelled = len(range(0, grid.n_rows, longer))
+        nodes = Nodes(
+            n_lines, n_levelled, max(1, round(gain_lines / 4)), max(1, round(gain_rows / 4)), device
         )
-        self._gain_window = self._gain_nodes.window(gain_lines / 2, gain_rows / 2)
+        self._gain_window = nodes.window(gain_lines / 2, gain_rows / 2)
+        self._spread_gain = nodes.at(np.arange(n_lines), np.arange(grid.n_rows) / longer)
         cell_lines = min(max(1, round(COARSE_CELL_MM * lines_per_mm)), n_lines // 2)
         self._coarse = CoarseSearch(n_lines, grid.n_rows, cell_lines, COARSE_MM * lines_per_mm, device)
         self._from_coarse = self._coarse.nodes.at(
@@ -106,22 +108,24 @@ class Tracker:
 
         `known` (n_lines, n_rows) is 1 where the frame holds samples and 0 in dead rows.
         """
-        rows = iq[:, ::OVERSAMPLING]
-        re, im = rows.real * known, rows.imag * known
-        local = self._gain_window(torch.stack((magnitude_squared(re, im), known)))
+        some = iq[:, :: OVERSAMPLING * self._longer]
+        held = known[:, :: self._longer]
+        re, im = some.real * held, some.imag * held
+        local = self._gain_window(torch.stack((magnitude_squared(re, im), held)))
         power = local[0] / local[1].clamp(min=1e-3)
-        gain = self._gain_nodes.spread(power.clamp(min=power.mean() * 1e-8 + 1e-30)).rsqrt_().mul_(known)
+        gain = self._spread_gain(power.clamp(min=power.mean() * 1e-8 + 1e-30)).rsqrt_().mul_(known)
         fine = gain.repeat_interleave(OVERSAMPLING, dim=1)
         planes = torch.empty(2, *iq.shape, device=iq.device)
         torch.mul(iq.real, fine, out=planes[0])
         torch.mul(iq.imag, fine, out=planes[1])
         re, im = planes[..., ::OVERSAMPLING].contiguous()
         some = torch.stack((re[::CARRIER_LINES], im[::CARRIER_LINES]))
-        lag_one = torch.stack([part.sum(0) for part in product(some[..., 1:], some[..., :-1])])
+        parts = product(some[..., 1 :: self._longer], some[..., : -1 : self._longer])
+        lag_one = torch.stack([part.sum(0) for part in parts])
         return Prepared(
             planes=planes,
             known=known,
-            lag_one=torch.cat((lag_one, lag_one[:, -1:]), dim=1),
+            lag_one=lag_one,
             cells=self._coarse.cells(magnitude_squared(re, im).sqrt_(), known),
         )
 
@@ -157,7 +161,8 @@ class Tracker:
 
     def _carrier(self, lag_one: Tensor) -> Tensor:
         """Radians per sample for every row (Loupas)."""
-        profile = lag_one @ self._gain_window.along @ self._gain_nodes.spread.along
+        along = self._gain_window.along[: lag_one.shape[1]]
+        profile = lag_one @ along @ self._spread_gain.along
         return torch.atan2(profile[1], profile[0]) / self._grid.pitch + 2 * torch.pi * self._grid.frequency
 
     def _warp(self, b: Tensor, u: Tensor, v: Tensor, skip: int) -> Tensor:
