@@ -130,18 +130,20 @@ def _truth(scene: Scene, truth: PairTruth) -> Maps:
     )
 
 
-def _fitted_truth(scene: Scene, truth: PairTruth) -> Maps:
-    spec = scene.spec
-    step = float(truth.axial_index[1] - truth.axial_index[0])
+def fitted_strain(truth: PairTruth, spec: EngineSpec) -> FloatArray:
+    """Strain of the true displacement through the strain window of `spec`: what the window allows."""
     known = np.isfinite(truth.axial_displacement)
-    strain = least_squares_strain(
+    return least_squares_strain(
         np.where(known, truth.axial_displacement, np.float32(0)),
-        row_pitch=step,
+        row_pitch=float(truth.axial_index[1] - truth.axial_index[0]),
         axial=spec.axial_window / spec.sample_pitch,
         lateral=max(1.0, spec.lateral_window / spec.line_pitch),
         weight=known.astype(np.float32),
     )
-    return replace(_truth(scene, truth), axial_strain=strain)
+
+
+def _fitted_truth(scene: Scene, truth: PairTruth) -> Maps:
+    return replace(_truth(scene, truth), axial_strain=fitted_strain(truth, scene.spec))
 
 
 def _constant(scene: Scene, truth: PairTruth) -> Maps:

@@ -24,6 +24,7 @@ from streamer.headers import RfHeader
 from streamer.pairing import Pairing
 from streamer.step import StrainMessage, StrainStep
 from streamer.stopwatch import Stopwatch
+from tools.evaluate.contenders import fitted_strain
 from tools.evaluate.scene import Scene, evaluation_grid, inner_region
 
 PAIRINGS: Final = ("sequential", "stride 2", "stride 3", "keyframe", "auto")
@@ -43,23 +44,27 @@ class SequenceView:
         after = self.scene.after
         return [*self.scene.acquisition.frames(), *(() if after is None else after.frames())]
 
-    def picture(self, index: int) -> tuple[Map, Mask]:
-        """(true relative strain, region) on the evaluation grid of frame `index`."""
+    def picture(self, index: int, *, fitted: bool = False) -> tuple[Map, Mask]:
+        """(true relative strain, region) on the evaluation grid of frame `index`.
+
+        `fitted`: as the strain window shows it, which is all that any picture can become.
+        """
         first, after = self.scene.acquisition, self.scene.after
         acquisition, local = first, index
         if after is not None and index >= first.n_frames:
             acquisition, local = after, index - first.n_frames
-        return _relative_truth(acquisition, local)
+        return _relative_truth(acquisition, local, fitted)
 
 
-def _relative_truth(acquisition: Acquisition, frame: int) -> tuple[Map, Mask]:
+def _relative_truth(acquisition: Acquisition, frame: int, fitted: bool) -> tuple[Map, Mask]:
     """Strain from `frame` to the one most differently compressed, over its median in the region."""
     rows, columns = evaluation_grid(acquisition.imaging.spec)
     press = acquisition.motion.modes[0].amplitude
     other = int(np.argmax(np.abs(press - press[frame])))
     truth = acquisition.pair_truth(frame, other, axial_index=rows, lateral_index=columns)
     region = inner_region(acquisition.imaging.spec, truth)
-    return truth.axial_strain / np.median(truth.axial_strain[region]), region
+    strain = fitted_strain(truth, acquisition.imaging.spec) if fitted else truth.axial_strain
+    return strain / np.median(strain[region]), region
 
 
 def _header(scene: Scene, index: int) -> RfHeader:
@@ -198,18 +203,19 @@ def cycle_figures(
 def cut_figures(view: SequenceView, estimator: Estimator) -> tuple[dict[str, float], dict[str, Any]]:
     """How the picture goes over from one phantom to another: share of the way, per frame after the cut.
 
-    The share is the projection of (picture - old truth) on (new truth - old truth). The response is the time
-    after which it stays above 0.9 until the end, in s; a frozen map never gets there (inf).
+    The share is the projection of (picture - old truth) on (new truth - old truth), truth as the strain
+    window shows it: a picture that has arrived has 1. The response is the time after which it stays above
+    0.9 until the end, in s; a frozen map never gets there (inf).
     """
     cut = view.scene.acquisition.n_frames
-    old, _ = view.picture(cut - 1)
+    old, _ = view.picture(cut - 1, fitted=True)
     shares: dict[str, list[float]] = {"fused": [], "frozen": []}
     before: Map | None = None
     for index, now in enumerate(shown(view, estimator, "sequential")):
         if index < cut:
             before = now.fused
             continue
-        new, region = view.picture(index)
+        new, region = view.picture(index, fitted=True)
         for name, picture in (("fused", now.fused), ("frozen", before)):
             shares[name].append(0.0 if picture is None else _share(picture, old, new, region))
     figures = {}
