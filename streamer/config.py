@@ -68,7 +68,9 @@ class EngineConfig(_Section):
     device: Literal["cpu", "cuda"] = Field("cpu", description="where it runs")
     axial_window: Positive = Field(2.0, description="least-squares strain window along the beam, mm")
     lateral_window: Positive = Field(1.0, description="the same across the lines, mm")
-    threads: int = Field(0, ge=0, le=256, description="CPU threads of the engine; 0: all cores")
+    threads: int = Field(
+        1, ge=0, le=256, description="CPU threads of the engine; 0: all cores. More than 1 is rarely faster"
+    )
 
 
 class QualityConfig(_Section):
