@@ -61,6 +61,9 @@ class ReferenceEstimator(StatelessEstimator):
         they do not correlate. Raises InvalidAcquisition for frames of another shape or kind, EstimateFailed
         for samples that are not finite and for frames without signal.
         """
+        # settles how many threads this thread may use: until torch is asked it takes all cores, and another
+        # number of threads means other bits
+        torch.get_num_threads()
         with stopwatch("prepare"):
             seen = self._seen
             repeated = seen is not None and np.array_equal(seen.frame, pre)
