@@ -3,7 +3,7 @@
 from collections import Counter, deque
 
 from streamer.accounts import Counts
-from streamer.headers import Origin, RfHeader, StateName
+from streamer.headers import NO_SOURCE, Origin, RfHeader, StateName
 
 STALE_PERIODS = 10  # frame periods without a frame
 STALE_AT_MOST = 0.5  # s
@@ -22,7 +22,7 @@ class Condition:
         self._past: deque[tuple[float, Counts]] = deque()
         self.origin: Origin = "live"
         self._engine_errors = 0
-        self.source_id = "none"
+        self.source_id = NO_SOURCE
         self.building = False
         self.fault: str | None = None
         """Why no result can come until something changes; None while all is well."""

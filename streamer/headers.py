@@ -23,6 +23,8 @@ NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Origin = Literal["live", "replay"]
 
 PROTOCOL_VERSION: Final = 1
+NO_SOURCE: Final = "none"
+"""source_id of a node's status before any frame has told it whose frames it gets."""
 
 
 class _Header(BaseModel):

@@ -198,8 +198,13 @@ def _interval(pair: FramePair) -> float | None:
 
 
 def _gain_jumped(pre: RfFrame, post: RfFrame) -> bool:
-    before, after = (
-        float(np.mean(np.abs(frame.samples[::8, ::4].astype(np.complex128)) ** 2)) for frame in (pre, post)
-    )
+    before, after = _power(pre), _power(post)
     ratio = math.sqrt(after / before) if before > 0 else math.inf
     return not 1 / GAIN_JUMP < ratio < GAIN_JUMP
+
+
+def _power(frame: RfFrame) -> float:
+    """Mean square of every 32nd sample."""
+    some = frame.samples[::8, ::4]
+    parts = (some.real, some.imag) if np.iscomplexobj(some) else (some,)
+    return sum(float(np.mean(np.square(part, dtype=np.float64))) for part in parts)

@@ -191,3 +191,13 @@ def test_notices_pass() -> None:
     state.tell("saved a.png", 1.0)
     assert state.view(2.0).notice == "saved a.png"
     assert state.view(6.0).notice == ""
+
+
+def test_a_node_without_frames_yet_is_no_source_to_wait_for() -> None:
+    state = DisplayState(DisplayOptions(), address="tcp://127.0.0.1:5561", now=0.0)
+    state.update(received(status_message(source_id="none", state="WAITING")), 0.5)
+    state.update(received(status_message(), strain_message()), 1.0)
+    assert state.view(1.0).strain is not None
+    assert state.view(1.0).source == "arm"
+    state.update(received(strain_message(source_id="other")), 1.1)  # a second source is still kept apart
+    assert state.view(1.1).other_sources == ("other",)

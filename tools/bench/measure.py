@@ -178,6 +178,7 @@ def _figures(
         "frames_lost": summary["lost"],
         "frames_refused": sum(summary["refused"].values()),
         "frames_overwritten": summary["overwritten"],
+        "measured_without_result": sum(i >= WARM_UP_FRAMES and i not in results for i in sent),
         "results_published": summary["published_valid"] + sum(summary["rejected"].values()),
         "results_with_values": summary["published_valid"],
         "frames_unaccounted": summary["unaccounted"] + len(sent) - summary["received"] - summary["lost"],

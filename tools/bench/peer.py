@@ -17,7 +17,7 @@ from streamer.wire import topic, unpack_header
 from tools.processes import on_stop_signal
 
 POLL_MS = 50
-ENGINE_STAGES = ("prepare", "upload", "infer", "post")
+STEP_STAGES = ("prepare", "upload", "infer", "post", "fuse")
 HIGH_WATER_MARK = 1000  # a measuring device loses nothing
 
 
@@ -55,7 +55,7 @@ def receive(kind: str, address: str, stop: Stop) -> list[tuple[int, int, float]]
         if isinstance(header, RfHeader):
             stamps.append((header.frame_index, arrived, 0.0))
         elif isinstance(header, StrainHeader):
-            step = sum(header.stage_seconds.get(stage, 0.0) for stage in ENGINE_STAGES)
+            step = sum(header.stage_seconds.get(stage, 0.0) for stage in STEP_STAGES)
             stamps.append((header.post_index, arrived, step))
     link.close(0)
     context.term()

@@ -12,7 +12,7 @@ from collections import deque
 from dataclasses import InitVar, dataclass, field
 from typing import Final
 
-from streamer.headers import BmodeHeader, FusedHeader, StatusHeader, StrainHeader
+from streamer.headers import NO_SOURCE, BmodeHeader, FusedHeader, StatusHeader, StrainHeader
 from streamer.subscriber import Received
 from streamer.wire import Message
 from tools.display.options import PICTURES, DisplayOptions, Picture
@@ -159,6 +159,8 @@ class DisplayState:
 
     def _ours(self, source_id: str) -> bool:
         """The first source that sends is the one shown, unless one was named: two pictures never mix."""
+        if source_id == NO_SOURCE:
+            return True  # the status of a node that has no frames yet
         if self._source is None:
             self._source = source_id
         if source_id != self._source:
