@@ -131,8 +131,12 @@ def _send(
     begun = 0.0
     for cue in playback(recording.t_acq, recording.frame_index, "bounce", rate=rate):
         warming = cue.frame_index < WARM_UP_FRAMES
-        if cue.frame_index in (0, WARM_UP_FRAMES):
-            _await_frames(results, cue.frame_index, SETTLE, stop)  # after the warm-up the engine is built
+        if cue.frame_index in (
+            0,
+            1,
+            WARM_UP_FRAMES,
+        ):  # the engine is built on frame 0, while none wait behind
+            _await_frames(results, cue.frame_index, SETTLE, stop)
             begun = time.perf_counter() - cue.offset_ns * 1e-9
         due = begun + cue.offset_ns * 1e-9
         if stop.wait(max(0.0, due - time.perf_counter())) or (
