@@ -1,8 +1,9 @@
 """One run of the benchmark, and what it says.
 
 `step` is what the node's step spends on a pair: the engine, judging and fusion. `node_added` is the time from
-a frame's send call to its strain's arrival at a listener, less that step: both hops, checks, waiting, encoding. `bare` is the time from the same send call to the
-end of a plain pyzmq receive and copy of the same frame, in another process of the same run.
+a frame's send call to its strain's arrival at a listener, less that step: both hops, checks, waiting,
+encoding and publishing. `bare` is the time from the same send call to the end of a plain pyzmq
+receive and copy of the same frame, in another process of the same run.
 """
 
 import time
