@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 CHILD = "MUSSE_CHILD"  # set in the environment of every process that `start` makes
@@ -29,6 +30,30 @@ def on_stop_signal(handler: Callable[[int, object], None]) -> None:
         # a parent that is killed cannot end its children; asked for here and not between fork and exec, where
         # other threads of the parent may hold locks
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+@contextmanager
+def ctrl_c() -> Iterator[Callable[[], None]]:
+    """Ctrl-C raises KeyboardInterrupt, at once or, at the latest, when the check that this yields is called.
+
+    What a signal handler raises inside a callback of a library is lost there. Main thread only.
+    """
+    asked = False
+
+    def on_signal(number: int, frame: object) -> None:
+        nonlocal asked
+        asked = True
+        raise KeyboardInterrupt
+
+    def check() -> None:
+        if asked:
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, on_signal)
+    try:
+        yield check
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def start(arguments: Sequence[str], module: str) -> "subprocess.Popen[str]":

@@ -34,6 +34,7 @@ from streamer.config import Config
 from streamer.fusing import FusedMessage
 from streamer.headers import Grid, StrainHeader
 from tools.errors import RecordingError
+from tools.part import PartFile
 
 FORMAT: Final = "musse-strain"
 FORMAT_VERSION: Final = 1
@@ -69,24 +70,24 @@ _UNITS: Final = {
 class _Stack:
     """Maps of one grid in an open file, one row per pair; rows that nobody writes are NaN."""
 
-    def __init__(self, file: h5py.File, names: tuple[str, ...]) -> None:
-        self._file, self.names = file, names
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names = names
         self.grid: Grid | None = None
         self._shape = (0, 0)
 
-    def write(self, row: int, grid: Grid, maps: Mapping[str, NDArray[Any]]) -> None:
+    def write(self, file: h5py.File, row: int, grid: Grid, maps: Mapping[str, NDArray[Any]]) -> None:
         """Write one map of each name; the first ones settle the grid."""
         if self.grid is None:
             self.grid = grid
             n_rows, n_cols = next(iter(maps.values())).shape
             self._shape = (n_rows, n_cols)
             for name in self.names:
-                self._file.create_dataset(
+                file.create_dataset(
                     name, (0, *self._shape), np.float32, maxshape=(None, *self._shape),
                     chunks=(1, *self._shape), compression="lzf", fillvalue=np.nan,
                 )  # fmt: skip
         for name in self.names:
-            dataset = self._file[name]
+            dataset = file[name]
             dataset.resize(row + 1, axis=0)  # rows in between take the fill value
             dataset[row] = maps[name]
 
@@ -95,13 +96,13 @@ class _Stack:
         shapes = {maps[name].shape for name in self.names}
         return self.grid is None or (grid == self.grid and shapes == {self._shape})
 
-    def finish(self, n_pairs: int) -> None:
+    def finish(self, file: h5py.File, n_pairs: int) -> None:
         """Give every array one row per pair."""
         for name in self.names:
             if self.grid is not None:
-                self._file[name].resize(n_pairs, axis=0)
+                file[name].resize(n_pairs, axis=0)
             else:
-                self._file.create_dataset(name, (n_pairs, 0, 0), np.float32)
+                file.create_dataset(name, (n_pairs, 0, 0), np.float32)
 
     def positions(self) -> tuple[NDArray[Any], NDArray[Any]]:
         """Where rows and columns lie; empty where no pair held values."""
@@ -137,13 +138,9 @@ class ResultWriter:
         }
         self._attributes: dict[str, Any] = {}
         # maps wait on disk, not in memory: an hour of strain has tens of gigabytes
-        self._part = path.with_name(path.name + ".part")
-        try:
-            self._file = h5py.File(self._part, "w")
-        except OSError as error:
-            raise RecordingError(f"cannot write {path}: {error}") from error
-        self._strain = _Stack(self._file, maps)
-        self._fused = _Stack(self._file, _FUSED) if fused else None
+        self._part = PartFile(path)
+        self._strain = _Stack(maps)
+        self._fused = _Stack(_FUSED) if fused else None
 
     def fits(self, header: StrainHeader, maps: Mapping[str, NDArray[Any]]) -> bool:
         """Whether this pair was made as those before: same grid, engine, windows and region."""
@@ -164,11 +161,10 @@ class ResultWriter:
             if header.grid is not None:
                 if self._strain.grid is None:
                     self._attributes = _described(header)
-                self._strain.write(self.n_pairs, header.grid, maps)
+                self._strain.write(self._file, self.n_pairs, header.grid, maps)
             if self._fused is not None and fused is not None:
-                self._fused.write(
-                    self.n_pairs, fused.header.grid, dict(zip(_FUSED, fused.arrays, strict=True))
-                )
+                arrays = dict(zip(_FUSED, fused.arrays, strict=True))
+                self._fused.write(self._file, self.n_pairs, fused.header.grid, arrays)
         except OSError as error:
             raise RecordingError(f"cannot write {self.path}: {error}") from error
         columns = self._columns
@@ -185,24 +181,23 @@ class ResultWriter:
         self.n_pairs += 1
 
     def __enter__(self) -> Self:
+        try:
+            self._file = self._part.open()
+        except OSError as error:
+            raise RecordingError(f"cannot write {self.path}: {error}") from error
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        complete = False
         try:
             if error is None:
                 self._finish()
-                complete = True
+                self._part.keep()
         except OSError as failure:
             raise RecordingError(f"cannot write {self.path}: {failure}") from failure
         finally:
-            self._file.close()
-            if complete:
-                self._part.replace(self.path)
-            else:
-                self._part.unlink()
+            self._part.drop()  # nothing is left of it where it was kept
 
     def _finish(self) -> None:
         stacks = {"": self._strain} | ({} if self._fused is None else {"fused_": self._fused})
@@ -212,7 +207,7 @@ class ResultWriter:
             if name not in _TEXTS
         }
         for prefix, stack in stacks.items():
-            stack.finish(self.n_pairs)
+            stack.finish(self._file, self.n_pairs)
             axial, lateral = stack.positions()
             columns |= {f"{prefix}axial_position": axial, f"{prefix}lateral_position": lateral}
         if self.path.suffix == ".npz":
@@ -234,7 +229,7 @@ class ResultWriter:
         texts = {name: np.asarray(self._columns[name], np.str_) for name in _TEXTS}
         about = {f"attribute_{name}": np.asarray(value) for name, value in self._attributes.items()}
         self._file.close()
-        with self._part.open("wb") as packed:
+        with self._part.name.open("wb") as packed:
             np.savez_compressed(packed, allow_pickle=False, **arrays, **texts, **about, **units)
 
 

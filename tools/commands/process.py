@@ -48,6 +48,7 @@ def process(
     from tools.playback import frames_of
     from tools.process import MAPS, PairMaps, process_pairs, region_limits
     from tools.process import process as process_all
+    from tools.processes import ctrl_c
     from tools.results import RecordedPair, ResultWriter, read_pairs, same_settings
 
     log_to_stderr()
@@ -78,8 +79,9 @@ def process(
             messages = process_all(recording, settings, frames=total, loop=loop, on_refused=count_refused)
         header = recording.header(0, source_id="replay", session_id="0")
         maps = PairMaps(header)
-        with ResultWriter(output, MAPS, fused=True, overwrite=overwrite) as writer:
+        with ctrl_c() as check, ResultWriter(output, MAPS, fused=True, overwrite=overwrite) as writer:
             for message in track(messages, "pairs", total=total, console=console):
+                check()
                 if pairs:
                     otherwise += message.header.rejection != pairs[writer.n_pairs].rejection
                 writer.append(message.header, maps.of(message), message.fused)

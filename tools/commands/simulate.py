@@ -160,6 +160,7 @@ def simulate(
     from rich.progress import Progress
 
     from tools.errors import ToolError
+    from tools.processes import ctrl_c
     from tools.simulate import PATIENT, SimulationSettings, parse_inclusion, simulate_recording
 
     if uniform and inclusion:
@@ -197,13 +198,18 @@ def simulate(
         seed=seed,
         **{name: value for name, value in given.items() if value is not None},
     )
-    with Progress(console=Console(stderr=True)) as progress:
+    with ctrl_c() as check, Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task("Simulating", total=frames)
+
+        def on_frame(done: int, total: int) -> None:
+            check()
+            progress.update(task, completed=done, total=total)
+
         simulate_recording(
             output,
             settings,
             overwrite=overwrite,
-            on_frame=lambda done, total: progress.update(task, completed=done, total=total),
+            on_frame=on_frame,
         )
     typer.echo(f"{output}: {frames} frames of {samples} x {lines}, seed {seed}")
 

@@ -18,6 +18,7 @@ from tools.evaluate.run import Plan, run
 from tools.evaluate.scene import Case
 from tools.evaluate.suite import SEED, cases
 from tools.evaluate.summary import Row, smallest_diameter, summarise
+from tools.processes import ctrl_c
 from tools.tell import tell
 
 COLUMNS = (
@@ -85,10 +86,11 @@ def evaluate_here(request: Request, console: Console, *, as_json: bool) -> Outco
         TimeElapsedColumn(),
         console=console,
     )
-    with progress:
+    with ctrl_c() as check, progress:
         task = progress.add_task("evaluate", total=len(wanted))
 
         def on_case(case: Case, done: int, total: int) -> None:
+            check()
             progress.update(task, completed=done, description=f"{case.group}: {case.name}"[:40])
 
         records = list(run(plan, resume=request.resume, on_case=on_case))

@@ -23,6 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tools.errors import RecordingError
 from tools.formats.acquisition import Acquisition
+from tools.part import PartFile
 
 FORMAT: Final = "musse-recording"
 FORMAT_VERSION: Final = 1
@@ -61,17 +62,7 @@ class RecordingWriter:
         self._truth_attributes = dict(truth_attributes)
         self._truth_names: frozenset[str] = frozenset()
         self._last_index = -1
-        self._part = path.with_name(path.name + ".part")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = h5py.File(self._part, "w")
-        except OSError as error:
-            raise RecordingError(f"{path} cannot be written: {error}") from error
-        self._file.attrs.update(format=FORMAT, format_version=FORMAT_VERSION)
-        for name, value in asdict(acquisition).items():
-            if value == ():  # HDF5 has no empty list of text; absent means empty
-                continue
-            self._file.attrs[name] = list(value) if isinstance(value, tuple) else value
+        self._part = PartFile(path)
 
     def append(
         self,
@@ -138,31 +129,34 @@ class RecordingWriter:
         chunk = (1, *shape) if shape else (1024,)
         self._file.create_dataset(name, (0, *shape), dtype, maxshape=(None, *shape), chunks=chunk)
 
-    def close(self) -> None:
-        """Finish the file and give it its name. Raises RecordingError where no frame was appended."""
-        if not self._file:
-            return
-        if self.n_frames == 0:
-            self.discard()
-            raise RecordingError(f"{self.path}: no frame to record")
-        try:
-            self._file.close()
-            self._part.replace(self.path)
-        except OSError as error:
-            raise RecordingError(f"{self.path} cannot be written: {error}") from error
-
-    def discard(self) -> None:
-        """Drop everything written so far; whatever stood at `path` before is untouched."""
-        self._file.close()
-        self._part.unlink(missing_ok=True)
-
     def __enter__(self) -> Self:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._part.open()
+            self._describe()
+        except BaseException as error:
+            self._part.drop()
+            if isinstance(error, OSError):
+                raise RecordingError(f"{self.path} cannot be written: {error}") from error
+            raise
         return self
+
+    def _describe(self) -> None:
+        self._file.attrs.update(format=FORMAT, format_version=FORMAT_VERSION)
+        for name, value in asdict(self._acquisition).items():
+            if value == ():  # HDF5 has no empty list of text; absent means empty
+                continue
+            self._file.attrs[name] = list(value) if isinstance(value, tuple) else value
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.discard()
+        try:
+            if kind is None:
+                if self.n_frames == 0:
+                    raise RecordingError(f"{self.path}: no frame to record")
+                self._part.keep()
+        except OSError as failure:
+            raise RecordingError(f"{self.path} cannot be written: {failure}") from failure
+        finally:
+            self._part.drop()  # nothing is left of it where it was kept
