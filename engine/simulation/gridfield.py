@@ -36,7 +36,7 @@ class GridField:
     """(2, rows, cols) float64, B-spline coefficients of u_z and u_x with `_PADDING` nodes around."""
 
     def displacement(self, z: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-        """See `MotionField.displacement`."""
+        """See `MotionField.displacement`; NaN where a position is."""
         _, rows, cols = self.coefficients.shape
         row, col = (
             (z - self.first_z) / self.step_z + _PADDING,
@@ -46,8 +46,9 @@ class GridField:
         held_row = row.clamp(_PADDING, rows - 1.0 - _PADDING)
         held_col = col.clamp(_PADDING, cols - 1.0 - _PADDING)
         beyond_row, beyond_col = row - held_row, col - held_col
-        first_row = torch.floor(held_row).detach()
-        first_col = torch.floor(held_col).detach()
+        # a point that is nowhere (NaN) has no node, and a displacement of NaN through its weights
+        first_row = torch.floor(held_row).detach().nan_to_num(_PADDING)
+        first_col = torch.floor(held_col).detach().nan_to_num(_PADDING)
         weights_row, slopes_row = _weights(held_row - first_row)
         weights_col, slopes_col = _weights(held_col - first_col)
         start = (first_row.to(torch.int64) - 1) * cols + (first_col.to(torch.int64) - 1)

@@ -12,6 +12,7 @@ from engine.simulation.field import (
     UniformCompression,
     VesselPulsation,
 )
+from engine.simulation.gridfield import grid_field
 
 
 def points(n: int = 3000) -> tuple[torch.Tensor, torch.Tensor]:
@@ -80,3 +81,12 @@ def test_a_vessel_pushes_incompressible_tissue_aside() -> None:
     assert float((zz + xx - 2.0)[outside].abs().max()) < 1e-9
     wall_z, wall_x = torch.tensor([23e-3]).double(), torch.tensor([2e-3]).double()
     assert float(vessel.displacement(wall_z, wall_x)[0]) == pytest.approx(3e-3)
+
+
+def test_a_point_that_is_nowhere_has_no_displacement_on_a_grid_either() -> None:
+    z, x = np.linspace(0.0, 30e-3, 31), np.linspace(-10e-3, 10e-3, 21)
+    field = grid_field(-np.broadcast_to(z[:, None], (31, 21)), np.broadcast_to(x[None, :], (31, 21)), z, x)
+    there = torch.tensor([5e-3, torch.nan, 7e-3]).double(), torch.tensor([0.0, 1e-3, torch.nan]).double()
+    u_z, u_x = field.displacement(*there)
+    assert u_z.isnan().tolist() == u_x.isnan().tolist() == [False, True, True]
+    assert float(u_z[0]) == pytest.approx(-5e-3)
