@@ -1,0 +1,57 @@
+"""MUSSE-Net as it runs live: stage 1 is phase tracking, stage 2 a small USSE-Net on what tracking leaves.
+
+Stage 1 of the paper learns displacement from RF. Phase tracking on IQ gets it to a hundredth of a sample by
+physics, so here it is stage 1; the residual second stage keeps its shape: three streams (pre, post warped by stage
+1, and what both say together), fusion (CACFF), tri-cross attention (TCA), cross-attentive decoding (CAF) and, where
+the configuration asks for it, a ConvLSTM per level.
+"""
+
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from engine.network.cells import Cells
+from engine.network.configuration import UsseConfiguration
+from engine.network.decoder import State
+from engine.network.fusing import MID_CHANNELS, OUT_CHANNELS, SIDE_CHANNELS, Fused, fuse, read, trunk_inputs
+from engine.network.usse import UsseNet
+
+TRUNK: Final = UsseConfiguration(
+    input_channels=(SIDE_CHANNELS, SIDE_CHANNELS, MID_CHANNELS),
+    output_channels=OUT_CHANNELS,
+    channels=(16, 24, 32),
+    bottleneck=48,
+    convs=2,  # below 2.5 GFLOP time is spent on operators, not on their arithmetic: few and fat ones
+    normalisation="none",  # inputs are free of scale already; statistics at run time cost time, running ones bias
+    third="none",
+    attention_kernel=1,
+    recurrent="none",
+    shared_encoder=True,  # pre and post are the same kind of thing, levelled alike
+)
+
+
+class LiveNet(nn.Module):
+    """Cells of a pair to strain, its standard deviation and displacement, with explicit state."""
+
+    def __init__(self, trunk: UsseConfiguration = TRUNK) -> None:
+        super().__init__()
+        self.trunk = UsseNet(trunk)
+
+    def forward(self, cells: Cells, state: State) -> tuple[Fused, State]:
+        """Maps of `cells` are (batch, rows, cols), at least 8 x 8; `state` that of the pair before, or zero."""
+        with torch.no_grad():  # measured, not learnt: nothing of it has parameters
+            found, scale = read(cells)
+        answer, state = self.trunk(*trunk_inputs(cells, found, scale), state)
+        return fuse(cells, found, scale, answer.float()), state
+
+    def zero_state(self, cells: Cells) -> State:
+        """The state before the first pair."""
+        batch, rows, cols = cells.weight.shape
+        return self.trunk.zero_state((rows, cols), batch=batch, device=cells.weight.device)
+
+
+def untrained_answer(cells: Cells) -> Tensor:
+    """What a trunk with heads at zero answers: all windows alike, no residual."""
+    batch, rows, cols = cells.weight.shape
+    return cells.weight.new_zeros(batch, OUT_CHANNELS, rows, cols)

@@ -1,0 +1,116 @@
+"""Scenes on disk, made by processes of their own while training goes on, and kept for the next run.
+
+A scene is named by its number and never changes, so a training that is resumed sees the same ones in the same order,
+however fast they were made. The first run pays for them; others find them.
+"""
+
+import logging
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from engine.errors import EngineError
+from engine.training.samples import Samples, load, make_samples, save
+from engine.training.scenes import draw_scene
+
+POLL = 0.05  # s
+LIMIT = 4096  # scenes kept in memory, about 1.4 MB each
+
+log = logging.getLogger(__name__)
+
+
+class PoolFailed(EngineError):
+    """A process that makes scenes has ended; the message names the scene it was at."""
+
+
+@dataclass
+class PoolFigures:
+    """How generation keeps up."""
+
+    waited: float = 0.0
+    """s that training stood still for scenes."""
+    loaded: int = 0
+
+
+class ScenePool:
+    """Scenes `first` to `first` + `count` - 1 in `folder`. A context manager: its processes end with it."""
+
+    def __init__(self, folder: Path, *, first: int, count: int, workers: int = 1) -> None:
+        self.first, self.count = first, count
+        self.figures = PoolFigures()
+        self._folder = folder
+        self._workers = workers
+        self._processes: list[BaseProcess] = []
+        self._held: OrderedDict[int, Samples] = OrderedDict()
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def scene(self, index: int) -> Samples:
+        """The samples of scene `first` + `index`, waiting until they are made. Raises PoolFailed."""
+        number = self.first + index
+        if number in self._held:
+            return self._held[number]
+        path = scene_path(self._folder, number)
+        begun = time.monotonic()
+        while not path.exists():
+            for process in self._processes:
+                if process.exitcode not in (None, 0):
+                    raise PoolFailed(
+                        f"making scenes ended with exit code {process.exitcode} before {path.name}"
+                    )
+            if not any(process.is_alive() for process in self._processes) and not path.exists():
+                raise PoolFailed(f"{path} is missing and nobody makes it")
+            time.sleep(POLL)
+        self.figures.waited += time.monotonic() - begun
+        samples = load(path)
+        self.figures.loaded += 1
+        self._held[number] = samples
+        if len(self._held) > LIMIT:
+            self._held.popitem(last=False)
+        return samples
+
+    def __enter__(self) -> Self:
+        missing = any(not scene_path(self._folder, self.first + i).exists() for i in range(self.count))
+        if missing:
+            context = get_context("spawn")  # fork copies torch's threads in a state that nobody can use
+            self._processes = [
+                context.Process(
+                    target=make_scenes,
+                    args=(self._folder, self.first + offset, self.first + self.count, self._workers),
+                    daemon=True,
+                )
+                for offset in range(self._workers)
+            ]
+            for process in self._processes:
+                process.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for process in self._processes:
+            process.terminate()
+        for process in self._processes:
+            process.join()
+            process.close()
+        self._processes = []
+
+
+def scene_path(folder: Path, number: int) -> Path:
+    """Where a scene's samples are kept."""
+    return folder / f"{number:07d}.npz"
+
+
+def make_scenes(folder: Path, first: int, end: int, step: int) -> None:
+    """Make scenes `first`, `first` + `step`, ... below `end` that are not there yet. Runs in its own process."""
+    import torch
+
+    torch.set_num_threads(1)
+    for number in range(first, end, step):
+        path = scene_path(folder, number)
+        if not path.exists():
+            save(make_samples(draw_scene(number)), path)
