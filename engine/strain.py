@@ -4,19 +4,14 @@ At a border the window is clipped and the line refitted to what is left, never p
 """
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.banded import band_blocks
 from engine.spec import FloatArray
 
-Block: TypeAlias = tuple[slice, slice]
-
-# multiply-adds of one product. OpenBLAS wakes its threads for twice as many, and where other programs hold
-# the cores these wait for each other: the strain of one pair then took 20 times as long
-SMALL_PRODUCT = 2**18
-LARGEST_BLOCK = 32
 LEAST_WEIGHT = 1e-30  # its inverse is still a float32
 
 
@@ -33,26 +28,6 @@ def box_overlap(
     stop = np.minimum(low + cell, centers[None, :] + window / 2)
     overlap = np.maximum(stop - start, 0.0) / cell
     return overlap, np.where(overlap > 0, np.arange(n_cells)[:, None] * cell - centers[None, :], 0.0)
-
-
-def band_blocks(band: NDArray[np.bool_], others: int) -> list[Block]:
-    """Pieces (inputs, outputs) that cover a band matrix (inputs, outputs), each for one small product.
-
-    `others` is the length of the third side of these products.
-    """
-    n_outputs = band.shape[1]
-    blocks: list[Block] = []
-    size = LARGEST_BLOCK
-    while True:
-        blocks.clear()
-        for first in range(0, n_outputs, size):
-            outputs = slice(first, min(first + size, n_outputs))
-            seen = np.flatnonzero(band[:, outputs].any(axis=1))
-            blocks.append((slice(int(seen[0]), int(seen[-1]) + 1) if seen.size else slice(0, 1), outputs))
-        largest = max((i.stop - i.start) * (o.stop - o.start) for i, o in blocks)
-        if largest * others <= SMALL_PRODUCT or size == 1:
-            return blocks
-        size //= 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -2,17 +2,35 @@
 
 import torch
 from torch import Tensor
-from torch.nn.functional import grid_sample
+from torch.nn.functional import pad
+
+
+def bordered(planes: Tensor) -> Tensor:
+    """Planes (channels, n_lines, n_rows) with a border of zeros, one wide: what `warp` samples."""
+    return pad(planes, (1, 1, 1, 1))
 
 
 def warp(planes: Tensor, rows: Tensor, lines: Tensor) -> Tensor:
-    """Values of `planes` (channels, n_lines, n_rows) at real-valued positions, bilinear, 0 outside.
+    """Values of `bordered` planes at real-valued positions, bilinear, 0 outside.
 
-    `rows` and `lines` are (lines, rows) maps of positions in the rows and lines of `planes`. Coordinates must
+    `rows` and `lines` are (lines, rows) maps of positions in the rows and lines inside the border. They must
     be float32: half precision is wrong by a quarter of a sample at depth. Returns (channels, lines, rows).
+    A gather, not grid_sample: TensorRT converts it whole, and coordinates in samples round less.
     """
-    n_lines, n_rows = planes.shape[-2:]
-    position = torch.stack((rows * (2.0 / (n_rows - 1)) - 1.0, lines * (2.0 / (n_lines - 1)) - 1.0), dim=-1)
-    return grid_sample(
-        planes[None], position[None], mode="bilinear", padding_mode="zeros", align_corners=True
-    )[0]
+    width = planes.shape[2]
+    # beyond the border the fraction is 0 or 1 and takes the border alone
+    row = rows.floor().clamp(-1, width - 3)
+    line = lines.floor().clamp(-1, planes.shape[1] - 3)
+    down, aside = (rows - row).clamp(0, 1), (lines - line).clamp(0, 1)
+    # counted in integers: float32 cannot tell the pixels of a large frame apart
+    corner = ((line + 1).to(torch.int32) * width + (row + 1).to(torch.int32)).flatten()
+    flat = planes.flatten(1)
+
+    def at(offset: int) -> Tensor:
+        return flat.index_select(1, corner + offset).view(-1, *rows.shape)
+
+    left, right = at(0), at(width)
+    left = torch.addcmul(left, at(1) - left, down)
+    right = torch.addcmul(right, at(width + 1) - right, down)
+    values: Tensor = torch.addcmul(left, right - left, aside)
+    return values

@@ -1,15 +1,18 @@
-"""What phase tracking leaves of a pair, summed over cells of one carrier cycle by about 0.6 mm.
+"""What phase tracking leaves of a pair, averaged over cells of one carrier cycle by about 0.6 mm.
 
-In units of the cell everything is free of scale: displacement in cells, so that its slope is strain; phase 2 pi
-per cell, near enough; so one network serves every probe.
+In units of the cell everything is free of scale: displacement in cells, so that its slope is strain, and phase near
+enough to 2 pi per cell. So one network serves every probe.
 """
 
 from dataclasses import dataclass
+from typing import Generic, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from engine.frontend import Array
+from engine.iq import IqGrid
 from engine.reference.track import Track
 from engine.spec import FloatArray
 
@@ -17,9 +20,17 @@ ROWS_PER_CELL = 2  # of canonical IQ: one cycle
 CELL_WIDTH = 0.6e-3  # m, about: a beam width, which speckle has no detail below
 
 
-def lines_per_cell(line_pitch: float) -> int:
-    """How many scan lines make one cell, at least one; `line_pitch` in metres."""
-    return max(1, round(CELL_WIDTH / line_pitch))
+class CellMatrices(NamedTuple, Generic[Array]):
+    """Averages over cells, as matrices."""
+
+    cell_across: Array
+    """(cols, lines)"""
+    cell_along: Array
+    """(canonical rows, rows)"""
+    cell_samples: Array
+    """(1,) samples of one cell along depth."""
+    cell_radians: Array
+    """(rows,) phase per cell of displacement."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,41 +41,53 @@ class CellGrid:
     """(rows,) sample of each cell's centre."""
     lateral_index: FloatArray
     """(cols,) line of each cell's centre."""
-    first_line: int
-    lines: int
-    """Lines of one cell."""
+    across: FloatArray
+    along: FloatArray
     samples: float
     """Samples of one cell along depth."""
 
+    def matrices(self, radians: FloatArray) -> CellMatrices[FloatArray]:
+        """What `gather` needs; `radians` (canonical rows,) is the phase per sample of displacement."""
+        return CellMatrices(
+            self.across,
+            self.along,
+            np.array([self.samples], np.float32),
+            (radians @ self.along) * np.float32(self.samples),
+        )
 
-def cell_grid(n_rows: int, pitch: float, n_lines: int, line_pitch: float) -> CellGrid:
-    """Cells over `n_rows` canonical rows `pitch` samples apart and `n_lines` lines `line_pitch` metres apart.
+
+def cell_grid(grid: IqGrid, n_lines: int, line_pitch: float) -> CellGrid:
+    """Cells over the canonical rows of `grid` and `n_lines` lines `line_pitch` metres apart.
 
     Lines that fill no cell are left out evenly at both sides.
     """
-    lines = lines_per_cell(line_pitch)
-    cols, rows = n_lines // lines, n_rows // ROWS_PER_CELL
+    lines = max(1, round(CELL_WIDTH / line_pitch))
+    cols, rows = n_lines // lines, grid.n_rows // ROWS_PER_CELL
     first = (n_lines - cols * lines) // 2
-    samples = ROWS_PER_CELL * pitch
+    across = np.zeros((cols, n_lines), np.float32)
+    across[np.arange(cols).repeat(lines), first + np.arange(cols * lines)] = 1 / lines
+    along = np.zeros((grid.n_rows, rows), np.float32)
+    along[np.arange(rows * ROWS_PER_CELL), np.arange(rows).repeat(ROWS_PER_CELL)] = 1 / ROWS_PER_CELL
+    samples = ROWS_PER_CELL * grid.pitch
     return CellGrid(
-        axial_index=((np.arange(rows) + 0.5) * samples - 0.5 * pitch).astype(np.float32),
+        axial_index=((np.arange(rows) + 0.5) * samples - 0.5 * grid.pitch).astype(np.float32),
         lateral_index=(first + (np.arange(cols) + 0.5) * lines - 0.5).astype(np.float32),
-        first_line=first,
-        lines=lines,
+        across=across,
+        along=along,
         samples=samples,
     )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cells:
-    """Maps (rows, cols) float32 of one pair; sums over a cell are divided by its number of pixels."""
+    """Maps (batch, rows, cols) float32 of pairs, averages over the pixels of each cell."""
 
     weight: Tensor
     """Real part of pre * conj(warped post): what a pixel's displacement counts."""
     moment: Tensor
     """Weight times displacement beyond `axial`, in cells."""
     energy: Tensor
-    """(2, rows, cols) squared magnitude of pre and of warped post."""
+    """(batch, 2, rows, cols) squared magnitude of pre and of warped post."""
     known: Tensor
     """Share that both frames hold, 0-1."""
     axial: Tensor
@@ -72,27 +95,23 @@ class Cells:
     lateral: Tensor
     """The same in lines."""
     radians: Tensor
-    """(rows,) phase per cell of displacement."""
+    """(batch, rows) phase per cell of displacement."""
 
 
-def gather(track: Track, grid: CellGrid) -> Cells:
-    """Cells of what `Tracker` left, which has every canonical row."""
-    cols, rows = len(grid.lateral_index), len(grid.axial_index)
+def gather(track: Track, radians: Tensor, matrices: CellMatrices[Tensor]) -> Cells:
+    """Cells of a pair, batch 1, from a track that has every canonical row; `radians` (rows,) per sample."""
 
     def mean(maps: Tensor) -> Tensor:
-        used = maps[grid.first_line : grid.first_line + cols * grid.lines, : rows * ROWS_PER_CELL]
-        return used.reshape(cols, grid.lines, rows, ROWS_PER_CELL).mean(dim=(1, 3)).T
+        return (matrices.cell_across @ maps @ matrices.cell_along).transpose(-1, -2)
 
-    axial = mean(track.axial)
-    radians = track.radians[: rows * ROWS_PER_CELL].view(rows, ROWS_PER_CELL).mean(dim=1)
-    weighted = track.in_phase * track.axial + track.quadrature / track.radians
-    weight = mean(track.in_phase)
+    axial, weight = mean(track.axial), mean(track.in_phase)
+    moved = mean(track.in_phase * track.axial + track.quadrature / radians)
     return Cells(
-        weight=weight,
-        moment=(mean(weighted) - weight * axial) / grid.samples,
-        energy=torch.stack([mean(energy) for energy in track.energy]),
-        known=mean(track.known),
-        axial=axial / grid.samples,
-        lateral=mean(track.lateral),
-        radians=radians * grid.samples,
+        weight=weight[None],
+        moment=((moved - weight * axial) / matrices.cell_samples)[None],
+        energy=mean(track.energy)[None],
+        known=mean(track.known)[None],
+        axial=(axial / matrices.cell_samples)[None],
+        lateral=mean(track.lateral)[None],
+        radians=matrices.cell_radians[None],
     )

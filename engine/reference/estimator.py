@@ -1,17 +1,18 @@
 """The classical engine: canonical IQ, coarse search, phase tracking, weighted least-squares strain."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from engine.errors import EngineUnavailable, InvalidAcquisition
 from engine.estimator import StatelessEstimator
+from engine.frontend import FrontEnd, Levelled
 from engine.iq import Band, IqGrid, IqTransform
 from engine.reference.measure import MIN_COVERAGE, Products, measure
-from engine.reference.track import Prepared, Tracker
+from engine.reference.track import PhasePasses, Track
 from engine.spec import EngineSpec, FloatArray, FrameArray, Stopwatch, StrainResult, no_stopwatch
 from engine.strain import StrainWindow
 
@@ -26,7 +27,8 @@ class Seen:
     frame: FrameArray
     band: Band
     grid: IqGrid
-    prepared: Prepared
+    levelled: Levelled
+    uploaded: list[torch.Tensor]
 
 
 class ReferenceEstimator(StatelessEstimator):
@@ -45,6 +47,7 @@ class ReferenceEstimator(StatelessEstimator):
         _check(spec)
         self.spec = spec
         self._device = torch.device(device)
+        self._passes = PhasePasses()
         self._transform = IqTransform(spec)
         n_axial, n_lateral = spec.shape
         self._axial_window = spec.axial_window / spec.sample_pitch
@@ -70,20 +73,21 @@ class ReferenceEstimator(StatelessEstimator):
             first = seen.band if seen is not None and repeated else self._transform.band(pre)
             second = self._transform.band(post)
             grid = self._transform.grid(first)
-            tracker, window = self._for_grid(grid)
+            front, window = self._for_grid(grid)
             known_again = seen is not None and repeated and seen.grid == grid
-            frames = [
-                self._transform.demodulate(band, grid)
-                for band in ((second,) if known_again else (first, second))
-            ]
-        with stopwatch("upload"):
-            uploaded = [(self._upload(frame.iq), self._upload(frame.known)) for frame in frames]
-        with stopwatch("infer"), torch.inference_mode():
-            prepared = [tracker.prepare(iq, known) for iq, known in uploaded]
+            bands = (second,) if known_again else (first, second)
+            levelled = [front.level(self._transform.demodulate(band, grid)) for band in bands]
             if seen is not None and known_again:
-                prepared.insert(0, seen.prepared)
-            track = tracker(*prepared)
-            self._seen = Seen(post.copy(), second, grid, prepared[1])
+                levelled.insert(0, seen.levelled)
+            start, radians = front.start(*levelled)
+        with stopwatch("upload"):
+            frames = [self._upload(frame.inputs) for frame in levelled[-len(bands) :]]
+            if seen is not None and known_again:
+                frames.insert(0, seen.uploaded)
+            started = self._upload(start)
+            self._seen = Seen(post.copy(), second, grid, levelled[1], frames[1])
+        with stopwatch("infer"), torch.inference_mode():
+            track: Track = self._passes(*frames[0], *frames[1], *started, *self._grid_inputs)
         with stopwatch("post"):
             products = Products(
                 axial=download(track.axial),
@@ -91,7 +95,7 @@ class ReferenceEstimator(StatelessEstimator):
                 quadrature=download(track.quadrature),
                 energy=download(track.energy),
                 known=download(track.known),
-                radians=download(track.radians),
+                radians=radians,
             )
             result = measure(products, window)
             rows = np.rint(self._axial_index / window.row_pitch)
@@ -106,24 +110,26 @@ class ReferenceEstimator(StatelessEstimator):
                 lateral_index=self._lateral_index,
             )
 
-    def _for_grid(self, grid: IqGrid) -> tuple[Tracker, StrainWindow]:
+    def _for_grid(self, grid: IqGrid) -> tuple[FrontEnd, StrainWindow]:
         """What depends on the canonical grid alone: built again only when the measured carrier moves."""
         if grid != self._grid:
             n_lateral, line_pitch = self.spec.shape[1], self.spec.line_pitch
-            self._tracker = Tracker(grid, n_lateral, line_pitch, self.spec.sample_pitch, self._device)
+            self._front = FrontEnd(grid, n_lateral, line_pitch, self.spec.sample_pitch)
+            self._grid_inputs = self._upload(self._front.inputs)
             self._strain_window = StrainWindow(
-                n_rows=-(-grid.n_rows // self._tracker.every),
-                row_pitch=grid.pitch * self._tracker.every,
+                n_rows=-(-grid.n_rows // self._front.every),
+                row_pitch=grid.pitch * self._front.every,
                 n_lines=n_lateral,
                 output_rows=self._axial_index,
                 axial=self._axial_window,
                 lateral=max(1.0, self.spec.lateral_window / line_pitch),
             )
             self._grid = grid
-        return self._tracker, self._strain_window
+        return self._front, self._strain_window
 
-    def _upload(self, values: NDArray[np.complex64] | FloatArray) -> torch.Tensor:
-        return torch.from_numpy(values).to(self._device)
+    def _upload(self, arrays: Iterable[FloatArray]) -> list[torch.Tensor]:
+        """On the device; no copy on the CPU."""
+        return [torch.from_numpy(values).to(self._device) for values in arrays]
 
 
 def _check(spec: EngineSpec) -> None:

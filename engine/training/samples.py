@@ -8,8 +8,9 @@ import torch
 from numpy.typing import NDArray
 
 from engine.iq import IqTransform
-from engine.network.cells import Cells, cell_grid, gather
-from engine.reference.track import Tracker
+from engine.frontend import FrontEnd, Levelled
+from engine.network.cells import CellGrid, CellMatrices, Cells, cell_grid, gather
+from engine.reference.track import PhasePasses, Track
 from engine.training.scenes import DrawnScene
 
 MAPS = ("weight", "moment", "energy_pre", "energy_post", "known", "axial", "lateral", "strain", "motion")
@@ -36,37 +37,43 @@ def make_samples(scene: DrawnScene) -> Samples:
     frames = [acquisition.frame(index) for index in range(acquisition.n_frames)]
     bands = [transform.band(frame) for frame in frames]
     grid = transform.grid(bands[0])
-    tracker = Tracker(grid, spec.shape[1], spec.line_pitch, spec.sample_pitch, torch.device("cpu"))
-    cells = cell_grid(grid.n_rows, grid.pitch, spec.shape[1], spec.line_pitch)
-    with torch.inference_mode():
-        prepared = []
-        for band in bands:
-            seen = transform.demodulate(band, grid)
-            prepared.append(tracker.prepare(torch.from_numpy(seen.iq), torch.from_numpy(seen.known)))
-        found = [gather(tracker(prepared[i], prepared[j]), cells) for i, j in scene.pairs]
+    front = FrontEnd(grid, spec.shape[1], spec.line_pitch, spec.sample_pitch, most_rows=grid.n_rows)
+    cells = cell_grid(grid, spec.shape[1], spec.line_pitch)
+    levelled = [front.level(transform.demodulate(band, grid)) for band in bands]
+    found = [tracked(front, cells, levelled[i], levelled[j]) for i, j in scene.pairs]
     rows: list[dict[str, NDArray[np.floating]]] = []
     for (i, j), seen_cells in zip(scene.pairs, found, strict=True):
         truth = acquisition.pair_truth(i, j, axial_index=cells.axial_index, lateral_index=cells.lateral_index)
         rows.append(_named(seen_cells, truth.axial_strain, truth.axial_displacement / cells.samples))
     return Samples(
         maps={name: np.stack([row[name] for row in rows]) for name in MAPS},
-        radians=found[0].radians.numpy(),
+        radians=found[0].radians[0].numpy(),
         pairs=np.asarray(scene.pairs, np.int64),
         kind=scene.kind,
     )
+
+
+def tracked(front: FrontEnd, grid: CellGrid, pre: Levelled, post: Levelled) -> Cells:
+    """Cells of one pair, batch 1, as the live engine makes them."""
+    start, radians = front.start(pre, post)
+    arrays = (*pre.inputs, *post.inputs, *start, *front.inputs)
+    with torch.inference_mode():
+        track: Track = PhasePasses()(*(torch.from_numpy(values) for values in arrays))
+        matrices = CellMatrices(*(torch.from_numpy(values) for values in grid.matrices(radians)))
+        return gather(track, torch.from_numpy(radians), matrices)
 
 
 def _named(
     cells: Cells, strain: NDArray[np.float32], motion: NDArray[np.float32]
 ) -> dict[str, NDArray[np.floating]]:
     values: dict[str, NDArray[np.floating]] = {
-        "weight": cells.weight.numpy(),
-        "moment": cells.moment.numpy(),
-        "energy_pre": cells.energy[0].numpy(),
-        "energy_post": cells.energy[1].numpy(),
-        "known": cells.known.numpy(),
-        "axial": cells.axial.numpy(),
-        "lateral": cells.lateral.numpy(),
+        "weight": cells.weight[0].numpy(),
+        "moment": cells.moment[0].numpy(),
+        "energy_pre": cells.energy[0, 0].numpy(),
+        "energy_post": cells.energy[0, 1].numpy(),
+        "known": cells.known[0].numpy(),
+        "axial": cells.axial[0].numpy(),
+        "lateral": cells.lateral[0].numpy(),
         "strain": strain,
         "motion": motion,
     }

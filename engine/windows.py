@@ -1,16 +1,16 @@
 """Windows and interpolation as matrices: a map (lines, rows) seen on a grid of nodes, and spread back.
 
 Two small matrix products per direction are faster on a CPU than any other form at these sizes, take windows
-of any shape, and treat borders exactly.
+of any shape, and treat borders exactly. NumPy only; a runtime of another kind takes the matrices as they are.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
+
+from engine.banded import BandedMatrix
+from engine.spec import FloatArray
 
 
 def node_positions(n: int, step: int) -> NDArray[np.float64]:
@@ -33,60 +33,55 @@ def linear(centers: NDArray[np.float64], positions: NDArray[Any]) -> NDArray[np.
     return weights
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Window:
-    """Weighted sums of maps (..., lines, rows) around every node."""
+    """Weighted sums of maps (..., lines, rows) around every node, or at every position.
 
-    across: Tensor
-    """(node lines, lines)"""
-    along: Tensor
-    """(rows, node rows)"""
+    `across` is (lines, node lines), `along` (rows, node rows), both float32.
+    """
 
-    def __call__(self, maps: Tensor) -> Tensor:
+    def __init__(self, across: NDArray[np.float32], along: NDArray[np.float32]) -> None:
+        (lines, to_lines), (rows, to_rows) = across.shape, along.shape
+        # the order of the two products that multiplies less
+        self._lines_first = to_lines * rows * (lines + to_rows) <= to_rows * lines * (rows + to_lines)
+        self.across = BandedMatrix(across, rows if self._lines_first else to_rows)
+        self.along = BandedMatrix(along, to_lines if self._lines_first else lines)
+
+    def __call__(self, maps: FloatArray) -> FloatArray:
         """(..., lines, rows) to (..., node lines, node rows)."""
-        first = maps.reshape(-1, maps.shape[-1]) @ self.along
-        stacked = first.view(-1, maps.shape[-2], first.shape[-1]).transpose(0, 1)
-        both = self.across @ stacked.reshape(maps.shape[-2], -1)
-        result = both.view(len(both), -1, first.shape[-1]).transpose(0, 1)
-        return result.reshape(*maps.shape[:-2], *result.shape[-2:])
-
-    def lines_first(self, maps: Tensor) -> Tensor:
-        """(lines, n, rows) to (node lines, n, node rows): fewer operations where there are few nodes."""
-        first = self.across @ maps.reshape(len(maps), -1)
-        return (first.view(-1, maps.shape[-1]) @ self.along).view(len(first), *maps.shape[1:-1], -1)
+        if self._lines_first:
+            return self.along.after(self.across.before(maps))
+        return self.across.before(self.along.after(maps))
 
 
 class Nodes:
     """A regular grid of nodes over a map of (n_lines, n_rows)."""
 
-    def __init__(
-        self, n_lines: int, n_rows: int, line_step: int, row_step: int, device: torch.device
-    ) -> None:
-        self.n_lines, self.n_rows, self.device = n_lines, n_rows, device
+    def __init__(self, n_lines: int, n_rows: int, line_step: int, row_step: int) -> None:
+        self.n_lines, self.n_rows = n_lines, n_rows
         self.lines, self.rows = node_positions(n_lines, line_step), node_positions(n_rows, row_step)
         self.shape = (len(self.lines), len(self.rows))
         self.spread = self.at(np.arange(n_lines), np.arange(n_rows))
         """Interpolates node values (..., node lines, node rows) to the map (..., n_lines, n_rows)."""
 
-    def _tensor(self, values: NDArray[np.float32]) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(values)).to(self.device)
+    def window(self, line_width: float, row_width: float, skip: int = 1) -> Window:
+        """Hann windows around the nodes; full widths at half maximum, at least one line and one row.
 
-    def window(self, line_width: float, row_width: float) -> Window:
-        """Hann windows around the nodes; full widths at half maximum, at least one line and one row."""
+        Maps given to it hold every `skip`-th row.
+        """
         return Window(
-            self._tensor(hann(self.n_lines, self.lines, max(line_width, 1.0)).T),
-            self._tensor(hann(self.n_rows, self.rows, max(row_width, 1.0))),
+            hann(self.n_lines, self.lines, max(line_width, 1.0)),
+            hann(self.n_rows, self.rows, max(row_width, 1.0))[::skip],
         )
 
     def blur(self, line_width: float, row_width: float) -> Window:
         """The same among the nodes themselves; widths still in lines and rows of the map."""
-        lines, rows = len(self.lines), len(self.rows)
+        lines, rows = self.shape
         line_step, row_step = self.lines[1] - self.lines[0], self.rows[1] - self.rows[0]
         return Window(
-            self._tensor(hann(lines, np.arange(lines, dtype=float), max(line_width / line_step, 1.0)).T),
-            self._tensor(hann(rows, np.arange(rows, dtype=float), max(row_width / row_step, 1.0))),
+            hann(lines, np.arange(lines, dtype=float), max(line_width / line_step, 1.0)),
+            hann(rows, np.arange(rows, dtype=float), max(row_width / row_step, 1.0)),
         )
 
     def at(self, lines: NDArray[Any], rows: NDArray[Any]) -> Window:
         """Linear interpolation of node values to these lines and rows of the map."""
-        return Window(self._tensor(linear(self.lines, lines).T), self._tensor(linear(self.rows, rows)))
+        return Window(linear(self.lines, lines), linear(self.rows, rows))
