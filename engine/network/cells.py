@@ -1,19 +1,16 @@
-"""What phase tracking leaves of a pair, averaged over cells of one carrier cycle by about 0.6 mm.
+"""The grid the live network works on: cells of one carrier cycle by about 0.6 mm. NumPy only.
 
-In units of the cell everything is free of scale: displacement in cells, so that its slope is strain, and phase near
-enough to 2 pi per cell. So one network serves every probe.
+In units of the cell everything is free of scale: displacement in cells, so that its slope is strain, and phase
+near enough to 2 pi per cell. So one network serves every probe.
 """
 
 from dataclasses import dataclass
 from typing import Generic, NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from engine.frontend import Array
 from engine.iq import IqGrid
-from engine.reference.track import Track
 from engine.spec import FloatArray
 
 ROWS_PER_CELL = 2  # of canonical IQ: one cycle
@@ -75,43 +72,4 @@ def cell_grid(grid: IqGrid, n_lines: int, line_pitch: float) -> CellGrid:
         across=across,
         along=along,
         samples=samples,
-    )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Cells:
-    """Maps (batch, rows, cols) float32 of pairs, averages over the pixels of each cell."""
-
-    weight: Tensor
-    """Real part of pre * conj(warped post): what a pixel's displacement counts."""
-    moment: Tensor
-    """Weight times displacement beyond `axial`, in cells."""
-    energy: Tensor
-    """(batch, 2, rows, cols) squared magnitude of pre and of warped post."""
-    known: Tensor
-    """Share that both frames hold, 0-1."""
-    axial: Tensor
-    """Displacement that post was warped by, cells."""
-    lateral: Tensor
-    """The same in lines."""
-    radians: Tensor
-    """(batch, rows) phase per cell of displacement."""
-
-
-def gather(track: Track, radians: Tensor, matrices: CellMatrices[Tensor]) -> Cells:
-    """Cells of a pair, batch 1, from a track that has every canonical row; `radians` (rows,) per sample."""
-
-    def mean(maps: Tensor) -> Tensor:
-        return (matrices.cell_across @ maps @ matrices.cell_along).transpose(-1, -2)
-
-    axial, weight = mean(track.axial), mean(track.in_phase)
-    moved = mean(track.in_phase * track.axial + track.quadrature / radians)
-    return Cells(
-        weight=weight[None],
-        moment=((moved - weight * axial) / matrices.cell_samples)[None],
-        energy=mean(track.energy)[None],
-        known=mean(track.known)[None],
-        axial=(axial / matrices.cell_samples)[None],
-        lateral=mean(track.lateral)[None],
-        radians=matrices.cell_radians[None],
     )

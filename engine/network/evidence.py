@@ -7,15 +7,14 @@ care); large ones work on cells pooled by two or four and are interpolated, beca
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import conv2d, interpolate, pad
+from torch.nn.functional import avg_pool2d, conv2d, interpolate, pad
 
-from engine.network.cells import Cells
+from engine.network.tracked import Cells
 from engine.strain import box_overlap
 
 
@@ -39,7 +38,6 @@ WINDOWS: Final = (
 )
 """0.9-10 mm by 0.6-6 mm at 5 MHz; 12 wavelengths, the classical engine's window there, lie between the second
 and the third."""
-MOST_POOLED = (4, 2)
 SCALED_BY = 4  # the window that the strain scale is read from: robust, and still local
 LARGEST_STRAIN = 0.3
 TINY = 1e-12
@@ -71,7 +69,6 @@ class Fit:
     energy: Tensor
 
 
-@lru_cache(maxsize=32)
 def _kernels(length: float, width: float) -> tuple[Tensor, Tensor]:
     """(3, 1, n, 1) overlap with the window times distance to the power 0, 1, 2; and (1, 1, 1, m) across."""
     half, side = (int(np.ceil((n - 1) / 2)) for n in (length, width))
@@ -84,16 +81,16 @@ def _kernels(length: float, width: float) -> tuple[Tensor, Tensor]:
     )
 
 
-def fit(weight: Tensor, moved: Tensor, power: Tensor, window: Window) -> Fit:
-    """Fit a line to displacement around every cell, maps (batch, 1, rows, cols) of one size.
+KERNELS: Final = {
+    window: _kernels(window.length / window.pooled, window.width / window.pooled_across) for window in WINDOWS
+}
 
-    `moved` is weight times displacement, `power` the geometric mean of both frames' energies.
-    """
-    along, across = (
-        k.to(weight) for k in _kernels(window.length / window.pooled, window.width / window.pooled_across)
-    )
+
+def fit(maps: Tensor, window: Window) -> Fit:
+    """Fit a line to displacement around every cell of pooled `sums` (batch, 3, rows, cols)."""
+    along, across = (kernel.to(maps) for kernel in KERNELS[window])
     rows, cols = along.shape[2] // 2, across.shape[3] // 2
-    beside = [conv2d(m, across, padding=(0, cols)) for m in (weight, moved, power)]
+    beside = [conv2d(maps[:, k : k + 1], across, padding=(0, cols)) for k in range(3)]
     w = conv2d(beside[0], along, padding=(rows, 0))
     y = conv2d(beside[1], along[:2], padding=(rows, 0))
     energy = conv2d(beside[2], along[:1], padding=(rows, 0))
@@ -107,12 +104,12 @@ def fit(weight: Tensor, moved: Tensor, power: Tensor, window: Window) -> Fit:
 
 
 def pooled(maps: Tensor, window: Window) -> Tensor:
-    """Sums over the window's pools of maps (batch, n, rows, cols), which need a whole number of them."""
+    """Sums over the window's pools of maps (batch, n, rows, cols); the last pools may be smaller."""
     p, q = window.pooled, window.pooled_across
     if (p, q) == (1, 1):
         return maps
-    rows, cols = maps.shape[-2] // p, maps.shape[-1] // q
-    return maps.reshape(*maps.shape[:2], rows, p, cols, q).sum(dim=(3, 5))
+    # padded, not ceil_mode: what a last, smaller pool is divided by differs between runtimes
+    return (p * q) * avg_pool2d(pad(maps, (0, q - 1, 0, p - 1)), (p, q))
 
 
 def spread_back(maps: Tensor, window: Window) -> Tensor:
@@ -123,17 +120,11 @@ def spread_back(maps: Tensor, window: Window) -> Tensor:
     return interpolate(maps, scale_factor=(float(p), float(q)), mode="bilinear", align_corners=False)
 
 
-def whole_pools(maps: Tensor) -> Tensor:
-    """Maps (batch, n, rows, cols) with empty cells added below and beside, so that pools come out even."""
-    rows, cols = (-n % pool for n, pool in zip(maps.shape[-2:], MOST_POOLED, strict=True))
-    return pad(maps, (0, cols, 0, rows))
-
-
 def sums(cells: Cells) -> Tensor:
-    """(batch, 4, rows, cols): weight, weight times displacement, power, known; rows and cols whole pools."""
+    """(batch, 3, rows, cols): weight, weight times displacement, and power."""
     power = (cells.energy[:, 0] * cells.energy[:, 1] + TINY).sqrt() * cells.known
     moved = cells.moment + cells.weight * cells.axial
-    return whole_pools(torch.stack((cells.weight, moved, power, cells.known), dim=1))
+    return torch.stack((cells.weight, moved, power), dim=1)
 
 
 def evidence(cells: Cells) -> Evidence:
@@ -142,13 +133,10 @@ def evidence(cells: Cells) -> Evidence:
     rows, cols = cells.weight.shape[-2:]
     found = []
     for window in WINDOWS:
-        weight, moved, power, known = pooled(maps, window).split_with_sizes((1, 1, 1, 1), dim=1)
-        line = fit(weight, moved, power, window)
+        line = fit(pooled(maps, window), window)
         coherence = (line.total / (line.energy + TINY)).clamp(-0.99999, 0.99999)
         squared = coherence.clamp(min=LEAST_COHERENCE) ** 2
-        along, across = _kernels(window.length / window.pooled, window.width / window.pooled_across)
-        count = float(along[0].sum() * across.sum()) * window.pooled * window.pooled_across
-        variance = 0.5 * (1.0 - squared) / (squared * count * line.spread)
+        variance = 0.5 * (1.0 - squared) / (squared * (window.length * window.width) * line.spread)
         maps_of_window = torch.cat((line.slope, variance.sqrt(), coherence), dim=1)
         found.append(spread_back(maps_of_window, window)[..., :rows, :cols])
     strain, std, coherence = torch.stack(found, dim=2).unbind(dim=1)

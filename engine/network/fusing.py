@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool1d
 
-from engine.network.cells import Cells
+from engine.network.tracked import Cells
 from engine.network.evidence import (
     FLOOR,
     LARGEST_STRAIN,
@@ -99,8 +99,7 @@ def _missing(cells: Cells, found: Evidence, scale: Tensor, drawn: Tensor) -> Ten
     window = WINDOWS[ANCHOR]
     rows, cols = drawn.shape[-2:]
     left = replace(cells, axial=cells.axial - integrated(drawn))
-    weight, moved, power, _ = pooled(sums(left), window).split_with_sizes((1, 1, 1, 1), dim=1)
-    slope = spread_back(fit(weight, moved, power, window).slope, window)[:, 0, :rows, :cols]
+    slope = spread_back(fit(pooled(sums(left), window), window).slope, window)[:, 0, :rows, :cols]
     doubt = found.strain_std[:, ANCHOR] / (TRUSTED * scale)
     return slope.clamp(-LARGEST_STRAIN, LARGEST_STRAIN) / (1.0 + doubt**2)
 

@@ -6,12 +6,13 @@ physics, so here it is stage 1; the residual second stage keeps its shape: three
 the configuration asks for it, a ConvLSTM per level.
 """
 
+from contextlib import nullcontext
 from typing import Final
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from engine.network.cells import Cells
+from engine.network.tracked import Cells
 from engine.network.configuration import UsseConfiguration
 from engine.network.decoder import State
 from engine.network.fusing import MID_CHANNELS, OUT_CHANNELS, SIDE_CHANNELS, Fused, fuse, read, trunk_inputs
@@ -37,21 +38,19 @@ class LiveNet(nn.Module):
     def __init__(self, trunk: UsseConfiguration = TRUNK) -> None:
         super().__init__()
         self.trunk = UsseNet(trunk)
+        self.half_precision = False
+        """Trunk in bfloat16, for training on CPUs that have it; everything measured stays float32."""
 
     def forward(self, cells: Cells, state: State) -> tuple[Fused, State]:
         """Maps of `cells` are (batch, rows, cols), at least 8 x 8; `state` that of the pair before, or zero."""
         with torch.no_grad():  # measured, not learnt: nothing of it has parameters
             found, scale = read(cells)
-        answer, state = self.trunk(*trunk_inputs(cells, found, scale), state)
+        coarse = torch.autocast("cpu", dtype=torch.bfloat16) if self.half_precision else nullcontext()
+        with coarse:
+            answer, state = self.trunk(*trunk_inputs(cells, found, scale), state)
         return fuse(cells, found, scale, answer.float()), state
 
     def zero_state(self, cells: Cells) -> State:
         """The state before the first pair."""
         batch, rows, cols = cells.weight.shape
         return self.trunk.zero_state((rows, cols), batch=batch, device=cells.weight.device)
-
-
-def untrained_answer(cells: Cells) -> Tensor:
-    """What a trunk with heads at zero answers: all windows alike, no residual."""
-    batch, rows, cols = cells.weight.shape
-    return cells.weight.new_zeros(batch, OUT_CHANNELS, rows, cols)

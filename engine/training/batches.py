@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.network.cells import Cells
+from engine.network.tracked import Cells
 from engine.training.pool import ScenePool
 from engine.training.samples import MAPS, Samples
 from engine.training.scenes import FRAMES

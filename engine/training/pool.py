@@ -8,17 +8,18 @@ import logging
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from engine.errors import EngineError
+from engine.errors import EngineError, EstimateFailed
 from engine.training.samples import Samples, load, make_samples, save
 from engine.training.scenes import draw_scene
 
 POLL = 0.05  # s
+MOST_ATTEMPTS = 5
 LIMIT = 4096  # scenes kept in memory, about 1.4 MB each
 
 log = logging.getLogger(__name__)
@@ -110,7 +111,20 @@ def make_scenes(folder: Path, first: int, end: int, step: int) -> None:
     import torch
 
     torch.set_num_threads(1)
+    parent = parent_process()
     for number in range(first, end, step):
+        if parent is not None and not parent.is_alive():
+            return  # a training that was killed could not end its processes
         path = scene_path(folder, number)
         if not path.exists():
-            save(make_samples(draw_scene(number)), path)
+            save(_samples_of(number), path)
+
+
+def _samples_of(number: int) -> Samples:
+    """Samples of a scene; drawn again where its frames have no carrier, as one in some thousands has."""
+    for attempt in range(MOST_ATTEMPTS):
+        try:
+            return make_samples(draw_scene(number, attempt=attempt))
+        except EstimateFailed as error:
+            log.warning("scene %d is drawn again: %s", number, error)
+    raise PoolFailed(f"scene {number} was drawn {MOST_ATTEMPTS} times and never could be tracked")

@@ -1,5 +1,6 @@
 """Scenes as the network meets them: every pair tracked, as cells, with the truth at each cell."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,8 @@ from numpy.typing import NDArray
 
 from engine.iq import IqTransform
 from engine.frontend import FrontEnd, Levelled
-from engine.network.cells import CellGrid, CellMatrices, Cells, cell_grid, gather
+from engine.network.cells import CellGrid, CellMatrices, cell_grid
+from engine.network.tracked import Cells, gather
 from engine.reference.track import PhasePasses, Track
 from engine.training.scenes import DrawnScene
 
@@ -82,7 +84,7 @@ def _named(
 
 def save(samples: Samples, path: Path) -> None:
     """Write a scene's samples; the file appears only when complete."""
-    part = path.with_suffix(".part.npz")
+    part = path.with_suffix(f".{os.getpid()}.part")  # two runs may share a folder
     with part.open("wb") as file:
         np.savez(
             file, allow_pickle=False,

@@ -41,9 +41,12 @@ class DrawnScene:
     """What the tissue is, for figures by kind."""
 
 
-def draw_scene(number: int, *, clean: bool = False) -> DrawnScene:
-    """The scene of this number, 0.2-1 s. `clean`: without noise and disturbances, for tests."""
-    rng = np.random.default_rng([STREAM, number])
+def draw_scene(number: int, *, attempt: int = 0, clean: bool = False) -> DrawnScene:
+    """The scene of this number, 0.2-1 s; another one for every `attempt`.
+
+    `clean`: without noise and disturbances, for tests.
+    """
+    rng = np.random.default_rng([STREAM, number, *([attempt] if attempt else [])])
     spec = _acquisition(rng)
     depth, width = spec.shape[0] * spec.sample_pitch, spec.shape[1] * spec.line_pitch
     kind, phantom = _tissue(depth, width, rng)

@@ -7,7 +7,6 @@ weights, bit for bit on one machine with one number of threads.
 import math
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -113,9 +112,8 @@ class Trainer:
         )
         for group in self._adam.param_groups:
             group["lr"] = recipe.learning_rate * schedule(self.step, recipe)
-        coarse = recipe.half_precision and self.step < 0.9 * recipe.steps
-        with torch.autocast("cpu", dtype=torch.bfloat16) if coarse else nullcontext():
-            terms = self._objective(self.net, batches)
+        self.net.half_precision = recipe.half_precision and self.step < 0.9 * recipe.steps
+        terms = self._objective(self.net, batches)
         self._adam.zero_grad()
         torch.stack(list(terms.values())).sum().backward()
         clip_grad_norm_(self.net.parameters(), LARGEST_GRADIENT)

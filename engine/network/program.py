@@ -1,0 +1,66 @@
+"""The live network as one program of tensors, from levelled frames to strain, and as an ONNX file.
+
+Phase passes, cells, evidence, trunk and fusion in one graph whose sizes are all free: one file serves every
+acquisition, and a runtime needs nothing of torch.
+"""
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim
+
+from engine.network.cells import CellMatrices
+from engine.network.interface import INPUTS, OUTPUTS, LiveOutputs
+from engine.network.live import LiveNet
+from engine.network.tracked import gather
+from engine.reference.track import PhasePasses
+from engine.spec import FloatArray
+
+OPSET = 18  # parsers of TensorRT trip over later ones
+PHASE_INPUTS = INPUTS.index("radians")
+
+
+class LiveProgram(nn.Module):
+    """`INPUTS` in, `LiveOutputs` out; batch 1, no memory."""
+
+    def __init__(self, net: LiveNet) -> None:
+        super().__init__()
+        self.passes = PhasePasses()
+        self.net = net
+
+    def forward(self, *inputs: Tensor) -> LiveOutputs[Tensor]:
+        """Strain of one pair; see `engine.network.interface`."""
+        track = self.passes(*inputs[:PHASE_INPUTS])
+        cells = gather(track, inputs[PHASE_INPUTS], CellMatrices(*inputs[PHASE_INPUTS + 1 :]))
+        fused, _ = self.net(cells, ())
+        return LiveOutputs(
+            strain=fused.strain[0],
+            strain_std=fused.strain_std[0],
+            axial=fused.axial[0],
+            lateral=cells.lateral[0],
+            ncc=fused.coherence[0],
+            known=cells.known[0],
+        )
+
+
+def export(net: LiveNet, path: Path, example: Sequence[FloatArray]) -> None:
+    """Write the program of `net` to `path`; `example` holds the inputs of any one pair."""
+    tensors = tuple(torch.from_numpy(values) for values in example)
+    # every axis but those of pairs and single numbers is free; which ones are equal follows from the products they enter
+    sizes = tuple({axis: Dim.AUTO for axis, n in enumerate(values.shape) if n > 2} for values in example)
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*LeafSpec", FutureWarning)  # torch 2.13 about its own code
+        program = torch.export.export(LiveProgram(net), tensors, dynamic_shapes=(sizes,))
+        torch.onnx.export(
+            program,
+            f=path,
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=INPUTS,
+            output_names=OUTPUTS,
+            external_data=False,
+            verbose=False,
+        )

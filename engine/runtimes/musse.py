@@ -1,0 +1,126 @@
+"""The network engine: the same front end as the classical one, then the live program on some runtime. NumPy only."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from engine.errors import EstimateFailed, InvalidAcquisition
+from engine.estimator import StatelessEstimator
+from engine.frontend import FrontEnd, Levelled
+from engine.iq import Band, IqGrid, IqTransform
+from engine.network.cells import CellGrid, cell_grid
+from engine.network.interface import LiveOutputs
+from engine.spec import EngineSpec, FloatArray, FrameArray, Stopwatch, StrainResult, no_stopwatch
+
+LEAST_CELLS = 16  # along depth and across: what the trunk halves three times
+LEAST_KNOWN = 0.7  # of a cell: with less there is no information
+LEAST_NCC = 0.1
+
+
+class Runtime(Protocol):
+    """Runs the live program."""
+
+    @property
+    def name(self) -> str:
+        """Such as 'onnx'."""
+        ...
+
+    @property
+    def precision(self) -> str:
+        """Arithmetic, such as 'float32'."""
+        ...
+
+    @property
+    def model_hash(self) -> str:
+        """SHA-256 of the weights."""
+        ...
+
+    def run(self, inputs: tuple[FloatArray, ...]) -> LiveOutputs[FloatArray]:
+        """`engine.network.interface.INPUTS` in order, to maps (rows, cols)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """The last post, prepared: in a sequence it is the next pre, known again by its samples alone."""
+
+    frame: FrameArray
+    band: Band
+    grid: IqGrid
+    levelled: Levelled
+
+
+class MusseEstimator(StatelessEstimator):
+    """MUSSE-Net live; see `engine.estimator.Estimator`.
+
+    The output grid is that of the cells: a carrier cycle by about 0.6 mm. It moves only where the measured
+    carrier does. The strain windows of `spec` do not count: the network chooses its own, pixel by pixel.
+    Raises InvalidAcquisition for frames of less than 16 x 16 cells.
+    """
+
+    def __init__(self, spec: EngineSpec, runtime: Runtime) -> None:
+        self.spec = spec
+        self.name = runtime.name
+        self.precision = runtime.precision
+        self.model_hash: str | None = runtime.model_hash
+        self._runtime = runtime
+        self._transform = IqTransform(spec)
+        self._grid: IqGrid | None = None
+        self._seen: Seen | None = None
+
+    def propose(self, pre: FrameArray, post: FrameArray, stopwatch: Stopwatch = no_stopwatch) -> StrainResult:
+        """Estimate strain from pre to post: see `engine.estimator.Estimator.propose`.
+
+        `strain_std` is inf in dead rows and where the frames do not correlate at all. Raises
+        InvalidAcquisition for frames of another shape or kind, or too small for the network, EstimateFailed
+        for samples that are not finite and for frames without signal.
+        """
+        with stopwatch("prepare"):
+            seen = self._seen
+            repeated = seen is not None and np.array_equal(seen.frame, pre)
+            first = seen.band if seen is not None and repeated else self._transform.band(pre)
+            second = self._transform.band(post)
+            grid = self._transform.grid(first)
+            front, cells = self._for_grid(grid)
+            if seen is not None and repeated and seen.grid == grid:
+                before = seen.levelled
+            else:
+                before = front.level(self._transform.demodulate(first, grid))
+            after = front.level(self._transform.demodulate(second, grid))
+            self._seen = Seen(post.copy(), second, grid, after)
+            start, radians = front.start(before, after)
+        with stopwatch("infer"):
+            maps = self._runtime.run(
+                (*before.inputs, *after.inputs, *start, *front.inputs, radians, *cells.matrices(radians))
+            )
+        with stopwatch("post"):
+            if not np.isfinite(maps.strain).all():
+                raise EstimateFailed(f"the network gave values that are not finite ({self.name})")
+            informed = (maps.known >= LEAST_KNOWN) & (maps.ncc >= LEAST_NCC)
+            return StrainResult(
+                axial_displacement=maps.axial * np.float32(cells.samples),
+                lateral_displacement=maps.lateral,
+                axial_strain=maps.strain,
+                strain_std=np.where(informed, maps.strain_std, np.float32(np.inf)),
+                ncc=maps.ncc,
+                axial_index=cells.axial_index,
+                lateral_index=cells.lateral_index,
+            )
+
+    def _for_grid(self, grid: IqGrid) -> tuple[FrontEnd, CellGrid]:
+        """What depends on the canonical grid alone: built again only when the measured carrier moves."""
+        if grid != self._grid:
+            spec = self.spec
+            cells = cell_grid(grid, spec.shape[1], spec.line_pitch)
+            size = (len(cells.axial_index), len(cells.lateral_index))
+            if min(size) < LEAST_CELLS:
+                raise InvalidAcquisition(
+                    f"the frame has {size[0]} x {size[1]} cells of one cycle by 0.6 mm; the network needs "
+                    f"{LEAST_CELLS} x {LEAST_CELLS}: use engine reference"
+                )
+            self._front = FrontEnd(
+                grid, spec.shape[1], spec.line_pitch, spec.sample_pitch, most_rows=grid.n_rows
+            )
+            self._cells, self._grid = cells, grid
+        return self._front, self._cells

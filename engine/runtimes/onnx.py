@@ -1,0 +1,44 @@
+"""The live program on ONNX Runtime: the fast CPU engine, without torch."""
+
+from pathlib import Path
+from typing import Any
+
+from engine.errors import EngineUnavailable
+from engine.network.interface import INPUTS, OUTPUTS, LiveOutputs
+from engine.spec import FloatArray
+
+HASH = "musse_weights_sha256"  # metadata of the program: which weights it holds
+
+
+class OnnxRuntime:
+    """ONNX Runtime on the CPU. One thread at a time. Raises EngineUnavailable."""
+
+    name = "onnx"
+    precision = "float32"
+
+    def __init__(self, program: Path, threads: int = 1) -> None:
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise EngineUnavailable(
+                "engine 'onnx' needs ONNX Runtime: pip install 'musse-stream[onnx]'"
+            ) from error
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # others need the cores too
+        try:
+            self._session: Any = onnxruntime.InferenceSession(
+                program, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # ONNX Runtime has an exception class for every cause, none shared
+            raise EngineUnavailable(f"program {program} cannot be run: {error}") from error
+        names = tuple(entry.name for entry in self._session.get_inputs())
+        self.model_hash: str = self._session.get_modelmeta().custom_metadata_map.get(HASH, "")
+        if names != INPUTS or not self.model_hash:
+            raise EngineUnavailable(f"program {program} is no live network of this version: export it anew")
+
+    def run(self, inputs: tuple[FloatArray, ...]) -> LiveOutputs[FloatArray]:
+        """See `engine.runtimes.musse.Runtime`."""
+        return LiveOutputs(*self._session.run(OUTPUTS, dict(zip(INPUTS, inputs, strict=True))))
