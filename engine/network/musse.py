@@ -65,5 +65,5 @@ class MusseNet(nn.Module):
         self, size: tuple[int, int], *, batch: int = 1, device: torch.device | str = "cpu"
     ) -> State:
         """The state before the first pair of images of `size` = (rows, lines)."""
-        stages = (self.stages[0], self.stages[-1])
-        return tuple(part for stage in stages for part in stage.zero_state(size, batch=batch, device=device))
+        state = cast(UsseNet, self.stages[0]).zero_state(size, batch=batch, device=device)
+        return (*state, *state)

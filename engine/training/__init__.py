@@ -1,0 +1,7 @@
+"""What a network is trained for.
+
+Without truth, as in the paper: `similarity` (pre and warped post look alike), `smoothness` (displacement
+bends little) and `consistency` (consecutive strain maps agree); `objective` is their sum. With truth:
+`supervised`. All terms are smaller where the estimate is better, and every one is a tensor that carries its
+gradient.
+"""
