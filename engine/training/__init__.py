@@ -1,1 +1,7 @@
-"""Training of the network: what it sees (`scenes`, `samples`), what it is judged by, and the loop itself."""
+"""Training of the network: what it sees (`scenes`, `samples`, `pool`, `batches`), what it is trained for, the loop.
+
+Without truth, as in the paper: `similarity` (pre and warped post look alike), `smoothness` (displacement
+bends little) and `consistency` (consecutive strain maps agree); `objective` is their sum. With truth:
+`supervised`. All terms are smaller where the estimate is better, and every one is a tensor that carries its
+gradient.
+"""

@@ -1,44 +1,34 @@
-"""Learning from simulated truth: every pair counts alike, however much it strains and however noisy it is."""
+"""Terms that compare with the truth: of the estimate, and of the uncertainty it claims."""
 
 import torch
 from torch import Tensor
 
-from engine.network.fusing import Fused
-from engine.network.live import LiveNet
-from engine.training.batches import Batch
 
-FINEST = 1e-3  # of a pair's typical strain: errors below are no longer worth anything
-SIGMA_SHARE = 0.3  # of the loss: more makes strain wait for its sigma
-TINY = 1e-14
+def log_error(estimate: Tensor, truth: Tensor, mask: Tensor, *, floor: float) -> Tensor:
+    """Mean over pairs of log(mean |error|) + log(rms error), over the pixels of `mask`; shapes (b, c, h, w).
 
-
-def supervised(net: LiveNet, batches: list[Batch]) -> dict[str, Tensor]:
-    """Terms of the loss over consecutive pairs: log mean and log rms of the strain error, and sigma's likelihood.
-
-    Logarithms, so that a clean pair whose error is halved is worth as much as a noisy one; the Gaussian
-    likelihood sees the error as given, or a large sigma would excuse it.
+    A logarithm per pair, so that clean pairs count as much as noisy ones: halving the error of either is
+    worth the same. The rms minds the outliers that the mean forgives. `floor`, in the unit of the estimate,
+    is added to both, so that a perfect pair stays finite: an error far below what matters. `mask` is 0 or 1;
+    pairs without a pixel are left out.
     """
-    state = net.zero_state(batches[0].cells)
-    point, likelihood = [], []
-    for batch in batches:
-        fused, state = net(batch.cells, state)
-        error, likely = pair_terms(fused, batch)
-        point.append(error)
-        likelihood.append(likely)
-    return {"error": torch.stack(point).mean(), "sigma": SIGMA_SHARE * torch.stack(likelihood).mean()}
+    mask = mask.expand_as(estimate)
+    count = mask.sum(dim=(1, 2, 3))
+    error = (estimate - truth) * mask
+    known = (count > 0).to(error.dtype)
+    count = count.clamp(min=1.0)
+    mean = error.abs().sum(dim=(1, 2, 3)) / count
+    # inside the root: the root of zero has no gradient
+    rms = (error.square().sum(dim=(1, 2, 3)) / count + floor**2).sqrt()
+    return (((mean + floor).log() + rms.log()) * known).sum() / known.sum().clamp(min=1.0)
 
 
-def pair_terms(fused: Fused, batch: Batch) -> tuple[Tensor, Tensor]:
-    """(log mean |error| + log rms error, negative log likelihood of sigma), means over the batch."""
-    counted = batch.counted
-    truth = torch.where(counted, batch.strain, 0.0)
-    number = counted.sum(dim=(-2, -1)).clamp(min=1)
-    typical = (truth.square().sum(dim=(-2, -1)) / number).sqrt() + 2e-5
-    error = torch.where(counted, fused.strain - truth, 0.0)
-    mean = error.abs().sum(dim=(-2, -1)) / number / typical
-    root = (error.square().sum(dim=(-2, -1)) / number + TINY).sqrt() / typical
-    point = (mean + FINEST).log() + (root + FINEST).log()
-    given, variance = error.detach().square(), fused.strain_std.square() + TINY
-    per_pixel = 0.5 * (variance / typical[:, None, None].square()).log() + 0.5 * given / variance
-    likelihood = torch.where(counted, per_pixel, 0.0).sum(dim=(-2, -1)) / number
-    return point.mean(), likelihood.mean()
+def gaussian_likelihood(error: Tensor, log_sigma: Tensor, mask: Tensor) -> Tensor:
+    """Negative log likelihood of `error` under standard deviations exp(`log_sigma`), without its constant.
+
+    Mean over the pixels of `mask` (0 or 1); all (b, c, h, w). The error is detached: the claim has to follow
+    the error, and must not make the estimate worse where it pays to call it uncertain.
+    """
+    mask = mask.expand_as(log_sigma)
+    scaled = error.detach() * torch.exp(-log_sigma)
+    return ((0.5 * scaled.square() + log_sigma) * mask).sum() / mask.sum().clamp(min=1.0)
