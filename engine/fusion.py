@@ -7,17 +7,20 @@ weighted least squares of e_i = n m_i:
     n = sum(w e m / s^2) / sum(w m^2 / s^2)        var n = sum(w^2 m^2 / s^2) / sum(w m^2 / s^2)^2
 
 So a release (m < 0 turns e around) adds to the press before it, a pair near the turning point weighs almost
-nothing, and what no pair has measured has no value. The three sums stay on the grid of the newest frame.
-NumPy and OpenCV's remap; no torch.
+nothing, and what no pair has measured has no value. The two lower sums stay maps on the grid of the newest
+frame; the third, which differs from the second by the pairs' ages alone, is kept as a ratio to it.
+`engine.resolution` makes a picture of them, coarser where they hold less. NumPy and OpenCV's remap; no torch.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import InvalidAcquisition
+from engine.resolution import Maps, Resolution
 from engine.spec import FloatArray, StrainResult
 
 MOST_ROWS = 256  # of the fused map: what a screen shows, at a quarter of the cost
@@ -43,21 +46,24 @@ class FusedStrain:
 class Fusion:
     """Accumulates accepted pairs of one geometry, in order. One thread.
 
-    `time_constant` is tau in seconds, above 0.
+    `time_constant` is tau in seconds, above 0; `window` the strain window in samples and lines, from which
+    follows how far neighbouring pixels share their noise.
     """
 
-    def __init__(self, time_constant: float = 0.5) -> None:
+    def __init__(self, time_constant: float = 0.5, *, window: tuple[float, float]) -> None:
         if not time_constant > 0:
             raise InvalidAcquisition(f"time_constant = {time_constant}: fusion needs a positive one (s)")
         self._tau = time_constant
-        self._sums: NDArray[np.float32] | None = None
-        self._weight = self._weight_squared = 0.0
+        self._window = window
+        self._sums: Maps | None = None
+        self._resolution: Resolution | None = None
+        self._weight = self._weight_squared = self._information = self._information_squared = 0.0
         self._frame_index = 0
 
     def reset(self) -> None:
         """Forget every pair: the scene has changed."""
-        self._sums = None
-        self._weight = self._weight_squared = 0.0
+        self._sums = self._resolution = None
+        self._weight = self._weight_squared = self._information = self._information_squared = 0.0
 
     def add(
         self,
@@ -76,16 +82,14 @@ class Fusion:
         Between pairs that overlap (strides, key frames) motion counts as even in time.
         """
         rows = slice(None, None, -(-len(result.axial_index) // MOST_ROWS))
-        std, counts = result.strain_std[rows], valid[rows]
-        total: NDArray[np.float32] = np.zeros((*counts.shape, 3), np.float32)
-        information = np.divide(np.float32(mean_strain), std * std, out=total[..., 1], where=counts)
-        total[..., 0] = np.where(counts, result.axial_strain[rows], 0) * information
-        total[..., 1] *= np.float32(mean_strain)
-        total[..., 2] = total[..., 1]
+        row, col = result.axial_index[rows], result.lateral_index
+        total = _sums_of(result, rows, valid[rows], mean_strain)
+        information = float(total[1].sum())
         motion = _Motion(result, rows)
         older = self._faded(total.shape, elapsed)
         if older is not None and self._frame_index == pre_index:
-            total = motion.carried(total + older, 1.0)  # both lie on the pre frame: one way for both
+            older += total  # both lie on the pre frame: one way for both
+            total = motion.carried(older, 1.0)
         else:
             total = motion.carried(total, 1.0)
             if older is not None:
@@ -93,27 +97,57 @@ class Fusion:
                 total += motion.carried(older, min(max((post_index - self._frame_index) / span, 0.0), 1.0))
         self._weight += 1.0
         self._weight_squared += 1.0
+        self._information += information
+        self._information_squared += information
         self._sums, self._frame_index = total, post_index
-        with np.errstate(divide="ignore", invalid="ignore"):
-            known = total[..., 1] > 0
-            relative = np.where(known, total[..., 0] / total[..., 1], np.float32(np.nan))
-            spread = np.where(known, np.sqrt(total[..., 2]) / total[..., 1], np.float32(np.nan))
+        if self._resolution is None:
+            pitch = float(row[1] - row[0]), float(col[1] - col[0])
+            self._resolution = Resolution(
+                valid[rows].shape, (self._window[0] / pitch[0], self._window[1] / pitch[1])
+            )
+        age = self._information_squared / self._information if self._information > 0 else 1.0
+        relative, spread = self._resolution.picture(total, age)
         return FusedStrain(
             relative_strain=relative,
             relative_std=spread,
-            axial_index=result.axial_index[rows],
-            lateral_index=result.lateral_index,
+            axial_index=row,
+            lateral_index=col,
             effective_pairs=self._weight**2 / self._weight_squared,
         )
 
-    def _faded(self, shape: tuple[int, ...], elapsed: float) -> NDArray[np.float32] | None:
-        """The sums of earlier pairs as they weigh now; None where none count any more."""
+    def _faded(self, shape: tuple[int, ...], elapsed: float) -> Maps | None:
+        """The sums of earlier pairs as they weigh now, ours to change; None where none count any more."""
         if self._sums is None or self._sums.shape != shape or elapsed > LONGEST_PAUSE * self._tau:
-            self._weight = self._weight_squared = 0.0
+            self.reset()
             return None
         fade = float(np.exp(-max(elapsed, 0.0) / self._tau))
         self._weight, self._weight_squared = fade * self._weight, fade**2 * self._weight_squared
-        return self._sums * np.array([fade, fade, fade**2], np.float32)
+        self._information, self._information_squared = (
+            fade * self._information,
+            fade**2 * self._information_squared,
+        )
+        self._sums *= np.float32(fade)
+        return self._sums
+
+
+def _sums_of(result: StrainResult, rows: slice, counts: NDArray[np.bool_], mean_strain: float) -> Maps:
+    """What one pair adds to the two sums, (2, rows, cols); 0 where it does not count.
+
+    Strain goes in as e / (1 + e / 2): from rest to compressed it is the exact opposite of what it is back
+    again, where the strain e itself becomes -e / (1 + e). A median goes the way of the values.
+    """
+    mean = np.float32(_symmetric(mean_strain))
+    std = np.where(counts, result.strain_std[rows], np.float32(np.inf))
+    strain = np.where(counts, result.axial_strain[rows], np.float32(0))
+    total: Maps = np.empty((2, *counts.shape), np.float32)
+    np.divide(mean, std * std, out=total[0])
+    np.multiply(total[0], mean, out=total[1])
+    total[0] *= _symmetric(strain)
+    return total
+
+
+def _symmetric(strain: Any) -> Any:
+    return strain / (1 + strain / 2)
 
 
 class _Motion:
@@ -126,20 +160,18 @@ class _Motion:
         self._row = np.arange(len(row), dtype=np.float32)[:, None]
         self._col = np.arange(len(col), dtype=np.float32)[None, :]
 
-    def carried(self, maps: NDArray[np.float32], part: float) -> NDArray[np.float32]:
-        """(rows, cols, n) maps moved along `part` of the displacement; 0 where nothing comes from inside.
+    def carried(self, maps: Maps, part: float) -> Maps:
+        """(n, rows, cols) maps moved along `part` of the displacement; 0 where nothing comes from inside.
 
         What arrives at z came from z - u. Reading u at z and not where it came from is wrong by u du/dz:
         0.8 samples of 40 at 2 %, a fifth of a row.
         """
         if part == 0.0:
             return maps
-        moved = cv2.remap(
-            maps,
-            self._col - self._across * np.float32(part),
-            self._row - self._down * np.float32(part),
-            cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_CONSTANT,
-            borderValue=0,
-        )
-        return np.asarray(moved, np.float32)
+        col, row = self._col - self._across * np.float32(part), self._row - self._down * np.float32(part)
+        moved = np.empty_like(maps)
+        for source, target in zip(maps, moved, strict=True):
+            cv2.remap(
+                source, col, row, cv2.INTER_LINEAR, target, borderMode=cv2.BORDER_CONSTANT, borderValue=0
+            )
+        return moved

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from engine.estimator import Estimator
 from engine.fusion import FusedStrain, Fusion
 from engine.quality import Verdict
 from engine.spec import FloatArray, StrainResult
@@ -26,11 +27,16 @@ class FusedMessage:
 class Fusing:
     """Feeds the accepted pairs of one geometry to a `Fusion`. One thread."""
 
-    def __init__(self, config: FusionConfig, region: Region, *, engine: str, model_hash: str | None) -> None:
-        self._engine, self._model_hash = engine, model_hash
+    def __init__(self, config: FusionConfig, region: Region, estimator: Estimator | None) -> None:
+        self._engine = estimator.name if estimator else "none"
+        self._model_hash = estimator.model_hash if estimator else None
         self._config = config
         self._region = region
-        self._fusion = Fusion(config.time_constant) if config.time_constant > 0 else None
+        self._fusion: Fusion | None = None
+        if estimator is not None and config.time_constant > 0:
+            spec = estimator.spec
+            window = spec.axial_window / spec.sample_pitch, spec.lateral_window / spec.line_pitch
+            self._fusion = Fusion(config.time_constant, window=window)
         self._last: RfHeader | None = None
 
     def take(

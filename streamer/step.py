@@ -66,12 +66,7 @@ class StrainStep:
         )
         self.estimator = estimator
         self.region = region
-        self._fusing = Fusing(
-            config.fusion,
-            region,
-            engine=estimator.name if estimator else "none",
-            model_hash=estimator.model_hash if estimator else None,
-        )
+        self._fusing = Fusing(config.fusion, region, estimator)
         self.epoch = epoch
         self._age = 0
         self._rejected_in_row = 0

@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from strain_noise import strain_noise
 
 from engine.errors import InvalidAcquisition
 from engine.fusion import FusedStrain, Fusion
 from engine.spec import StrainResult
 
 ROWS, COLS, STEP = 200, 32, 8.0  # grid, samples between rows
+WINDOW = (13 * STEP, 3.0)  # of strain: samples and lines
 INSIDE = slice(25, -25)  # away from the border, where tissue comes in from outside the frame
 
 
@@ -41,12 +43,13 @@ def _fuse(
     tau: float = 0.5,
     interval: float = 0.05,
     move: float = 0.0,
+    window: tuple[float, float] = WINDOW,
 ) -> tuple[FusedStrain, float]:
     """Fuse a pair per mean strain; the scene moves `move` rows per pair. The picture and where it is."""
     rng = np.random.default_rng(seed)
-    fusion, place = Fusion(tau), 0.0
+    fusion, place = Fusion(tau, window=window), 0.0
     for k, mean in enumerate(means):
-        strain = mean * _pattern(place) + noise * rng.normal(size=(ROWS, COLS))
+        strain = mean * _pattern(place) + noise * strain_noise(rng, (ROWS, COLS))
         fused = fusion.add(
             _result(strain, max(noise, 1e-6), move),
             mean_strain=mean,
@@ -65,7 +68,7 @@ def _error(fused: FusedStrain, place: float) -> float:
 
 def test_a_single_pair_is_its_strain_over_its_mean() -> None:
     fused, place = _fuse([-0.01], noise=0.0)
-    assert _error(fused, place) < 1e-5
+    assert _error(fused, place) < 0.003  # strain counts as e / (1 + e / 2): half of 1 % off, times n - 1
     assert fused.effective_pairs == pytest.approx(1.0)
 
 
@@ -73,6 +76,22 @@ def test_press_and_release_show_the_same_picture() -> None:
     press, _ = _fuse([-0.01] * 5, noise=0.0)
     release, _ = _fuse([0.01] * 5, noise=0.0)
     np.testing.assert_allclose(press.relative_strain, release.relative_strain, rtol=0.02)
+    # rest to compressed and back: e and -e / (1 + e) are one motion
+    e = -0.04 * _pattern()
+    there, back = (
+        Fusion(window=WINDOW).add(
+            _result(strain, 1e-6),
+            mean_strain=float(np.median(strain)),
+            valid=np.ones((ROWS, COLS), bool),
+            pre_index=0,
+            post_index=1,
+            elapsed=0.0,
+        )
+        for strain in (e, -e / (1 + e))
+    )
+    np.testing.assert_allclose(there.relative_strain, back.relative_strain, atol=1e-3)
+    plain = e / np.median(e) - (e / (1 + e)) / np.median(e / (1 + e))
+    assert np.abs(plain).max() > 0.03  # what strain itself would differ by
     wrong, _ = _fuse([0.01], noise=0.0)
     flipped = _fuse([-0.01], noise=0.0)[0].relative_strain * -1  # what showing the raw sign would give
     assert np.abs(wrong.relative_strain - flipped).max() > 1.0
@@ -83,9 +102,11 @@ def test_fusing_lowers_the_error_as_its_own_sigma_says() -> None:
     one, place = _fuse(means[:1], noise=0.002)
     many, _ = _fuse(means, noise=0.002)
     assert _error(many, place) < 0.5 * _error(one, place)
-    ratio = _error(many, place) / float(np.nanmedian(many.relative_std))
-    assert 0.9 < ratio < 1.1
-    assert not 0.9 < _error(one, place) / float(np.nanmedian(many.relative_std)) < 1.1  # can fail
+    said = [float(np.sqrt(np.nanmean(fused.relative_std[INSIDE] ** 2))) for fused in (one, many)]
+    assert said[1] < 0.5 * said[0]
+    # room for the drift of a hand, which these pairs do not have, is part of what it says
+    assert 0.4 < _error(many, place) / said[1] < 1.25
+    assert not 0.4 < _error(one, place) / said[1] < 1.25  # can fail
 
 
 def test_the_picture_moves_with_the_tissue() -> None:
@@ -96,7 +117,7 @@ def test_the_picture_moves_with_the_tissue() -> None:
 
 
 def test_a_stride_carries_older_pictures_by_their_share() -> None:
-    fusion, error = Fusion(0.5), 0.0
+    fusion, error = Fusion(0.5, window=WINDOW), 0.0
     for k in range(3, 30):  # pairs (k - 3, k): every pair moves by 3 frames of 0.5 rows
         fused = fusion.add(
             _result(-0.01 * _pattern(0.5 * (k - 3)), 1e-4, move=1.5),
@@ -113,7 +134,7 @@ def test_a_stride_carries_older_pictures_by_their_share() -> None:
 def test_what_no_pair_has_measured_has_no_value() -> None:
     valid = np.ones((ROWS, COLS), bool)
     valid[:40] = False
-    fused = Fusion().add(
+    fused = Fusion(window=WINDOW).add(
         _result(np.full((ROWS, COLS), -0.01), 1e-3),
         mean_strain=-0.01,
         valid=valid,
@@ -141,7 +162,7 @@ def test_a_weak_pair_hardly_counts() -> None:
 
 @pytest.mark.parametrize("forget", ["reset", "pause"])
 def test_a_new_scene_shows_nothing_of_the_old_one(forget: str) -> None:
-    fusion = Fusion(0.5)
+    fusion = Fusion(0.5, window=WINDOW)
     shape = (ROWS, COLS)
     common = {"mean_strain": -0.01, "valid": np.ones(shape, bool)}
     for k in range(10):
@@ -162,7 +183,7 @@ def test_a_new_scene_shows_nothing_of_the_old_one(forget: str) -> None:
 
 def test_a_kept_picture_would_be_noticed() -> None:
     """Negative control of the test above: without forgetting, the old scene shines through."""
-    fusion, shape = Fusion(0.5), (ROWS, COLS)
+    fusion, shape = Fusion(0.5, window=WINDOW), (ROWS, COLS)
     common = {"mean_strain": -0.01, "valid": np.ones(shape, bool)}
     for k in range(10):
         fusion.add(_result(-0.01 * _pattern(), 1e-4), pre_index=k, post_index=k + 1, elapsed=0.05, **common)
@@ -174,4 +195,4 @@ def test_a_kept_picture_would_be_noticed() -> None:
 
 def test_a_time_constant_must_be_positive() -> None:
     with pytest.raises(InvalidAcquisition, match="time_constant"):
-        Fusion(0.0)
+        Fusion(0.0, window=WINDOW)
