@@ -2,6 +2,9 @@
 
 import os
 from collections.abc import Callable
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Final, Literal, TypeAlias, get_args
 
 from engine.errors import EngineUnavailable
@@ -9,12 +12,18 @@ from engine.estimator import Estimator
 from engine.spec import EngineSpec
 
 Device: TypeAlias = Literal["cpu", "cuda"]
+Opener: TypeAlias = Callable[[EngineSpec, Device], Estimator]
 
 ENGINES: Final[dict[str, str]] = {
     "reference": "classical phase tracking on IQ, any CPU or CUDA device",
+    "onnx": "MUSSE-Net on ONNX Runtime: the fast form for a CPU",
+    "eager": "MUSSE-Net in PyTorch, any CPU or CUDA device",
     "trivial": "average strain of the whole frame, for tests and for measuring the node",
 }
 AUTO: Final = ("reference",)  # in the order in which `auto` prefers them
+MUSSE: Final = ("onnx", "eager")  # the same for `musse`, the network on the best runtime here
+ANY: Final = {"auto": AUTO, "musse": MUSSE}
+"""Names that stand for one of several engines."""
 
 
 def resolve(name: str) -> tuple[str, str]:
@@ -24,33 +33,73 @@ def resolve(name: str) -> tuple[str, str]:
     """
     if name == "auto":
         return AUTO[0], f"auto: {AUTO[0]}, the best engine of this release"
+    if name == "musse":
+        if find_spec("onnxruntime") is not None:
+            return "onnx", "musse: onnx, the fastest runtime on a CPU"
+        return "eager", "musse: eager, because onnx needs pip install 'musse-stream[onnx]'"
     if name not in ENGINES:
-        raise EngineUnavailable(f"no engine {name!r}; known: auto, {', '.join(ENGINES)}")
+        raise EngineUnavailable(f"no engine {name!r}; known: {', '.join((*ANY, *ENGINES))}")
     return name, f"{name}: as asked"
 
 
-def load(name: str, threads: int = 1) -> Callable[[EngineSpec, Device], Estimator]:
+def shipped_weights() -> Path:
+    """The weights that come with the package; their program lies beside them as .onnx."""
+    return Path(str(files("engine.network"))) / "weights" / "live.safetensors"
+
+
+def load(name: str, threads: int = 1, weights: Path | None = None) -> Opener:
     """Import the engine behind `name` and return what opens it; takes seconds where it imports torch.
 
-    `threads` is how many CPU threads torch may use from now on in this process; 0 leaves its choice. One
+    `threads` is how many CPU threads the engine may use from now on in this process; 0 leaves its choice. One
     takes half the time of two on a 2-core machine (20 against 38 ms a pair), and results are equal bit by bit
-    only for an equal number.
+    only for an equal number. `weights` is a .safetensors file of the network; None: those of the package.
     Raises EngineUnavailable where it cannot run here.
     """
     resolved, _ = resolve(name)
+    if weights is not None and resolved not in MUSSE:
+        raise EngineUnavailable(f"engine {resolved!r} takes no weights: leave them out, or use engine musse")
     if resolved == "trivial":
         from engine.trivial import TrivialEstimator
 
         return TrivialEstimator
+    chosen = weights or shipped_weights()
+    if resolved == "onnx":
+        return _onnx(chosen, threads)
     # read when torch loads its OpenMP: spinning threads made a pair 20 times slower on a busy machine
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import torch
 
-    from engine.reference import ReferenceEstimator
-
     if threads:
         torch.set_num_threads(threads)
+    if resolved == "eager":
+        return _eager(chosen)
+    from engine.reference import ReferenceEstimator
+
     return ReferenceEstimator
+
+
+def _onnx(weights: Path, threads: int) -> Opener:
+    from engine.runtimes.musse import MusseEstimator
+    from engine.runtimes.onnx import OnnxRuntime
+
+    runtime = OnnxRuntime(weights.with_suffix(".onnx"), threads)
+
+    def opened(spec: EngineSpec, device: Device = "cpu") -> Estimator:
+        if device != "cpu":
+            raise EngineUnavailable("engine 'onnx' runs on the cpu only; for 'cuda' use engine eager")
+        return MusseEstimator(spec, runtime)
+
+    return opened
+
+
+def _eager(weights: Path) -> Opener:
+    from engine.runtimes.eager import EagerRuntime
+    from engine.runtimes.musse import MusseEstimator
+
+    def opened(spec: EngineSpec, device: Device = "cpu") -> Estimator:
+        return MusseEstimator(spec, EagerRuntime(weights, device))
+
+    return opened
 
 
 def open_estimator(
@@ -67,11 +116,12 @@ def open_estimator(
     lateral_window: float = 1.0e-3,
     device: Device = "cpu",
     threads: int = 1,
+    weights: Path | str | None = None,
 ) -> Estimator:
     """An estimator for frames of `shape` (n_axial, n_lateral); SI units throughout, see `EngineSpec`.
 
-    Raises EngineUnavailable where the named engine cannot run here, InvalidAcquisition for impossible
-    constants. Takes from milliseconds to seconds: the first call imports the engine's libraries.
+    `weights`: see `load`. Raises EngineUnavailable where the named engine cannot run here, InvalidAcquisition
+    for impossible constants. Takes milliseconds to seconds: the first call imports the engine's libraries.
     """
     if device not in get_args(Device):
         raise EngineUnavailable(f"no device {device!r}; known: {', '.join(get_args(Device))}")
@@ -86,4 +136,4 @@ def open_estimator(
         axial_window=axial_window,
         lateral_window=lateral_window,
     )
-    return load(name, threads)(spec, device)
+    return load(name, threads, None if weights is None else Path(weights))(spec, device)

@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 from typing import TypeVar
 
 from engine.errors import EngineError, EngineUnavailable
@@ -11,7 +12,7 @@ from engine.estimator import Estimator
 from engine.factory import load
 from engine.spec import EngineSpec
 from streamer.condition import Condition
-from streamer.config import Config
+from streamer.config import Config, EngineConfig
 from streamer.errors import ConfigError
 from streamer.frame import RfFrame
 from streamer.geometry import Region, engine_spec, region_of
@@ -41,9 +42,7 @@ class EngineBuilder:
         self._step: StrainStep | None = None
         self._built: Future[tuple[Estimator, Region]] | None = None
         settings = config.engine
-        self._opener: Future[OpenEngine] = _beside_main(
-            lambda: open_engine or _with_device(load(settings.name, settings.threads), settings.device)
-        )
+        self._opener: Future[OpenEngine] = _beside_main(lambda: open_engine or _opener(settings))
 
     @property
     def busy(self) -> bool:
@@ -116,8 +115,10 @@ class EngineBuilder:
         return estimator, region
 
 
-def _with_device(opener: Callable[..., Estimator], device: str) -> OpenEngine:
-    return lambda spec: opener(spec, device)
+def _opener(settings: EngineConfig) -> OpenEngine:
+    weights = Path(settings.weights) if settings.weights else None
+    opener = load(settings.name, settings.threads, weights)
+    return lambda spec: opener(spec, settings.device)
 
 
 def _beside_main(task: Callable[[], T]) -> "Future[T]":

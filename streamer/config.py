@@ -64,7 +64,10 @@ class RegionConfig(_Section):
 class EngineConfig(_Section):
     """What computes strain."""
 
-    name: str = Field("auto", description="auto, reference or trivial: see `musse-stream run --help`")
+    name: str = Field(
+        "auto", description="auto, reference, musse, onnx, eager or trivial: see `musse-stream run --help`"
+    )
+    weights: str = Field("", description="weights file (.safetensors) of the network; empty: the package's")
     device: Literal["cpu", "cuda"] = Field("cpu", description="where it runs")
     axial_window: Positive = Field(2.0, description="least-squares strain window along the beam, mm")
     lateral_window: Positive = Field(1.0, description="the same across the lines, mm")

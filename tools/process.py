@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -102,7 +103,8 @@ def open_step(recording: Recording, config: Config) -> StrainStep:
     """The step that a node with this configuration would run on these frames."""
     header = _header(recording, Cue(0, 0, 0, 0))
     region = _region(header, config)
-    opener = load(config.engine.name, config.engine.threads)
+    weights = Path(config.engine.weights) if config.engine.weights else None
+    opener = load(config.engine.name, config.engine.threads, weights)
     estimator = opener(engine_spec(header, region, config), config.engine.device)
     return StrainStep(estimator, region, config)
 

@@ -1,7 +1,7 @@
 """The grid the live network works on: cells of one carrier cycle by about 0.6 mm. NumPy only.
 
-In units of the cell everything is free of scale: displacement in cells, so that its slope is strain, and phase
-near enough to 2 pi per cell. So one network serves every probe.
+In units of the cell everything is free of scale: displacement in cells, so that its slope is strain, and
+phase near enough to 2 pi per cell. So one network serves every probe.
 """
 
 from dataclasses import dataclass

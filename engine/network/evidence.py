@@ -1,9 +1,9 @@
 """What a pair says about strain, seen through windows of many sizes: the input of the residual stage.
 
-A line is fitted to the displacement in each window, every cell with the weight that tracking left for it: the
-coherence-weighted least squares of the classical engine, for six windows at once, and the closed-form standard
-deviation of each. A window is a fixed convolution (cells outside the frame weigh nothing, so borders need no
-care); large ones work on cells pooled by two or four and are interpolated, because they see no detail.
+A line is fitted to the displacement in each window, every cell with the weight that tracking left for it:
+the coherence-weighted least squares of the classical engine, for six windows at once, and the closed-form
+standard deviation of each. A window is a fixed convolution (cells outside the frame weigh nothing, so borders
+need no care); large ones work on cells pooled by two or four and are interpolated: they see no detail.
 """
 
 from dataclasses import dataclass

@@ -2,9 +2,9 @@
 
     strain = sum of softmax(gate) * window strains + residual,   then made to agree with the displacement
 
-The trunk (a small USSE-Net) sees pre, warped post and the evidence of all windows; whatever it answers, strain on
-the scale of the largest windows stays what the measured displacement says: a network may sharpen and quieten a
-picture, it may not change how far tissue has moved.
+The trunk (a small USSE-Net) sees pre, warped post and the evidence of all windows; whatever it answers,
+strain on the scale of the largest windows stays what the measured displacement says: a network may sharpen
+and quieten a picture, it may not change how far tissue has moved.
 """
 
 from dataclasses import dataclass, replace
@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool1d
 
-from engine.network.tracked import Cells
 from engine.network.evidence import (
     FLOOR,
     LARGEST_STRAIN,
@@ -27,6 +26,7 @@ from engine.network.evidence import (
     strain_scale,
     sums,
 )
+from engine.network.tracked import Cells
 
 ANCHOR = 4  # the window over which strain must add up to the displacement
 TRUSTED = 0.25  # of the strain scale: an anchor less certain than that is not held on to
@@ -105,7 +105,7 @@ def _missing(cells: Cells, found: Evidence, scale: Tensor, drawn: Tensor) -> Ten
 
 
 def _displacement(cells: Cells, strain: Tensor) -> Tensor:
-    """Integrated strain, each line shifted to where its own and its neighbours' displacement lies on average."""
+    """Integrated strain, each line shifted to the average of its own and its neighbours' displacement."""
     moved = integrated(strain)
     weight = cells.weight.clamp(min=0.0)
     left = cells.moment + cells.weight * (cells.axial - moved)

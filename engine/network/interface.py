@@ -28,8 +28,11 @@ INPUTS: Final = (
     "radians",
     *CellMatrices._fields,
 )
-"""Inputs of the program in order: both frames, where the phase passes start, the canonical grid's matrices, the
-phase per sample of every canonical row, and the cells' matrices."""
+"""Inputs of the program in order: both frames, where the phase passes start, the canonical grid's matrices,
+the phase per sample of every canonical row, and the cells' matrices."""
+
+HASH: Final = "musse_weights_sha256"
+"""Name of the program's metadata that says which weights it holds."""
 
 OUTPUTS: Final = tuple(f"{name}_map" for name in LiveOutputs._fields)
 """An output may not be called like an input."""

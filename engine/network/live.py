@@ -1,9 +1,9 @@
 """MUSSE-Net as it runs live: stage 1 is phase tracking, stage 2 a small USSE-Net on what tracking leaves.
 
 Stage 1 of the paper learns displacement from RF. Phase tracking on IQ gets it to a hundredth of a sample by
-physics, so here it is stage 1; the residual second stage keeps its shape: three streams (pre, post warped by stage
-1, and what both say together), fusion (CACFF), tri-cross attention (TCA), cross-attentive decoding (CAF) and, where
-the configuration asks for it, a ConvLSTM per level.
+physics, so here it is stage 1; the residual second stage keeps its shape: three streams (pre, post warped by
+stage 1, and what both say together), fusion (CACFF), tri-cross attention (TCA), cross-attentive decoding
+(CAF) and, where the configuration asks for it, a ConvLSTM per level.
 """
 
 from contextlib import nullcontext
@@ -12,10 +12,10 @@ from typing import Final
 import torch
 from torch import nn
 
-from engine.network.tracked import Cells
 from engine.network.configuration import UsseConfiguration
 from engine.network.decoder import State
 from engine.network.fusing import MID_CHANNELS, OUT_CHANNELS, SIDE_CHANNELS, Fused, fuse, read, trunk_inputs
+from engine.network.tracked import Cells
 from engine.network.usse import UsseNet
 
 TRUNK: Final = UsseConfiguration(
@@ -24,7 +24,7 @@ TRUNK: Final = UsseConfiguration(
     channels=(16, 24, 32),
     bottleneck=48,
     convs=2,  # below 2.5 GFLOP time is spent on operators, not on their arithmetic: few and fat ones
-    normalisation="none",  # inputs are free of scale already; statistics at run time cost time, running ones bias
+    normalisation="none",  # inputs are free of scale; statistics at run time cost time, running ones bias
     third="none",
     attention_kernel=1,
     recurrent="none",
@@ -42,7 +42,7 @@ class LiveNet(nn.Module):
         """Trunk in bfloat16, for training on CPUs that have it; everything measured stays float32."""
 
     def forward(self, cells: Cells, state: State) -> tuple[Fused, State]:
-        """Maps of `cells` are (batch, rows, cols), at least 8 x 8; `state` that of the pair before, or zero."""
+        """Maps of `cells` are (batch, rows, cols), at least 8 x 8; `state` of the pair before, or zero."""
         with torch.no_grad():  # measured, not learnt: nothing of it has parameters
             found, scale = read(cells)
         coarse = torch.autocast("cpu", dtype=torch.bfloat16) if self.half_precision else nullcontext()

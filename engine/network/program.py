@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
+from engine.errors import EngineError
 from engine.network.cells import CellMatrices
-from engine.network.interface import INPUTS, OUTPUTS, LiveOutputs
+from engine.network.interface import HASH, INPUTS, OUTPUTS, LiveOutputs
 from engine.network.live import LiveNet
 from engine.network.tracked import gather
 from engine.reference.track import PhasePasses
@@ -46,21 +47,28 @@ class LiveProgram(nn.Module):
         )
 
 
-def export(net: LiveNet, path: Path, example: Sequence[FloatArray]) -> None:
-    """Write the program of `net` to `path`; `example` holds the inputs of any one pair."""
+def export(net: LiveNet, path: Path, example: Sequence[FloatArray], *, model_hash: str) -> None:
+    """Write the program of `net` to `path`, about 40 s; `example` holds the inputs of any one pair.
+
+    The file appears only when complete. `model_hash` is that of the weights, kept in the file.
+    """
     tensors = tuple(torch.from_numpy(values) for values in example)
-    # every axis but those of pairs and single numbers is free; which ones are equal follows from the products they enter
+    # all but pairs and single numbers are free; which ones are equal follows from the products they enter
     sizes = tuple({axis: Dim.AUTO for axis, n in enumerate(values.shape) if n > 2} for values in example)
     with torch.no_grad(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*LeafSpec", FutureWarning)  # torch 2.13 about its own code
         program = torch.export.export(LiveProgram(net), tensors, dynamic_shapes=(sizes,))
-        torch.onnx.export(
+        exported = torch.onnx.export(
             program,
-            f=path,
             dynamo=True,
             opset_version=OPSET,
             input_names=INPUTS,
             output_names=OUTPUTS,
-            external_data=False,
             verbose=False,
         )
+    if exported is None:
+        raise EngineError("the exporter gave no program")
+    exported.model.metadata_props[HASH] = model_hash
+    part = path.with_suffix(".part")
+    exported.save(part, external_data=False)
+    part.replace(path)

@@ -8,7 +8,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +20,6 @@ from engine.network.live import LiveNet
 
 FORMAT: Final = "musse-weights"
 FORMAT_VERSION: Final = 1
-SHIPPED: Final = "live"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +33,6 @@ class Manifest:
     """Of the safetensors file: the `model_hash` of every result."""
     trained: Mapping[str, Any]
     """Recipe, steps, versions."""
-
-
-def shipped() -> Path:
-    """The weights that come with the package."""
-    return Path(str(files("engine.network"))) / "weights" / f"{SHIPPED}.safetensors"
 
 
 def save(net: LiveNet, path: Path, *, trained: Mapping[str, Any]) -> Manifest:
@@ -59,7 +52,7 @@ def save(net: LiveNet, path: Path, *, trained: Mapping[str, Any]) -> Manifest:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """The manifest of a weights file. Raises EngineUnavailable where it is missing, foreign, or of other bytes."""
+    """The manifest of a weights file. Raises EngineUnavailable: it is missing, foreign, or of other bytes."""
     described = path.with_suffix(".json")
     try:
         raw = json.loads(described.read_text(encoding="utf-8"))
@@ -77,9 +70,7 @@ def read_manifest(path: Path) -> Manifest:
     except OSError as error:
         raise EngineUnavailable(f"weights {path} cannot be read: {error}") from error
     if digest != manifest.sha256:
-        raise EngineUnavailable(
-            f"weights {path} are not those that {described.name} describes: copy both anew"
-        )
+        raise EngineUnavailable(f"weights {path} are not what {described.name} describes: copy both anew")
     return manifest
 
 

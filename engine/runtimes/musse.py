@@ -1,4 +1,4 @@
-"""The network engine: the same front end as the classical one, then the live program on some runtime. NumPy only."""
+"""The network engine: the classical front end, then the live program on some runtime. NumPy only."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,7 +13,7 @@ from engine.network.cells import CellGrid, cell_grid
 from engine.network.interface import LiveOutputs
 from engine.spec import EngineSpec, FloatArray, FrameArray, Stopwatch, StrainResult, no_stopwatch
 
-LEAST_CELLS = 16  # along depth and across: what the trunk halves three times
+LEAST_CELLS = 8  # along depth and across: what the trunk halves three times
 LEAST_KNOWN = 0.7  # of a cell: with less there is no information
 LEAST_NCC = 0.1
 
@@ -56,7 +56,7 @@ class MusseEstimator(StatelessEstimator):
 
     The output grid is that of the cells: a carrier cycle by about 0.6 mm. It moves only where the measured
     carrier does. The strain windows of `spec` do not count: the network chooses its own, pixel by pixel.
-    Raises InvalidAcquisition for frames of less than 16 x 16 cells.
+    Raises InvalidAcquisition for frames of less than 8 x 8 cells.
     """
 
     def __init__(self, spec: EngineSpec, runtime: Runtime) -> None:
@@ -77,23 +77,9 @@ class MusseEstimator(StatelessEstimator):
         for samples that are not finite and for frames without signal.
         """
         with stopwatch("prepare"):
-            seen = self._seen
-            repeated = seen is not None and np.array_equal(seen.frame, pre)
-            first = seen.band if seen is not None and repeated else self._transform.band(pre)
-            second = self._transform.band(post)
-            grid = self._transform.grid(first)
-            front, cells = self._for_grid(grid)
-            if seen is not None and repeated and seen.grid == grid:
-                before = seen.levelled
-            else:
-                before = front.level(self._transform.demodulate(first, grid))
-            after = front.level(self._transform.demodulate(second, grid))
-            self._seen = Seen(post.copy(), second, grid, after)
-            start, radians = front.start(before, after)
+            inputs, cells = self.inputs(pre, post)
         with stopwatch("infer"):
-            maps = self._runtime.run(
-                (*before.inputs, *after.inputs, *start, *front.inputs, radians, *cells.matrices(radians))
-            )
+            maps = self._runtime.run(inputs)
         with stopwatch("post"):
             if not np.isfinite(maps.strain).all():
                 raise EstimateFailed(f"the network gave values that are not finite ({self.name})")
@@ -107,6 +93,26 @@ class MusseEstimator(StatelessEstimator):
                 axial_index=cells.axial_index,
                 lateral_index=cells.lateral_index,
             )
+
+    def inputs(self, pre: FrameArray, post: FrameArray) -> tuple[tuple[FloatArray, ...], CellGrid]:
+        """What the program is given for a pair, and where the maps it answers with lie."""
+        seen = self._seen
+        repeated = seen is not None and np.array_equal(seen.frame, pre)
+        first = seen.band if seen is not None and repeated else self._transform.band(pre)
+        second = self._transform.band(post)
+        grid = self._transform.grid(first)
+        front, cells = self._for_grid(grid)
+        if seen is not None and repeated and seen.grid == grid:
+            before = seen.levelled
+        else:
+            before = front.level(self._transform.demodulate(first, grid))
+        after = front.level(self._transform.demodulate(second, grid))
+        self._seen = Seen(post.copy(), second, grid, after)
+        start, radians = front.start(before, after)
+        return (
+            (*before.inputs, *after.inputs, *start, *front.inputs, radians, *cells.matrices(radians)),
+            cells,
+        )
 
     def _for_grid(self, grid: IqGrid) -> tuple[FrontEnd, CellGrid]:
         """What depends on the canonical grid alone: built again only when the measured carrier moves."""

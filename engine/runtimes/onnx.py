@@ -4,10 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import EngineUnavailable
-from engine.network.interface import INPUTS, OUTPUTS, LiveOutputs
+from engine.network.interface import HASH, INPUTS, OUTPUTS, LiveOutputs
 from engine.spec import FloatArray
-
-HASH = "musse_weights_sha256"  # metadata of the program: which weights it holds
 
 
 class OnnxRuntime:

@@ -1,4 +1,4 @@
-"""Training of the network: what it sees (`scenes`, `samples`, `pool`, `batches`), what it is trained for, the loop.
+"""Training: what the network sees (`scenes`, `samples`, `pool`, `batches`), what it is for, and the loop.
 
 Without truth, as in the paper: `similarity` (pre and warped post look alike), `smoothness` (displacement
 bends little) and `consistency` (consecutive strain maps agree); `objective` is their sum. With truth:

@@ -1,7 +1,7 @@
 """Scenes on disk, made by processes of their own while training goes on, and kept for the next run.
 
-A scene is named by its number and never changes, so a training that is resumed sees the same ones in the same order,
-however fast they were made. The first run pays for them; others find them.
+A scene is named by its number and never changes, so a training that is resumed sees the same ones in the same
+order, however fast they were made. The first run pays for them; others find them.
 """
 
 import logging
@@ -107,7 +107,7 @@ def scene_path(folder: Path, number: int) -> Path:
 
 
 def make_scenes(folder: Path, first: int, end: int, step: int) -> None:
-    """Make scenes `first`, `first` + `step`, ... below `end` that are not there yet. Runs in its own process."""
+    """Make scenes `first`, `first` + `step`, ... below `end` that are not there yet. A process's target."""
     import torch
 
     torch.set_num_threads(1)

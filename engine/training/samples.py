@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine.iq import IqTransform
 from engine.frontend import FrontEnd, Levelled
+from engine.iq import IqTransform
 from engine.network.cells import CellGrid, CellMatrices, cell_grid
 from engine.network.tracked import Cells, gather
 from engine.reference.track import PhasePasses, Track

@@ -1,8 +1,8 @@
 """Acquisitions drawn at random for training: tissue, hand, probe and disturbances, never twice the same.
 
-A scene is one phantom seen in a few frames, and the pairs of them that become samples. Everything follows from
-the scene's number. Evaluation draws its phantoms from other seeds and other code, and its strain gratings have
-no like here.
+A scene is one phantom seen in a few frames, and the pairs of them that become samples. Everything follows
+from the scene's number. Evaluation draws its phantoms from other seeds and other code, and its strain
+gratings have no like here.
 """
 
 import math
@@ -168,7 +168,7 @@ def _hand(phantom: Phantom, spec: EngineSpec, rng: np.random.Generator) -> tuple
         boundary = SlipBoundary(
             depth=float(rng.uniform(0.2, 0.8)) * depth, angle=float(rng.uniform(-0.15, 0.15))
         )
-        modes.append(Mode(field=boundary, amplitude=slide))
+        modes.append(Mode(field=boundary, amplitude=np.asarray(slide, np.float64)))
         extra = " slip"
     elif draw < 0.14:
         radius = float(rng.uniform(0.8e-3, 0.12 * min(depth, width)))

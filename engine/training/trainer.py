@@ -1,7 +1,7 @@
-"""The training loop: a run is any number of slices, and a killed one goes on where its last checkpoint was.
+"""The training loop: a run is any number of slices, and a killed one goes on from its last checkpoint.
 
-Everything random follows from the recipe's seed and the step's number, so a run that was resumed ends with the same
-weights, bit for bit on one machine with one number of threads.
+Everything random follows from the recipe's seed and the step's number, so a run that was resumed ends with
+the same weights, bit for bit on one machine with one number of threads.
 """
 
 import math
@@ -115,7 +115,7 @@ class Trainer:
         self.net.half_precision = recipe.half_precision and self.step < 0.9 * recipe.steps
         terms = self._objective(self.net, batches)
         self._adam.zero_grad()
-        torch.stack(list(terms.values())).sum().backward()
+        torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]  # torch
         clip_grad_norm_(self.net.parameters(), LARGEST_GRADIENT)
         self._adam.step()
         return {name: float(term.detach()) for name, term in terms.items()}
