@@ -23,11 +23,11 @@ def warp(planes: Tensor, rows: Tensor, lines: Tensor) -> Tensor:
     line = lines.floor().clamp(-1, planes.shape[1] - 3)
     down, aside = (rows - row).clamp(0, 1), (lines - line).clamp(0, 1)
     # counted in integers: float32 cannot tell the pixels of a large frame apart
-    corner = ((line + 1).to(torch.int32) * width + (row + 1).to(torch.int32)).flatten()
-    flat = planes.flatten(1)
+    corner = (line + 1).to(torch.int64) * width + (row + 1).to(torch.int64)
+    flat, index = planes.flatten(1), corner.view(1, -1).expand(len(planes), -1)
 
     def at(offset: int) -> Tensor:
-        return flat.index_select(1, corner + offset).view(-1, *rows.shape)
+        return flat[:, offset:].gather(1, index).view(-1, *rows.shape)  # ONNX Runtime is slow at index_select
 
     left, right = at(0), at(width)
     left = torch.addcmul(left, at(1) - left, down)

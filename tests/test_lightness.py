@@ -20,6 +20,7 @@ LIGHT = [
     "engine.quality",
     "engine.bmode",
     "engine.iq",
+    "engine.frontend",
     "engine.trivial",
     "engine.factory",
 ]
