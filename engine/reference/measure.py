@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.reference.uncertainty import CURVATURE_OF_NOISE, curvature_bias, noise_scale
+from engine.reference.uncertainty import noise_scale, total_variance
 from engine.spec import FloatArray
 from engine.strain import StrainWindow
 
@@ -98,10 +98,8 @@ def measure(products: Products, window: StrainWindow) -> Measurement:
     fit = agreed * cells * spread * np.square(radians)
     np.copyto(fit, 1.0, where=~informed)
     step = window.output_rows[1] - window.output_rows[0]
-    half_rows, lines = max(1, round(window.axial / 2 / step)), max(1, round(window.lateral / 2))
-    variance = 0.5 * scale * noise / fit
-    variance += np.maximum(curvature_bias(strain, half_rows, lines) - CURVATURE_OF_NOISE * variance, 0.0)
-    strain_std = np.sqrt(variance)
+    half_rows, lines = max(1, round(window.axial / 2 / step)), max(1, round(window.lateral))
+    strain_std = np.sqrt(total_variance(0.5 * scale * noise / fit, strain, half_rows, lines))
     np.copyto(strain_std, np.inf, where=~informed)
     return Measurement(axial, strain, strain_std, coherence)
 

@@ -6,7 +6,17 @@
 2. Structure. How many samples are independent differs: electronic noise is white across lines, out-of-plane
    motion has the shape of a speckle, a stretched pulse leaves little at low frequency. It is measured per
    pair and band of depth as the autocorrelation of what is left of the phase after the line fit.
-3. Bias. A line over a window misses the curvature of strain inside it; the curvature is read off the map.
+3. Surroundings. A line over a window misses what strain does inside it: a bend is flattened, and a step is
+   rounded off, by half its height at the border. A bend shows as a second difference over half windows. At a
+   step this is zero, because it changes sign there; but then its change goes against the slope of strain. The
+   two together are Kaiser's energy operator (IEEE ICASSP 1990) of the slope, and both vanish where strain
+   changes evenly. Across lines the beam has rounded off the step already, and the plain slope does more.
+   Noise moves a pixel against its neighbours too, so they also tell where it happened to be large: a third of
+   the variance of 1 and 2 is kept everywhere, and on average noise alone brings the rest through the
+   differences. So nothing has to be subtracted for it.
+
+Not seen is what leaves no difference: echoes that stand still and pull a whole neighbourhood to zero, and
+patterns finer than the window, which it erases.
 """
 
 import numpy as np
@@ -20,9 +30,19 @@ LINE_LAGS = 5
 WINDOWS_PER_BAND = 5
 MIN_STRUCTURE = 0.05
 MIN_LEFT = 0.3
-AXIAL_CURVATURE = 1 / 10  # of the second difference over half windows: bias s'' T^2 / 40 of a line fit
-CURVATURE_OF_NOISE = 0.07  # of the variance: 6 / 10^2 + 6 / 24^2, what the differences make of noise alone
-LATERAL_CURVATURE = 1 / 24  # of the second difference over a window: bias s'' W^2 / 24 of a mean
+
+# Fitted by maximum likelihood (normal errors, every pair counting alike) to 58 simulated pairs that no
+# evaluation uses, and held against 58 others: uniform strain, discs and spheres 0.3-6 times as stiff, soft
+# spots, gratings, layers, random fields; 0-4 % strain, 8-30 dB or no noise, correlation 0.85-1, 4-12 MHz,
+# windows of 2 x 1 mm. NOISE alone is chosen: the likelihood is best at 0.25 or less, but then the median over
+# uniform strain, which quality goes by, lies more than a fifth below the error. White noise has 8 times its
+# variance in BEND, 2 in LATERAL_SLOPE and 6 in LATERAL_BEND; with STEP the total is 0.94 to 0.98 of it, and
+# over uniform pairs, where noise is not white, 0.95 to 1.24.
+NOISE = 0.35
+BEND = 0.047  # of the squared second difference along the lines; a long bend's s'' T^2 / 40 would be 0.01
+STEP = 0.0095  # of the first difference times the change of the second over half a window, where they oppose
+LATERAL_SLOPE = 0.023  # of the squared first difference across the lines
+LATERAL_BEND = 0.028  # of the squared second
 
 
 def autocorrelation(values: FloatArray, lags: int) -> FloatArray:
@@ -88,11 +108,39 @@ def noise_scale(
     return result
 
 
-def curvature_bias(strain: FloatArray, half_rows: int, lines: int) -> FloatArray:
-    """Squared bias of a fit over 2 * half_rows by `lines`, from the curvature of strain (lines, rows)."""
-    down = np.pad(strain, ((0, 0), (half_rows, half_rows)), mode="edge")
-    along = down[:, 2 * half_rows :] - 2 * strain + down[:, : -2 * half_rows]
-    aside = np.pad(strain, ((lines, lines), (0, 0)), mode="edge")
-    across = aside[2 * lines :] - 2 * strain + aside[: -2 * lines]
-    bias: FloatArray = (AXIAL_CURVATURE * along) ** 2 + (LATERAL_CURVATURE * across) ** 2
-    return bias
+def total_variance(variance: FloatArray, strain: FloatArray, half_rows: int, lines: int) -> FloatArray:
+    """Mean squared error of `strain` (lines, rows) whose noise has this `variance`; see 3 above.
+
+    The window spans 2 * half_rows by `lines`. Beyond a border the map goes on as its last row or line.
+    """
+    quarter = max(1, half_rows // 2)
+    beyond = half_rows + quarter  # the change of a second difference reaches further than it
+    slope, bend = differences(np.pad(strain, ((0, 0), (beyond, beyond)), mode="edge"), half_rows, axis=1)
+    step = bend[:, : -2 * quarter] - bend[:, 2 * quarter :]
+    step *= slope[:, quarter:-quarter]
+    np.maximum(step, 0.0, out=step)
+    step *= np.float32(STEP)
+    total = NOISE * variance
+    total += step
+    total += squared(bend[:, quarter:-quarter], BEND)
+    slope, bend = differences(np.pad(strain, ((lines, lines), (0, 0)), mode="edge"), lines, axis=0)
+    total += squared(slope, LATERAL_SLOPE)
+    total += squared(bend, LATERAL_BEND)
+    return total
+
+
+def differences(values: FloatArray, reach: int, axis: int) -> tuple[FloatArray, FloatArray]:
+    """First and second difference along `axis` between what lies `reach` to either side, borders left out."""
+    middle = np.moveaxis(values, axis, -1)
+    before, at, after = middle[..., : -2 * reach], middle[..., reach:-reach], middle[..., 2 * reach :]
+    second = before + after
+    second -= at
+    second -= at
+    return np.moveaxis(after - before, -1, axis), np.moveaxis(second, -1, axis)
+
+
+def squared(values: FloatArray, share: float) -> FloatArray:
+    """`share` of the squares of `values`, which are overwritten."""
+    values *= values
+    values *= np.float32(share)
+    return values
