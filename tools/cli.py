@@ -7,6 +7,7 @@ import typer
 
 from engine.errors import EngineError, EngineUnavailable
 from streamer.errors import AddressInUse, ConfigError, StreamerError
+from tools.commands.assess import assess
 from tools.commands.bench import bench
 from tools.commands.config import config
 from tools.commands.demo import demo
@@ -81,7 +82,7 @@ def _root(
     pass
 
 
-for command in (demo, run, replay, display, record, process, info, simulate, evaluate, config, bench):
+for command in (demo, run, replay, display, record, process, info, simulate, evaluate, assess, config, bench):
     app.command()(command)
 
 

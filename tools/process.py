@@ -40,14 +40,15 @@ def process(
     *,
     frames: int,
     loop: Loop = "off",
+    step: StrainStep | None = None,
     on_refused: Callable[[int, MessageRefused], None] = lambda index, refused: None,
 ) -> Iterator[StrainMessage]:
     """Strain of every pair of the first `frames` frames of the playback, as config.pairing makes them.
 
-    Frames that the live node would refuse are reported to `on_refused` and make no pair.
-    Raises RecordingError, ConfigError, EngineError.
+    `step` replaces the one that `open_step` makes of the configuration. Frames that the live node would
+    refuse are reported to `on_refused` and make no pair. Raises RecordingError, ConfigError, EngineError.
     """
-    step = open_step(recording, config)
+    step = step or open_step(recording, config)
     pairing = Pairing(config.pairing)
     held: deque[RfFrame] = deque(maxlen=pairing.history)
     for cue in islice(playback(recording.t_acq, recording.frame_index, loop), frames):
@@ -94,15 +95,20 @@ def process_pairs(
         yield step.run(FramePair(pre, post, pair.rejection if pre is None else None), Stopwatch())
 
 
+def frame_region(recording: Recording, config: Config) -> tuple[RfHeader, Region]:
+    """The header of the first frame, and the configured region of interest on it. ConfigError."""
+    header = _header(recording, Cue(0, 0, 0, 0))
+    return header, region_of(header, config.region, config.engine.axial_window * 1e-3)
+
+
 def region_limits(recording: Recording, config: Config) -> Limits:
     """Where the configured region of interest lies on these frames; None: the whole frame. ConfigError."""
-    return _region(_header(recording, Cue(0, 0, 0, 0)), config).limits
+    return frame_region(recording, config)[1].limits
 
 
 def open_step(recording: Recording, config: Config) -> StrainStep:
     """The step that a node with this configuration would run on these frames."""
-    header = _header(recording, Cue(0, 0, 0, 0))
-    region = _region(header, config)
+    header, region = frame_region(recording, config)
     weights = Path(config.engine.weights) if config.engine.weights else None
     opener = load(config.engine.name, config.engine.threads, weights)
     estimator = opener(engine_spec(header, region, config), config.engine.device)
@@ -148,10 +154,6 @@ class PairMaps:
             result, valid=verdict.valid, pre_index=header.pre_index, post_index=header.post_index
         )
         return np.full(verdict.valid.shape, np.nan, np.float32) if reached is None else reached.axial
-
-
-def _region(header: RfHeader, config: Config) -> Region:
-    return region_of(header, config.region, config.engine.axial_window * 1e-3)
 
 
 def _header(recording: Recording, cue: Cue) -> RfHeader:

@@ -3,9 +3,10 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from engine.bound import BoundCase, strain_bound, stretch_correlation
+from engine.bound import BoundCase, explained_ncc, strain_bound, stretch_correlation
 from engine.errors import InvalidAcquisition
 
 CASE = BoundCase(
@@ -33,6 +34,14 @@ def test_how_it_scales() -> None:
     assert strain_bound(replace(noisy, lateral_window=0.1e-3)) == pytest.approx(
         reference * math.sqrt(1 / 0.3)
     )
+
+
+def test_a_standard_deviation_explains_the_correlation_it_comes_from() -> None:
+    for rho in (0.6, 0.95, 0.999):
+        std = strain_bound(replace(CASE, correlation=rho))
+        assert explained_ncc(np.array([std]), CASE)[0] == pytest.approx(rho)
+        assert explained_ncc(np.array([2 * std]), CASE)[0] < rho  # the control: a wider one explains less
+    assert explained_ncc(np.array([np.inf]), CASE)[0] == 0.0
 
 
 def test_stretched_pulses_correlate_as_field_experience_says() -> None:

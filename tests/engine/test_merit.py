@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter, gaussian_filter1d
 
 from engine.merit.agreement import Agreement, agreement, cnre, cycle_skips, mean_preserved, snre
 from engine.merit.confidence import Calibration, calibration, sparsification
-from engine.merit.correlation import warped_ncc
+from engine.merit.correlation import in_band, warped_ncc
 from engine.merit.detection import auc, fitted_auc, invented_blobs, matched_filter
 from engine.merit.resolution import edge_width, pooled, spectra
 
@@ -167,6 +167,16 @@ def test_warped_ncc_peaks_at_the_truth_and_sees_overfitting() -> None:
     wrong = warped_ncc(carrier, post, axial=np.full(shape, 3.0), **motion)
     assert right > 0.999
     assert wrong < 0.9
+
+
+def test_noise_outside_the_band_does_not_count() -> None:
+    rng = np.random.default_rng(12)
+    pulse = np.cos(2 * np.pi * np.arange(400) / 8)[:, None] * np.ones((1, 16))
+    noisy = pulse + rng.normal(size=pulse.shape)
+    kept = in_band(noisy, 1 / 8, 0.6)
+    assert np.var(kept - pulse) == pytest.approx(0.6 / 8 * 2, rel=0.1)  # of a variance of 1
+    assert in_band(pulse, 1 / 8, 0.6) == pytest.approx(pulse)
+    assert np.abs(in_band(pulse, 1 / 4, 0.6)).max() < 1e-9  # the control: another band holds none of it
 
 
 def test_matched_filter_and_auc() -> None:

@@ -28,6 +28,9 @@ def evaluate(
         int, typer.Option(min=0, help="End after so many cases; go on with --resume. 0: no limit.")
     ] = 0,
     report: Annotated[bool, typer.Option(help="Also write report.html.")] = True,
+    summary: Annotated[
+        Path | None, typer.Option(help="Also write a short report in Markdown, misses first.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="End in one JSON line.")] = False,
 ) -> None:
     """Compare engines and settings on the same simulated pairs, beside controls that must lose.
@@ -56,6 +59,7 @@ def evaluate(
             threads=threads,
             limit=limit,
             report=report,
+            summary=summary,
         ),
         Console(stderr=True),
         as_json=json,

@@ -69,6 +69,8 @@ BARS: Final[tuple[Bar, ...]] = (
         for g in ("noise", "decorrelation", "sphere", "release")
     ),
     Bar(group="release", figure="release_press", most=0.02, says="release minus press, relative strain RMS"),
+    # closure alone proves little (shared noise cancels); above its sigma it shows what sigma does not know
+    Bar(group="closure", figure="closure", most=1.2, says="three-frame closure / predicted sigma, RMS"),
     Bar(group="cycles", figure="firm_fused_worst", most=0.4, says="fused rel at every frame after the fifth"),
     Bar(group="cut", figure="response", most=0.3, says="s until 90 % of the new picture"),
 )

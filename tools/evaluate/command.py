@@ -16,6 +16,7 @@ from tools.evaluate.contenders import CONTROLS, parse_setting
 from tools.evaluate.records import LINES, Record, environment
 from tools.evaluate.run import Plan, run
 from tools.evaluate.scene import Case
+from tools.evaluate.sequences import PAIRINGS
 from tools.evaluate.suite import SEED, cases
 from tools.evaluate.summary import Row, smallest_diameter, summarise
 from tools.processes import ctrl_c
@@ -50,6 +51,8 @@ class Request:
     threads: int
     limit: int
     report: bool
+    summary: Path | None = None
+    """Where to write the short report in Markdown; None: nowhere."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -95,7 +98,7 @@ def evaluate_here(request: Request, console: Console, *, as_json: bool) -> Outco
 
         records = list(run(plan, resume=request.resume, on_case=on_case))
     rows = summarise(records)
-    judged = judge_rows(rows, lambda contender: contender not in CONTROLS and "@" not in contender)
+    judged = judge_rows(rows, _is_judged)
     outcome = Outcome(request=request, records=records, rows=rows, judged=judged, environment=environment())
     written = _figures(outcome)
     (request.output / "figures.json").write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
@@ -106,12 +109,23 @@ def evaluate_here(request: Request, console: Console, *, as_json: bool) -> Outco
 
         path = write_report(outcome)
         console.print(f"report: {path}")
+    if request.summary is not None:
+        from tools.evaluate.report.markdown import write_summary
+
+        write_summary(outcome, request.summary)
+        console.print(f"summary: {request.summary}")
     tell(
         "evaluate",
         {"met": sum(j.met for j in judged), "bars": len(judged), **_head(outcome)},
         as_json=as_json,
     )
     return outcome
+
+
+def _is_judged(contender: str) -> bool:
+    """Engines as people use them: no control, default windows, default pairing."""
+    pairing = contender.partition("/")[2]
+    return contender not in CONTROLS and "@" not in contender and pairing in ("", PAIRINGS[0])
 
 
 def _head(outcome: Outcome) -> dict[str, Any]:

@@ -79,6 +79,24 @@ def make_pair(
     )
 
 
+def make_triple(
+    phantom: Phantom, strains: Sequence[float], *, seed: int, correlation: float, in_band_snr_db: float
+) -> Acquisition:
+    """Frames compressed by each of `strains`; neighbours correlate by `correlation`, farther ones by less."""
+    return simulate_acquisition(
+        phantom,
+        plain_imaging(),
+        motion(
+            [Mode(field=phantom.compression, amplitude=np.asarray(strains, float))],
+            elevation=elevation_for(correlation) * np.arange(len(strains), dtype=np.float64),
+        ),
+        per_cell=PER_CELL,
+        elevational_fwhm=ELEVATIONAL_FWHM if correlation < 1.0 else None,
+        effects=[Noise(in_band_snr_db=in_band_snr_db)],
+        seed=seed,
+    )
+
+
 def bound_case(strain: float, *, correlation: float = 1.0, in_band_snr_db: float = math.inf) -> BoundCase:
     """The bound's inputs for a pair of `plain_imaging`, stretched pulses included."""
     return BoundCase(

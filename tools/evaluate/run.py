@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -16,6 +16,7 @@ from tools.evaluate.pairs import PairView, detection_scores, pair_figures, spect
 from tools.evaluate.records import Record, append, load, mend, record_key
 from tools.evaluate.scene import Case, Scene, evaluation_grid
 from tools.evaluate.sequences import PAIRINGS, SequenceView, cut_figures, cycle_figures
+from tools.evaluate.triples import triple_figures
 
 MAPS = "maps"
 
@@ -37,7 +38,7 @@ class Plan:
             # how to pair is a question about the engine people use, not about the slow comparator
             modes = {s: PAIRINGS[:1] if s.engine == COMPARATOR else PAIRINGS for s in self.settings}
             return [(f"{s.label}/{mode}", s) for s in self.settings for mode in modes[s]]
-        if case.kind == "cut":
+        if case.kind in ("cut", "triple"):  # they carry their own control along
             return [(s.label, s) for s in self.settings]
         if case.windows:
             swept = [
@@ -97,7 +98,9 @@ def _case_records(
     view = SequenceView(scene) if case.kind in ("cycle", "cut") else PairView(scene)
     work = _Work(case, engines)
     for label, setting in wanted:
-        if isinstance(view, SequenceView):
+        if case.kind == "triple" and setting is not None:
+            figures, sums, seconds = _triple(work, scene, setting)
+        elif isinstance(view, SequenceView):
             figures, sums, seconds = _sequence(work, view, label, setting)
         else:
             figures, sums, seconds = _pair(work, view, label, setting)
@@ -184,6 +187,14 @@ def _turned_round(view: PairView, setting: Setting, maps: Maps, engines: Engines
     carried = map_coordinates(other.axial_strain, np.stack(there), order=1, mode="nearest")
     relative = [values / np.median(values[view.region]) for values in (maps.axial_strain, carried)]
     return float(np.sqrt(np.mean((relative[0] - relative[1])[view.region] ** 2)))
+
+
+def _triple(work: _Work, scene: Scene, setting: Setting) -> Outcome:
+    begun = time.perf_counter()
+    figures, sums = triple_figures(
+        scene, lambda i, j: _estimate(PairView(replace(scene, pair=(i, j))), setting, work.engines)[0]
+    )
+    return figures, sums, (time.perf_counter() - begun) / 3
 
 
 def _sequence(work: _Work, view: SequenceView, label: str, setting: Setting | None) -> Outcome:

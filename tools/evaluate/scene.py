@@ -22,7 +22,7 @@ AXIAL_MARGIN = 2.0e-3  # m left out at top and bottom: a whole strain window
 LATERAL_MARGIN = 1.0e-3
 ELEVATIONAL_FWHM = 1.5e-3  # m, two-way, of the slab that holds scatterers
 
-Kind = Literal["pair", "spectra", "detection", "cycle", "cut"]
+Kind = Literal["pair", "spectra", "detection", "triple", "cycle", "cut"]
 Parameters = Mapping[str, float | str]
 
 

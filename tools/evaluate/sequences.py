@@ -4,8 +4,8 @@ Pictures are compared as relative strain (1 = the region's average), because a h
 """
 
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
@@ -37,6 +37,7 @@ class SequenceView:
     """A sequence with its frames, and the true relative strain of every one of them."""
 
     scene: Scene
+    _pictures: dict[tuple[int, bool], tuple[Map, Mask]] = field(default_factory=dict)
 
     @cached_property
     def frames(self) -> list[NDArray[Any]]:
@@ -49,11 +50,14 @@ class SequenceView:
 
         `fitted`: as the strain window shows it, which is all that any picture can become.
         """
-        first, after = self.scene.acquisition, self.scene.after
-        acquisition, local = first, index
-        if after is not None and index >= first.n_frames:
-            acquisition, local = after, index - first.n_frames
-        return _relative_truth(acquisition, local, fitted)
+        key = (index, fitted)
+        if key not in self._pictures:  # every kind of pairing asks for the same ones
+            first, after = self.scene.acquisition, self.scene.after
+            acquisition, local = first, index
+            if after is not None and index >= first.n_frames:
+                acquisition, local = after, index - first.n_frames
+            self._pictures[key] = _relative_truth(acquisition, local, fitted)
+        return self._pictures[key]
 
 
 def _relative_truth(acquisition: Acquisition, frame: int, fitted: bool) -> tuple[Map, Mask]:
@@ -86,13 +90,19 @@ def _header(scene: Scene, index: int) -> RfHeader:
     )
 
 
-def run_sequence(view: SequenceView, estimator: Estimator, pairing: str) -> Iterator[StrainMessage]:
+Limits = Mapping[str, Mapping[str, float]]
+"""Sections of the configuration whose defaults are changed, such as {"quality": {"min_ncc": 0.9}}."""
+
+
+def run_sequence(
+    view: SequenceView, estimator: Estimator, pairing: str, limits: Limits | None = None
+) -> Iterator[StrainMessage]:
     """One message per frame, through the node's own step."""
     mode, _, number = pairing.partition(" ")
     chosen: dict[str, Any] = {"mode": mode, "policy": "every"}
     if number:
         chosen["stride"] = int(number)
-    config = Config.model_validate({"pairing": chosen})
+    config = Config.model_validate({"pairing": chosen, **(limits or {})})
     step = StrainStep(estimator, Region.whole(_header(view.scene, 0)), config)
     choosing = Pairing(config.pairing)
     held: deque[RfFrame] = deque(maxlen=choosing.history)
@@ -131,14 +141,18 @@ class Shown:
     """Of this pair alone, on its pre frame's truth; None where the pair was rejected."""
     fused: Map | None
     fused_std: Map | None
+    added: bool
+    """Whether this pair went into the fused picture."""
 
 
-def shown(view: SequenceView, estimator: Estimator, pairing: str) -> Iterator[Shown]:
+def shown(
+    view: SequenceView, estimator: Estimator, pairing: str, limits: Limits | None = None
+) -> Iterator[Shown]:
     """Frame by frame; the fused picture of a frame that adds nothing is the last one, as on the screen."""
     grid = evaluation_grid(view.scene.spec)
     fused: Map | None = None
     std: Map | None = None
-    for message in run_sequence(view, estimator, pairing):
+    for message in run_sequence(view, estimator, pairing, limits):
         single = None
         if message.header.rejection is None and message.result is not None and message.header.mean_strain:
             pre = message.header.pre_index or 0
@@ -149,7 +163,7 @@ def shown(view: SequenceView, estimator: Estimator, pairing: str) -> Iterator[Sh
         if message.fused is not None:
             index = _fused_index(message)
             fused, std = (_at_grid(values, index, grid) for values in message.fused.arrays)
-        yield Shown(single, fused, std)
+        yield Shown(single, fused, std, message.fused is not None)
 
 
 def cycle_figures(

@@ -1,4 +1,4 @@
-"""The suite's groups of many small lesions, and of whole sequences."""
+"""The suite's groups of many small lesions, of three frames, and of whole sequences."""
 
 from collections.abc import Iterator
 from itertools import product
@@ -9,7 +9,14 @@ from engine.simulation import Acquisition, Inclusion, inclusion_phantom, simulat
 from engine.simulation.deformation import Mode, motion
 from engine.simulation.effects import Noise
 from engine.simulation.rhythm import press_and_release, wander
-from tools.evaluate.drawing import PER_CELL, make_pair, plain_imaging, uniform
+from tools.evaluate.drawing import (
+    PER_CELL,
+    drawn_inclusion,
+    make_pair,
+    make_triple,
+    plain_imaging,
+    uniform,
+)
 from tools.evaluate.scene import ELEVATIONAL_FWHM, SPEC, Case, Scene
 
 FRAME_RATE = 30.0
@@ -85,7 +92,34 @@ def detectability(seed: int) -> Iterator[Case]:
         )
 
 
-def _large_inclusion(rng: np.random.Generator) -> Inclusion:
+def closure(seed: int) -> Iterator[Case]:
+    """Three frames at 0, 1 and 1.6 %: do pairs 0-1 and 1-2 add up to pair 0-2, as well as sigma says?"""
+    conditions = (("30 dB", 1.0, 30.0), ("15 dB", 1.0, 15.0), ("rho 0.97, 30 dB", 0.97, 30.0))
+    for (name, rho, snr), index in product(conditions, range(2)):
+
+        def build(rho: float = rho, snr: float = snr, index: int = index) -> Scene:
+            inclusion = drawn_inclusion(np.random.default_rng([seed, 12, index]))
+            triple = make_triple(
+                inclusion_phantom(inclusion),
+                (0.0, 0.01, 0.016),
+                seed=seed + 400 + index,
+                correlation=rho,
+                in_band_snr_db=snr,
+            )
+            return Scene(acquisition=triple, pair=(0, 2), inclusions=(inclusion,))
+
+        yield Case(
+            group="closure",
+            name=f"{name}, {index + 1}",
+            seed=seed,
+            build=build,
+            kind="triple",
+            quick=index == 0 and snr < 30.0,
+            parameters={"rho": rho, "snr_db": snr},
+        )
+
+
+def drawn_large(rng: np.random.Generator) -> Inclusion:
     """One that a hand-held picture has to show: hard, a quarter of the picture wide."""
     depth, width = SPEC.shape[0] * SPEC.sample_pitch, SPEC.shape[1] * SPEC.line_pitch
     return Inclusion(
@@ -96,8 +130,16 @@ def _large_inclusion(rng: np.random.Generator) -> Inclusion:
     )
 
 
-def hand_held(inclusion: Inclusion, n_frames: int, peak: float, seed: int) -> Acquisition:
-    """Presses of 12 frames, `peak` high, with a hand's drift out of plane and aside, at 25 dB.
+def hand_held(
+    inclusion: Inclusion,
+    n_frames: int,
+    peak: float,
+    seed: int,
+    *,
+    drift: float = 0.5e-3,
+    aside: float = 0.1e-3,
+) -> Acquisition:
+    """Presses of 12 frames, `peak` high, with a hand's drift out of plane and aside (m), at 25 dB.
 
     Neighbouring frames correlate by 0.98-0.99. At 2 % they differ by 0.3 % strain on average, at 0.6 % by
     0.1 %, as free-hand in vivo.
@@ -110,8 +152,8 @@ def hand_held(inclusion: Inclusion, n_frames: int, peak: float, seed: int) -> Ac
         plain_imaging(),
         motion(
             [Mode(field=phantom.compression, amplitude=press)],
-            elevation=wander(n_frames, FRAME_RATE, reach=0.5e-3, period=1.8, rng=rngs[1]),
-            lateral_shift=wander(n_frames, FRAME_RATE, reach=0.1e-3, rng=rngs[2]),
+            elevation=wander(n_frames, FRAME_RATE, reach=drift, period=1.8, rng=rngs[1]),
+            lateral_shift=wander(n_frames, FRAME_RATE, reach=aside, rng=rngs[2]),
         ),
         per_cell=8.0,
         elevational_fwhm=ELEVATIONAL_FWHM,
@@ -125,7 +167,7 @@ def cycles(seed: int) -> Iterator[Case]:
     for hand, index in product(("firm", "light"), range(3)):
 
         def build(hand: str = hand, index: int = index) -> Scene:
-            inclusion = _large_inclusion(np.random.default_rng([seed, 9, index]))
+            inclusion = drawn_large(np.random.default_rng([seed, 9, index]))
             peak = 0.02 if hand == "firm" else 0.006
             return Scene(
                 acquisition=hand_held(inclusion, 3 * CYCLE, peak, seed + index),
@@ -165,9 +207,7 @@ def cut(seed: int) -> Iterator[Case]:
 
         def build(index: int = index) -> Scene:
             first, second = (
-                _steady(
-                    _large_inclusion(np.random.default_rng([seed, 10, index, k])), seed + 50 + 2 * index + k
-                )
+                _steady(drawn_large(np.random.default_rng([seed, 10, index, k])), seed + 50 + 2 * index + k)
                 for k in range(2)
             )
             return Scene(acquisition=first, after=second, frame_rate=FRAME_RATE)

@@ -29,6 +29,7 @@ GROUPS: Final[dict[str, Callable[[int], Iterator[Case]]]] = {
     "coherence": textures.coherence,
     "hallucination": textures.hallucination,
     "detectability": sightings.detectability,
+    "closure": sightings.closure,
     "cycles": sightings.cycles,
     "cut": sightings.cut,
 }

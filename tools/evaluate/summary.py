@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from engine.merit.agreement import Agreement
+from engine.merit.closure import Closure
 from engine.merit.confidence import Calibration
 from engine.merit.detection import auc, fitted_auc
 from engine.merit.resolution import Spectra, pooled
@@ -27,6 +28,9 @@ MEANS: Final = (
     "response_frozen",
     "single_rel_median",
     "fused_rel",
+    "pairs_used",
+    "closure_strain",
+    "closure_samples",
     "flip",
     "release_press",
 )
@@ -95,6 +99,8 @@ def _row(group: str, contender: str, records: Sequence[Record]) -> Row:
     if "blobs" in records[0].figures:
         area = sum(_values(records, "area_cm2"))
         figures["blobs_per_100_cm2"] = 100.0 * sum(_values(records, "blobs")) / area if area else float("nan")
+    if "closure" in records[0].sums:
+        figures |= {name: _closed(records, name).z for name in ("closure", "closure_frozen")}
     if "spectra" in records[0].sums:
         figures |= _spectral([r.sums["spectra"] for r in records], curve)
     if "scores" in records[0].sums:
@@ -163,8 +169,15 @@ def _detected(records: Sequence[Record], curve: dict[str, Any]) -> dict[str, flo
     return {"auc": float(np.mean([row[3] for row in table])) if table else float("nan")}
 
 
+def _closed(records: Sequence[Record], name: str) -> Closure:
+    parts = [r.sums[name] for r in records]
+    return sum((Closure(int(pixels), *sums) for pixels, *sums in parts), Closure())
+
+
 def _cycled(records: Sequence[Record], curve: dict[str, Any]) -> dict[str, float]:
-    figures = {}
+    figures = {
+        name: float(np.median(_values(records, name) or [np.nan])) for name in ("calibration", "coverage")
+    }  # of the fused picture
     hands = sorted({str(r.parameters["hand"]) for r in records})
     for hand in hands:
         chosen = [r for r in records if r.parameters["hand"] == hand]

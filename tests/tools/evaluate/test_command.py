@@ -1,6 +1,7 @@
 """`musse-stream evaluate` from its options to its files."""
 
 import json
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -9,7 +10,11 @@ from rich.console import Console
 
 from tools.commands.evaluate import evaluate
 from tools.errors import ToolError
-from tools.evaluate.command import Request, evaluate_here
+from tools.evaluate.command import Request, _is_judged, evaluate_here
+from tools.evaluate.explained import explained
+from tools.evaluate.report.decisions import pairing_table
+from tools.evaluate.sequences import PAIRINGS
+from tools.evaluate.summary import Row
 
 
 def _request(folder: Path, **changes: object) -> Request:
@@ -41,7 +46,10 @@ class _Tags(HTMLParser):
 
 def test_it_writes_figures_and_a_page_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("matplotlib")
-    evaluate_here(_request(tmp_path), Console(stderr=True), as_json=True)
+    summary = tmp_path / "docs" / "README.md"
+    summary.parent.mkdir()
+    (summary.parent / "rejection.md").write_text("# Thresholds\n\nText.\n\n## Pairs\n\n| a |\n")
+    evaluate_here(_request(tmp_path, summary=summary), Console(stderr=True), as_json=True)
     event = json.loads(capsys.readouterr().out)
     assert event["event"] == "evaluate"
     written = json.loads((tmp_path / "figures.json").read_text())
@@ -53,8 +61,39 @@ def test_it_writes_figures_and_a_page_of_its_own(tmp_path: Path, capsys: pytest.
     assert len(page.sources) >= 4
     assert all(source.startswith("data:image/") for source in page.sources)  # nothing from anywhere else
     assert any("bars missed" in text or "bars met" in text for text in page.headings)
+    text = summary.read_text(encoding="utf-8")
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    assert headings[1].startswith("Weaknesses: ")  # before anything else
+    assert headings[2:] == ["Groups", "Tables that decide", "Thresholds", "Pairs", "Measured with"]
+    assert f"| numpy | {written['environment']['numpy']} |" in text
+    missed = [bar for bar in written["bars"] if not bar["met"]]
+    assert all(f"| {bar['group']} | reference | {bar['says']} |" in text for bar in missed)
     with pytest.raises(ToolError, match="--resume"):
         evaluate_here(_request(tmp_path), Console(stderr=True), as_json=True)
+
+
+def test_every_kind_of_pairing_is_shown_and_only_the_default_is_judged() -> None:
+    figures = {"firm_fused_worst": 0.5, "firm_fused_mean": 0.3}
+    rows = [Row(group="cycles", contender=f"reference/{mode}", cases=1, figures=figures) for mode in PAIRINGS]
+    table = pairing_table(rows)
+    assert table is not None
+    assert [line[0] for line in table.lines] == [f"reference, {mode}" for mode in PAIRINGS]
+    assert table.lines[0][1:3] == ("0.30", "0.50")
+    assert pairing_table(rows[:-1]) is None  # a table without one of them decides nothing
+    assert _is_judged("reference/sequential")
+    assert not _is_judged("reference/stride 3")
+    assert not _is_judged("zero")
+
+
+def test_a_miss_is_explained_by_its_most_specific_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = {("a", "", ""): "engine", ("a", "", "f"): "figure", ("a", "g", "f"): "both"}
+    monkeypatch.setattr("tools.evaluate.explained.EXPLAINED", lines)
+    assert [explained("a/sequential", *rest) for rest in (("g", "f"), ("h", "f"), ("h", "x"))] == [
+        "both",
+        "figure",
+        "engine",
+    ]
+    assert explained("b", "g", "f") == ""
 
 
 def test_the_command_passes_its_options_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,7 +23,7 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
     wanted = [c for c in cases("quick", [*chosen, "still"]) if chosen.get(c.group, c.name) == c.name]
     folder = tmp_path_factory.mktemp("evaluation")
     found = list(run(Plan(wanted, SETTINGS, folder), resume=False))
-    return found + list(run(Plan(cases("quick", ["cut"]), SETTINGS[:1], folder), resume=False))
+    return found + list(run(Plan(cases("quick", ["cut", "closure"]), SETTINGS[:1], folder), resume=False))
 
 
 @pytest.fixture(scope="module")
@@ -68,9 +68,15 @@ def test_controls_stand_where_they_must(rows: dict[tuple[str, str], Row]) -> Non
     assert rows["still", "zero"].figures["strain_rmse"] == 0.0  # why small strain stands beside still
 
 
+def test_three_frames_close_and_a_frozen_map_does_not(rows: dict[tuple[str, str], Row]) -> None:
+    figures = rows["closure", "reference"].figures
+    assert 0.0 < figures["closure"] < 1.2 < figures["closure_frozen"]
+    assert figures["closure_samples"] < 0.1
+
+
 def test_bars_tell_met_from_missed(rows: dict[tuple[str, str], Row]) -> None:
     judged = judge_rows(list(rows.values()), lambda name: name == "reference")
-    assert {j.bar.group for j in judged} >= {"bound", "noise", "release", "cut"}
+    assert {j.bar.group for j in judged} >= {"bound", "noise", "release", "cut", "closure"}
     assert any(j.met for j in judged)
     impossible = replace(judged[0], bar=Bar(group="noise", figure="rel", says="", most=-1.0))
     assert not impossible.met

@@ -67,4 +67,4 @@ def _picture(path: Path) -> Picture:
                 bar = figure.colorbar(shown, ax=axis, fraction=0.05)
                 bar.ax.tick_params(labelsize=6)
                 bar.set_label(unit, fontsize=6)
-    return Picture(group=group, case=case, uri=data_uri(figure, "png"))
+    return Picture(group=group, case=case, uri=data_uri(figure, "webp"))

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from tools.errors import ToolError
 from tools.evaluate.bars import Judged, dynamic_range_db
 from tools.evaluate.contenders import CONTROLS
+from tools.evaluate.explained import explained
+from tools.evaluate.report.decisions import DecisionTable, pairing_table
 from tools.evaluate.suite import GROUPS, SEED, question
 from tools.evaluate.summary import Row, smallest_diameter
 
@@ -49,6 +51,10 @@ FIGURES = (
     ("information", "information, bit/cm²", 1.0, "{:.1f}", "from coherence with true strain"),
     ("resolution_axial", "H 50 % axial, mm", 1.0, "{:.2f}", "period"),
     ("resolution_lateral", "H 50 % lateral, mm", 1.0, "{:.2f}", "period"),
+    ("closure", "closure / sigma", 1.0, "{:.2f}", "three frames, RMS of strain closure over predicted sigma"),
+    ("closure_frozen", "frozen map", 1.0, "{:.1f}", "control: the first pair's picture for all three"),
+    ("closure_strain", "closure, %", 100.0, "{:.3f}", "RMS of strain closure, median"),
+    ("closure_samples", "closure, samples", 1.0, "{:.3f}", "RMS of displacement closure, median"),
     ("auc", "AUC", 1.0, "{:.3f}", "mean over the table"),
     ("firm_single_mean", "firm: single, mean rel", 1.0, "{:.2f}", ""),
     ("firm_fused_mean", "firm: fused, mean rel", 1.0, "{:.2f}", "after the fifth frame"),
@@ -76,6 +82,7 @@ h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2.2rem;border-bottom:1px soli
 table{border-collapse:collapse;font-size:13px;margin:.6rem 0}th,td{padding:.2rem .55rem;text-align:right}
 th{font-weight:600;border-bottom:1px solid #999;vertical-align:bottom}
 td:first-child,th:first-child{text-align:left}
+th.why,td.why{text-align:left;max-width:26rem}
 tr.control td{color:#8a8f98}tr:hover td{background:#f3f5f7}.missed{color:#a8324a;font-weight:600}
 img{max-width:100%}.note{color:#555;max-width:48rem}.wide{overflow-x:auto}code{font-size:13px}
 """
@@ -126,6 +133,8 @@ def write_report(outcome: "Outcome") -> Path:
             names = plots.engines_of(records, group)
             spans = ", ".join(f"{n} {dynamic_range_db(records, n):.0f} dB" for n in names)
             parts.append(f"<p>Range of strain with SNRe of 5 or more and bias within 5 %: {spans}.</p>")
+        if group == "cycles":
+            parts.append(_decision(pairing_table(found)))
         if group == "detectability":
             parts.append(_diameters(found))
         parts += [_image(picture.uri) for picture in images if picture.group == group]
@@ -144,9 +153,10 @@ def _judged(judged: Sequence[Judged]) -> str:
     lines = "".join(
         f"<tr><td>{j.bar.group}<td>{html.escape(j.contender)}<td>{html.escape(j.bar.says)}"
         f"<td class=missed>{_number(j.value, '{:.3g}') or 'none'}<td>{limits(j)}"
+        f"<td class=why>{html.escape(explained(j.contender, j.bar.group, j.bar.figure))}"
         for j in missed
     )
-    head = "<tr><th>group<th>contender<th>figure<th>value<th>bar"
+    head = "<tr><th>group<th>contender<th>figure<th>value<th>bar<th class=why>why"
     return (
         f"<h2>Weaknesses: {len(missed)} of {len(judged)} bars missed</h2><table>{head}{lines}</table>"
         if missed
@@ -166,6 +176,17 @@ def _table(rows: Sequence[Row]) -> str:
         for row in rows
     )
     return f"<div class=wide><table><tr><th>contender{head}{body}</table></div>"
+
+
+def _decision(table: DecisionTable | None) -> str:
+    if table is None:
+        return ""
+    lines = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}' for cell in line)}" for line in table.lines)
+    head = "".join(f"<th>{html.escape(title)}" for title in table.head)
+    return (
+        f"<h3>{html.escape(table.title)}</h3><p class=note>{html.escape(table.about)}</p>"
+        f"<table><tr>{head}{lines}</table><p class=note>{html.escape(table.reason)}</p>"
+    )
 
 
 def _diameters(rows: Sequence[Row]) -> str:

@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -19,11 +20,22 @@ GREY = "#8a8f98"
 
 
 def data_uri(figure: Figure, kind: str = "svg") -> str:
-    """The figure as text that an <img> takes."""
+    """The figure as text that an <img> takes; webp has a quarter of a PNG's bytes."""
     held = io.BytesIO()
-    figure.savefig(held, format=kind, dpi=110, bbox_inches="tight")
-    media = "image/svg+xml" if kind == "svg" else "image/png"
+    options = {"pil_kwargs": {"quality": 82}} if kind == "webp" else {}
+    figure.savefig(held, format=kind, dpi=90, bbox_inches="tight", **options)  # type: ignore[arg-type]  # of Pillow
+    media = "image/svg+xml" if kind == "svg" else f"image/{kind}"
     return f"data:{media};base64,{base64.b64encode(held.getvalue()).decode()}"
+
+
+def save_png(figure: Figure, path: Path) -> None:
+    """Write the figure with 256 colours: no eye tells, and it has a third of the bytes."""
+    from PIL import Image
+
+    held = io.BytesIO()
+    figure.savefig(held, format="png", dpi=100)
+    with Image.open(held) as image:
+        image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, "PNG", optimize=True)
 
 
 def _figure(columns: int = 1) -> tuple[Figure, list[Axes]]:

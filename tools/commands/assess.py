@@ -1,0 +1,61 @@
+"""`musse-stream assess`: engines on recordings without truth."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from tools.commands import options
+from tools.commands.recordings import Opening, opens_recording
+
+
+@opens_recording
+def assess(
+    files: Annotated[list[Path], typer.Argument(help="Recordings: .mhd, .mha, .npz, .mat or .h5.")],
+    config: options.ConfigFile = None,
+    engine: Annotated[
+        list[str] | None,
+        typer.Option(help="May be repeated; ncc is a plain block matcher to compare with, and slow."),
+    ] = None,
+    pairing: options.Pairing = None,
+    stride: options.Stride = None,
+    loop: Annotated[
+        Literal["off", "bounce"],
+        typer.Option(help="bounce: forward and back. Steadier, because pairs then share their noise."),
+    ] = "off",
+    save: Annotated[
+        Path | None, typer.Option(help="Also draw single pairs and fused pictures of the first engine, PNG.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="End in one JSON line.")] = False,
+    *,
+    opening: Opening,
+) -> None:
+    """Tell how well engines do on recordings whose true strain nobody knows.
+
+    Mean strain against the displacement difference, closure of three frames, correlation after warping beside
+    what the standard deviation explains, steadiness from picture to picture, pairs accepted.
+
+    Examples:
+
+        musse-stream assess scan.mhd
+
+        musse-stream assess a.mhd b.mhd --config configs/handheld.toml --engine reference --engine ncc
+
+        musse-stream assess scan.mhd --loop bounce --save pictures.png
+    """
+    from rich.console import Console
+
+    from streamer.config import load_config
+    from tools.evaluate.assess import assess_here
+
+    settings = load_config(config, options.given(pairing={"mode": pairing, "stride": stride}))
+    assess_here(
+        files,
+        opening.open,
+        settings,
+        engine or ["reference"],
+        Console(stderr=True),
+        loop=loop,
+        picture=save,
+        as_json=json,
+    )

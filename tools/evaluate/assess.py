@@ -1,0 +1,113 @@
+"""What `musse-stream assess` does: engines on recordings without truth, as a table, JSON and a picture."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+
+from streamer.config import Config
+from tools.evaluate.contenders import Engines
+from tools.evaluate.unlabelled import Watched, unlabelled_figures, watch
+from tools.formats import Recording
+from tools.playback import Loop
+from tools.processes import ctrl_c
+from tools.tell import tell
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One figure as it is shown."""
+
+    figure: str
+    title: str
+    form: str
+    scale: float = 1.0
+    least: float = -math.inf
+    most: float = math.inf
+
+    def text(self, value: float) -> str:
+        """The value, with a mark where it misses its bar."""
+        if math.isnan(value):
+            return ""
+        shown = self.form.format(value * self.scale)
+        return shown if self.least <= value <= self.most else f"{shown} (missed)"
+
+
+LINES: Final = (
+    Line(figure="accepted", title="pairs accepted, %", form="{:.0f}", scale=100.0),
+    Line(figure="mean_strain", title="|mean strain| of a pair, %", form="{:.3f}", scale=100.0),
+    Line(
+        figure="mean_preserved",
+        title="mean strain / displacement difference (0.98-1.02)",
+        form="{:.4f}",
+        least=0.98,
+        most=1.02,
+    ),
+    Line(figure="mean_preserved_worst", title="the same, worst pair", form="{:.4f}"),
+    Line(figure="closure", title="three-frame closure / sigma (at most 1.2)", form="{:.2f}", most=1.2),
+    Line(figure="closure_samples", title="closure of displacement, samples", form="{:.3f}"),
+    Line(figure="ncc", title="NCC after warping, in band", form="{:.3f}"),
+    Line(figure="ncc_explained_low", title="NCC that sigma explains, at least", form="{:.3f}"),
+    Line(figure="ncc_explained_high", title="NCC that sigma explains, at most", form="{:.3f}"),
+    Line(figure="steady_single", title="NCC of consecutive single pairs", form="{:.2f}"),
+    Line(figure="steady_fused", title="NCC of consecutive fused pictures", form="{:.2f}"),
+    Line(figure="change_single", title="RMS change, single pairs, relative strain", form="{:.2f}"),
+    Line(figure="change_fused", title="RMS change, fused, relative strain", form="{:.2f}"),
+)
+
+
+def assess_here(
+    files: Sequence[Path],
+    opens: Callable[[Path], Recording],
+    config: Config,
+    engines: Sequence[str],
+    console: Console,
+    *,
+    loop: Loop,
+    picture: Path | None,
+    as_json: bool,
+) -> None:
+    """Show the figures of every engine on every file; `picture` is drawn with the first engine.
+
+    Raises RecordingError, ConfigError, EngineError, and ToolError where the picture cannot be drawn.
+    """
+    if picture is not None:
+        from tools.evaluate.report.page import need_matplotlib
+
+        need_matplotlib()
+    opened = Engines(config.engine.threads)
+    watched: dict[tuple[str, str], Watched] = {}
+    figures: dict[tuple[str, str], dict[str, float]] = {}
+    with ctrl_c() as check:
+        for file in files:
+            with opens(file) as recording:
+                for engine in engines:
+                    check()
+                    watched[file.stem, engine] = watch(recording, config, engine, opened, loop)
+                    figures[file.stem, engine] = unlabelled_figures(watched[file.stem, engine])
+    console.print(assessment_table(figures))
+    if picture is not None:
+        from tools.evaluate.report.consecutive import draw_consecutive
+
+        draw_consecutive([(file.stem, watched[file.stem, engines[0]]) for file in files], picture)
+        console.print(f"picture: {picture}")
+    told = [
+        {"file": file, "engine": engine, **{k: None if math.isnan(v) else v for k, v in found.items()}}
+        for (file, engine), found in figures.items()
+    ]
+    tell("assess", {"loop": loop, "figures": told}, as_json=as_json)
+
+
+def assessment_table(figures: dict[tuple[str, str], dict[str, float]]) -> Table:
+    """One column per recording and engine."""
+    table = Table(title="Without truth: each figure can be bought, read them together")
+    table.add_column("figure")
+    for file, engine in figures:
+        table.add_column(f"{file}\n{engine}", justify="right")
+    for line in LINES:
+        table.add_row(line.title, *(line.text(found[line.figure]) for found in figures.values()))
+    return table

@@ -1,0 +1,45 @@
+"""Why a bar is missed, one line each, shown beside the miss: to be edited when engines or findings change.
+
+Keys are (contender, group, figure); an empty group stands for every group, an empty figure for every one.
+"""
+
+from typing import Final
+
+EXPLAINED: Final[dict[tuple[str, str, str], str]] = {
+    ("reference", "", "calibration"): "clean pairs: the error is the window's bias at edges, where the std "
+    "knows only the curvature that the window has left",
+    ("reference", "", "coverage"): "the same bias: few pixels, all of them around edges",
+    (
+        "reference",
+        "bound",
+        "over_bound",
+    ): "neighbouring lines share noise after out-of-plane motion; the bound counts them as independent",
+    ("reference", "large", "calibration"): "lateral motion and 60-100 samples of shift leave errors of the "
+    "search that the local correlation does not show",
+    ("reference", "clutter", "calibration"): "standing clutter pulls strain to zero and correlates well: no "
+    "estimator sees that from the correlation",
+    (
+        "reference",
+        "slip",
+        "calibration",
+    ): "a step is no strain: within a window of the boundary the fit has a bias that the std does not know",
+    ("reference", "release", "release_press"): "press and release are estimated on different frames; windows "
+    "at edges see slightly different tissue",
+    ("reference", "small", "slope_kept"): "at 0.05 % the slope's own noise is as wide as the bar",
+    (
+        "reference",
+        "cycles",
+        "firm_fused_worst",
+    ): "at the turning point all pairs in memory hold little strain, "
+    "and their std is too small by half for pairs that drift out of plane",
+    ("ncc", "", "calibration"): "a comparator: its std is the bound at the block's correlation, which takes "
+    "every match for the right one",
+    ("ncc", "", ""): "a comparator that shows what a plain block matcher does: nothing is done about it",
+}
+
+
+def explained(contender: str, group: str, figure: str) -> str:
+    """The most specific line there is; empty where nobody has written one."""
+    engine = contender.partition("/")[0]
+    keys = ((engine, group, figure), (engine, "", figure), (engine, group, ""), (engine, "", ""))
+    return next((EXPLAINED[key] for key in keys if key in EXPLAINED), "")

@@ -1,0 +1,104 @@
+"""Consecutive pictures of recordings: single pairs above, the fused picture below, on one colour scale."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+
+from engine.bmode import bmode
+from engine.merit.agreement import Map
+from streamer.headers import Grid
+from streamer.step import StrainMessage
+from tools.evaluate.report.plots import save_png
+from tools.evaluate.unlabelled import Watched, fused_picture, single_picture
+
+COLUMNS: Final = 5
+TOP: Final = 2.5  # of relative strain, as the display starts with
+COLORS: Final = colormaps["turbo"].with_extremes(under="#6b6b6b", bad="white")
+"""Hard is blue, soft red, as on scanners; opposite sign is dark grey."""
+SCALE: Final = (
+    "relative strain: 1 = average, blue = harder, red = softer; dark grey = opposite sign, white = none"
+)
+
+
+def draw_consecutive(shown: Sequence[tuple[str, Watched]], path: Path) -> None:
+    """Write a PNG: for each (title, recording) the B-mode and the last few pictures, single pairs and fused.
+
+    Only frames whose pair went into the fused picture are shown.
+    """
+    figure = Figure(figsize=(2.0 * (COLUMNS + 1), 4.1 * len(shown) + 0.6), layout="constrained")
+    axes = figure.subplots(2 * len(shown), COLUMNS + 1, squeeze=False)
+    for axis in axes.flat:
+        axis.axis("off")
+        axis.tick_params(labelsize=6)
+    images = [
+        image
+        for number, (title, watched) in enumerate(shown)
+        for image in _draw(axes[2 * number : 2 * number + 2], title, watched)
+    ]
+    if images:
+        bar = figure.colorbar(images[-1], ax=axes, location="bottom", fraction=0.03, aspect=50, extend="max")
+        bar.set_label(SCALE, fontsize=8)
+        bar.ax.tick_params(labelsize=7)
+    save_png(figure, path)
+
+
+def _draw(axes: Any, title: str, watched: Watched) -> list[AxesImage]:
+    messages = [m for m in watched.messages if m.fused is not None and m.header.grid is not None][-COLUMNS:]
+    images = []
+    for column, message in enumerate(messages, start=1):
+        pre, post, grid = message.header.pre_index, message.header.post_index, message.header.grid
+        assert grid is not None  # noqa: S101 - chosen so above
+        found = (single_picture(message), fused_picture(message))
+        titles = (f"single pair {pre}-{post}", f"fused, frame {post}")
+        for row, (name, picture) in enumerate(zip(titles, found, strict=True)):
+            if picture is None:
+                continue
+            _, values, every = picture
+            axis = axes[row, column]
+            axis.axis("on")
+            axis.set_title(name, fontsize=8)
+            images.append(_strain(axis, values, _extent(grid, values, every)))
+            axis.set_xlabel("width, mm" if row else "", fontsize=6)
+            _limit(axis, message)
+    if messages:
+        axis = axes[0, 0]
+        axis.axis("on")
+        axis.set_title(f"{title}\nB-mode", fontsize=8)
+        axis.set_ylabel("depth, mm", fontsize=7)
+        _bmode(axis, watched, messages[-1])
+        _limit(axis, messages[-1])
+    return images
+
+
+def _extent(grid: Grid, values: Map, every: int) -> tuple[float, float, float, float]:
+    """(left, right, bottom, top) in mm."""
+    top, left = 1e3 * grid.axial_start, 1e3 * grid.lateral_start
+    depth, width = 1e3 * grid.axial_step * every * values.shape[0], 1e3 * grid.lateral_step * values.shape[1]
+    return left, left + width, top + depth, top
+
+
+def _strain(axis: Any, values: Map, extent: tuple[float, float, float, float]) -> AxesImage:
+    image: AxesImage = axis.imshow(values, extent=extent, vmin=0.0, vmax=TOP, cmap=COLORS, aspect="equal")
+    return image
+
+
+def _bmode(axis: Any, watched: Watched, message: StrainMessage) -> None:
+    grey = bmode(watched.frames[message.header.post_index], watched.spec)
+    grid = message.header.grid
+    assert grid is not None  # noqa: S101 - the caller's choice
+    depth = 1e3 * watched.spec.shape[0] * watched.spec.sample_pitch
+    left, right, _, top = _extent(grid, np.empty(grey.shape), 1)
+    axis.imshow(grey, extent=(left, right, top + depth, top), cmap="gray", aspect="equal")
+
+
+def _limit(axis: Any, message: StrainMessage) -> None:
+    """Show the region of interest, which is all that is judged."""
+    region = message.header.region
+    if region is not None:
+        axis.set_ylim(1e3 * region[1], 1e3 * region[0])
+        axis.set_xlim(1e3 * region[2], 1e3 * region[3])

@@ -1,0 +1,112 @@
+"""The short report that lives in the repository: misses first, then groups, decisions and the machine."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tools.evaluate.bars import Judged
+from tools.evaluate.contenders import CONTROLS
+from tools.evaluate.explained import explained
+from tools.evaluate.report.decisions import pairing_table
+from tools.evaluate.report.page import ABOUT
+from tools.evaluate.suite import GROUPS, SEED, question
+from tools.evaluate.summary import Row
+
+if TYPE_CHECKING:
+    from tools.evaluate.command import Outcome
+
+COLUMNS = (
+    ("rel", "rel", 1.0, "{:.2f}"),
+    ("slope", "slope", 1.0, "{:.2f}"),
+    ("strain_rmse", "strain RMSE, %", 100.0, "{:.3f}"),
+    ("over_bound", "noise / bound", 1.0, "{:.2f}"),
+    ("edge_axial", "edge axial, mm", 1.0, "{:.1f}"),
+    ("edge_lateral", "edge lateral, mm", 1.0, "{:.1f}"),
+    ("calibration", "error / std", 1.0, "{:.2f}"),
+    ("coverage", "in 95 %", 1.0, "{:.2f}"),
+    ("closure", "closure / sigma", 1.0, "{:.2f}"),
+    ("auc", "AUC", 1.0, "{:.3f}"),
+    ("firm_fused_worst", "fused, firm, worst rel", 1.0, "{:.2f}"),
+    ("response", "response, s", 1.0, "{:.2f}"),
+)
+REJECTION = "rejection.md"
+
+
+def write_summary(outcome: "Outcome", path: Path) -> None:
+    """Write the Markdown file; tables of `rejection.md` beside it are shown too."""
+    from tools.evaluate.command import limits
+
+    request, missed = outcome.request, [j for j in outcome.judged if not j.met]
+    engines = ", ".join(request.engines)
+    command = (
+        f"musse-stream evaluate --suite {request.suite} "
+        + "".join(f"--engine {name} " for name in request.engines)
+        + f"--summary docs/evaluation/{path.name}"
+    )
+    report = (
+        " The pictures and curves are in [report.html](report.html)." * (path.parent / "report.html").exists()
+    )
+    n_cases = len({(r.group, r.case) for r in outcome.records})
+    parts = [
+        f"# Evaluation of {engines}",
+        f"Made by `{command}`, seed {SEED}, {n_cases} cases; do not edit.{report}",
+        f"## Weaknesses: {len(missed)} of {len(outcome.judged)} bars missed",
+        _table(
+            ("group", "contender", "figure", "value", "bar", "why"), [_miss(j, limits(j)) for j in missed]
+        ),
+        "## Groups",
+        ABOUT.replace("Grey rows are controls", "Rows in italics are controls"),
+        *(_group(outcome.rows, group) for group in GROUPS if group != "frontier"),
+        "## Tables that decide",
+    ]
+    pairing = pairing_table(outcome.rows)
+    if pairing is not None:
+        parts += [f"### {pairing.title}", pairing.about, _table(pairing.head, pairing.lines), pairing.reason]
+    study = path.parent / REJECTION
+    if study.exists():
+        title, _, text = study.read_text(encoding="utf-8").partition("\n")
+        parts += [f"##{title}", text.replace("\n## ", "\n#### ").strip()]
+    parts += ["## Measured with", _table(("", ""), [(k, str(v)) for k, v in outcome.environment.items()])]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
+
+
+def _miss(judged: Judged, limits: str) -> tuple[str, ...]:
+    bar = judged.bar
+    why = explained(judged.contender, bar.group, bar.figure)
+    return (bar.group, judged.contender, bar.says, _shown(judged.value, 1.0, "{:.3g}") or "none", limits, why)
+
+
+def _group(rows: Sequence[Row], group: str) -> str:
+    found = [row for row in rows if row.group == group]
+    used = [c for c in COLUMNS if any(not math.isnan(row.figures.get(c[0], math.nan)) for row in found)]
+    if not used:
+        return ""
+    lines = [
+        (
+            f"*{row.contender}*" if row.contender in CONTROLS else row.contender,
+            *(_shown(row.figures.get(name, math.nan), scale, form) for name, _, scale, form in used),
+        )
+        for row in found
+    ]
+    head = ("contender", *(title for _, title, _, _ in used))
+    return f"**{group}** - {question(group)}\n\n{_table(head, lines)}"
+
+
+def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    if not lines:
+        return ""
+    return "\n".join(
+        [
+            f"| {' | '.join(head)} |",
+            "|" + "---|" * len(head),
+            *(f"| {' | '.join(cells)} |" for cells in lines),
+        ]
+    )
+
+
+def _shown(value: float, scale: float, form: str) -> str:
+    if math.isnan(value):
+        return ""
+    return form.format(value * scale) if math.isfinite(value) else "never"
