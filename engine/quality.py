@@ -118,7 +118,8 @@ def _blocks(
     """Strain of blocks at least half valid, averaged with weight 1 / variance; and a pixel's std there.
 
     Both 1-D. A block averages ten or more strain windows, so by noise alone its mean lies within a third of
-    that standard deviation.
+    that standard deviation, which is the harmonic mean over the block: shadows count little. Of variances it
+    would be ruled by the few pixels that look surest, because a pixel's own standard deviation scatters.
     """
     rows, cols = (n // BLOCKS for n in valid.shape)
     if rows == 0 or cols == 0:
@@ -127,13 +128,14 @@ def _blocks(
     counts = valid[cut]
     # weight 0 where nothing counts; infinite or missing values must not reach the sums
     std = np.where(counts, result.strain_std[cut], np.float32(np.inf))
-    weight = 1.0 / np.square(np.maximum(std, SMALLEST_STD))
+    inverse = 1.0 / np.maximum(std, SMALLEST_STD)
+    weight = np.square(inverse)
     weighted = np.where(counts, result.axial_strain[cut], np.float32(0)) * weight
     # rows first: sums down whole rows are many times faster than sums over short pieces of them
     by_depth = (
         values.reshape(BLOCKS, rows, -1).sum(axis=1, dtype=np.float64)
-        for values in (weight, weighted, counts)
+        for values in (weight, weighted, inverse, counts)
     )
-    totals, sums, shares = (values.reshape(BLOCKS, BLOCKS, cols).sum(axis=2) for values in by_depth)
+    totals, sums, inverses, shares = (values.reshape(BLOCKS, BLOCKS, cols).sum(axis=2) for values in by_depth)
     known = (shares >= rows * cols / 2) & (totals > 0)
-    return sums[known] / totals[known], np.sqrt(shares[known] / totals[known])
+    return sums[known] / totals[known], shares[known] / inverses[known]
