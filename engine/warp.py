@@ -25,9 +25,11 @@ def warp(planes: Tensor, rows: Tensor, lines: Tensor) -> Tensor:
     # counted in integers: float32 cannot tell the pixels of a large frame apart
     corner = ((line + 1).to(torch.int32) * width + (row + 1).to(torch.int32)).flatten()
     flat = planes.flatten(1)
+    # gathered by element: of values picked one by one along an axis, ONNX Runtime copies ten times slower
+    corners = corner.to(torch.int64).expand(flat.shape[0], -1)
 
     def at(offset: int) -> Tensor:
-        return flat.index_select(1, corner + offset).view(-1, *rows.shape)
+        return flat.gather(1, corners + offset).view(-1, *rows.shape)
 
     left, right = at(0), at(width)
     left = torch.addcmul(left, at(1) - left, down)

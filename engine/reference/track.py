@@ -56,7 +56,8 @@ class PhasePasses(nn.Module):
             u, v = (grid.across @ (motion @ grid.to_seen) for motion in (axial, lateral))
             warped = moved(post_planes, grid.seen, u, v, grid)
             re, im = (across @ part @ along for part in product(seen, warped))
-            size = magnitude(re, im) + TINY  # both frames are levelled: it weights by coherence
+            # both frames are levelled: it weights by coherence
+            size = magnitude(re, im).clamp(min=TINY)  # not "+ TINY": an optimiser took that for + 0
             angle = torch.atan2(im, re)
             phase, weight = (grid.smooth_across @ part @ grid.smooth_along for part in (angle * size, size))
             lateral = lateral + lateral_step(seen, warped, size, (across, along), grid)
@@ -71,7 +72,7 @@ class PhasePasses(nn.Module):
             in_phase=in_phase,
             quadrature=quadrature,
             energy=torch.stack((magnitude_squared(*a), magnitude_squared(*b))),
-            known=held * pre.known.index_select(1, grid.left.to(torch.int32)),
+            known=held * picked(pre.known, grid.left),
         )
 
 
@@ -84,8 +85,13 @@ def packed(
 
 def rows_of(planes: Tensor, rows: Tensor) -> Complex:
     """Planes (2, lines, OVERSAMPLING * rows) on these rows."""
-    re, im = planes.index_select(2, (rows * OVERSAMPLING).to(torch.int32)).unbind()
+    re, im = picked(planes, rows * OVERSAMPLING).unbind()
     return re, im
+
+
+def picked(maps: Tensor, rows: Tensor) -> Tensor:
+    """Maps (..., rows) on these rows; by element, see `engine.warp.warp`."""
+    return maps.gather(-1, rows.to(torch.int64).expand(*maps.shape[:-1], -1))
 
 
 def moved(planes: Tensor, rows: Tensor, u: Tensor, v: Tensor, grid: GridInputs[Tensor]) -> Complex:

@@ -50,6 +50,8 @@ class Request:
     threads: int
     limit: int
     report: bool
+    weights: Path | None = None
+    """Of the network; None: those of the package."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -78,7 +80,7 @@ def evaluate_here(request: Request, console: Console, *, as_json: bool) -> Outco
     if (request.output / LINES).exists() and not request.resume:
         raise ToolError(f"{request.output} holds an evaluation: give --resume to go on, or another --output")
     request.output.mkdir(parents=True, exist_ok=True)
-    plan = Plan(wanted, settings, request.output, request.threads, request.limit)
+    plan = Plan(wanted, settings, request.output, request.threads, request.limit, request.weights)
     progress = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
