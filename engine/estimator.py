@@ -32,6 +32,11 @@ class Estimator(Protocol):
         """What it was built for."""
         ...
 
+    @property
+    def takes_windows(self) -> bool:
+        """Whether the strain windows of `spec` are its own; a network chooses one for every pixel."""
+        ...
+
     def propose(self, pre: FrameArray, post: FrameArray, stopwatch: Stopwatch = no_stopwatch) -> StrainResult:
         """Estimate strain from pre to post without changing any state.
 
@@ -55,6 +60,8 @@ class Estimator(Protocol):
 
 class StatelessEstimator:
     """The half of `Estimator` that an estimator without memory shares with its likes."""
+
+    takes_windows = True
 
     def propose(self, pre: FrameArray, post: FrameArray, stopwatch: Stopwatch = no_stopwatch) -> StrainResult:
         """Estimate strain from pre to post: see `Estimator.propose`."""

@@ -78,6 +78,15 @@ def load(name: str, threads: int = 1, weights: Path | None = None) -> Opener:
     return ReferenceEstimator
 
 
+def model_hash(name: str, weights: Path | None = None) -> str | None:
+    """SHA-256 of the weights that engine `name` would take; None where it takes none. EngineUnavailable."""
+    if resolve(name)[0] not in MUSSE:
+        return None
+    from engine.network.manifest import read_manifest
+
+    return read_manifest(weights or shipped_weights()).sha256
+
+
 def _onnx(weights: Path, threads: int) -> Opener:
     from engine.runtimes.musse import MusseEstimator
     from engine.runtimes.onnx import OnnxRuntime

@@ -162,10 +162,10 @@ class StrainHeader(_ResultHeader):
     engine: Annotated[str, Field(max_length=32)]
     precision: Annotated[str, Field(max_length=16)]
     model_hash: Annotated[str, Field(max_length=64)] | None
-    axial_window: Positive
-    """m, least-squares strain window along the beam."""
-    lateral_window: Positive
-    """m."""
+    axial_window: Positive | None
+    """m, strain window along the beam; None: the engine chooses its own, pixel by pixel."""
+    lateral_window: Positive | None
+    """m, across; None together with `axial_window`."""
     origin: Origin = "live"
     """Whether the frames came from a scanner or from a recording."""
     stage_seconds: dict[Annotated[str, Field(max_length=16)], NonNegative]

@@ -147,6 +147,7 @@ class StrainStep:
         fused: FusedMessage | None,
     ) -> StrainMessage:
         post = pair.post.header
+        windowed = self.estimator is None or self.estimator.takes_windows
         arrays: tuple[NDArray[Any], ...] = ()
         entries: tuple[ArrayEntry, ...] = ()
         if rejection is None and result is not None and verdict is not None:
@@ -175,8 +176,8 @@ class StrainStep:
             engine=self.estimator.name if self.estimator else "none",
             precision=self.estimator.precision if self.estimator else "none",
             model_hash=self.estimator.model_hash if self.estimator else None,
-            axial_window=self._engine.axial_window * 1e-3,
-            lateral_window=self._engine.lateral_window * 1e-3,
+            axial_window=self._engine.axial_window * 1e-3 if windowed else None,
+            lateral_window=self._engine.lateral_window * 1e-3 if windowed else None,
             origin=post.origin,
             stage_seconds={},
             assumed=post.assumed,

@@ -1,6 +1,7 @@
 """Strain results in a file: one row per pair, rejected pairs all NaN. HDF5 or .npz, by the name's ending.
 
-Layout, format_version 1 (attributes of file and arrays; in .npz they are arrays, attribute_* and unit_*):
+Layout, format_version 1 (attributes of file and arrays; in .npz they are arrays, attribute_* and unit_*; the
+attributes axial_window and lateral_window are absent where the engine chooses its windows itself):
     axial_strain, strain_std              (pairs, rows, cols) float32, dimensionless, compression negative
     axial_displacement,                   (pairs, rows, cols) float32, metres, post minus pre; only where the
     lateral_displacement                  file was made by `process`
@@ -29,7 +30,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.factory import resolve
+from engine.factory import model_hash, resolve
 from streamer.config import Config
 from streamer.fusing import FusedMessage
 from streamer.headers import Grid, StrainHeader
@@ -268,16 +269,20 @@ Limits = tuple[float, float, float, float] | None
 
 
 def same_settings(attributes: Mapping[str, Any], config: Config, limits: Limits, path: Path) -> None:
-    """Raise RecordingError where results were made with another engine, window or region than is set here.
+    """Raise RecordingError where results were made with other weights, or another engine, window or region.
 
     `limits` are those of the region of interest on these frames, as `streamer.geometry.Region` has them.
     """
-    wanted = {
-        "engine": resolve(config.engine.name)[0],
-        "axial_window": config.engine.axial_window * 1e-3,
-        "lateral_window": config.engine.lateral_window * 1e-3,
+    engine = config.engine
+    taken = model_hash(engine.name, Path(engine.weights) if engine.weights else None)
+    wanted: dict[str, Any] = {
+        "engine": resolve(engine.name)[0],
+        "model_hash": taken or "",
         "region": _region(limits),
     }
+    if taken is None:  # a network chooses its windows itself
+        wanted["axial_window"] = engine.axial_window * 1e-3
+        wanted["lateral_window"] = engine.lateral_window * 1e-3
     different = [
         f"{name} {attributes.get(name)} there, {value} here"
         for name, value in wanted.items()
@@ -286,7 +291,7 @@ def same_settings(attributes: Mapping[str, Any], config: Config, limits: Limits,
     if different:
         raise RecordingError(
             f"{path} was made with other settings: {'; '.join(different)}; "
-            "give the same --engine and --config as the node had"
+            "give the same --engine, --weights and --config as the node had"
         )
 
 
@@ -305,14 +310,14 @@ def _described(header: StrainHeader) -> dict[str, Any]:
         "engine": header.engine,
         "precision": header.precision,
         "model_hash": header.model_hash or "",
-        "axial_window": header.axial_window,
-        "lateral_window": header.lateral_window,
-        "window_unit": "m",
         "region": _region(header.region),
         "region_unit": "axial from, to in m, lateral from, to in m (rad for curved probes)",
         "assumed": "\n".join(header.assumed),
         "versions": _VERSIONS,
     }
+    if header.axial_window is not None and header.lateral_window is not None:
+        windows = {"axial_window": header.axial_window, "lateral_window": header.lateral_window}
+        about |= {**windows, "window_unit": "m"}
     if header.grid is not None:
         about |= {"probe_type": header.grid.probe_type, "probe_radius": header.grid.probe_radius}
     return about

@@ -40,7 +40,7 @@ WINDOWS: Final = (
 and the third."""
 SCALED_BY = 4  # the window that the strain scale is read from: robust, and still local
 LARGEST_STRAIN = 0.3
-TINY = 1e-12
+TINY = 1e-12  # as a clamp: the ONNX optimiser takes "+ TINY" for "+ 0", and dead rows become NaN
 LEAST_COHERENCE = 0.05
 LEAST_SPREAD = 0.05  # of a full window's
 FLOOR = 2e-5  # of strain: below, the scale of a still pair would blow noise up
@@ -122,7 +122,7 @@ def spread_back(maps: Tensor, window: Window) -> Tensor:
 
 def sums(cells: Cells) -> Tensor:
     """(batch, 3, rows, cols): weight, weight times displacement, and power."""
-    power = (cells.energy[:, 0] * cells.energy[:, 1] + TINY).sqrt() * cells.known
+    power = (cells.energy[:, 0] * cells.energy[:, 1]).clamp(min=TINY).sqrt() * cells.known
     moved = cells.moment + cells.weight * cells.axial
     return torch.stack((cells.weight, moved, power), dim=1)
 
@@ -134,7 +134,7 @@ def evidence(cells: Cells) -> Evidence:
     found = []
     for window in WINDOWS:
         line = fit(pooled(maps, window), window)
-        coherence = (line.total / (line.energy + TINY)).clamp(-0.99999, 0.99999)
+        coherence = (line.total / line.energy.clamp(min=TINY)).clamp(-0.99999, 0.99999)
         squared = coherence.clamp(min=LEAST_COHERENCE) ** 2
         variance = 0.5 * (1.0 - squared) / (squared * (window.length * window.width) * line.spread)
         maps_of_window = torch.cat((line.slope, variance.sqrt(), coherence), dim=1)
@@ -151,5 +151,5 @@ def strain_scale(found: Evidence, known: Tensor) -> Tensor:
     """
     strain, std = found.strain[:, SCALED_BY], found.strain_std[:, SCALED_BY]
     weight = known / (std + strain.abs() + FLOOR)
-    total = weight.sum(dim=(-2, -1), keepdim=True) + TINY
+    total = weight.sum(dim=(-2, -1), keepdim=True).clamp(min=TINY)
     return (weight * strain.abs()).sum(dim=(-2, -1), keepdim=True) / total + FLOOR

@@ -61,7 +61,7 @@ def trunk_inputs(cells: Cells, found: Evidence, scale: Tensor) -> tuple[Tensor, 
     per_scale = scale.unsqueeze(1)
     mid = torch.cat(
         (
-            torch.asinh(found.strain / per_scale),
+            arsinh(found.strain / per_scale),
             0.3 * (found.strain_std / per_scale + 1e-3).log(),
             found.coherence,
             0.1 * (scale.unsqueeze(1) / FLOOR).log().expand_as(known),
@@ -74,7 +74,7 @@ def trunk_inputs(cells: Cells, found: Evidence, scale: Tensor) -> tuple[Tensor, 
 def fuse(cells: Cells, found: Evidence, scale: Tensor, answer: Tensor) -> Fused:
     """Strain, its standard deviation and displacement from the trunk's answer (batch, OUT_CHANNELS, ...)."""
     count = len(WINDOWS)
-    gates = answer[:, :count].softmax(dim=1)
+    gates = shares(answer[:, :count])
     residual, log_std = answer[:, count], answer[:, count + 1]
     drawn = (gates * found.strain).sum(dim=1) + residual * scale
     strain = drawn + _missing(cells, found, scale, drawn)
@@ -87,6 +87,18 @@ def fuse(cells: Cells, found: Evidence, scale: Tensor, answer: Tensor) -> Fused:
         gates=gates,
         coherence=found.coherence[:, 1],
     )
+
+
+def arsinh(x: Tensor) -> Tensor:
+    """Inverse hyperbolic sine, as runtimes compute it fast: they have vectors for logarithms, not for it."""
+    size = x.abs()
+    return x.sign() * (size + (size * size + 1.0).sqrt()).log()
+
+
+def shares(logits: Tensor) -> Tensor:
+    """Softmax over channels; over any axis but the last, ONNX Runtime transposes there and back."""
+    raised = (logits - logits.amax(dim=1, keepdim=True)).exp()
+    return raised / raised.sum(dim=1, keepdim=True)
 
 
 def integrated(strain: Tensor) -> Tensor:
@@ -111,7 +123,7 @@ def _displacement(cells: Cells, strain: Tensor) -> Tensor:
     left = cells.moment + cells.weight * (cells.axial - moved)
     lines = torch.stack((left.sum(dim=-2), weight.sum(dim=-2)), dim=1)
     near = avg_pool1d(lines, NEIGHBOURS, stride=1, padding=NEIGHBOURS // 2)
-    return moved + (near[:, 0] / (near[:, 1] + TINY)).unsqueeze(-2)
+    return moved + (near[:, 0] / near[:, 1].clamp(min=TINY)).unsqueeze(-2)
 
 
 def read(cells: Cells) -> tuple[Evidence, Tensor]:

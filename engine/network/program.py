@@ -7,6 +7,7 @@ acquisition, and a runtime needs nothing of torch.
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -68,7 +69,22 @@ def export(net: LiveNet, path: Path, example: Sequence[FloatArray], *, model_has
         )
     if exported is None:
         raise EngineError("the exporter gave no program")
-    exported.model.metadata_props[HASH] = model_hash
+    model = exported.model_proto
+    _without_notes(model.graph)
+    model.metadata_props.add(key=HASH, value=model_hash)
     part = path.with_suffix(".part")
-    exported.save(part, external_data=False)
+    part.write_bytes(model.SerializeToString())
     part.replace(path)
+
+
+def _without_notes(graph: Any) -> None:
+    """Drop what the exporter wrote for people who read graphs: more bytes than the weights have."""
+    for node in graph.node:
+        node.doc_string = ""
+        del node.metadata_props[:]
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                _without_notes(attribute.g)
+    for constant in graph.initializer:
+        del constant.metadata_props[:]
+    del graph.value_info[:], graph.metadata_props[:]

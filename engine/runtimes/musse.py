@@ -59,6 +59,8 @@ class MusseEstimator(StatelessEstimator):
     Raises InvalidAcquisition for frames of less than 8 x 8 cells.
     """
 
+    takes_windows = False
+
     def __init__(self, spec: EngineSpec, runtime: Runtime) -> None:
         self.spec = spec
         self.name = runtime.name

@@ -5,11 +5,16 @@ from typing import Any
 
 from engine.errors import EngineUnavailable
 from engine.network.interface import HASH, INPUTS, OUTPUTS, LiveOutputs
+from engine.network.manifest import read_manifest
 from engine.spec import FloatArray
 
 
 class OnnxRuntime:
-    """ONNX Runtime on the CPU. One thread at a time. Raises EngineUnavailable."""
+    """ONNX Runtime on the CPU. One thread at a time.
+
+    `program` holds its weights. Where they also lie beside it as .safetensors with a manifest, both must be
+    the same ones. Raises EngineUnavailable.
+    """
 
     name = "onnx"
     precision = "float32"
@@ -21,6 +26,11 @@ class OnnxRuntime:
             raise EngineUnavailable(
                 "engine 'onnx' needs ONNX Runtime: pip install 'musse-stream[onnx]'"
             ) from error
+        if not program.is_file():
+            raise EngineUnavailable(
+                f"no program {program}: engine 'onnx' runs an exported network; "
+                "for weights that have none use engine eager"
+            )
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -31,11 +41,17 @@ class OnnxRuntime:
                 program, options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # ONNX Runtime has an exception class for every cause, none shared
-            raise EngineUnavailable(f"program {program} cannot be run: {error}") from error
+            told = " ".join(str(error).split())  # one line
+            raise EngineUnavailable(f"program {program} cannot be run: {told}; export it anew") from error
         names = tuple(entry.name for entry in self._session.get_inputs())
         self.model_hash: str = self._session.get_modelmeta().custom_metadata_map.get(HASH, "")
         if names != INPUTS or not self.model_hash:
             raise EngineUnavailable(f"program {program} is no live network of this version: export it anew")
+        weights = program.with_suffix(".safetensors")
+        if weights.is_file() and read_manifest(weights).sha256 != self.model_hash:
+            raise EngineUnavailable(
+                f"program {program} was not exported from {weights.name} beside it: export it anew"
+            )
 
     def run(self, inputs: tuple[FloatArray, ...]) -> LiveOutputs[FloatArray]:
         """See `engine.runtimes.musse.Runtime`."""

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from tools.bench.yardstick import SHAPE, Yardstick, measure_yardstick, onnx_of, yardstick_inputs
+from tools.bench.ratios import measure_ratios
+from tools.bench.yardstick import SHAPE, Yardstick, onnx_of, yardstick_inputs
 
 SMALL = (64, 32)
 
@@ -40,6 +41,14 @@ def test_is_timed_as_what_torch_computes() -> None:
     for found, expected in zip(session.run(None, feeds), (displacement, *following), strict=True):
         assert np.abs(found - expected.numpy()).max() < 1e-5
 
-    figures = measure_yardstick(threads=1, runs=3, shape=SMALL)
-    assert 0.0 < figures["yardstick_min_ms"] <= figures["yardstick_p50_ms"]
+
+@pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning")
+def test_one_run_tells_times_and_ratios_of_all_three() -> None:
+    figures = measure_ratios(threads=1, runs=3, shape=(512, 64))
+    for name in ("yardstick", "program", "engine"):
+        assert 0.0 < figures[f"{name}_min_ms"] <= figures[f"{name}_p50_ms"]
+    assert figures["program_min_ms"] < figures["engine_min_ms"]  # the engine is the program and what feeds it
+    ratio = figures["engine_min_ms"] / figures["yardstick_min_ms"]
+    assert figures["engine_over_yardstick"] == pytest.approx(ratio, rel=0.01)
+    assert figures["met"] == (figures["program_over_yardstick"] <= 0.25)
     assert figures["environment"]["onnxruntime"] != "missing"

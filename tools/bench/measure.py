@@ -33,7 +33,15 @@ HIGH_WATER_MARK = 64
 
 
 def measure(
-    recording: Recording, *, engine: str, rate: float, seconds: float, displays: int, stop: Stop, folder: Path
+    recording: Recording,
+    *,
+    engine: str,
+    weights: Path | None = None,
+    rate: float,
+    seconds: float,
+    displays: int,
+    stop: Stop,
+    folder: Path,
 ) -> dict[str, Any]:
     """Send the recording, bounced, at `rate` Hz for `seconds`; returns counts, times in ms and environment.
 
@@ -61,6 +69,7 @@ def measure(
                 "--json",
                 "--engine",
                 engine,
+                *([] if weights is None else ["--weights", str(weights)]),
             )
         )
         results = node.wait_for("ready")["results"]

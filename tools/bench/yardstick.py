@@ -5,22 +5,16 @@ parameters, 14.8 GFLOP at 2000 x 128. Weights are random and batch norm is folde
 which is the fastest form it has. It estimates nothing.
 """
 
-import time
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, max_pool2d, relu
-
-from tools.machine import machine
 
 SHAPE = (2000, 128)
 CHANNELS = (8, 16, 32, 64)
 BOTTLENECK = 128
 OPSET = 18
-WARM_UP = 3
-PACKAGES = ("torch", "onnx", "onnxscript", "onnxruntime")
 
 
 def _conv(inputs: int, outputs: int) -> nn.Conv2d:
@@ -114,37 +108,3 @@ def onnx_of(network: nn.Module, inputs: tuple[Any, ...]) -> bytes:
     assert exported is not None  # noqa: S101 - it is None only where a file name is given
     file: bytes = exported.model_proto.SerializeToString()
     return file
-
-
-def time_onnx(file: bytes, arrays: list[np.ndarray[Any, Any]], *, threads: int, runs: int) -> list[float]:
-    """Milliseconds of each of `runs` runs in ONNX Runtime on `threads` threads, after a few to warm up."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    # idle threads must not spin: on a busy machine they take the cores from whoever works
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-    feeds = dict(zip((i.name for i in session.get_inputs()), arrays, strict=True))
-    times = []
-    for _ in range(WARM_UP + runs):
-        begun = time.perf_counter()
-        session.run(None, feeds)
-        times.append((time.perf_counter() - begun) * 1e3)
-    return times[WARM_UP:]
-
-
-def measure_yardstick(*, threads: int, runs: int, shape: tuple[int, int] = SHAPE) -> dict[str, Any]:
-    """Median and best time per frame in ms, with what was measured and where."""
-    torch.manual_seed(0)
-    frames, state = yardstick_inputs(shape)
-    arrays = [frames.numpy(), *(part.numpy() for part in state)]
-    times = time_onnx(onnx_of(Yardstick(), (frames, state)), arrays, threads=threads, runs=runs)
-    return {
-        "yardstick_p50_ms": round(float(np.median(times)), 2),
-        "yardstick_min_ms": round(min(times), 2),
-        "shape": list(shape),
-        "threads": threads,
-        "runs": runs,
-        "environment": machine(PACKAGES),
-    }

@@ -5,13 +5,21 @@ from typing import Annotated
 
 import typer
 
+from tools.commands import options
+
 
 def bench(
-    engine: Annotated[str, typer.Option(help="auto, reference or trivial.")] = "auto",
+    engine: Annotated[str, typer.Option(help=options.ENGINES)] = "auto",
+    weights: options.Weights = None,
     rate: Annotated[float, typer.Option(help="Frames per second.", min=0.1, max=1000)] = 20.0,
     seconds: Annotated[float, typer.Option(help="How long to send.", min=1)] = 20.0,
     displays: Annotated[int, typer.Option(help="Headless displays that watch.", min=0, max=8)] = 0,
     file: Annotated[Path | None, typer.Option(help="Recording to send [default: the demo's].")] = None,
+    yardstick: Annotated[
+        bool,
+        typer.Option("--yardstick", help="Instead time the network beside a published one, without sockets."),
+    ] = False,
+    runs: Annotated[int, typer.Option(help="Turns of --yardstick.", min=1)] = 30,
     json: Annotated[bool, typer.Option("--json", help="End in one JSON line.")] = False,
 ) -> None:
     """Measure the node with real sockets and processes, beside a bare receiver of the same frames.
@@ -23,6 +31,8 @@ def bench(
         musse-stream bench --engine trivial --rate 50 --seconds 60 --json
 
         musse-stream bench --engine reference --rate 12 --displays 1
+
+        musse-stream bench --yardstick --json
     """
     from streamer.stopping import Stop
     from tools.processes import on_stop_signal
@@ -35,10 +45,17 @@ def bench(
     from rich.console import Console
 
     from engine.factory import resolve
+    from tools.tell import tell
+
+    if yardstick:
+        from tools.bench.ratios import measure_ratios
+
+        tell("yardstick", measure_ratios(threads=1, runs=runs, weights=weights), as_json=json)
+        return
+
     from tools.bench.measure import measure
     from tools.demo import demo_recording
     from tools.formats import open_recording
-    from tools.tell import tell
 
     resolve(engine)
     console = Console(stderr=True)
@@ -53,6 +70,7 @@ def bench(
         figures = measure(
             recording,
             engine=engine,
+            weights=weights,
             rate=rate,
             seconds=seconds,
             displays=displays,

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tools.commands import options
+
 if TYPE_CHECKING:
     from streamer.stopping import Stop
 
@@ -15,7 +17,8 @@ def demo(
         float | None, typer.Option(help="End so long after the first strain [default: when closed].", min=0)
     ] = None,
     save: Annotated[Path | None, typer.Option(help="PNG file for the last picture.")] = None,
-    engine: Annotated[str, typer.Option(help="auto, reference or trivial.")] = "auto",
+    engine: Annotated[str, typer.Option(help=options.ENGINES)] = "auto",
+    weights: options.Weights = None,
     json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON line.")] = False,
 ) -> None:
     """Simulate a phantom that is pressed and released, and watch its strain live.
@@ -44,14 +47,15 @@ def demo(
     try:
         recording = _prepare(engine, stop, needs_screen=not headless)
         on_stop_signal(lambda number, frame: stop.set())
-        options = ["--headless"] if headless else []
-        options += [] if seconds is None else ["--seconds", str(seconds)]
-        options += [] if save is None else ["--save", str(save)]
+        shown = ["--headless"] if headless else []
+        shown += [] if seconds is None else ["--seconds", str(seconds)]
+        shown += [] if save is None else ["--save", str(save)]
+        given = [] if weights is None else ["--weights", str(weights)]
         pairing = ["--pairing", "stride", "--stride", "2"]
 
         from tools.demo import run_demo
 
-        summary = run_demo(recording, options, ["--engine", engine, *pairing], stop)
+        summary = run_demo(recording, shown, ["--engine", engine, *given, *pairing], stop)
     except StopRequested:
         return  # before anything was received
 

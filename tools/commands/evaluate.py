@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from tools.commands import options
+
 
 def evaluate(
     engine: Annotated[
@@ -15,6 +17,7 @@ def evaluate(
             "matcher to compare with. [default: reference, ncc]",
         ),
     ] = None,
+    weights: options.Weights = None,
     suite: Annotated[str, typer.Option(help="full or quick (a few cases of every group).")] = "quick",
     group: Annotated[
         list[str] | None, typer.Option(help="Only this group; may be repeated. [default: all]")
@@ -60,6 +63,7 @@ def evaluate(
             limit=limit,
             report=report,
             summary=summary,
+            weights=weights,
         ),
         Console(stderr=True),
         as_json=json,

@@ -6,12 +6,21 @@ from typing import Annotated, Any, Literal
 import typer
 
 ConfigFile = Annotated[Path | None, typer.Option(help="TOML file; see `musse-stream config show`.")]
-Engine = Annotated[str | None, typer.Option(help="auto, reference or trivial.")]
+ENGINES = "auto, reference, musse (the network on its best runtime here), onnx, eager or trivial."
+Engine = Annotated[str | None, typer.Option(help=ENGINES)]
+Weights = Annotated[
+    Path | None, typer.Option(help="Weights file (.safetensors) of the network [default: the package's].")
+]
 Pairing = Annotated[
     Literal["sequential", "stride", "keyframe", "auto"] | None,
     typer.Option(help="Which frames make a pair."),
 ]
 Stride = Annotated[int | None, typer.Option(help="N of stride pairing: (k - N, k).", min=1, max=16)]
+
+
+def absolute(weights: Path | None) -> str | None:
+    """Weights as the configuration holds them: wherever a process of this command runs, the same file."""
+    return None if weights is None else str(weights.absolute())
 
 
 def given(**sections: dict[str, Any]) -> dict[str, dict[str, Any]]:

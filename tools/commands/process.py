@@ -15,6 +15,7 @@ def process(
     output: Annotated[Path, typer.Option(help="Result file: .h5 or .npz.")],
     config: options.ConfigFile = None,
     engine: options.Engine = None,
+    weights: options.Weights = None,
     pairing: options.Pairing = None,
     stride: options.Stride = None,
     loop: Annotated[
@@ -57,7 +58,11 @@ def process(
             "the result file says which pairs: leave out --frames, --pairing and --stride"
         )
     settings = load_config(
-        config, options.given(engine={"name": engine}, pairing={"mode": pairing, "stride": stride})
+        config,
+        options.given(
+            engine={"name": engine, "weights": options.absolute(weights)},
+            pairing={"mode": pairing, "stride": stride},
+        ),
     )
     console = Console(stderr=True)
     refused = valid = otherwise = 0

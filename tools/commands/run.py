@@ -12,6 +12,7 @@ def run(
     connect: Annotated[str | None, typer.Option(help="Address of the scanner bridge or replay.")] = None,
     source: Annotated[str | None, typer.Option(help="source_id to accept [default: the first].")] = None,
     engine: options.Engine = None,
+    weights: options.Weights = None,
     pairing: options.Pairing = None,
     stride: options.Stride = None,
     policy: Annotated[
@@ -54,7 +55,7 @@ def run(
         config,
         options.given(
             input={"connect": connect, "source": source},
-            engine={"name": engine},
+            engine={"name": engine, "weights": options.absolute(weights)},
             pairing={"mode": pairing, "stride": stride, "policy": policy},
             output={"bind": bind},
             http={"bind": http},

@@ -53,6 +53,8 @@ class Request:
     report: bool
     summary: Path | None = None
     """Where to write the short report in Markdown; None: nowhere."""
+    weights: Path | None = None
+    """Of the network; None: those of the package."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -81,7 +83,7 @@ def evaluate_here(request: Request, console: Console, *, as_json: bool) -> Outco
     if (request.output / LINES).exists() and not request.resume:
         raise ToolError(f"{request.output} holds an evaluation: give --resume to go on, or another --output")
     request.output.mkdir(parents=True, exist_ok=True)
-    plan = Plan(wanted, settings, request.output, request.threads, request.limit)
+    plan = Plan(wanted, settings, request.output, request.threads, request.limit, request.weights)
     progress = Progress(
         TextColumn("{task.description}"),
         BarColumn(),

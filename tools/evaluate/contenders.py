@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
@@ -9,7 +10,7 @@ from scipy.ndimage import map_coordinates
 
 from engine.blockmatch import BlockMatcher
 from engine.estimator import Estimator
-from engine.factory import load
+from engine.factory import MUSSE, Opener, load, resolve
 from engine.merit.agreement import Map
 from engine.simulation import PairTruth
 from engine.spec import EngineSpec, FloatArray, StrainResult
@@ -72,8 +73,9 @@ def parse_setting(text: str) -> Setting:
 class Engines:
     """Opens estimators and keeps the last few: many cases share one acquisition. One thread."""
 
-    def __init__(self, threads: int = 1) -> None:
+    def __init__(self, threads: int = 1, weights: Path | None = None) -> None:
         self._threads = threads
+        self._weights = weights
         self._open: dict[tuple[Setting, EngineSpec], Estimator] = {}
 
     def __call__(self, setting: Setting, spec: EngineSpec) -> Estimator:
@@ -82,10 +84,15 @@ class Engines:
         if key not in self._open:
             while len(self._open) >= 4:
                 self._open.pop(next(iter(self._open)))
-            opener = BlockMatcher if setting.engine == COMPARATOR else load(setting.engine, self._threads)
+            opener = BlockMatcher if setting.engine == COMPARATOR else self._load(setting.engine)
             self._open[key] = opener(setting.spec(spec), "cpu")
         self._open[key].reset()
         return self._open[key]
+
+    def _load(self, engine: str) -> Opener:
+        """What opens an engine; the weights are for those that take them."""
+        takes = self._weights is not None and resolve(engine)[0] in MUSSE
+        return load(engine, self._threads, self._weights if takes else None)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -31,6 +31,8 @@ class Plan:
     threads: int = 1
     limit: int = 0
     """New cases after which the run ends; 0: none."""
+    weights: Path | None = None
+    """Of the network; None: those of the package."""
 
     def contenders(self, case: Case) -> list[tuple[str, Setting | None]]:
         """(label, setting) of all who take part in a case; controls have no setting."""
@@ -74,7 +76,7 @@ def run(
     done = load(plan.folder) if resume else {}
     if resume:
         mend(plan.folder)
-    engines = Engines(plan.threads)
+    engines = Engines(plan.threads, plan.weights)
     new = 0
     for number, case in enumerate(plan.cases):
         wanted = plan.contenders(case)
