@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from tools.evaluate.contenders import COMPARATOR
 from tools.evaluate.records import Record
 from tools.evaluate.summary import Row
 
@@ -77,7 +78,7 @@ BARS: Final[tuple[Bar, ...]] = (
 
 
 def judge_rows(rows: Sequence[Row], contender: Callable[[str], bool]) -> list[Judged]:
-    """Every bar whose group was run, for the contenders asked for; misses first."""
+    """Every bar whose group was run, for the contenders asked for; misses first, the comparator's last."""
     found = [
         Judged(bar=bar, contender=row.contender, value=row.figures.get(bar.figure, float("nan")))
         for row in rows
@@ -85,7 +86,7 @@ def judge_rows(rows: Sequence[Row], contender: Callable[[str], bool]) -> list[Ju
         for bar in BARS
         if bar.group == row.group
     ]
-    return sorted(found, key=lambda judged: judged.met)
+    return sorted(found, key=lambda judged: (judged.met, judged.contender.partition("/")[0] == COMPARATOR))
 
 
 def dynamic_range_db(records: Sequence[Record], contender: str) -> float:

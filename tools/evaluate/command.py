@@ -211,7 +211,7 @@ def bar_table(judged: list[Judged]) -> Table:
     for title in ("group", "contender", "figure", "value", "bar"):
         table.add_column(title)
     for j in missed:
-        table.add_row(j.bar.group, j.contender, j.bar.says, _shown(j.value, "{:.3g}") or "none", limits(j))
+        table.add_row(j.bar.group, j.contender, j.bar.says, _shown(j.value, "{:.4g}") or "none", limits(j))
     return table
 
 

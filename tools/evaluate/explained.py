@@ -6,16 +6,18 @@ Keys are (contender, group, figure); an empty group stands for every group, an e
 from typing import Final
 
 EXPLAINED: Final[dict[tuple[str, str, str], str]] = {
-    ("reference", "", "calibration"): "clean pairs: the error is the window's bias at edges, where the std "
-    "knows only the curvature that the window has left",
+    (
+        "reference",
+        "",
+        "calibration",
+    ): "clean pairs: nearly all of the error is the strain window's bias at edges "
+    "(compare truth, fitted), and the std knows only the curvature that the window has left",
     ("reference", "", "coverage"): "the same bias: few pixels, all of them around edges",
     (
         "reference",
         "bound",
         "over_bound",
     ): "neighbouring lines share noise after out-of-plane motion; the bound counts them as independent",
-    ("reference", "large", "calibration"): "lateral motion and 60-100 samples of shift leave errors of the "
-    "search that the local correlation does not show",
     ("reference", "clutter", "calibration"): "standing clutter pulls strain to zero and correlates well: no "
     "estimator sees that from the correlation",
     (
@@ -23,15 +25,14 @@ EXPLAINED: Final[dict[tuple[str, str, str], str]] = {
         "slip",
         "calibration",
     ): "a step is no strain: within a window of the boundary the fit has a bias that the std does not know",
-    ("reference", "release", "release_press"): "press and release are estimated on different frames; windows "
-    "at edges see slightly different tissue",
-    ("reference", "small", "slope_kept"): "at 0.05 % the slope's own noise is as wide as the bar",
+    ("reference", "release", "release_press"): "not explained yet",
+    ("reference", "small", "slope_kept"): "not explained yet; at 0.05 % noise exceeds the contrast",
     (
         "reference",
         "cycles",
         "firm_fused_worst",
-    ): "at the turning point all pairs in memory hold little strain, "
-    "and their std is too small by half for pairs that drift out of plane",
+    ): "the first press: few pairs in memory, and the fused std is "
+    "too small by half where the probe drifts out of plane",
     ("ncc", "", "calibration"): "a comparator: its std is the bound at the block's correlation, which takes "
     "every match for the right one",
     ("ncc", "", ""): "a comparator that shows what a plain block matcher does: nothing is done about it",

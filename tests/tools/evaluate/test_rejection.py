@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from engine.merit.agreement import Agreement
 from tools.evaluate.contenders import Engines, Setting
 from tools.evaluate.rejection import (
     OPEN,
@@ -26,7 +27,7 @@ def test_settings_differ_in_what_they_let_through() -> None:
     asked: list[int] = []
     estimator._estimator.propose = lambda *frames: asked.append(1)  # type: ignore[method-assign]
     nothing = judged(view, estimator, "sequential", {"quality": {"min_ncc": 1.0}})
-    assert (nothing.good_kept, nothing.bad_kept, nothing.pictured) == (0, 0, 0)
+    assert (nothing.good_kept, nothing.bad_kept, nothing.pictured) == (0, 0, [])
     assert nothing.good == everything.good  # what a pair is worth does not depend on the setting
     assert not asked
 
@@ -49,6 +50,17 @@ def test_the_table_has_every_setting_and_marks_the_defaults() -> None:
     assert is_default("min_ncc", "0.8")
     assert not is_default("min_ncc", "0.9")
     assert table(found, "stride 3").splitlines() == lines[:2]
+
+
+def test_settings_are_compared_on_frames_that_all_of_them_show() -> None:
+    near, far = (Agreement(4, 0.0, error, 4.0, 4.0, 4.0) for error in (1.0, 100.0))
+    found = {
+        ("sequential", "min_snre", "0.3"): Outcome(pictures=(far, near)),
+        ("sequential", "min_snre", "3"): Outcome(pictures=(None, near)),
+    }
+    first, second = table(found, "sequential").splitlines()[2:]
+    assert first.endswith("| 100 % of 2 | 3.55 | 5.00 | 0.50 |")
+    assert second.endswith("| 50 % of 2 | 0.50 | 0.50 | 0.50 |")  # hiding the far one makes it no better
 
 
 def test_thresholds_are_not_chosen_on_the_suite() -> None:

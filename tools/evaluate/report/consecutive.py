@@ -30,7 +30,7 @@ def draw_consecutive(shown: Sequence[tuple[str, Watched]], path: Path) -> None:
 
     Only frames whose pair went into the fused picture are shown.
     """
-    figure = Figure(figsize=(2.0 * (COLUMNS + 1), 4.1 * len(shown) + 0.6), layout="constrained")
+    figure = Figure(figsize=(2.0 * (COLUMNS + 1), 4.5 * len(shown) + 0.7), layout="constrained")
     axes = figure.subplots(2 * len(shown), COLUMNS + 1, squeeze=False)
     for axis in axes.flat:
         axis.axis("off")
@@ -68,7 +68,7 @@ def _draw(axes: Any, title: str, watched: Watched) -> list[AxesImage]:
     if messages:
         axis = axes[0, 0]
         axis.axis("on")
-        axis.set_title(f"{title}\nB-mode", fontsize=8)
+        axis.set_title(f"{title}, B-mode", fontsize=8)
         axis.set_ylabel("depth, mm", fontsize=7)
         _bmode(axis, watched, messages[-1])
         _limit(axis, messages[-1])

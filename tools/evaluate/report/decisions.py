@@ -23,10 +23,11 @@ PAIRING_ABOUT: Final = (
     "0.6 % (light)."
 )
 PAIRING_REASON: Final = (
-    "Decision: sequential stays the default. A larger distance wins a few percent of mean error with the "
+    "Decision: sequential stays the default. A larger distance wins up to a tenth of the mean error with the "
     "light hand and loses as much at the worst frame and in calibration, because out-of-plane drift grows "
-    "with the distance and the standard deviation does not know of all of it. A key frame is worst for both "
-    "hands. configs/handheld.toml, with larger windows, keeps a stride of 3 for frame rates near 20/s."
+    "with the distance and the standard deviation does not know of all of it. A key frame has the largest "
+    "mean error for both hands. configs/handheld.toml, with larger windows, keeps a stride of 3 for frame "
+    "rates near 20/s."
 )
 
 

@@ -9,7 +9,7 @@ from tools.evaluate.bars import Judged
 from tools.evaluate.contenders import CONTROLS
 from tools.evaluate.explained import explained
 from tools.evaluate.report.decisions import pairing_table
-from tools.evaluate.report.page import ABOUT
+from tools.evaluate.report.words import ABOUT
 from tools.evaluate.suite import GROUPS, SEED, question
 from tools.evaluate.summary import Row
 
@@ -75,7 +75,7 @@ def write_summary(outcome: "Outcome", path: Path) -> None:
 def _miss(judged: Judged, limits: str) -> tuple[str, ...]:
     bar = judged.bar
     why = explained(judged.contender, bar.group, bar.figure)
-    return (bar.group, judged.contender, bar.says, _shown(judged.value, 1.0, "{:.3g}") or "none", limits, why)
+    return (bar.group, judged.contender, bar.says, _shown(judged.value, 1.0, "{:.4g}") or "none", limits, why)
 
 
 def _group(rows: Sequence[Row], group: str) -> str:
@@ -109,4 +109,4 @@ def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 def _shown(value: float, scale: float, form: str) -> str:
     if math.isnan(value):
         return ""
-    return form.format(value * scale) if math.isfinite(value) else "never"
+    return form.format(value * scale) if math.isfinite(value) else "∞"

@@ -12,6 +12,7 @@ from tools.evaluate.bars import Judged, dynamic_range_db
 from tools.evaluate.contenders import CONTROLS
 from tools.evaluate.explained import explained
 from tools.evaluate.report.decisions import DecisionTable, pairing_table
+from tools.evaluate.report.words import ABOUT, CAPTIONS, GLOSSARY, UNCERTAINTY
 from tools.evaluate.suite import GROUPS, SEED, question
 from tools.evaluate.summary import Row, smallest_diameter
 
@@ -67,22 +68,13 @@ FIGURES = (
     ("ms_median", "ms", 1.0, "{:.0f}", "one pair, median; this machine, as loaded as it was"),
 )
 
-ABOUT = (
-    "Frames are simulated with exact truth. Unless a group says otherwise: 1200 x 64 samples, 40 MHz, 5 MHz, "
-    "pitch 0.3 mm (23 x 19 mm), 1 % compression, SNR 30 dB in band, strain window 2.0 mm axial x 1.0 mm "
-    "lateral. Figures are taken over the inner region (one window from every border, in pre and in post) on "
-    "a grid of 0.15 mm x one line. Strain is negative in compression. rel is pooled: summed squared error "
-    "over summed variance of truth. Grey rows are controls: truth must win, truth seen through the same "
-    "window is what the window allows, constant and zero must lose."
-)
-
 STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;color:#1d2129;max-width:1180px;margin:2rem auto;padding:0 1rem}
 h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2.2rem;border-bottom:1px solid #ddd}
 table{border-collapse:collapse;font-size:13px;margin:.6rem 0}th,td{padding:.2rem .55rem;text-align:right}
 th{font-weight:600;border-bottom:1px solid #999;vertical-align:bottom}
 td:first-child,th:first-child{text-align:left}
-th.why,td.why{text-align:left;max-width:26rem}
+th.why,td.why{text-align:left;max-width:34rem}
 tr.control td{color:#8a8f98}tr:hover td{background:#f3f5f7}.missed{color:#a8324a;font-weight:600}
 img{max-width:100%}.note{color:#555;max-width:48rem}.wide{overflow-x:auto}code{font-size:13px}
 """
@@ -117,7 +109,9 @@ def write_report(outcome: "Outcome") -> Path:
         f"<h1>Strain engines, evaluated: {html.escape(', '.join(request.engines))}</h1>",
         f"<p class=note>Suite {request.suite}, seed {SEED}, {n_cases} cases. {ABOUT}</p>",
         _judged(outcome.judged),
+        _glossary(),
         "<h2>Uncertainty</h2>",
+        f"<p class=note>{UNCERTAINTY}</p>",
         _image(plots.calibration(rows)),
         _image(plots.sparsification(records)),
     ]
@@ -127,6 +121,8 @@ def write_report(outcome: "Outcome") -> Path:
             continue
         parts.append(f"<h2>{group}</h2><p class=note>{html.escape(question(group))}</p>")
         parts.append(_image(curves.get(group)))
+        if group in CAPTIONS:
+            parts.append(f"<p class=note>{html.escape(CAPTIONS[group])}</p>")
         if group != "frontier":
             parts.append(_table(found))
         if group == "strain-filter":
@@ -152,7 +148,7 @@ def _judged(judged: Sequence[Judged]) -> str:
     missed = [j for j in judged if not j.met]
     lines = "".join(
         f"<tr><td>{j.bar.group}<td>{html.escape(j.contender)}<td>{html.escape(j.bar.says)}"
-        f"<td class=missed>{_number(j.value, '{:.3g}') or 'none'}<td>{limits(j)}"
+        f"<td class=missed>{_number(j.value, '{:.4g}') or 'none'}<td>{limits(j)}"
         f"<td class=why>{html.escape(explained(j.contender, j.bar.group, j.bar.figure))}"
         for j in missed
     )
@@ -176,6 +172,13 @@ def _table(rows: Sequence[Row]) -> str:
         for row in rows
     )
     return f"<div class=wide><table><tr><th>contender{head}{body}</table></div>"
+
+
+def _glossary() -> str:
+    lines = "".join(
+        f"<tr><td>{html.escape(word)}<td class=why>{html.escape(text)}" for word, text in GLOSSARY
+    )
+    return f"<h2>How to read it</h2><table>{lines}</table>"
 
 
 def _decision(table: DecisionTable | None) -> str:
@@ -213,4 +216,4 @@ def _image(uri: str | None) -> str:
 def _number(value: float, form: str) -> str:
     if math.isnan(value):
         return ""
-    return form.format(value) if math.isfinite(value) else "never"
+    return form.format(value) if math.isfinite(value) else "∞"

@@ -29,13 +29,13 @@ def data_uri(figure: Figure, kind: str = "svg") -> str:
 
 
 def save_png(figure: Figure, path: Path) -> None:
-    """Write the figure with 256 colours: no eye tells, and it has a third of the bytes."""
+    """Write the figure with 256 dithered colours: half the bytes, and no eye tells."""
     from PIL import Image
 
     held = io.BytesIO()
     figure.savefig(held, format="png", dpi=100)
     with Image.open(held) as image:
-        image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, "PNG", optimize=True)
+        image.convert("RGB").quantize(256, Image.Quantize.MEDIANCUT).save(path, "PNG", optimize=True)
 
 
 def _figure(columns: int = 1) -> tuple[Figure, list[Axes]]:
