@@ -1,7 +1,8 @@
-"""What must not import torch: a display or a replay on a small machine, and the trivial engine."""
+"""What must not import torch: a display or a replay on a small machine, and light engines."""
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -34,6 +35,57 @@ def _imports_torch(module: str) -> bool:
 @pytest.mark.parametrize("module", LIGHT)
 def test_imports_no_torch(module: str) -> None:
     assert not _imports_torch(module)
+
+
+def _opening_loads_torch(engine: str) -> bool:
+    code = (
+        "import sys, numpy as np; from engine import open_estimator;"
+        f"e = open_estimator({engine!r}, shape=(512, 32), sampling_frequency=40e6, center_frequency=5e6,"
+        "line_pitch=3e-4); f = np.random.default_rng(0).normal(size=(512, 32)).astype(np.float32);"
+        "e.step(f, f); sys.exit(7 if 'torch' in sys.modules else 0)"
+    )
+    code = subprocess.run([sys.executable, "-c", code], check=False).returncode
+    assert code in (0, 7)
+    return code == 7
+
+
+def test_the_network_on_onnx_runtime_needs_no_torch() -> None:
+    assert not _opening_loads_torch("onnx")
+    assert _opening_loads_torch("eager")  # the control
+
+
+def _node_loads_torch(engine: str) -> bool:
+    """Whether a node that has built this engine and taken a pair through its step has torch."""
+    code = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from echo_frames import cycle, rf_header
+import streamer.node
+from streamer.builder import EngineBuilder
+from streamer.config import load_config
+from streamer.frame import RfFrame
+from streamer.pairing import FramePair
+from streamer.stopwatch import Stopwatch
+from types import SimpleNamespace
+from unittest.mock import MagicMock
+from streamer.stopping import Stop
+config = load_config(None, {{"engine": {{"name": {engine!r}}}}})
+builder = EngineBuilder(None, config, SimpleNamespace(building=False, fault=None), MagicMock())
+frames = [RfFrame(rf_header(k), cycle(k), 0.0) for k in (0, 1)]
+step = builder.step_for(frames[0], Stop(), lambda: None)
+message = step.run(FramePair(frames[0], frames[1], None), Stopwatch())
+assert message.header.engine == {engine!r}, message
+assert message.result is not None
+sys.exit(7 if "torch" in sys.modules else 0)
+"""
+    code = subprocess.run([sys.executable, "-c", code], check=False).returncode
+    assert code in (0, 7)
+    return code == 7
+
+
+def test_a_node_with_the_network_on_onnx_runtime_has_no_torch() -> None:
+    assert not _node_loads_torch("onnx")
+    assert _node_loads_torch("eager")  # the control
 
 
 def test_the_check_notices_torch() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from docs_reading import DOCS, code, python_blocks, tables
 
-from engine.factory import AUTO, ENGINES
+from engine.factory import ANY, AUTO, ENGINES
 from engine.spec import StrainResult
 
 TEXT = (DOCS / "api.md").read_text(encoding="utf-8")
@@ -51,5 +51,5 @@ def test_the_table_lists_the_fields_of_a_result() -> None:
 
 def test_every_engine_is_named() -> None:
     sentence = TEXT[TEXT.index("The engines are") :].split("Frames are")[0]
-    assert {*ENGINES, "auto"} == set(code(sentence))
+    assert {*ENGINES, *ANY} == set(code(sentence))
     assert AUTO[0] == "reference"

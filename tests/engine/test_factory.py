@@ -34,13 +34,14 @@ def test_every_engine_opens_by_its_name_and_measures(name: str) -> None:
 
 def test_auto_says_what_it_took_and_why() -> None:
     assert resolve("auto") == ("reference", "auto: reference, the best engine of this release")
+    assert resolve("musse") == ("onnx", "musse: onnx, the fastest runtime on a CPU")
     assert resolve("trivial") == ("trivial", "trivial: as asked")
     assert set(AUTO) <= set(ENGINES)
 
 
-@pytest.mark.parametrize("name", ["Reference", "musse", "", "os.system"])
+@pytest.mark.parametrize("name", ["Reference", "musse-net", "", "os.system"])
 def test_an_unknown_name_is_answered_with_those_that_exist(name: str) -> None:
-    with pytest.raises(EngineUnavailable, match="known: auto, reference, trivial"):
+    with pytest.raises(EngineUnavailable, match="known: auto, musse, reference, onnx, eager, trivial"):
         open_estimator(name, **CONSTANTS)
 
 

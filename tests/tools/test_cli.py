@@ -87,7 +87,7 @@ CASES = {
     ),
     "5 run": (
         ["run", "--engine", "magic", "--bind", "tcp://127.0.0.1:0", "--http", ""],
-        ["'magic'", "auto, reference, trivial"],
+        ["'magic'", "auto, musse, reference"],
     ),
     "5 process": (["process", "{press}", "--output", "o.h5", "--engine", "magic"], ["'magic'"]),
     "5 demo": (["demo", "--headless", "--seconds", "1", "--engine", "magic"], ["'magic'"]),

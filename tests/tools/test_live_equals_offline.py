@@ -9,6 +9,9 @@ import pytest
 from programs import ROOT, program, write_press
 from typer.testing import CliRunner
 
+from engine.factory import model_hash
+from engine.network.live import LiveNet
+from engine.network.weights import save
 from tools.cli import app
 from tools.errors import RecordingError
 
@@ -85,17 +88,31 @@ def check(
     if speed != "1":  # `process` knows the recorded times only
         del there["interval"]
     assert_same_bits(there, here)
-    # controls: other frames of the same shape differ, other windows are refused by name
+    # controls: other frames of the same shape differ, other windows or weights are refused by name
     offline(other, tmp_path / "other.h5", *given)
     with pytest.raises(AssertionError):
         assert_same_bits(there, contents(tmp_path / "other.h5"))
+    if engine == "onnx":
+        check_weights(tmp_path, recording, record, *given)
+        return  # a network has no window that could be another
     (tmp_path / "wide.toml").write_text("[engine]\naxial_window = 3.0\n")
     wide = ("--config", str(tmp_path / "wide.toml"), "--pairs-from", str(record), "--engine", engine)
     with pytest.raises(RecordingError, match=r"axial_window 0\.00[24] there, 0\.003 here"):
         offline(recording, tmp_path / "wide.h5", *wide)
 
 
-@pytest.mark.parametrize("engine", ["trivial", "reference"])
+def check_weights(tmp_path: Path, recording: Path, record: Path, *given: str) -> None:
+    with h5py.File(record) as file:
+        assert file.attrs["model_hash"] == model_hash("onnx")
+        assert "axial_window" not in file.attrs
+        assert "lateral_window" not in file.attrs
+    weights = tmp_path / "other.safetensors"
+    save(LiveNet(), weights, trained={})
+    with pytest.raises(RecordingError, match=r"model_hash [0-9a-f]{64} there, [0-9a-f]{64} here"):
+        offline(recording, tmp_path / "other-weights.h5", *given, "--weights", str(weights))
+
+
+@pytest.mark.parametrize("engine", ["trivial", "reference", "onnx"])
 def test_small_frames(tmp_path: Path, engine: str) -> None:
     frames, other = write_press(tmp_path / "a.h5"), write_press(tmp_path / "b.h5", seed=1)
     check(tmp_path, frames, other, engine=engine, count=20, config=settings(tmp_path, ""))

@@ -1,0 +1,314 @@
+"""The network as an engine: opened by name, equal on every runtime, and as steady as physics asks."""
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from moved_scatterers import Pair, Pulse, make_pair
+
+from engine.errors import EngineUnavailable, EstimateFailed, InvalidAcquisition
+from engine.estimator import Estimator
+from engine.factory import load, model_hash, open_estimator, resolve, shipped_weights
+from engine.network.interface import LiveOutputs
+from engine.runtimes.musse import MusseEstimator
+from engine.runtimes.onnx import OnnxRuntime
+from engine.spec import EngineSpec, FloatArray, StrainResult
+
+SPEC = EngineSpec(shape=(900, 48), sampling_frequency=40e6, center_frequency=5e6, line_pitch=0.3e-3)
+MAPS = ("axial_displacement", "lateral_displacement", "axial_strain", "strain_std", "ncc")
+CONSTANTS: dict[str, Any] = {
+    "shape": SPEC.shape,
+    "sampling_frequency": SPEC.sampling_frequency,
+    "center_frequency": SPEC.center_frequency,
+    "line_pitch": SPEC.line_pitch,
+}
+
+
+@cache
+def runtime() -> OnnxRuntime:
+    return OnnxRuntime(shipped_weights().with_suffix(".onnx"))
+
+
+def onnx(spec: EngineSpec = SPEC) -> MusseEstimator:
+    return MusseEstimator(spec, runtime())
+
+
+@cache
+def pressed(strain: float = -0.01, spec: EngineSpec = SPEC, seed: int = 0) -> Pair:
+    pulse = Pulse(cycles_per_sample=spec.center_frequency / spec.sampling_frequency)
+    return make_pair(lambda z, x: strain * z, shape=spec.shape, pulse=pulse, seed=seed)
+
+
+@cache
+def answer(strain: float = -0.01) -> StrainResult:
+    pair = pressed(strain)
+    return onnx().step(pair.pre, pair.post)
+
+
+def inner(values: FloatArray) -> FloatArray:
+    return values[5:-5, 2:-2]
+
+
+def assert_equal(one: StrainResult, other: StrainResult) -> None:
+    for name in (*MAPS, "axial_index", "lateral_index"):
+        assert np.array_equal(getattr(one, name), getattr(other, name)), name
+
+
+# --- opening
+
+
+@pytest.mark.parametrize(("name", "found"), [("onnx", "onnx"), ("eager", "eager"), ("musse", "onnx")])
+def test_opens_by_name_and_says_which_weights(name: str, found: str) -> None:
+    estimator: Estimator = open_estimator(name, **CONSTANTS)
+    manifest = json.loads(shipped_weights().with_suffix(".json").read_text())
+    assert (estimator.name, estimator.precision) == (found, "float32")
+    assert estimator.model_hash == manifest["sha256"] == model_hash(name)
+    assert not estimator.takes_windows
+    assert model_hash("reference") is None
+
+
+def test_without_onnx_runtime_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(EngineUnavailable, match=r"pip install 'musse-stream\[onnx\]'"):
+        load("onnx")
+    monkeypatch.setattr("engine.factory.find_spec", lambda name: None)
+    assert resolve("musse") == ("eager", "musse: eager, because onnx needs pip install 'musse-stream[onnx]'")
+
+
+def _refused(name: str, weights: Path) -> str:
+    with pytest.raises(EngineUnavailable) as refusal:
+        open_estimator(name, **CONSTANTS, weights=weights)
+    words = str(refusal.value)
+    assert "\n" not in words
+    return words
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    for ending in (".safetensors", ".json", ".onnx"):
+        shutil.copy(shipped_weights().with_suffix(ending), tmp_path)
+    return tmp_path / shipped_weights().name
+
+
+@pytest.mark.parametrize("name", ["onnx", "eager"])
+def test_weights_of_ones_own_are_taken(copied: Path, name: str) -> None:
+    assert open_estimator(name, **CONSTANTS, weights=str(copied)).model_hash == model_hash(name)
+
+
+def test_a_missing_program_is_named_with_the_engine_that_needs_none(copied: Path) -> None:
+    copied.with_suffix(".onnx").unlink()
+    words = _refused("onnx", copied)
+    assert "live.onnx" in words
+    assert "use engine eager" in words
+
+
+def test_a_file_that_is_no_program_is_refused(copied: Path) -> None:
+    copied.with_suffix(".onnx").write_bytes(b"\x00" * 64)
+    assert "export it anew" in _refused("onnx", copied)
+
+
+def test_a_foreign_program_is_refused(copied: Path) -> None:
+    import onnx as onnx_files
+
+    helper, kind = onnx_files.helper, onnx_files.TensorProto.FLOAT
+    values = [helper.make_tensor_value_info(name, kind, [1]) for name in "xy"]
+    graph = helper.make_graph([helper.make_node("Neg", ["x"], ["y"])], "other", values[:1], values[1:])
+    opset = helper.make_opsetid("", 18)
+    onnx_files.save(
+        helper.make_model(graph, opset_imports=[opset], ir_version=10), copied.with_suffix(".onnx")
+    )
+    assert "no live network of this version: export it anew" in _refused("onnx", copied)
+
+
+def test_a_program_of_other_weights_than_those_beside_it_is_refused(copied: Path) -> None:
+    from engine.network.live import LiveNet
+    from engine.network.weights import save
+
+    save(LiveNet(), copied, trained={})
+    assert "was not exported from live.safetensors beside it" in _refused("onnx", copied)
+    assert open_estimator("eager", **CONSTANTS, weights=copied).model_hash != model_hash("eager")
+
+
+@pytest.mark.parametrize("name", ["onnx", "eager"])
+def test_weights_that_are_not_what_the_manifest_says_are_refused(copied: Path, name: str) -> None:
+    copied.write_bytes(copied.read_bytes()[:-1] + b"!")
+    assert "not what live.json describes" in _refused(name, copied)
+    copied.with_suffix(".json").unlink()
+    assert "no usable manifest live.json" in _refused("eager", copied)
+
+
+def test_engines_without_a_network_take_no_weights() -> None:
+    assert "takes no weights: leave them out, or use engine musse" in _refused("reference", shipped_weights())
+
+
+def test_onnx_has_no_other_device_than_the_cpu() -> None:
+    with pytest.raises(EngineUnavailable, match=r"cpu only; for 'cuda' use engine eager"):
+        open_estimator("onnx", **CONSTANTS, device="cuda")
+
+
+# --- the same on every runtime, in every order
+
+
+@pytest.mark.parametrize("shape", [(700, 40), (1201, 53)])
+def test_onnx_equals_eager_over_a_sequence(shape: tuple[int, int]) -> None:
+    """64 frames of a hand that presses and lets go, at sizes that the program was not exported for."""
+    spec = replace(SPEC, shape=shape)
+    estimators = [load(name)(spec, "cpu") for name in ("onnx", "eager")]
+    levels = 0.004 * np.sin(np.arange(65) * 0.7)
+    depth = np.arange(shape[0])
+    still = pressed(0.0, spec).pre
+    frames = [
+        np.array([np.interp(depth * (1 + level), depth, line) for line in still.T], np.float32).T
+        for level in levels
+    ]
+    worst = {"axial_displacement": 0.0, "axial_strain": 0.0}
+    moved = 0.0
+    for pre, post in pairwise(frames):
+        one, other = (estimator.step(pre, post) for estimator in estimators)
+        for name, most in worst.items():
+            worst[name] = max(most, float(np.abs(getattr(one, name) - getattr(other, name)).max()))
+        moved = max(moved, float(np.abs(one.axial_displacement).max()))
+    assert worst["axial_displacement"] < 1e-3
+    assert worst["axial_strain"] < 1e-4
+    assert moved > 0.5  # the control: there was something to agree on
+
+
+def test_a_sequence_in_one_estimator_equals_fresh_estimators() -> None:
+    frames = [pressed(level).post for level in (-0.004, -0.008, -0.012, -0.006)]
+    frames.insert(2, frames[0])  # and a pair whose pre is not the last post
+    estimator = onnx()
+    for pre, post in [*pairwise(frames), (frames[0], frames[4])]:
+        assert_equal(estimator.step(pre, post), onnx().step(pre, post))
+    with pytest.raises(AssertionError):  # the control
+        assert_equal(estimator.step(frames[0], frames[1]), estimator.step(frames[1], frames[0]))
+
+
+def test_a_frame_changed_in_place_is_no_frame_seen_before() -> None:
+    """The ring's slots are written anew: what the estimator remembers must be its own."""
+    pre, post, later = pressed().pre, pressed().post.copy(), pressed(-0.02).post
+    estimator = onnx()
+    estimator.step(pre, post)
+    post[:] = later
+    assert_equal(estimator.step(post, pre), onnx().step(later, pre))
+
+
+def test_type_and_memory_order_change_nothing() -> None:
+    pair = pressed()
+    by_line = onnx().step(np.asfortranarray(pair.pre), np.asfortranarray(pair.post))
+    assert_equal(by_line, answer())
+    wide = np.zeros((900, 96), np.float32)
+    wide[:, ::2] = pair.post
+    assert_equal(onnx().step(pair.pre, wide[:, ::2]), answer())
+    whole = [np.rint(frame * 3000).astype(np.int16) for frame in (pair.pre, pair.post)]
+    difference = onnx().step(*whole).axial_strain - answer().axial_strain
+    assert np.abs(inner(difference)).max() < 3e-4
+    floats = [frame.astype(np.float32) for frame in whole]
+    assert_equal(onnx().step(*whole), onnx().step(*floats))
+
+
+def test_iq_gives_what_rf_gives() -> None:
+    phase = np.exp(-2j * np.pi * 0.13 * np.arange(900))[:, None]
+    spec = replace(SPEC, kind="iq", demodulation_frequency=0.13 * 40e6)
+    frames = []
+    for frame in (pressed().pre, pressed().post):
+        spectrum = np.fft.fft(frame, axis=0)
+        spectrum[451:] = 0  # positive frequencies only
+        frames.append((np.fft.ifft(spectrum, axis=0) * phase).astype(np.complex64))
+    difference = onnx(spec).step(*frames).axial_displacement - answer().axial_displacement
+    assert np.sqrt(np.mean(inner(difference) ** 2)) < 0.01
+
+
+@pytest.mark.parametrize("cycles", [0.06, 0.125, 0.25, 0.45])
+def test_probes_from_coarse_to_critically_sampled(cycles: float) -> None:
+    """At 0.45 cycles per sample the upper half of the band is lost: the pulse is narrower there."""
+    spec = replace(SPEC, center_frequency=cycles * SPEC.sampling_frequency)
+    pulse = Pulse(cycles_per_sample=cycles, bandwidth=0.6 if cycles < 0.3 else 0.15)
+    pair = make_pair(lambda z, x: -0.01 * z, shape=spec.shape, pulse=pulse)
+    result = onnx(spec).step(pair.pre, pair.post)
+    error = result.axial_displacement - pair.truth(result.axial_index, result.lateral_index)
+    quarter = 1 / (4 * cycles)  # samples
+    assert np.mean(np.abs(inner(error)) > quarter) < 0.01
+    assert np.mean(inner(result.axial_strain)) == pytest.approx(-0.01, rel=0.03)
+
+
+@pytest.mark.parametrize("factor", [0.7, 1.3])
+def test_a_wrong_center_frequency_in_the_header_changes_little(factor: float) -> None:
+    spec = replace(SPEC, center_frequency=factor * SPEC.center_frequency)
+    result = onnx(spec).step(pressed().pre, pressed().post)
+    means = [float(np.mean(inner(r.axial_strain))) for r in (result, answer())]
+    assert means[0] == pytest.approx(means[1], rel=0.01)
+
+
+# --- what no frame may do to it
+
+
+def test_dead_rows_and_lines_hold_no_information() -> None:
+    pre, post = (frame.copy() for frame in (pressed().pre, pressed().post))
+    for frame in (pre, post):
+        frame[700:] = 0
+        frame[300:360] = 0
+        frame[:, :8] = 0
+    result = onnx().step(pre, post)
+    for name in ("axial_displacement", "lateral_displacement", "axial_strain", "ncc"):
+        assert np.isfinite(getattr(result, name)).all(), name
+    rows, lines = result.axial_index, result.lateral_index
+    dead_rows = (rows > 716) | ((rows > 316) & (rows < 344))
+    assert np.isinf(result.strain_std[dead_rows]).all()
+    assert np.isinf(result.strain_std[:, lines < 6]).all()
+    alive = (rows > 420) & (rows < 640)
+    assert np.isfinite(result.strain_std[alive][:, 8:-2]).all()
+    assert np.mean(result.axial_strain[alive][:, 8:-2]) == pytest.approx(-0.01, rel=0.05)
+
+
+def test_unusable_frames_are_named() -> None:
+    good = pressed().pre
+    with pytest.raises(InvalidAcquisition, match=r"shape \(899, 48\).*\(900, 48\)"):
+        onnx().step(good[:-1], good)
+    with pytest.raises(EstimateFailed, match="no signal"):
+        onnx().step(good, np.zeros_like(good))
+    broken = good.copy()
+    broken[100, 7] = np.nan
+    with pytest.raises(EstimateFailed, match="not finite"):
+        onnx().step(good, broken)
+
+
+def test_frames_too_small_are_refused_by_name() -> None:
+    narrow = replace(SPEC, shape=(900, 12))
+    frame = pressed(spec=narrow).pre
+    with pytest.raises(InvalidAcquisition, match=r"x 6 cells of one cycle.*8 x 8: use engine reference"):
+        onnx(narrow).step(frame, frame)
+    shallow = replace(SPEC, shape=(96, 48), center_frequency=2.4e6)
+    frame = pressed(spec=shallow).pre
+    with pytest.raises(EstimateFailed, match=r"6 cycles of its carrier deep.*motion needs 8"):
+        onnx(shallow).step(frame, frame)
+
+
+def test_values_that_are_not_finite_are_not_handed_on() -> None:
+    class Broken:
+        name, precision, model_hash = "broken", "float32", ""
+
+        def run(self, inputs: tuple[FloatArray, ...]) -> LiveOutputs[FloatArray]:
+            maps = runtime().run(inputs)
+            return maps._replace(strain=np.full_like(maps.strain, np.nan))
+
+    with pytest.raises(EstimateFailed, match=r"not finite \(broken\)"):
+        MusseEstimator(SPEC, Broken()).step(pressed().pre, pressed().post)
+
+
+def test_the_program_runs_where_torch_is_not_installed() -> None:
+    code = (
+        "import sys; sys.modules['torch'] = None; import numpy as np; from engine import open_estimator;"
+        f"e = open_estimator('onnx', **{CONSTANTS!r});"
+        f"f = np.random.default_rng(0).normal(size={SPEC.shape}).astype(np.float32);"
+        "print(abs(e.step(f, f).axial_strain).max() < 1e-3)"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout == "True\n"
