@@ -11,8 +11,8 @@ from rich.console import Console
 from tools.commands.evaluate import evaluate
 from tools.errors import ToolError
 from tools.evaluate.command import Request, _is_judged, evaluate_here
-from tools.evaluate.explained import explained
 from tools.evaluate.report.decisions import pairing_table
+from tools.evaluate.report.explained import explained
 from tools.evaluate.sequences import PAIRINGS
 from tools.evaluate.summary import Row
 
@@ -87,7 +87,7 @@ def test_every_kind_of_pairing_is_shown_and_only_the_default_is_judged() -> None
 
 def test_a_miss_is_explained_by_its_most_specific_line(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = {("a", "", ""): "engine", ("a", "", "f"): "figure", ("a", "g", "f"): "both"}
-    monkeypatch.setattr("tools.evaluate.explained.EXPLAINED", lines)
+    monkeypatch.setattr("tools.evaluate.report.explained.EXPLAINED", lines)
     assert [explained("a/sequential", *rest) for rest in (("g", "f"), ("h", "f"), ("h", "x"))] == [
         "both",
         "figure",

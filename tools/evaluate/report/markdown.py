@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from tools.evaluate.bars import Judged
 from tools.evaluate.contenders import CONTROLS
-from tools.evaluate.explained import explained
 from tools.evaluate.report.decisions import pairing_table
+from tools.evaluate.report.explained import explained
 from tools.evaluate.report.words import ABOUT
 from tools.evaluate.suite import GROUPS, SEED, question
 from tools.evaluate.summary import Row

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from tools.errors import ToolError
 from tools.evaluate.bars import Judged, dynamic_range_db
 from tools.evaluate.contenders import CONTROLS
-from tools.evaluate.explained import explained
 from tools.evaluate.report.decisions import DecisionTable, pairing_table
+from tools.evaluate.report.explained import explained
 from tools.evaluate.report.words import ABOUT, CAPTIONS, GLOSSARY, UNCERTAINTY
 from tools.evaluate.suite import GROUPS, SEED, question
 from tools.evaluate.summary import Row, smallest_diameter
