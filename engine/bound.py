@@ -9,6 +9,10 @@ between it and a Gaussian pulse. NumPy only.
 
 import math
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from engine.errors import InvalidAcquisition
 
@@ -46,13 +50,28 @@ def strain_bound(case: BoundCase) -> float:
     Lines count as independent (L = line_pitch / lateral_window), which is the strictest reading: where
     neighbouring lines share noise, as after out-of-plane motion, the bound itself is out of reach.
     """
-    f, b = case.center_frequency, case.fractional_bandwidth
     inverse_snr2: float = 10.0 ** (-case.in_band_snr_db / 10.0)
     lost = (1.0 + inverse_snr2) ** 2 / case.correlation**2 - 1.0
-    density = 3.0 / (2.0 * math.pi**2 * f**3 * (b**3 + 12.0 * b)) * lost
+    return math.sqrt(lost * _variance_per_loss(case))
+
+
+def explained_ncc(std: NDArray[np.floating[Any]], case: BoundCase) -> NDArray[np.float64]:
+    """The correlation at which the bound has this standard deviation of strain, 0-1; 0 where it is infinite.
+
+    Windows and band are those of `case`; its noise and correlation do not count. Frames that match better
+    than this after warping were matched to their noise, or the std is too wide; worse, and it is too narrow.
+    """
+    lost = np.square(np.asarray(std, np.float64)) / _variance_per_loss(case)
+    return np.asarray(1.0 / np.sqrt(1.0 + lost), np.float64)
+
+
+def _variance_per_loss(case: BoundCase) -> float:
+    """Variance of strain over (1 / ncc^2 - 1)."""
+    f, b = case.center_frequency, case.fractional_bandwidth
+    density = 3.0 / (2.0 * math.pi**2 * f**3 * (b**3 + 12.0 * b))
     duration = 2.0 * case.axial_window / case.sound_speed
     lateral = min(1.0, case.line_pitch / case.lateral_window)
-    return math.sqrt(12.0 * density / duration**3 * lateral)
+    return 12.0 * density / duration**3 * lateral
 
 
 def stretch_correlation(strain: float, fractional_bandwidth: float) -> float:

@@ -9,6 +9,18 @@ from scipy.ndimage import map_coordinates
 from engine.merit.agreement import Map, Mask
 
 
+def in_band(frame: NDArray[Any], cycles_per_sample: float, width: float) -> NDArray[np.float64]:
+    """RF (n_axial, n_lateral) without what lies outside the pulse's band: centre and full `width` of it.
+
+    Noise beyond the band lowers a correlation although no estimator listens to it. `width` is a fraction of
+    the centre.
+    """
+    spectrum = np.fft.rfft(np.asarray(frame, np.float64), axis=0)
+    away = np.abs(np.fft.rfftfreq(frame.shape[0]) - cycles_per_sample)
+    spectrum[away > 0.5 * width * cycles_per_sample] = 0.0
+    return np.fft.irfft(spectrum, frame.shape[0], axis=0)
+
+
 def warped_ncc(
     pre: NDArray[Any],
     post: NDArray[Any],
