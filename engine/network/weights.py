@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from engine.errors import EngineUnavailable
 from engine.network.configuration import UsseConfiguration
 from engine.network.live import LiveNet
+from engine.network.musse import MusseNet
 
 FORMAT: Final = "musse-weights"
 FORMAT_VERSION: Final = 1
@@ -35,13 +36,16 @@ class Manifest:
     """Recipe, steps, versions."""
 
 
-def save(net: LiveNet, path: Path, *, trained: Mapping[str, Any]) -> Manifest:
+def save(net: LiveNet | MusseNet, path: Path, *, trained: Mapping[str, Any]) -> Manifest:
     """Write NAME.safetensors and NAME.json; both appear only when complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     save_file({name: tensor.contiguous() for name, tensor in net.state_dict().items()}, part)
     manifest = Manifest(
-        kind="live", configuration=net.trunk.configuration, sha256=_digest(part), trained=dict(trained)
+        kind="live" if isinstance(net, LiveNet) else "paper",
+        configuration=net.trunk.configuration if isinstance(net, LiveNet) else net.configuration.stage,
+        sha256=_digest(part),
+        trained=dict(trained),
     )
     text = {"format": FORMAT, "format_version": FORMAT_VERSION, **asdict(manifest)}
     described = path.with_suffix(".json.part")
@@ -77,6 +81,8 @@ def read_manifest(path: Path) -> Manifest:
 def load(path: Path) -> tuple[LiveNet, Manifest]:
     """The network of a weights file, ready to run. Raises EngineUnavailable."""
     manifest = read_manifest(path)
+    if manifest.kind != "live":
+        raise EngineUnavailable(f"weights {path} are of the {manifest.kind} network, which does not run live")
     net = LiveNet(manifest.configuration)
     try:
         net.load_state_dict(load_file(path))
