@@ -18,6 +18,7 @@ from tools.commands.record import record
 from tools.commands.replay import replay
 from tools.commands.run import run
 from tools.commands.simulate import simulate
+from tools.commands.train import train
 from tools.errors import NoScreen, NothingReceived, RecordingError, ToolError
 
 EXIT_CODES = {
@@ -81,7 +82,7 @@ def _root(
     pass
 
 
-for command in (demo, run, replay, display, record, process, info, simulate, evaluate, config, bench):
+for command in (demo, run, replay, display, record, process, info, simulate, evaluate, train, config, bench):
     app.command()(command)
 
 
