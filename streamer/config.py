@@ -162,7 +162,7 @@ def load_config(path: Path | None, overrides: dict[str, dict[str, Any]] | None =
     try:
         return Config.model_validate(_tuples(fields))
     except ValidationError as error:
-        mistakes = "\n".join(f"  {_explain(mistake)}" for mistake in error.errors())
+        mistakes = "\n".join(f"  {explain(mistake, Config)}" for mistake in error.errors())
         raise ConfigError(f"{path or 'configuration'} has mistakes:\n{mistakes}") from error
 
 
@@ -193,17 +193,18 @@ def _tuples(value: Any) -> Any:
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
-def _explain(mistake: Any) -> str:
+def explain(mistake: Any, model: type[BaseModel]) -> str:
+    """One of pydantic's `errors()` as a line: its place, what is wrong, the nearest name `model` knows."""
     place = ".".join(map(str, mistake["loc"]))
     if mistake["type"] != "extra_forbidden":
         return f"{place}: {mistake['msg']}, got {mistake['input']!r}"
     *parents, key = mistake["loc"]
-    known = Config.model_fields if not parents else _section_keys(str(parents[0]))
-    near = difflib.get_close_matches(str(key), list(known), n=1, cutoff=0.5)
+    known = list(model.model_fields) if not parents else _section_keys(model, str(parents[0]))
+    near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
     return f"{place}: unknown key; {hint}"
 
 
-def _section_keys(section: str) -> list[str]:
-    model = Config.model_fields[section].annotation
-    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
+def _section_keys(model: type[BaseModel], section: str) -> list[str]:
+    inner = model.model_fields[section].annotation
+    return list(inner.model_fields) if isinstance(inner, type) and issubclass(inner, BaseModel) else []

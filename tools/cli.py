@@ -19,6 +19,7 @@ from tools.commands.record import record
 from tools.commands.replay import replay
 from tools.commands.run import run
 from tools.commands.simulate import simulate
+from tools.commands.train import train
 from tools.errors import NoScreen, NothingReceived, RecordingError, ToolError
 
 EXIT_CODES = {
@@ -82,7 +83,22 @@ def _root(
     pass
 
 
-for command in (demo, run, replay, display, record, process, info, simulate, evaluate, assess, config, bench):
+COMMANDS = (
+    demo,
+    run,
+    replay,
+    display,
+    record,
+    process,
+    info,
+    simulate,
+    evaluate,
+    assess,
+    train,
+    config,
+    bench,
+)
+for command in COMMANDS:
     app.command()(command)
 
 

@@ -56,6 +56,26 @@ def ctrl_c() -> Iterator[Callable[[], None]]:
         signal.signal(signal.SIGINT, before)
 
 
+@contextmanager
+def ctrl_c_asks() -> Iterator[Callable[[], bool]]:
+    """Ctrl-C only makes what this yields say True, for work that ends between two steps; a second one raises
+    KeyboardInterrupt at once. Main thread only.
+    """
+    asked = False
+
+    def on_signal(number: int, frame: object) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+
+    before = signal.signal(signal.SIGINT, on_signal)
+    try:
+        yield lambda: asked
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def start(arguments: Sequence[str], module: str) -> "subprocess.Popen[str]":
     """Start `python -m MODULE ARGUMENTS`, its standard output to be read by the caller.
 

@@ -45,7 +45,8 @@ class LiveNet(nn.Module):
         """Maps of `cells` are (batch, rows, cols), at least 8 x 8; `state` of the pair before, or zero."""
         with torch.no_grad():  # measured, not learnt: nothing of it has parameters
             found, scale = read(cells)
-        coarse = torch.autocast("cpu", dtype=torch.bfloat16) if self.half_precision else nullcontext()
+        device = cells.weight.device.type
+        coarse = torch.autocast(device, dtype=torch.bfloat16) if self.half_precision else nullcontext()
         with coarse:
             answer, state = self.trunk(*trunk_inputs(cells, found, scale), state)
         return fuse(cells, found, scale, answer.float()), state

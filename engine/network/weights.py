@@ -16,15 +16,19 @@ from safetensors.torch import load_file, save_file
 from engine.errors import EngineUnavailable
 from engine.network.live import LiveNet
 from engine.network.manifest import FORMAT, FORMAT_VERSION, Manifest, digest, read_manifest
+from engine.network.musse import MusseNet
 
 
-def save(net: LiveNet, path: Path, *, trained: Mapping[str, Any]) -> Manifest:
+def save(net: LiveNet | MusseNet, path: Path, *, trained: Mapping[str, Any]) -> Manifest:
     """Write NAME.safetensors and NAME.json; both appear only when complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     save_file({name: tensor.contiguous() for name, tensor in net.state_dict().items()}, part)
     manifest = Manifest(
-        kind="live", configuration=net.trunk.configuration, sha256=digest(part), trained=dict(trained)
+        kind="live" if isinstance(net, LiveNet) else "paper",
+        configuration=net.trunk.configuration if isinstance(net, LiveNet) else net.configuration.stage,
+        sha256=digest(part),
+        trained=dict(trained),
     )
     text = {"format": FORMAT, "format_version": FORMAT_VERSION, **asdict(manifest)}
     described = path.with_suffix(".json.part")
@@ -37,6 +41,8 @@ def save(net: LiveNet, path: Path, *, trained: Mapping[str, Any]) -> Manifest:
 def load(path: Path) -> tuple[LiveNet, Manifest]:
     """The network of a weights file, ready to run. Raises EngineUnavailable."""
     manifest = read_manifest(path)
+    if manifest.kind != "live":
+        raise EngineUnavailable(f"weights {path} are of the {manifest.kind} network, which does not run live")
     net = LiveNet(manifest.configuration)
     try:
         net.load_state_dict(load_file(path))

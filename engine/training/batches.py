@@ -1,6 +1,7 @@
 """Batches of crops, drawn by seed and step alone: what a step sees does not depend on what ran before it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -8,11 +9,24 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.network.tracked import Cells
-from engine.training.pool import ScenePool
+from engine.training.pool import PoolFigures
 from engine.training.samples import MAPS, Samples
 from engine.training.scenes import FRAMES
 
 ROWS, COLS = 128, 32  # of a crop, in cells
+
+
+class Scenes(Protocol):
+    """Where scenes come from: a `ScenePool`, or a recording."""
+
+    @property
+    def figures(self) -> PoolFigures:
+        """How they keep up."""
+        ...
+
+    def scene(self, index: int) -> Samples:
+        """The samples of scene `index`, the same whenever asked for."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,6 +44,11 @@ class Batch:
         """Where truth exists and both frames hold samples: bool."""
         return torch.isfinite(self.strain) & (self.cells.known > 0.7)
 
+    def to(self, device: torch.device) -> "Batch":
+        """The same on `device`."""
+        cells = Cells(**{f.name: getattr(self.cells, f.name).to(device) for f in fields(Cells)})
+        return Batch(cells, self.strain.to(device), self.motion.to(device))
+
 
 def reachable(step: int, *, at_start: int, per_step: float, count: int) -> int:
     """How many scenes a step may draw from: more as training goes on, so that it need not wait for all."""
@@ -37,13 +56,13 @@ def reachable(step: int, *, at_start: int, per_step: float, count: int) -> int:
 
 
 def draw_batch(
-    pool: ScenePool, n_scenes: int, size: int, *, seed: int, step: int, length: int = 1
+    scenes: Scenes, n_scenes: int, size: int, *, seed: int, step: int, length: int = 1
 ) -> list[Batch]:
     """`length` batches of `size`; more than one are consecutive pairs of the same crops, in order."""
     rng = np.random.default_rng([seed, step])
     rows: list[list[dict[str, NDArray[np.floating]]]] = [[] for _ in range(length)]
     for _ in range(size):
-        samples = pool.scene(int(rng.integers(n_scenes)))
+        samples = scenes.scene(int(rng.integers(n_scenes)))
         first = int(rng.integers(len(samples.pairs) if length == 1 else FRAMES - length))
         crop = draw_crop(samples, rng)
         for k in range(length):

@@ -5,8 +5,12 @@ order, however fast they were made. The first run pays for them; others find the
 """
 
 import logging
+import signal
+import threading
 import time
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from multiprocessing.process import BaseProcess
@@ -86,8 +90,9 @@ class ScenePool:
                 )
                 for offset in range(self._workers)
             ]
-            for process in self._processes:
-                process.start()
+            with _deaf_to_ctrl_c():
+                for process in self._processes:
+                    process.start()
         return self
 
     def __exit__(
@@ -99,6 +104,19 @@ class ScenePool:
             process.join()
             process.close()
         self._processes = []
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Processes started inside ignore Ctrl-C, which a terminal sends to all: their parent ends them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # where signals cannot be set none is set
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def scene_path(folder: Path, number: int) -> Path:

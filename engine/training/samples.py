@@ -1,8 +1,10 @@
 """Scenes as the network meets them: every pair tracked, as cells, with the truth at each cell."""
 
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -13,11 +15,16 @@ from engine.iq import IqTransform
 from engine.network.cells import CellGrid, CellMatrices, cell_grid
 from engine.network.tracked import Cells, gather
 from engine.reference.track import PhasePasses, Track
+from engine.spec import EngineSpec, FrameArray
 from engine.training.scenes import DrawnScene
 
 MAPS = ("weight", "moment", "energy_pre", "energy_post", "known", "axial", "lateral", "strain", "motion")
 """(pairs, rows, cols) each: the fields of `Cells`, then true strain and true axial displacement in cells."""
 HALF = ("known", "lateral")  # in half precision; 1 - coherence needs all digits of weight and energy
+
+
+Pair: TypeAlias = tuple[int, int]
+Map: TypeAlias = NDArray[np.floating]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,24 +41,48 @@ class Samples:
 
 def make_samples(scene: DrawnScene) -> Samples:
     """Track every pair of `scene`. Raises EstimateFailed where the frames have no carrier to track on."""
-    acquisition, spec = scene.acquisition, scene.acquisition.imaging.spec
-    transform = IqTransform(spec)
+    acquisition = scene.acquisition
+
+    def truth(pair: Pair, cells: CellGrid) -> tuple[Map, Map]:
+        at = acquisition.pair_truth(*pair, axial_index=cells.axial_index, lateral_index=cells.lateral_index)
+        return at.axial_strain, at.axial_displacement / cells.samples
+
     frames = [acquisition.frame(index) for index in range(acquisition.n_frames)]
+    return track_frames(frames, acquisition.imaging.spec, scene.pairs, kind=scene.kind, truth=truth)
+
+
+def track_frames(
+    frames: Sequence[FrameArray],
+    spec: EngineSpec,
+    pairs: Sequence[Pair],
+    *,
+    kind: str,
+    truth: Callable[[Pair, CellGrid], tuple[Map, Map]] | None = None,
+) -> Samples:
+    """Track these pairs of `frames`; `truth` gives strain and axial displacement (cells) of a pair.
+
+    None: there is no truth, and both are NaN. Raises EstimateFailed where the frames have no carrier.
+    """
+    transform = IqTransform(spec)
     bands = [transform.band(frame) for frame in frames]
     grid = transform.grid(bands[0])
     front = FrontEnd(grid, spec.shape[1], spec.line_pitch, spec.sample_pitch, most_rows=grid.n_rows)
     cells = cell_grid(grid, spec.shape[1], spec.line_pitch)
     levelled = [front.level(transform.demodulate(band, grid)) for band in bands]
-    found = [tracked(front, cells, levelled[i], levelled[j]) for i, j in scene.pairs]
-    rows: list[dict[str, NDArray[np.floating]]] = []
-    for (i, j), seen_cells in zip(scene.pairs, found, strict=True):
-        truth = acquisition.pair_truth(i, j, axial_index=cells.axial_index, lateral_index=cells.lateral_index)
-        rows.append(_named(seen_cells, truth.axial_strain, truth.axial_displacement / cells.samples))
+    rows: list[dict[str, Map]] = []
+    radians = np.empty(0, np.float32)
+    for pair in pairs:
+        seen = tracked(front, cells, levelled[pair[0]], levelled[pair[1]])
+        nowhere = np.full(tuple(seen.axial.shape[1:]), np.nan, np.float32)
+        strain, motion = (nowhere, nowhere) if truth is None else truth(pair, cells)
+        rows.append(_named(seen, strain, motion))
+        # of the first pair for all: the carrier of one scene drifts by less than it is measured to
+        radians = radians if len(radians) else seen.radians[0].numpy()
     return Samples(
         maps={name: np.stack([row[name] for row in rows]) for name in MAPS},
-        radians=found[0].radians[0].numpy(),
-        pairs=np.asarray(scene.pairs, np.int64),
-        kind=scene.kind,
+        radians=radians,
+        pairs=np.asarray(pairs, np.int64),
+        kind=kind,
     )
 
 

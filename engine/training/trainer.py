@@ -4,49 +4,33 @@ Everything random follows from the recipe's seed and the step's number, so a run
 the same weights, bit for bit on one machine with one number of threads.
 """
 
-import math
+import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
-from engine.network.configuration import UsseConfiguration
-from engine.network.live import TRUNK, LiveNet
-from engine.training.batches import Batch, draw_batch, reachable
-from engine.training.pool import ScenePool
+from engine.errors import EngineError
+from engine.training.recipe import Recipe, as_text, differences, schedule
+from engine.training.task import Task
 
 CHECKPOINT = "checkpoint.safetensors"
+CHECKPOINT_EVERY = 200  # steps: a minute or two of work to lose
 LARGEST_GRADIENT = 1.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
-    """Everything a run depends on, beside the machine."""
-
-    seed: int = 0
-    steps: int = 6000
-    batch: int = 16
-    length: int = 1
-    """Consecutive pairs per example, for networks with memory."""
-    learning_rate: float = 6e-4
-    warm_up: int = 200
-    """Steps over which the learning rate rises; then it falls as a cosine."""
-    scenes: int = 2000
-    scenes_at_start: int = 48
-    """Scenes that must be there before the first step."""
-    half_precision: bool = False
-    """Trunk in bfloat16 until the last tenth of the steps: 1.7 times as fast on CPUs that have it."""
-    trunk: UsseConfiguration = field(default=TRUNK)
+class OtherRun(EngineError):
+    """The folder holds a run of another recipe, or what is no checkpoint; the message names what differs."""
 
 
-Objective = Callable[[LiveNet, list[Batch]], dict[str, Tensor]]
-"""Terms of the loss by name; their sum is minimised."""
+class TrainingFailed(EngineError):
+    """A loss is not finite; the message names step and terms. The last checkpoint is from before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,94 +41,109 @@ class Progress:
     terms: dict[str, float]
     learning_rate: float
     samples_per_second: float
+    """Pairs learnt from per second of this step, waiting included."""
     waited: float
     """s in all that training stood still for scenes."""
 
 
 class Trainer:
-    """A run in `folder`. One thread."""
+    """A run in `folder`, which holds one checkpoint of three times the weights' size. One thread.
 
-    def __init__(self, recipe: Recipe, folder: Path, pool: ScenePool, objective: Objective) -> None:
+    Goes on from the checkpoint that the folder holds. Raises OtherRun.
+    """
+
+    def __init__(self, recipe: Recipe, folder: Path, task: Task) -> None:
         self.recipe = recipe
+        self.task = task
         self._folder = folder
-        self._pool = pool
-        self._objective = objective
-        torch.manual_seed(recipe.seed)
-        self.net = LiveNet(recipe.trunk)
-        self._adam = torch.optim.Adam(self.net.parameters(), lr=recipe.learning_rate)
+        self._adam = torch.optim.Adam(task.net.parameters(), lr=recipe.learning_rate)
+        self._whole = True
         self.step = 0
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / CHECKPOINT).exists():
             self._resume()
 
-    def run(self, until: int, on_step: Callable[[Progress], None], *, checkpoint_every: int = 200) -> None:
-        """Train up to step `until` (at most recipe.steps), with a checkpoint now and then and at the end."""
+    def run(
+        self, until: int, on_step: Callable[[Progress], None], stop: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Train up to step `until` (at most recipe.steps), or until `stop` says so after a step.
+
+        A checkpoint now and then and at the end, whatever ends it. Raises TrainingFailed, and what the task
+        raises.
+        """
         recipe = self.recipe
         try:
             while self.step < min(until, recipe.steps):
                 begun = time.perf_counter()
                 terms = self._one()
-                self.step += 1
+                took = time.perf_counter() - begun
                 on_step(
                     Progress(
                         step=self.step,
                         terms=terms,
                         learning_rate=self._adam.param_groups[0]["lr"],
-                        samples_per_second=recipe.batch * recipe.length / (time.perf_counter() - begun),
-                        waited=self._pool.figures.waited,
+                        samples_per_second=self.task.pairs_per_step / took,
+                        waited=self.task.waited,
                     )
                 )
-                if self.step % checkpoint_every == 0:
+                if self.step % CHECKPOINT_EVERY == 0:
                     self.checkpoint()
+                if stop():
+                    return
         finally:
-            self.checkpoint()
+            if self._whole:  # interrupted half-way through an update, the checkpoint before is the truth
+                self.checkpoint()
 
     def _one(self) -> dict[str, float]:
-        recipe = self.recipe
-        n_scenes = reachable(
-            self.step,
-            at_start=recipe.scenes_at_start,
-            per_step=1.4 * recipe.scenes / recipe.steps,  # all of them after 70 % of the run
-            count=recipe.scenes,
-        )
-        batches = draw_batch(
-            self._pool, n_scenes, recipe.batch, seed=recipe.seed, step=self.step, length=recipe.length
-        )
         for group in self._adam.param_groups:
-            group["lr"] = recipe.learning_rate * schedule(self.step, recipe)
-        self.net.half_precision = recipe.half_precision and self.step < 0.9 * recipe.steps
-        terms = self._objective(self.net, batches)
+            group["lr"] = self.recipe.learning_rate * schedule(self.step, self.recipe)
+        terms = self.task.terms(self.step)
+        total = torch.stack(list(terms.values())).sum()
+        told = {name: float(term.detach()) for name, term in terms.items()}
+        if not torch.isfinite(total):
+            raise TrainingFailed(f"step {self.step}: the loss is not finite: {told}")
         self._adam.zero_grad()
-        torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]  # torch
-        clip_grad_norm_(self.net.parameters(), LARGEST_GRADIENT)
+        total.backward()  # type: ignore[no-untyped-call]  # torch
+        clip_grad_norm_(self.task.net.parameters(), LARGEST_GRADIENT)
+        self._whole = False
         self._adam.step()
-        return {name: float(term.detach()) for name, term in terms.items()}
+        self.step += 1
+        self._whole = True
+        return told
 
     def checkpoint(self) -> None:
-        """Write weights, optimiser and step; the one before is replaced only when this one is complete."""
-        tensors = {f"net.{name}": value for name, value in self.net.state_dict().items()}
+        """Write weights, optimiser, step and recipe; the one before is replaced only by a complete one."""
+        tensors = {f"net.{name}": value for name, value in self.task.net.state_dict().items()}
         for index, values in self._adam.state_dict()["state"].items():
             tensors |= {f"adam.{index}.{name}": value for name, value in values.items()}
-        part = self._folder / f"{CHECKPOINT}.part"
+        part = self._folder / f"{CHECKPOINT}.{os.getpid()}.part"
         contiguous = {name: value.detach().contiguous() for name, value in tensors.items()}
-        save_file(contiguous, part, metadata={"step": str(self.step)})
-        part.replace(self._folder / CHECKPOINT)
+        try:
+            save_file(contiguous, part, metadata={"step": str(self.step), "recipe": as_text(self.recipe)})
+            part.replace(self._folder / CHECKPOINT)
+        finally:
+            part.unlink(missing_ok=True)
 
     def _resume(self) -> None:
         path = self._folder / CHECKPOINT
-        tensors = load_file(path)
-        self.net.load_state_dict({n[4:]: v for n, v in tensors.items() if n.startswith("net.")})
+        try:
+            with safe_open(path, framework="pt") as file:
+                about = file.metadata() or {}
+            if not {"step", "recipe"} <= set(about):
+                raise OtherRun(f"{path} is no checkpoint of a training: give another folder")
+            differ = differences(about["recipe"], self.recipe)
+            if differ:
+                raise OtherRun(
+                    f"{self._folder} holds a run of another recipe ({'; '.join(differ)}): give another folder"
+                )
+            tensors = load_file(path)
+        except (SafetensorError, OSError, ValueError) as error:
+            raise OtherRun(f"{path} cannot be read as a checkpoint: {error}") from error
+        self.task.net.load_state_dict({n[4:]: v for n, v in tensors.items() if n.startswith("net.")})
         state: dict[int, dict[str, Tensor]] = {}
         for name, value in tensors.items():
             if name.startswith("adam."):
                 _, index, field_name = name.split(".")
                 state.setdefault(int(index), {})[field_name] = value
         self._adam.load_state_dict({**self._adam.state_dict(), "state": state})
-        with safe_open(path, framework="pt") as file:
-            self.step = int(file.metadata()["step"])
-
-
-def schedule(step: int, recipe: Recipe) -> float:
-    """Share of the learning rate at a step: linear warm-up, then a cosine down to a fiftieth."""
-    rising = min(1.0, (step + 1) / max(recipe.warm_up, 1))
-    return rising * (0.02 + 0.98 * 0.5 * (1.0 + math.cos(math.pi * step / recipe.steps)))
+        self.step = int(about["step"])

@@ -1,0 +1,199 @@
+"""What can be said of a network on recorded frames without truth, and whether adapting made it worse.
+
+Three figures, none of which counts alone: a constant map closes and holds still, and noise that is fitted
+matches. Together they leave no cheap way out, as the mean strain is held by the network's own anchor.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn.functional import avg_pool2d
+
+from engine.fusion import FusedStrain, Fusion
+from engine.merit.closure import Closure, PairMaps, closure
+from engine.merit.steadiness import Steadiness, steadiness
+from engine.network.fusing import Fused
+from engine.network.live import LiveNet
+from engine.spec import StrainResult
+from engine.training.batches import Batch, as_batch
+from engine.training.live_unsupervised import WINDOW, turned
+from engine.training.recorded import CONSECUTIVE, STRIDED, Block
+from engine.training.samples import MAPS, Samples
+
+KNOWN = 0.7
+LEAST_COHERENCE = 0.5  # of a pixel that figures look at: what does not match says nothing of strain
+LEAST_MEAN = 5e-4  # of strain: gentler pairs have no relative picture
+INTERVAL = 0.05  # s between frames as far as fusion's fading goes: the same before and after
+NOISE_CELLS = (16.0, 2.5)  # rows and columns over which errors of strain are alike: a window of the middle
+TOLERANCE = 1.05  # what a figure may grow by: blocks held back are few
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelFree:
+    """Figures on held-back frames."""
+
+    closure: float
+    """RMS of three-frame closure of strain over its predicted sigma; above 1, sigma is too small."""
+    ncc: float
+    """Correlation of pre and post moved by the network's displacement."""
+    ncc_leeway: float
+    """Fall of `ncc` that sigma explains: displacement errors of its size cost that much of it."""
+    ncc_ceiling: float
+    """The most that displacement can reach which is smooth over `WINDOW`: beyond, it follows noise."""
+    unsteadiness: float
+    """RMS change of the fused relative picture from pair to pair, tissue followed."""
+    pairs: int
+
+    def worse_than(self, before: "LabelFree") -> str | None:
+        """The first figure that got worse, in words; None where none did."""
+        if not np.isfinite([self.closure, self.ncc, self.unsteadiness]).all():
+            return f"figures are not finite: {self}"
+        if self.closure > TOLERANCE * max(before.closure, 1.0):
+            return f"closure over sigma rose from {before.closure:.2f} to {self.closure:.2f}"
+        if self.ncc > max(before.ncc, self.ncc_ceiling):
+            return (
+                f"NCC rose from {before.ncc:.4f} to {self.ncc:.4f}, above the {self.ncc_ceiling:.4f} that "
+                "smooth motion can reach: fitted noise"
+            )
+        if before.ncc - self.ncc > before.ncc_leeway:
+            return f"NCC fell from {before.ncc:.4f} to {self.ncc:.4f}, more than sigma explains"
+        if self.unsteadiness > TOLERANCE * before.unsteadiness:
+            return (
+                f"the fused picture's change rose from {before.unsteadiness:.3f} to {self.unsteadiness:.3f}"
+            )
+        return None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """One pair through the network, NumPy maps (rows, cols)."""
+
+    strain: NDArray[np.float32]
+    std: NDArray[np.float32]
+    axial: NDArray[np.float32]
+    lateral: NDArray[np.float32]
+    """In columns."""
+    usable: NDArray[np.bool_]
+
+    def pair_maps(self) -> PairMaps:
+        return PairMaps(axial=self.axial, lateral=self.lateral, strain=self.strain, std=self.std)
+
+
+def label_free(net: LiveNet, blocks: Sequence[Block], device: torch.device) -> LabelFree:
+    """Figures of `net` on whole frames of `blocks`."""
+    training = net.training
+    net.eval()
+    closed, still = Closure(), Steadiness()
+    alike: list[float] = []
+    leeway: list[float] = []
+    ceiling: list[float] = []
+    for block in blocks:
+        lines = float(block.grid.lateral_index[1] - block.grid.lateral_index[0])
+        seen: list[_Seen] = []
+        for pair in range(len(CONSECUTIVE) + len(STRIDED)):
+            batch = whole(block.samples, pair).to(device)
+            with torch.inference_mode():
+                fused, _ = net(batch.cells, net.zero_state(batch.cells))
+            seen.append(_numpy(batch, fused, lines))
+            ncc, most = _matches(batch, fused)
+            alike.append(ncc)
+            ceiling.append(most)
+            leeway.append(_leeway(batch, fused))
+        for k in range(len(STRIDED)):
+            first, second, both = seen[k], seen[k + 1], seen[len(CONSECUTIVE) + k]
+            region = first.usable & second.usable & both.usable
+            closed = closed + closure(first.pair_maps(), second.pair_maps(), both.pair_maps(), region)
+        still = still + _steady(seen[: len(CONSECUTIVE)], block, lines)
+    net.train(training)
+    return LabelFree(
+        closure=closed.z,
+        ncc=float(np.mean(alike)),
+        ncc_leeway=float(np.mean(leeway)),
+        ncc_ceiling=float(np.mean(ceiling)),
+        unsteadiness=still.change,
+        pairs=len(alike),
+    )
+
+
+def whole(samples: Samples, pair: int) -> Batch:
+    """One pair over all its cells, batch 1."""
+    maps: dict[str, NDArray[np.floating]] = {name: samples.maps[name][pair] for name in MAPS}
+    return as_batch([maps | {"radians": samples.radians}])
+
+
+def _numpy(batch: Batch, fused: Fused, lines: float) -> _Seen:
+    def plain(values: torch.Tensor) -> NDArray[np.float32]:
+        return values[0].cpu().numpy()
+
+    return _Seen(
+        strain=plain(fused.strain),
+        std=plain(fused.strain_std),
+        axial=plain(fused.axial),
+        lateral=plain(batch.cells.lateral) / np.float32(lines),
+        usable=(plain(batch.cells.known) > KNOWN) & (plain(fused.coherence) > LEAST_COHERENCE),
+    )
+
+
+def _matches(batch: Batch, fused: Fused) -> tuple[float, float]:
+    """(NCC of pre and moved post, the most of it that one phase per `WINDOW` could reach)."""
+    cells = batch.cells
+
+    def local(maps: torch.Tensor) -> torch.Tensor:
+        return avg_pool2d(maps, WINDOW, stride=1)
+
+    energy = (local(cells.energy[:, 0]).sum() * local(cells.energy[:, 1]).sum()).sqrt().clamp(min=1e-12)
+    # around what tracking left, which is smooth: around the network's motion its own noise would raise it
+    quadrature = cells.moment * cells.radians.unsqueeze(-1)
+    best = torch.hypot(local(cells.weight), local(quadrature)).sum()
+    return float(local(turned(cells, fused.axial)).sum() / energy), float(best / energy)
+
+
+def _leeway(batch: Batch, fused: Fused) -> float:
+    """What the claimed sigma may cost of the NCC.
+
+    Strain errors of sigma, alike over `NOISE_CELLS` rows, move tissue by sigma times half of these; a phase
+    error of p costs p^2 / 2 of the correlation.
+    """
+    cells = batch.cells
+    phase = cells.radians.unsqueeze(-1) * fused.strain_std * (0.5 * NOISE_CELLS[0])
+    cost = 0.5 * phase.square().clamp(max=1.0)
+    weight = cells.weight.clamp(min=0.0)
+    return float((cost * weight).sum() / weight.sum().clamp(min=1e-12))
+
+
+def _steady(seen: list[_Seen], block: Block, lines: float) -> Steadiness:
+    """Fuse consecutive pairs and compare every picture with the one before."""
+    grid = block.grid
+    fusion = Fusion(window=(NOISE_CELLS[0] * grid.samples, NOISE_CELLS[1] * lines))
+    total = Steadiness()
+    before: FusedStrain | None = None
+    for k, pair in enumerate(seen):
+        mean = float(np.median(pair.strain[pair.usable])) if pair.usable.any() else 0.0
+        if abs(mean) < LEAST_MEAN:
+            continue
+        result = StrainResult(
+            axial_displacement=pair.axial * np.float32(grid.samples),
+            lateral_displacement=pair.lateral * np.float32(lines),
+            axial_strain=pair.strain,
+            strain_std=pair.std,
+            ncc=pair.usable.astype(np.float32),
+            axial_index=grid.axial_index,
+            lateral_index=grid.lateral_index,
+        )
+        after = fusion.add(
+            result, mean_strain=mean, valid=pair.usable, pre_index=k, post_index=k + 1, elapsed=INTERVAL
+        )
+        if before is not None:
+            every = -(-pair.axial.shape[0] // before.relative_strain.shape[0])
+            total = total + steadiness(
+                before.relative_strain,
+                after.relative_strain,
+                pair.axial[::every] / every,
+                pair.lateral[::every],
+                pair.usable[::every],
+            )
+        before = after
+    return total

@@ -1,0 +1,1 @@
+"""`musse-stream train`: recipes, the run with its progress and files, and adaptation to recordings."""

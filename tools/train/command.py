@@ -1,0 +1,131 @@
+"""What `musse-stream train` does: scenes, steps, looks at held-out scenes, and at the end the weights."""
+
+import hashlib
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+
+from tools.processes import cache_folder, ctrl_c_asks
+from tools.tell import tell
+from tools.train.bar import TrainingBar
+from tools.train.curve import draw_curve, need_training
+from tools.train.journal import Journal
+from tools.train.lessons import Lesson, lesson
+from tools.train.recipe import read_recipe
+
+STOPPED = 130
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One call of the command."""
+
+    recipe: str
+    output: Path
+    minutes: float
+    workers: int
+    scenes: Path | None
+    threads: int
+    device: str
+
+
+def train_here(request: Request, console: Console, *, as_json: bool) -> None:
+    """Train until the recipe's last step, the time given, or Ctrl-C, and write what there is then.
+
+    Raises ConfigError for a recipe with mistakes, EngineError for a folder of another run, a missing device
+    or a worker that died, typer.Exit(130) after Ctrl-C.
+    """
+    begun = time.monotonic()
+    recipe = read_recipe(request.recipe)
+    need_training()
+    device = prepare_torch(request.threads, request.device)
+    from engine.training.trainer import Trainer
+
+    def late() -> bool:
+        return 0 < request.minutes * 60 < time.monotonic() - begun
+
+    with ExitStack() as stack:
+        asked = stack.enter_context(ctrl_c_asks())
+        bar = stack.enter_context(TrainingBar(console, recipe.steps))
+        bar.say("held-out scenes")
+        chosen = stack.enter_context(
+            lesson(recipe, request.scenes or scene_folder(), request.workers, device)
+        )
+        trainer = Trainer(recipe, request.output, chosen.task)
+        journal = Journal(request.output, trainer.step)
+        bar.start(trainer.step)
+
+        def on_step(progress: Any) -> None:
+            journal.add(progress)
+            bar.show(progress)
+
+        if not any(look["step"] == trainer.step for look in journal.looks):
+            journal.look(trainer.step, chosen.look())
+        for until in _stops(trainer.step, recipe.validate_every, recipe.steps):
+            trainer.run(until, on_step, lambda: asked() or late())
+            if trainer.step == until:
+                bar.say("held-out scenes")
+                journal.look(until, chosen.look())
+            if asked() or late():
+                break
+        draw_curve(journal, chosen.figure, request.output / "curve.png")
+        done = trainer.step >= recipe.steps
+    if asked():
+        console.print(f"stopped at step {trainer.step} of {recipe.steps}: the same command goes on")
+        raise typer.Exit(STOPPED)
+    weights = _finish(chosen, trainer.step, request, console) if done else None
+    newest = journal.looks[-1]
+    # a slice may end between two looks: figures of an earlier step would be taken for this one's
+    last = newest["contenders"]["network"] if newest["step"] == trainer.step else {}
+    fields = {"step": trainer.step, "steps": recipe.steps, "weights": weights, "output": str(request.output)}
+    tell("train", fields | last, as_json=as_json)
+
+
+def _finish(chosen: Lesson, step: int, request: Request, console: Console) -> str:
+    """Write the weights under the recipe's name; returns their path."""
+    path = request.output / f"{Path(request.recipe).stem}.safetensors"
+    with console.status("writing weights and program"):
+        chosen.write(path, step)
+    return str(path)
+
+
+def _stops(step: int, every: int, steps: int) -> Iterator[int]:
+    """Steps at which to look: multiples of `every`, and the last one."""
+    while step < steps:
+        step = min(steps, (step // every + 1) * every)
+        yield step
+
+
+def prepare_torch(threads: int, device: str) -> Any:
+    """The torch device; sets the threads of this process. Raises EngineUnavailable where there is no CUDA."""
+    import torch
+
+    from engine.errors import EngineUnavailable
+
+    if threads:
+        torch.set_num_threads(threads)
+    if device == "cuda" and not torch.cuda.is_available():
+        raise EngineUnavailable("device 'cuda': PyTorch finds no CUDA device here; choose --device cpu")
+    return torch.device(device)
+
+
+def scene_folder() -> Path:
+    """Where this user's scenes are kept: those of other code are not these."""
+    import engine.simulation
+    import engine.training.samples
+    import engine.training.scenes
+
+    sources = [
+        *sorted(Path(engine.simulation.__path__[0]).glob("*.py")),
+        Path(engine.training.scenes.__file__),
+        Path(engine.training.samples.__file__),
+    ]
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:8]
+    return cache_folder() / f"scenes-{version('musse-stream')}-{digest}"

@@ -1,0 +1,107 @@
+"""What a recipe's kind means for a run: its task, its held-out scenes, and what is written at the end."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from engine.network.weights import save
+from engine.training.batches import Batch
+from engine.training.live_task import LiveTask
+from engine.training.paper_task import PaperTask
+from engine.training.pool import ScenePool
+from engine.training.recipe import Recipe
+from engine.training.task import Task
+from engine.training.validation import held_out_batches, validate
+from tools.train.writing import how_trained, write_live
+
+HELD_OUT = 100_000  # number of the first held-out scene: beyond those that any recipe learns from
+
+
+class Lesson(Protocol):
+    """A task, and how it is judged and written."""
+
+    @property
+    def task(self) -> Task:
+        """What is trained."""
+        ...
+
+    @property
+    def figure(self) -> str:
+        """The figure of every contender that the curve shows."""
+        ...
+
+    def look(self) -> dict[str, Any]:
+        """Figures on held-out scenes: {"contenders": {name: {figure: value}}, ...}, ready for JSON."""
+        ...
+
+    def write(self, path: Path, step: int) -> None:
+        """Write the weights and what belongs to them."""
+        ...
+
+
+class LiveLesson:
+    """The live network."""
+
+    figure = "typical_rel"
+
+    def __init__(self, recipe: Recipe, task: LiveTask, held_out: list[Batch], device: torch.device) -> None:
+        self.task = task
+        self._recipe, self._held_out, self._device = recipe, held_out, device
+
+    def look(self) -> dict[str, Any]:
+        """See `Lesson`."""
+        found = validate(self.task.net, self._held_out, self._device)
+        return {
+            "pairs": found.pairs,
+            "left_out": found.left_out,
+            "contenders": {name: finite(figures) for name, figures in found.figures().items()},
+        }
+
+    def write(self, path: Path, step: int) -> None:
+        """See `Lesson`."""
+        write_live(self.task.net, path, how_trained(self._recipe, step))
+
+
+class PaperLesson:
+    """The paper's network."""
+
+    figure = "similarity"
+
+    def __init__(self, recipe: Recipe, task: PaperTask) -> None:
+        self.task = task
+        self._recipe = recipe
+
+    def look(self) -> dict[str, Any]:
+        """See `Lesson`."""
+        found = self.task.held_out()
+        return {
+            "contenders": {
+                "network": {"similarity": found["similarity"]},
+                "no motion": {"similarity": found["without_motion"]},
+            }
+        }
+
+    def write(self, path: Path, step: int) -> None:
+        """See `Lesson`. There is no program: this network does not run live."""
+        save(self.task.net.cpu().eval(), path, trained=how_trained(self._recipe, step))
+
+
+@contextmanager
+def lesson(recipe: Recipe, folder: Path, workers: int, device: torch.device) -> Iterator[Lesson]:
+    """The lesson of a recipe, its scenes in `folder`. Processes that make scenes end with it."""
+    if recipe.kind == "paper":
+        yield PaperLesson(recipe, PaperTask(recipe, device))
+        return
+    with ScenePool(folder, first=HELD_OUT, count=recipe.held_out, workers=workers) as pool:
+        held_out = held_out_batches(pool, recipe.held_out, recipe.batch)
+    with ScenePool(folder, first=0, count=recipe.scenes, workers=workers) as pool:
+        yield LiveLesson(recipe, LiveTask(recipe, pool, device), held_out, device)
+
+
+def finite(figures: dict[str, float]) -> dict[str, float | None]:
+    """For JSON, which knows no NaN."""
+    return {name: value if math.isfinite(value) else None for name, value in figures.items()}
