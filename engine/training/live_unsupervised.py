@@ -32,7 +32,7 @@ KNOWN = 0.7
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnsupervisedWeights:
-    """What the terms count for beside similarity; found on simulated scenes, see docs/training.md."""
+    """What the terms count for beside similarity. Their size is a choice, not the outcome of a search."""
 
     axial_smoothness: float = 1.0
     lateral_smoothness: float = 1.0
