@@ -73,7 +73,8 @@ def assert_sound(found: dict[str, float]) -> None:
     assert found["mean_preserved"] == pytest.approx(1.0, abs=0.02)
     assert found["closure"] < 1.2
     assert found["ncc_explained_low"] - 0.01 < found["ncc"] < found["ncc_explained_high"] + 0.01
-    assert found["steady_fused"] > found["steady_single"]
+    # in size, not in NCC: the first picture is coarse, and becomes another one as it grows finer
+    assert found["change_fused"] < 0.5 * found["change_single"]
     assert found["change_fused"] < found["change_single"]
 
 
@@ -107,5 +108,6 @@ def test_the_arm_recordings(arm_dir: Path) -> None:
     found = figures(arm_dir / "rf0304_86.mhd", "whole", config)
     assert found["pairs"] == 3
     assert found["closure"] < 1.2
-    assert found["steady_fused"] > found["steady_single"]
+    # in size, not in NCC: the first picture is coarse, and becomes another one as it grows finer
+    assert found["change_fused"] < 0.5 * found["change_single"]
     assert not np.isnan(found["mean_preserved"])
