@@ -49,9 +49,10 @@ SWEPT: Final[tuple[tuple[str, str, tuple[float, ...]], ...]] = (
 
 
 FINDINGS: Final = (
-    "What it says: no threshold at its default costs a good sequential pair. Most bad ones pass, because the "
-    "fused picture weighs them down and is coarser where there is nothing else; throwing them out makes it no "
-    "better, so min_ncc, min_strain and min_snre stay. A lateral limit below 2 lines throws good pairs away. At "
+    "What it says: no threshold at its default costs a good sequential pair. Most bad ones pass, because "
+    "the fused picture weighs them down and is coarser where there is nothing else; throwing them out makes "
+    "it no better, so min_ncc, min_strain and min_snre stay. A lateral limit below 2 lines throws good pairs "
+    "away. At "
     "a stride of 3 even 2 lines cost a tenth of them, and 4 would not; 2 stays, because lateral tracking is "
     "only specified to 3 lines. min_one_sign decides nothing here: no hand of this study shears tissue."
 )
