@@ -17,6 +17,16 @@ EXPLAINED: Final[dict[tuple[str, str, str], str]] = {
         "firm_fused_worst",
     ): "frames 5 to 8, the first press: its pairs share the probe's "
     "drift out of plane, so their errors add up instead of averaging out; the window alone leaves 0.28",
+    (
+        "musse",
+        "gratings",
+        "",
+    ): "patterns of 3 mm and finer are erased, axially and across, and sigma does not "
+    "know it: training's finest textures correspond to about 4 mm",
+    ("musse", "small", "slope_kept"): "contrast below the noise is smoothed away",
+    ("musse", "slip", ""): "a step is no strain, and training held few of them",
+    ("musse", "cycles", "firm_fused_worst"): "the same first press as the classical engine's",
+    ("musse", "", "calibration"): "sigma is too cautious where tissue is uniform: one floor for all pairs",
     ("musse", "", ""): "first weights, trained on simulation for an hour on one CPU core",
     ("ncc", "", "calibration"): "a comparator: its std is the bound at the block's correlation, which takes "
     "every match for the right one",
