@@ -5,6 +5,10 @@ Keys are (contender, group, figure); an empty group stands for every group, an e
 
 from typing import Final
 
+ERASED: Final = (
+    "patterns of 3 mm and finer are erased, axially and across, and sigma does not know it: training's finest "
+    "textures correspond to about 4 mm"
+)
 EXPLAINED: Final[dict[tuple[str, str, str], str]] = {
     ("reference", "bound", "over_bound"): "neighbouring lines share noise after out-of-plane motion, and the "
     "bound counts them as independent; where electronic noise rules the engine lies below it",
@@ -17,14 +21,11 @@ EXPLAINED: Final[dict[tuple[str, str, str], str]] = {
         "firm_fused_worst",
     ): "frames 5 to 8, the first press: its pairs share the probe's "
     "drift out of plane, so their errors add up instead of averaging out; the window alone leaves 0.28",
-    (
-        "musse",
-        "gratings",
-        "",
-    ): "patterns of 3 mm and finer are erased, axially and across, and sigma does not "
-    "know it: training's finest textures correspond to about 4 mm",
+    ("musse", "gratings", "calibration"): ERASED,
+    ("musse", "gratings", "coverage"): ERASED,
     ("musse", "small", "slope_kept"): "contrast below the noise is smoothed away",
-    ("musse", "slip", ""): "a step is no strain, and training held few of them",
+    ("musse", "slip", "calibration"): "a step is no strain, and training held few of them",
+    ("musse", "slip", "coverage"): "a step is no strain, and training held few of them",
     ("musse", "cycles", "firm_fused_worst"): "the same first press as the classical engine's",
     ("musse", "", "calibration"): "sigma is too cautious where tissue is uniform: one floor for all pairs",
     ("musse", "", ""): "first weights, trained on simulation for an hour on one CPU core",
