@@ -6,7 +6,7 @@ Keys are (contender, group, figure); an empty group stands for every group, an e
 from typing import Final
 
 ERASED: Final = (
-    "patterns of 3 mm and finer are erased, axially and across, and sigma does not know it: training's finest "
+    "patterns of 3 mm and finer are erased along and across, and sigma does not know it: training's finest "
     "textures correspond to about 4 mm"
 )
 EXPLAINED: Final[dict[tuple[str, str, str], str]] = {
