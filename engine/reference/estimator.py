@@ -1,7 +1,6 @@
 """The classical engine: canonical IQ, coarse search, phase tracking, weighted least-squares strain."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -10,7 +9,7 @@ import torch
 from engine.errors import EngineUnavailable, InvalidAcquisition
 from engine.estimator import StatelessEstimator
 from engine.frontend import FrontEnd, Levelled
-from engine.iq import Band, IqGrid, IqTransform
+from engine.preparation import Preparation, PreparedPair
 from engine.reference.measure import MIN_COVERAGE, Products, measure
 from engine.reference.track import PhasePasses, Track
 from engine.spec import EngineSpec, FloatArray, FrameArray, Stopwatch, StrainResult, no_stopwatch
@@ -18,17 +17,6 @@ from engine.strain import StrainWindow
 
 LOWEST_CARRIER, HIGHEST_CARRIER = 0.03, 0.48  # cycles per sample; measured carriers of 0.06-0.45 are tested
 ROWS_PER_WINDOW = 26  # of the output grid in one strain window: 4 samples apart for 2 mm at 40 MHz
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Seen:
-    """The last post, prepared: in a sequence it is the next pre, known again by its samples alone."""
-
-    frame: FrameArray
-    band: Band
-    grid: IqGrid
-    levelled: Levelled
-    uploaded: list[torch.Tensor]
 
 
 class ReferenceEstimator(StatelessEstimator):
@@ -48,14 +36,14 @@ class ReferenceEstimator(StatelessEstimator):
         self.spec = spec
         self._device = torch.device(device)
         self._passes = PhasePasses()
-        self._transform = IqTransform(spec)
+        self._prepare = Preparation(spec)
         n_axial, n_lateral = spec.shape
         self._axial_window = spec.axial_window / spec.sample_pitch
         step = max(1, round(self._axial_window / ROWS_PER_WINDOW))
         self._axial_index = np.arange(0, n_axial, step, dtype=np.float32)
         self._lateral_index = np.arange(n_lateral, dtype=np.float32)
-        self._grid: IqGrid | None = None
-        self._seen: Seen | None = None
+        self._front: FrontEnd | None = None
+        self._uploaded: tuple[Levelled, list[torch.Tensor]] | None = None
 
     def propose(self, pre: FrameArray, post: FrameArray, stopwatch: Stopwatch = no_stopwatch) -> StrainResult:
         """Estimate strain from pre to post: see `engine.estimator.Estimator.propose`.
@@ -68,26 +56,16 @@ class ReferenceEstimator(StatelessEstimator):
         # number of threads means other bits
         torch.get_num_threads()
         with stopwatch("prepare"):
-            seen = self._seen
-            repeated = seen is not None and np.array_equal(seen.frame, pre)
-            first = seen.band if seen is not None and repeated else self._transform.band(pre)
-            second = self._transform.band(post)
-            grid = self._transform.grid(first)
-            front, window = self._for_grid(grid)
-            known_again = seen is not None and repeated and seen.grid == grid
-            bands = (second,) if known_again else (first, second)
-            levelled = [front.level(self._transform.demodulate(band, grid)) for band in bands]
-            if seen is not None and known_again:
-                levelled.insert(0, seen.levelled)
-            start, radians = front.start(*levelled)
+            pair = self._prepare(pre, post)
+            window = self._for_grid(pair)
         with stopwatch("upload"):
-            frames = [self._upload(frame.inputs) for frame in levelled[-len(bands) :]]
-            if seen is not None and known_again:
-                frames.insert(0, seen.uploaded)
-            started = self._upload(start)
-            self._seen = Seen(post.copy(), second, grid, levelled[1], frames[1])
+            known = self._uploaded is not None and self._uploaded[0] is pair.pre
+            before = self._uploaded[1] if self._uploaded and known else self._upload(pair.pre.inputs)
+            after = self._upload(pair.post.inputs)
+            self._uploaded = (pair.post, after)
+            started = self._upload(pair.start)
         with stopwatch("infer"), torch.inference_mode():
-            track: Track = self._passes(*frames[0], *frames[1], *started, *self._grid_inputs)
+            track: Track = self._passes(*before, *after, *started, *self._grid_inputs)
         with stopwatch("post"):
             products = Products(
                 axial=download(track.axial),
@@ -95,7 +73,7 @@ class ReferenceEstimator(StatelessEstimator):
                 quadrature=download(track.quadrature),
                 energy=download(track.energy),
                 known=download(track.known),
-                radians=radians,
+                radians=pair.radians,
             )
             result = measure(products, window)
             rows = np.rint(self._axial_index / window.row_pitch)
@@ -110,22 +88,20 @@ class ReferenceEstimator(StatelessEstimator):
                 lateral_index=self._lateral_index,
             )
 
-    def _for_grid(self, grid: IqGrid) -> tuple[FrontEnd, StrainWindow]:
+    def _for_grid(self, pair: PreparedPair) -> StrainWindow:
         """What depends on the canonical grid alone: built again only when the measured carrier moves."""
-        if grid != self._grid:
-            n_lateral, line_pitch = self.spec.shape[1], self.spec.line_pitch
-            self._front = FrontEnd(grid, n_lateral, line_pitch, self.spec.sample_pitch)
-            self._grid_inputs = self._upload(self._front.inputs)
+        if pair.front is not self._front:
+            self._grid_inputs = self._upload(pair.front.inputs)
             self._strain_window = StrainWindow(
-                n_rows=-(-grid.n_rows // self._front.every),
-                row_pitch=grid.pitch * self._front.every,
-                n_lines=n_lateral,
+                n_rows=-(-pair.grid.n_rows // pair.front.every),
+                row_pitch=pair.grid.pitch * pair.front.every,
+                n_lines=self.spec.shape[1],
                 output_rows=self._axial_index,
                 axial=self._axial_window,
-                lateral=max(1.0, self.spec.lateral_window / line_pitch),
+                lateral=max(1.0, self.spec.lateral_window / self.spec.line_pitch),
             )
-            self._grid = grid
-        return self._front, self._strain_window
+            self._front = pair.front
+        return self._strain_window
 
     def _upload(self, arrays: Iterable[FloatArray]) -> list[torch.Tensor]:
         """On the device; no copy on the CPU."""

@@ -1,16 +1,15 @@
 """The network engine: the classical front end, then the live program on some runtime. NumPy only."""
 
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from engine.errors import EstimateFailed, InvalidAcquisition
 from engine.estimator import StatelessEstimator
-from engine.frontend import FrontEnd, Levelled
-from engine.iq import Band, IqGrid, IqTransform
+from engine.iq import IqGrid
 from engine.network.cells import CellGrid, cell_grid
 from engine.network.interface import LiveOutputs
+from engine.preparation import Preparation
 from engine.spec import EngineSpec, FloatArray, FrameArray, Stopwatch, StrainResult, no_stopwatch
 
 LEAST_CELLS = 8  # along depth and across: what the trunk halves three times
@@ -41,16 +40,6 @@ class Runtime(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Seen:
-    """The last post, prepared: in a sequence it is the next pre, known again by its samples alone."""
-
-    frame: FrameArray
-    band: Band
-    grid: IqGrid
-    levelled: Levelled
-
-
 class MusseEstimator(StatelessEstimator):
     """MUSSE-Net live; see `engine.estimator.Estimator`.
 
@@ -67,9 +56,8 @@ class MusseEstimator(StatelessEstimator):
         self.precision = runtime.precision
         self.model_hash: str | None = runtime.model_hash
         self._runtime = runtime
-        self._transform = IqTransform(spec)
+        self._prepare = Preparation(spec, every_row=True)
         self._grid: IqGrid | None = None
-        self._seen: Seen | None = None
 
     def propose(self, pre: FrameArray, post: FrameArray, stopwatch: Stopwatch = no_stopwatch) -> StrainResult:
         """Estimate strain from pre to post: see `engine.estimator.Estimator.propose`.
@@ -98,37 +86,20 @@ class MusseEstimator(StatelessEstimator):
 
     def inputs(self, pre: FrameArray, post: FrameArray) -> tuple[tuple[FloatArray, ...], CellGrid]:
         """What the program is given for a pair, and where the maps it answers with lie."""
-        seen = self._seen
-        repeated = seen is not None and np.array_equal(seen.frame, pre)
-        first = seen.band if seen is not None and repeated else self._transform.band(pre)
-        second = self._transform.band(post)
-        grid = self._transform.grid(first)
-        front, cells = self._for_grid(grid)
-        if seen is not None and repeated and seen.grid == grid:
-            before = seen.levelled
-        else:
-            before = front.level(self._transform.demodulate(first, grid))
-        after = front.level(self._transform.demodulate(second, grid))
-        self._seen = Seen(post.copy(), second, grid, after)
-        start, radians = front.start(before, after)
-        return (
-            (*before.inputs, *after.inputs, *start, *front.inputs, radians, *cells.matrices(radians)),
-            cells,
-        )
+        pair = self._prepare(pre, post)
+        cells = self._for_grid(pair.grid)
+        arrays = (*pair.pre.inputs, *pair.post.inputs, *pair.start, *pair.front.inputs)
+        return (*arrays, pair.radians, *cells.matrices(pair.radians)), cells
 
-    def _for_grid(self, grid: IqGrid) -> tuple[FrontEnd, CellGrid]:
+    def _for_grid(self, grid: IqGrid) -> CellGrid:
         """What depends on the canonical grid alone: built again only when the measured carrier moves."""
         if grid != self._grid:
-            spec = self.spec
-            cells = cell_grid(grid, spec.shape[1], spec.line_pitch)
+            cells = cell_grid(grid, self.spec.shape[1], self.spec.line_pitch)
             size = (len(cells.axial_index), len(cells.lateral_index))
             if min(size) < LEAST_CELLS:
                 raise InvalidAcquisition(
                     f"the frame has {size[0]} x {size[1]} cells of one cycle by 0.6 mm; the network needs "
                     f"{LEAST_CELLS} x {LEAST_CELLS}: use engine reference"
                 )
-            self._front = FrontEnd(
-                grid, spec.shape[1], spec.line_pitch, spec.sample_pitch, most_rows=grid.n_rows
-            )
             self._cells, self._grid = cells, grid
-        return self._front, self._cells
+        return self._cells
