@@ -7,30 +7,6 @@ are public; `configuration` names every point that had to be chosen. The files f
 (two of them, with `upsample` and `resample` for the warping between and `lsse` for the strain).
 
 Networks are torch; `cells`, `interface`, `configuration` and `manifest` are not, so that an exported program
-runs without it: nothing here is imported until a name is used.
+runs without it. Live, `live` puts the parts together: `tracked` and `evidence` are what its trunk sees,
+`residual` is what becomes of its answer, `program` the whole as one graph.
 """
-
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from engine.network.configuration import PAPER, UsseConfiguration
-    from engine.network.decoder import State
-    from engine.network.musse import MusseConfiguration, MusseNet
-    from engine.network.usse import UsseNet
-
-__all__ = ["PAPER", "MusseConfiguration", "MusseNet", "State", "UsseConfiguration", "UsseNet"]
-_HOMES = {
-    "PAPER": "configuration",
-    "UsseConfiguration": "configuration",
-    "State": "decoder",
-    "MusseConfiguration": "musse",
-    "MusseNet": "musse",
-    "UsseNet": "usse",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(f"engine.network.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'engine.network' has no attribute {name!r}")

@@ -14,7 +14,15 @@ from torch import nn
 
 from engine.network.configuration import UsseConfiguration
 from engine.network.decoder import State
-from engine.network.fusing import MID_CHANNELS, OUT_CHANNELS, SIDE_CHANNELS, Fused, fuse, read, trunk_inputs
+from engine.network.residual import (
+    MID_CHANNELS,
+    OUT_CHANNELS,
+    SIDE_CHANNELS,
+    LiveEstimate,
+    fuse,
+    read,
+    trunk_inputs,
+)
 from engine.network.tracked import Cells
 from engine.network.usse import UsseNet
 
@@ -41,7 +49,7 @@ class LiveNet(nn.Module):
         self.half_precision = False
         """Trunk in bfloat16, for training on CPUs that have it; everything measured stays float32."""
 
-    def forward(self, cells: Cells, state: State) -> tuple[Fused, State]:
+    def forward(self, cells: Cells, state: State) -> tuple[LiveEstimate, State]:
         """Maps of `cells` are (batch, rows, cols), at least 8 x 8; `state` of the pair before, or zero."""
         with torch.no_grad():  # measured, not learnt: nothing of it has parameters
             found, scale = read(cells)

@@ -43,6 +43,8 @@ def load(path: Path) -> tuple[LiveNet, Manifest]:
     manifest = read_manifest(path)
     if manifest.kind != "live":
         raise EngineUnavailable(f"weights {path} are of the {manifest.kind} network, which does not run live")
+    if manifest.configuration.recurrent != "none":
+        raise EngineUnavailable(f"weights {path} are of a network with memory, which nothing here carries on")
     net = LiveNet(manifest.configuration)
     try:
         net.load_state_dict(load_file(path))

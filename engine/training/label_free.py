@@ -15,8 +15,8 @@ from torch.nn.functional import avg_pool2d
 from engine.fusion import FusedStrain, Fusion
 from engine.merit.closure import Closure, PairMaps, closure
 from engine.merit.steadiness import Steadiness, steadiness
-from engine.network.fusing import Fused
 from engine.network.live import LiveNet
+from engine.network.residual import LiveEstimate
 from engine.spec import StrainResult
 from engine.training.batches import Batch, as_batch
 from engine.training.live_unsupervised import WINDOW, turned
@@ -124,7 +124,7 @@ def whole(samples: Samples, pair: int) -> Batch:
     return as_batch([maps | {"radians": samples.radians}])
 
 
-def _numpy(batch: Batch, fused: Fused, lines: float) -> _Seen:
+def _numpy(batch: Batch, fused: LiveEstimate, lines: float) -> _Seen:
     def plain(values: torch.Tensor) -> NDArray[np.float32]:
         return values[0].cpu().numpy()
 
@@ -137,7 +137,7 @@ def _numpy(batch: Batch, fused: Fused, lines: float) -> _Seen:
     )
 
 
-def _matches(batch: Batch, fused: Fused) -> tuple[float, float]:
+def _matches(batch: Batch, fused: LiveEstimate) -> tuple[float, float]:
     """(NCC of pre and moved post, the most of it that one phase per `WINDOW` could reach)."""
     cells = batch.cells
 
@@ -151,7 +151,7 @@ def _matches(batch: Batch, fused: Fused) -> tuple[float, float]:
     return float(local(turned(cells, fused.axial)).sum() / energy), float(best / energy)
 
 
-def _leeway(batch: Batch, fused: Fused) -> float:
+def _leeway(batch: Batch, fused: LiveEstimate) -> float:
     """What the claimed sigma may cost of the NCC.
 
     Strain errors of sigma, alike over `NOISE_CELLS` rows, move tissue by sigma times half of these; a phase

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from engine.network.fusing import Fused
 from engine.network.live import LiveNet
+from engine.network.residual import LiveEstimate
 from engine.network.tracked import Cells
 from engine.training.batches import Batch
 from engine.training.consistency import Consistency, consistency
@@ -104,12 +104,12 @@ def unsupervised(
     return terms
 
 
-def _confidence(fused: Fused, cells: Cells, typical: Tensor) -> Tensor:
+def _confidence(fused: LiveEstimate, cells: Cells, typical: Tensor) -> Tensor:
     """0-1: 1 / (1 + (sigma / typical strain)^2), nothing where a frame holds no samples."""
     return cells.known / (1.0 + (fused.strain_std.detach() / typical).square())
 
 
-def _steady(seen: list[tuple[Fused, Tensor]]) -> Tensor:
+def _steady(seen: list[tuple[LiveEstimate, Tensor]]) -> Tensor:
     """Consecutive strain maps on the same tissue. Lateral motion, a tenth of a cell, is not followed."""
     zero = torch.zeros((), device=seen[0][1].device)
     agreed = Consistency(zero, zero, 0)

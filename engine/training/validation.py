@@ -16,8 +16,8 @@ from engine.errors import EngineError
 from engine.merit.agreement import Agreement, agreement
 from engine.merit.confidence import Calibration, calibration
 from engine.network.evidence import WINDOWS
-from engine.network.fusing import read
 from engine.network.live import LiveNet
+from engine.network.residual import read
 from engine.training.batches import Batch, Scenes, as_batch, draw_crop
 
 LEAST_CONTRAST = 2e-4  # of strain, its true standard deviation: below, "relative to it" means nothing

@@ -5,7 +5,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from engine.network import PAPER, UsseConfiguration, UsseNet
+from engine.network.configuration import PAPER, UsseConfiguration
+from engine.network.usse import UsseNet
 
 SMALL_PAPER = replace(PAPER, channels=(4, 8), bottleneck=16)
 

@@ -20,7 +20,7 @@ from torch import Tensor
 from engine.factory import shipped_weights
 from engine.frontend import FrontEnd, Levelled
 from engine.iq import CanonicalIq
-from engine.network import fusing
+from engine.network import residual
 from engine.network.interface import LiveOutputs
 from engine.network.live import LiveNet
 from engine.network.program import LiveProgram
@@ -224,7 +224,7 @@ def test_the_slope_of_displacement_is_strain(monkeypatch: pytest.MonkeyPatch) ->
     def measured(cells: Cells, strain: Tensor) -> Tensor:
         return cells.axial
 
-    monkeypatch.setattr(fusing, "_displacement", measured)
+    monkeypatch.setattr(residual, "_displacement", measured)
     assert slope_error(trained()) > 1e-4
 
 
@@ -250,5 +250,5 @@ def test_strain_on_a_large_scale_is_what_tracking_measured(monkeypatch: pytest.M
     """By construction: what is missing to the measured displacement over the anchor window is added."""
     assert bias(trained()) < 0.02
     assert bias(biased()) < 0.02
-    monkeypatch.setattr(fusing, "_missing", lambda cells, found, scale, drawn: torch.zeros_like(drawn))
+    monkeypatch.setattr(residual, "_missing", lambda cells, found, scale, drawn: torch.zeros_like(drawn))
     assert bias(biased()) > 0.2

@@ -1,12 +1,10 @@
 """The classical engine on pairs of known motion, and the invariances physics asks for."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
-import torch
 from moved_scatterers import Pair, Pulse, make_pair
 
 from engine.errors import EstimateFailed, InvalidAcquisition
@@ -19,13 +17,7 @@ SMALL = replace(FULL, shape=(900, 48))
 MARGIN = 0.04  # of both sizes, left out of accuracy figures
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Threads that wait for each other cost more than they bring on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def inner(values: np.ndarray) -> np.ndarray:

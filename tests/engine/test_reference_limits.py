@@ -1,6 +1,5 @@
 """How good the classical engine is where it gets hard: the bound, uncertainty, wide motion, wrong headers."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from itertools import pairwise
@@ -8,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from moved_scatterers import Field, Pair, Pulse, make_pair
 from numpy.typing import NDArray
 
@@ -20,13 +18,7 @@ SPEC = EngineSpec(shape=(1000, 48), sampling_frequency=40e6, center_frequency=5e
 PULSE = Pulse()
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Frames here are small: threads that wait for each other cost more than they bring on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @cache

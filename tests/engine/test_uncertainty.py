@@ -1,11 +1,9 @@
 """What neighbours say of a strain's error: at hard borders, over noise alone, and where they say nothing."""
 
-from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
 import pytest
-import torch
 
 from engine.reference import ReferenceEstimator, measure
 from engine.reference.uncertainty import NOISE, total_variance
@@ -16,13 +14,7 @@ from engine.strain import least_squares_strain
 BORDER = 1e-3  # m to either side: half a strain window
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Frames here are small: threads that wait for each other cost more than they bring on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @cache

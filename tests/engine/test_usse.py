@@ -6,8 +6,9 @@ from small_networks import LIVE, awake, images
 from torch.utils.flop_counter import FlopCounterMode
 
 from engine.errors import InvalidAcquisition
-from engine.network import PAPER, UsseConfiguration, UsseNet
+from engine.network.configuration import PAPER, UsseConfiguration
 from engine.network.encoder import Stream
+from engine.network.usse import UsseNet
 
 FORMS = {
     "paper": PAPER,

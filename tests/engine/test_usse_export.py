@@ -9,7 +9,8 @@ import torch
 from small_networks import LIVE, SMALL_PAPER, awake, images
 from torch.export import Dim, ExportedProgram, export
 
-from engine.network import PAPER, UsseConfiguration, UsseNet
+from engine.network.configuration import PAPER, UsseConfiguration
+from engine.network.usse import UsseNet
 
 SMALL_LIVE = replace(LIVE, channels=(6, 8), bottleneck=12)
 STEPS = 64

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.network import PAPER
+from engine.network.configuration import PAPER
 from engine.training import paper_task, rf_scenes
 from engine.training.paper_task import PaperTask
 from engine.training.recipe import Recipe

@@ -1,6 +1,7 @@
 """Weights in files: what does not belong together is refused by name."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,4 +71,11 @@ def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
         load(path)
     path.with_suffix(".json").write_text("{not json")
     with pytest.raises(EngineUnavailable, match=r"no usable manifest c\.json"):
+        load(path)
+
+
+def test_weights_of_a_network_with_memory_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "memory.safetensors"
+    save(LiveNet(replace(TINY, recurrent="depthwise")), path, trained={})
+    with pytest.raises(EngineUnavailable, match="with memory"):
         load(path)

@@ -38,7 +38,7 @@ WIDEST = 3.0  # logarithm of the most that sigma is scaled by, either way
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Fused:
+class LiveEstimate:
     """What the live network says, maps (batch, rows, cols) in units of the cell."""
 
     strain: Tensor
@@ -71,7 +71,7 @@ def trunk_inputs(cells: Cells, found: Evidence, scale: Tensor) -> tuple[Tensor, 
     return sides[0], sides[1], mid * known
 
 
-def fuse(cells: Cells, found: Evidence, scale: Tensor, answer: Tensor) -> Fused:
+def fuse(cells: Cells, found: Evidence, scale: Tensor, answer: Tensor) -> LiveEstimate:
     """Strain, its standard deviation and displacement from the trunk's answer (batch, OUT_CHANNELS, ...)."""
     count = len(WINDOWS)
     gates = shares(answer[:, :count])
@@ -80,7 +80,7 @@ def fuse(cells: Cells, found: Evidence, scale: Tensor, answer: Tensor) -> Fused:
     strain = drawn + _missing(cells, found, scale, drawn)
     closed = (gates * found.strain_std**2).sum(dim=1).sqrt()
     std = (closed + 0.02 * scale) * (WIDEST * torch.tanh(log_std / WIDEST)).exp()
-    return Fused(
+    return LiveEstimate(
         strain=strain,
         strain_std=std,
         axial=_displacement(cells, strain),
