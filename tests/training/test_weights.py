@@ -53,7 +53,7 @@ def test_the_manifest_of_other_weights_is_refused(written: Path, tmp_path: Path)
         ({"format_version": 99}, "no manifest of weights"),
         ({"configuration": {"channels": [4], "depth": 3}}, "depth"),
         ({"kind": "paper"}, "paper"),
-        ({"configuration": {"channels": [8, 8]}}, "do not fit their configuration"),
+        ({"configuration": {"channels": [8, 8], "recurrent": "none"}}, "do not fit their configuration"),
     ],
     ids=["format", "version", "configuration", "kind", "size"],
 )
