@@ -16,9 +16,9 @@ from engine.simulation.gridfield import GridField, grid_field
 from engine.simulation.phantom import Phantom
 
 DoubleArray = NDArray[np.float64]
-Kind = Literal["random", "islands", "layers"]
+Kind = Literal["random", "ripples", "islands", "layers"]
 
-STEP = 0.2e-3  # m between nodes: patterns of 1 mm are still smooth on it
+STEP = 0.1e-3  # m between nodes: patterns of 0.4 mm are still smooth on it
 SHEARED = 3.0e-3  # m: strain that varies faster across than this must not add up over more depth than this
 LEAST, MOST = 0.08, 5.0  # of the mean: tissue neither expands while pressed nor collapses
 
@@ -28,8 +28,9 @@ class Texture:
     """How strain varies about its mean. Lengths in metres."""
 
     kind: Kind
-    """random: log-normal; islands: two values, bordered by a level of a random field; layers: steps in depth.
-    """
+    """random: log-normal; ripples: the same without its slow part, so that every stripe and spot is about as
+    large as the next, periods of about three lengths; islands: two values, bordered by a level of a random
+    field; layers: steps in depth."""
     axial_length: float
     """At which the pattern has lost its memory; for layers their mean thickness."""
     lateral_length: float
@@ -66,7 +67,10 @@ def _pattern(texture: Texture, z: DoubleArray, x: DoubleArray) -> DoubleArray:
     if texture.kind == "layers":
         return _layers(texture, z, x, rng)
     # a Gaussian of half the length gives exp(-(distance / length)^2)
-    field = gaussian_filter(rng.standard_normal((len(z), len(x))), [n / 2 for n in lengths], mode="reflect")
+    sigma = [n / 2 for n in lengths]
+    field = gaussian_filter(rng.standard_normal((len(z), len(x))), sigma, mode="reflect")
+    if texture.kind == "ripples":
+        field -= gaussian_filter(field, [1.2 * n for n in sigma], mode="reflect")
     field = (field - field.mean()) / max(float(field.std()), 1e-12)
     if texture.kind == "islands":
         field = (field > rng.uniform(-0.5, 1.2)).astype(np.float64)

@@ -1,8 +1,8 @@
 """Acquisitions drawn at random for training: tissue, hand, probe and disturbances, never twice the same.
 
 A scene is one phantom seen in a few frames, and the pairs of them that become samples. Everything follows
-from the scene's number. Evaluation draws its phantoms from other seeds and other code, and its strain
-gratings have no like here.
+from the scene's number. Evaluation draws its phantoms from other seeds and other code; the plane gratings of
+its transfer curves are nowhere drawn here, only random ripples of all sizes.
 """
 
 import math
@@ -27,6 +27,7 @@ CYCLES = 152  # of the nominal carrier along depth
 CELLS = 36  # of about 0.6 mm across
 CELL_MM = 0.6
 FRAMES = 6
+FINEST_TEXTURE = 0.4e-3  # m: ripples of about 1.2 mm
 MOST_PRESSED = 0.055  # of all frames together: the softest textures must not fold over
 
 
@@ -105,18 +106,20 @@ def _tissue(depth: float, width: float, rng: np.random.Generator) -> tuple[str, 
         block = Block(height=1.2 * depth, width=1.4 * width, element=max(depth, width) / 40)
         drawn = draw_geometry(block, picture=(depth, width), rng=rng)
         return f"solved {drawn.kind}", drawn.phantom()
-    kinds: tuple[Kind, ...] = ("random", "random", "islands", "layers")
+    kinds: tuple[Kind, ...] = ("random", "random", "ripples", "islands", "layers")
     kind = kinds[int(rng.integers(len(kinds)))]
-    axial = 1e-3 * math.exp(rng.uniform(math.log(0.8), math.log(8.0)))
-    lateral = 1e-3 * math.exp(rng.uniform(math.log(1.0), math.log(12.0)))
     texture = Texture(
         kind=kind,
-        axial_length=max(axial, depth / 60),
-        lateral_length=lateral,
+        axial_length=_length(max(FINEST_TEXTURE, depth / 60), 0.4 * depth, rng),
+        lateral_length=_length(1.5 * FINEST_TEXTURE, 0.6 * width, rng),
         spread=float(rng.uniform(0.15, 0.8)),
         seed=int(rng.integers(1 << 31)),
     )
     return kind, textured_phantom(texture, depth=depth, width=width)
+
+
+def _length(least: float, most: float, rng: np.random.Generator) -> float:
+    return math.exp(rng.uniform(math.log(least), math.log(most)))
 
 
 def _inclusion(depth: float, width: float, rng: np.random.Generator) -> Inclusion:
@@ -163,14 +166,14 @@ def _hand(phantom: Phantom, spec: EngineSpec, rng: np.random.Generator) -> tuple
     extra = ""
     draw = rng.uniform()
     frames = np.arange(FRAMES)
-    if draw < 0.08:
-        slide = frames * rng.uniform(-1.0, 1.0) * 0.15e-3
+    if draw < 0.12:
+        slide = frames * rng.uniform(-1.0, 1.0) * 0.3e-3
         boundary = SlipBoundary(
             depth=float(rng.uniform(0.2, 0.8)) * depth, angle=float(rng.uniform(-0.15, 0.15))
         )
         modes.append(Mode(field=boundary, amplitude=np.asarray(slide, np.float64)))
         extra = " slip"
-    elif draw < 0.14:
+    elif draw < 0.18:
         radius = float(rng.uniform(0.8e-3, 0.12 * min(depth, width)))
         vessel = VesselPulsation(
             depth=float(rng.uniform(0.2, 0.8)) * depth,

@@ -89,7 +89,7 @@ def test_kinds_appear_in_their_shares(monkeypatch: pytest.MonkeyPatch) -> None:
         for number in range(4000)
     )
     shares = {"uniform": 0.08, "inclusions": 0.20, "sphere": 0.05, "solved": 0.20}
-    shares |= {"random": 0.235, "islands": 0.1175, "layers": 0.1175}
+    shares |= {"random": 0.188, "ripples": 0.094, "islands": 0.094, "layers": 0.094}
     assert set(drawn) == set(shares)
     for kind, share in shares.items():
         assert drawn[kind] / 4000 == pytest.approx(share, abs=0.03), kind
