@@ -23,7 +23,7 @@ class LiveTask:
         torch.manual_seed(recipe.seed)  # drawn on the CPU, so that every device starts with equal weights
         self.net = (net or LiveNet(recipe.trunk)).to(device).train()
         # channels beside each other: convolutions train 1.5 times as fast on CPUs
-        self.net.trunk.to(memory_format=torch.channels_last)
+        self.net.trunk.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # stubs
         self._teacher = None if net is None else deepcopy(self.net).eval().requires_grad_(False)
         self.pairs_per_step = recipe.batch * recipe.length
         self._recipe, self._scenes, self._device = recipe, scenes, device
