@@ -3,6 +3,9 @@
 import torch
 from torch import Tensor
 
+LEAST_CONTRAST = 0.02  # standard deviation of truth, in its own unit: with less there is no slope to speak of
+TINY = 1e-9
+
 
 def log_error(estimate: Tensor, truth: Tensor, mask: Tensor, *, floor: float) -> Tensor:
     """Mean over pairs of log(mean |error|) + log(rms error), over the pixels of `mask`; shapes (b, c, h, w).
@@ -21,6 +24,28 @@ def log_error(estimate: Tensor, truth: Tensor, mask: Tensor, *, floor: float) ->
     # inside the root: the root of zero has no gradient
     rms = (error.square().sum(dim=(1, 2, 3)) / count + floor**2).sqrt()
     return (((mean + floor).log() + rms.log()) * known).sum() / known.sum().clamp(min=1.0)
+
+
+def slope_error(estimate: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
+    """Mean over pairs of r^4 (slope - 1)^2, over the pixels of `mask`; shapes (b, c, h, w).
+
+    `slope` is that of the estimate regressed on the truth, r their correlation (held constant). The estimate
+    of least squared error has slope r^2: it shrinks contrast by all that it is unsure of. Where tissue is
+    seen well, giving it back costs little error (at r^2 = 0.84, a slope of 0.90 costs 1.5 %); where it is
+    not, contrast would be made of noise, and r^4 leaves it be. Pairs without contrast are left out.
+    """
+    mask = mask.expand_as(estimate)
+    count = mask.sum(dim=(1, 2, 3), keepdim=True).clamp(min=1.0)
+
+    def centred(values: Tensor) -> Tensor:
+        return (values - (values * mask).sum(dim=(1, 2, 3), keepdim=True) / count) * mask
+
+    e, t = centred(estimate), centred(truth)
+    both, own, of_truth = ((a * b).sum(dim=(1, 2, 3)) for a, b in ((e, t), (e, e), (t, t)))
+    contrast = (of_truth > LEAST_CONTRAST**2 * count.flatten()).to(e.dtype)
+    r = (both / (own * of_truth).clamp(min=TINY).sqrt()).clamp(min=0.0).detach()
+    missing = both / of_truth.clamp(min=TINY) - 1.0
+    return (r**4 * missing.square() * contrast).sum() / contrast.sum().clamp(min=1.0)
 
 
 def gaussian_likelihood(error: Tensor, log_sigma: Tensor, mask: Tensor) -> Tensor:

@@ -2,8 +2,9 @@ import math
 
 import pytest
 import torch
+from torch import Tensor
 
-from engine.training.supervised import gaussian_likelihood, log_error
+from engine.training.supervised import gaussian_likelihood, log_error, slope_error
 
 SHAPE = (2, 1, 40, 20)
 ALL = torch.ones(SHAPE)
@@ -82,3 +83,38 @@ def test_likelihood_moves_the_claim_and_not_the_estimate() -> None:
     assert error.grad is None
     assert log_sigma.grad is not None
     assert log_sigma.grad.sum() < 0.0  # errors are larger than claimed
+
+
+def _scene(r_squared: float) -> tuple[Tensor, Tensor, Tensor]:
+    """(least-squares estimate, truth, mask): it correlates with the truth by r and has the slope r^2."""
+    truth, noise = torch.randn(2, 4, 1, 60, 60, generator=torch.Generator().manual_seed(2))
+    seen = truth + (1.0 / r_squared - 1.0) ** 0.5 * noise
+    return r_squared * seen, truth, torch.ones_like(truth)
+
+
+@pytest.mark.parametrize("r_squared", [0.5, 0.84])
+def test_slope_error_of_the_least_squares_estimate(r_squared: float) -> None:
+    estimate, truth, mask = _scene(r_squared)
+    expected = r_squared**2 * (1.0 - r_squared) ** 2
+    assert float(slope_error(estimate, truth, mask)) == pytest.approx(expected, rel=0.1)
+    assert float(slope_error(estimate / r_squared, truth, mask)) < 0.02 * expected
+    assert float(slope_error(estimate + 3.0, truth, mask)) == pytest.approx(expected, rel=0.1)  # no offset
+
+
+def test_slope_error_leaves_alone_what_is_not_seen() -> None:
+    estimate, truth, mask = _scene(0.84)
+    noise = torch.randn(estimate.shape, generator=torch.Generator().manual_seed(5))
+    assert float(slope_error(noise, truth, mask)) < 1e-3
+    assert float(slope_error(-estimate, truth, mask)) == 0.0
+    assert float(slope_error(estimate, 0.0 * truth, mask)) == 0.0
+    assert float(slope_error(torch.zeros_like(truth), truth, mask)) == 0.0
+    masked = torch.zeros_like(mask)
+    assert float(slope_error(estimate, truth, masked)) == 0.0
+
+
+def test_slope_error_asks_for_more_contrast() -> None:
+    estimate, truth, mask = _scene(0.84)
+    gain = torch.ones(1, requires_grad=True)
+    slope_error(gain * estimate, truth, mask).backward()  # type: ignore[no-untyped-call]  # torch
+    assert gain.grad is not None
+    assert float(gain.grad) < 0.0
