@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from engine.spec import EngineSpec, FrameArray, Stopwatch, StrainResult, no_stopwatch
+from engine.spec import EngineSpec, ErrorModel, FrameArray, Stopwatch, StrainResult, no_stopwatch
 
 
 class Estimator(Protocol):
@@ -33,8 +33,8 @@ class Estimator(Protocol):
         ...
 
     @property
-    def takes_windows(self) -> bool:
-        """Whether the strain windows of `spec` are its own; a network chooses one for every pixel."""
+    def error_model(self) -> ErrorModel:
+        """How its errors are alike; without a window where the strain windows of `spec` do not count."""
         ...
 
     def propose(self, pre: FrameArray, post: FrameArray, stopwatch: Stopwatch = no_stopwatch) -> StrainResult:
@@ -61,7 +61,14 @@ class Estimator(Protocol):
 class StatelessEstimator:
     """The half of `Estimator` that an estimator without memory shares with its likes."""
 
-    takes_windows = True
+    spec: EngineSpec
+
+    @property
+    def error_model(self) -> ErrorModel:
+        """Noise of least squares over the windows of `spec`, new in every pair."""
+        spec = self.spec
+        window = spec.axial_window / spec.sample_pitch, spec.lateral_window / spec.line_pitch
+        return ErrorModel(window=window, shared=0.0)
 
     def propose(self, pre: FrameArray, post: FrameArray, stopwatch: Stopwatch = no_stopwatch) -> StrainResult:
         """Estimate strain from pre to post: see `Estimator.propose`."""

@@ -4,14 +4,20 @@ With e_i the strain map of pair i, m_i its median strain over the region of inte
 standard deviation and w_i = exp(-age_i / tau), the relative strain n(x) = e(x) / mean is estimated by
 weighted least squares of e_i = n m_i:
 
-    n = sum(w e m / s^2) / sum(w m^2 / s^2)        var n = sum(w^2 m^2 / s^2) / sum(w m^2 / s^2)^2
+    n = A / C        A = sum(w e m / s^2)        C = sum(w m^2 / s^2)
 
 So a release (m < 0 turns e around) adds to the press before it, a pair near the turning point weighs almost
-nothing, and what no pair has measured has no value. The two lower sums stay maps on the grid of the newest
-frame; the third, which differs from the second by the pairs' ages alone, is kept as a ratio to it.
-`engine.resolution` makes a picture of them, coarser where they hold less. NumPy and OpenCV's remap; no torch.
+nothing, and what no pair has measured has no value. Of the variance (s / m)^2 of e / m, a share p is one and
+the same error in all pairs and adds up with its sign, the rest is new in each of them:
+
+    var n = ((1 - p) sum(w^2 m^2 / s^2) + p sum(w |m| / s)^2) / C^2
+
+A and C stay maps on the grid of the newest frame; the other sums, which differ from C by weights and means
+alone as long as pairs are unsure in the same places, are kept as ratios to it. `engine.resolution` makes a
+picture of them, for engines with a window coarser where they hold less. NumPy and OpenCV's remap; no torch.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import InvalidAcquisition
-from engine.resolution import Maps, Resolution
-from engine.spec import FloatArray, StrainResult
+from engine.resolution import Maps, Resolution, finest
+from engine.spec import ErrorModel, FloatArray, StrainResult
 
 MOST_ROWS = 256  # of the fused map: what a screen shows, at a quarter of the cost
 LONGEST_PAUSE = 8.0  # tau without a pair: then nothing of the old picture is left, and it is dropped
@@ -46,24 +52,22 @@ class FusedStrain:
 class Fusion:
     """Accumulates accepted pairs of one geometry, in order. One thread.
 
-    `time_constant` is tau in seconds, above 0; `window` the strain window in samples and lines, from which
-    follows how far neighbouring pixels share their noise.
+    `time_constant` is tau in seconds, above 0; `errors` says how those of the estimator are alike.
     """
 
-    def __init__(self, time_constant: float = 0.5, *, window: tuple[float, float]) -> None:
+    def __init__(self, time_constant: float = 0.5, *, errors: ErrorModel) -> None:
         if not time_constant > 0:
             raise InvalidAcquisition(f"time_constant = {time_constant}: fusion needs a positive one (s)")
         self._tau = time_constant
-        self._window = window
-        self._sums: Maps | None = None
-        self._resolution: Resolution | None = None
-        self._weight = self._weight_squared = self._information = self._information_squared = 0.0
+        self._errors = errors
         self._frame_index = 0
+        self.reset()
 
     def reset(self) -> None:
         """Forget every pair: the scene has changed."""
-        self._sums = self._resolution = None
-        self._weight = self._weight_squared = self._information = self._information_squared = 0.0
+        self._sums: Maps | None = None
+        self._picture: Callable[[Maps, float], tuple[Maps, Maps]] | None = None
+        self._total = _Total()
 
     def add(
         self,
@@ -95,25 +99,28 @@ class Fusion:
             if older is not None:
                 span = max(post_index - pre_index, 1)
                 total += motion.carried(older, min(max((post_index - self._frame_index) / span, 0.0), 1.0))
-        self._weight += 1.0
-        self._weight_squared += 1.0
-        self._information += information
-        self._information_squared += information
+        self._total.add(information)
         self._sums, self._frame_index = total, post_index
-        if self._resolution is None:
+        if self._picture is None:
             pitch = float(row[1] - row[0]), float(col[1] - col[0])
-            self._resolution = Resolution(
-                valid[rows].shape, (self._window[0] / pitch[0], self._window[1] / pitch[1])
-            )
-        age = self._information_squared / self._information if self._information > 0 else 1.0
-        relative, spread = self._resolution.picture(total, age)
+            self._picture = self._picture_of(valid[rows].shape, pitch)
+        relative, spread = self._picture(total, self._total.scale(self._errors.shared))
         return FusedStrain(
             relative_strain=relative,
             relative_std=spread,
             axial_index=row,
             lateral_index=col,
-            effective_pairs=self._weight**2 / self._weight_squared,
+            effective_pairs=self._total.weight**2 / self._total.weight_squared,
         )
+
+    def _picture_of(
+        self, shape: tuple[int, ...], pitch: tuple[float, float]
+    ) -> Callable[[Maps, float], tuple[Maps, Maps]]:
+        """What turns sums on a grid of this shape and pitch (samples, lines) into a picture."""
+        window = self._errors.window
+        if window is None:
+            return finest
+        return Resolution((shape[0], shape[1]), (window[0] / pitch[0], window[1] / pitch[1])).picture
 
     def _faded(self, shape: tuple[int, ...], elapsed: float) -> Maps | None:
         """The sums of earlier pairs as they weigh now, ours to change; None where none count any more."""
@@ -121,13 +128,46 @@ class Fusion:
             self.reset()
             return None
         fade = float(np.exp(-max(elapsed, 0.0) / self._tau))
-        self._weight, self._weight_squared = fade * self._weight, fade**2 * self._weight_squared
-        self._information, self._information_squared = (
-            fade * self._information,
-            fade**2 * self._information_squared,
-        )
+        self._total.fade(fade)
         self._sums *= np.float32(fade)
         return self._sums
+
+
+@dataclass(slots=True)
+class _Total:
+    """What the pairs weigh and know over the whole map: I is a pair's m^2 / s^2 added up over its pixels."""
+
+    weight: float = 0.0
+    """sum(w)."""
+    weight_squared: float = 0.0
+    """sum(w^2)."""
+    information: float = 0.0
+    """sum(w I)."""
+    information_squared: float = 0.0
+    """sum(w^2 I)."""
+    root: float = 0.0
+    """sum(w sqrt(I))."""
+
+    def add(self, information: float) -> None:
+        """A new pair with this I."""
+        self.weight += 1.0
+        self.weight_squared += 1.0
+        self.information += information
+        self.information_squared += information
+        self.root += information**0.5
+
+    def fade(self, fade: float) -> None:
+        """Let every pair weigh this much of what it did."""
+        self.weight, self.weight_squared = fade * self.weight, fade**2 * self.weight_squared
+        self.information *= fade
+        self.information_squared *= fade**2
+        self.root *= fade
+
+    def scale(self, shared: float) -> float:
+        """The variance of A / C times C, where that share of every pair's variance is the same error."""
+        if not self.information > 0:
+            return 1.0
+        return ((1.0 - shared) * self.information_squared + shared * self.root**2) / self.information
 
 
 def _sums_of(result: StrainResult, rows: slice, counts: NDArray[np.bool_], mean_strain: float) -> Maps:

@@ -51,6 +51,13 @@ EDGE_BIAS = np.float32(0.3)
 SMALLEST = np.float32(1e-30)  # sums below it hold nothing
 
 
+def finest(sums: Maps, scale: float) -> tuple[Maps, Maps]:
+    """(A / C, its standard deviation) as the pairs resolve it; see `Resolution.picture`."""
+    value, variance = _divided(list(sums), scale)
+    nothing = _unmeasured(sums)
+    return value + nothing, np.sqrt(variance) + nothing
+
+
 class Resolution:
     """Turns sums into a picture, on grids of one shape. `window` is the strain window in rows and columns."""
 
@@ -67,14 +74,14 @@ class Resolution:
         self._window = _odd(window[1] / steps[1][1]), _odd(window[0] / steps[1][0])
         self._shape = shape
 
-    def picture(self, sums: Maps, age: float) -> tuple[Maps, Maps]:
+    def picture(self, sums: Maps, scale: float) -> tuple[Maps, Maps]:
         """(relative strain, its standard deviation) of the sums A and C, (2, rows, cols).
 
-        `age` is sum(w^2 m^2 / s^2) over sum(w m^2 / s^2), at most 1: A / C has the variance age / C.
+        A / C has the variance `scale` / C at every pixel, `scale` being what `engine.fusion` says.
 
         NaN where C is 0: what lies around a pixel that nobody has measured does not stand in for it.
         """
-        levels = self._levels(sums, age)
+        levels = self._levels(sums, scale)
         coarsest, variance = levels[-1]
         value, variance = coarsest, variance * np.float32(LEVELS[-1].noise)
         for k in range(len(LEVELS) - 2, -1, -1):
@@ -94,7 +101,7 @@ class Resolution:
             value, variance = fine, share
         rows, cols = self._shape
         value, variance = value[:rows, :cols], variance[:rows, :cols]
-        nothing = np.where(sums[1] > SMALLEST, np.float32(0), np.float32(np.nan))
+        nothing = _unmeasured(sums)
         return value + nothing, np.sqrt(variance) + nothing
 
     def _edge_bias(self, value: Maps, coarsest: Maps) -> Maps:
@@ -103,17 +110,22 @@ class Resolution:
         contrast *= EDGE_BIAS
         return np.asarray(cv2.blur(contrast, self._window, borderType=cv2.BORDER_REPLICATE), np.float32)
 
-    def _levels(self, sums: Maps, age: float) -> list[tuple[Maps, Maps]]:
+    def _levels(self, sums: Maps, scale: float) -> list[tuple[Maps, Maps]]:
         """Value and variance of every level, the finest first, each on its own grid; noise is still 1."""
         down, across = self._beyond
         parts = [cv2.copyMakeBorder(part, 0, down, 0, across, cv2.BORDER_CONSTANT) for part in sums]
-        levels = [_divided(parts, age)]
+        levels = [_divided(parts, scale)]
         for kernel, size in zip(self._kernels, self._sizes[1:], strict=True):
             if parts[0].shape[::-1] != size:
                 parts = [cv2.resize(part, size, interpolation=cv2.INTER_AREA) for part in parts]
             smooth = [_twice(part, kernel) for part in parts]
-            levels.append(_divided(smooth, age))
+            levels.append(_divided(smooth, scale))
         return levels
+
+
+def _unmeasured(sums: Maps) -> Maps:
+    """NaN where C holds nothing, 0 elsewhere."""
+    return np.where(sums[1] > SMALLEST, np.float32(0), np.float32(np.nan))
 
 
 def _share(noise: Maps, detail: float) -> Maps:
@@ -123,12 +135,12 @@ def _share(noise: Maps, detail: float) -> Maps:
     return np.divide(expected, share, out=share)
 
 
-def _divided(parts: list[Maps], age: float) -> tuple[Maps, Maps]:
-    """(A / C, age / C); the second is huge where C holds nothing."""
+def _divided(parts: list[Maps], scale: float) -> tuple[Maps, Maps]:
+    """(A / C, scale / C); the second is huge where C holds nothing."""
     variance: Maps = np.maximum(parts[1], SMALLEST)
     np.divide(np.float32(1), variance, out=variance)
     value: Maps = parts[0] * variance
-    variance *= np.float32(age)
+    variance *= np.float32(scale)
     return value, variance
 
 

@@ -75,6 +75,17 @@ class EngineSpec:
         return self.sound_speed / (2.0 * self.sampling_frequency)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorModel:
+    """How an estimator's errors are alike: what many pairs average away, and what they cannot."""
+
+    window: tuple[float, float] | None
+    """Samples and lines over which neighbours share noise, which is high-pass along the beam: coarser maps
+    have far less of it. None: the estimator has already chosen the resolution of every pixel."""
+    shared: float
+    """Share of the variance of a pair, 0-1, that is one and the same error in all pairs of a tissue."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StrainResult:
     """What an estimator says about one pair, on its own regular grid of (rows, cols).

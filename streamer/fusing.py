@@ -34,9 +34,7 @@ class Fusing:
         self._region = region
         self._fusion: Fusion | None = None
         if estimator is not None and config.time_constant > 0:
-            spec = estimator.spec
-            window = spec.axial_window / spec.sample_pitch, spec.lateral_window / spec.line_pitch
-            self._fusion = Fusion(config.time_constant, window=window)
+            self._fusion = Fusion(config.time_constant, errors=estimator.error_model)
         self._last: RfHeader | None = None
 
     def take(

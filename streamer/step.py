@@ -147,7 +147,7 @@ class StrainStep:
         fused: FusedMessage | None,
     ) -> StrainMessage:
         post = pair.post.header
-        windowed = self.estimator is None or self.estimator.takes_windows
+        windowed = self.estimator is None or self.estimator.error_model.window is not None
         arrays: tuple[NDArray[Any], ...] = ()
         entries: tuple[ArrayEntry, ...] = ()
         if rejection is None and result is not None and verdict is not None:

@@ -21,6 +21,9 @@ class LiveOutputs(NamedTuple, Generic[Array]):
     """Share of the cell that both frames hold."""
 
 
+LEAST_KNOWN: Final = 0.7  # of a cell: with less there is no information
+LEAST_NCC: Final = 0.1  # the same of its correlation
+
 INPUTS: Final = (
     *(f"{frame}_{name}" for frame in ("pre", "post") for name in FrameInputs._fields),
     *(f"start_{name}" for name in Start._fields),  # outputs are called axial and lateral, too

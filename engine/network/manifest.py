@@ -12,6 +12,7 @@ from engine.network.configuration import UsseConfiguration
 
 FORMAT: Final = "musse-weights"
 FORMAT_VERSION: Final = 1
+UNMEASURED: Final = 1.0  # share of weights that nobody measured: their pairs never average, no false claim
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,8 @@ class Manifest:
     """Of the safetensors file: the `model_hash` of every result."""
     trained: Mapping[str, Any]
     """Recipe, steps, versions."""
+    shared: float = UNMEASURED
+    """Share of a pair's variance that all pairs have in common, 0-1: `engine.training.shared_error`."""
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -37,6 +40,8 @@ def read_manifest(path: Path) -> Manifest:
         choices = raw.pop("configuration")
         choices = {k: tuple(v) if isinstance(v, list) else v for k, v in choices.items()}
         manifest = Manifest(configuration=UsseConfiguration(**choices), **raw)
+        if not 0.0 <= manifest.shared <= 1.0:
+            raise ValueError(f"shared = {manifest.shared}: a share lies between 0 and 1")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise EngineUnavailable(
             f"weights {path}: no usable manifest {described.name} ({error}); both files belong together"

@@ -1,7 +1,7 @@
 """Weights in files: safetensors beside a manifest that says what they are. No pickle, and none is read.
 
 NAME.safetensors     the tensors
-NAME.json            configuration, SHA-256 of the tensors' file, how they were trained
+NAME.json            configuration, SHA-256 of the tensors' file, how they were trained, how errors are shared
 """
 
 import json
@@ -15,12 +15,14 @@ from safetensors.torch import load_file, save_file
 
 from engine.errors import EngineUnavailable
 from engine.network.live import LiveNet
-from engine.network.manifest import FORMAT, FORMAT_VERSION, Manifest, digest, read_manifest
+from engine.network.manifest import FORMAT, FORMAT_VERSION, UNMEASURED, Manifest, digest, read_manifest
 from engine.network.musse import MusseNet
 
 
-def save(net: LiveNet | MusseNet, path: Path, *, trained: Mapping[str, Any]) -> Manifest:
-    """Write NAME.safetensors and NAME.json; both appear only when complete."""
+def save(
+    net: LiveNet | MusseNet, path: Path, *, trained: Mapping[str, Any], shared: float = UNMEASURED
+) -> Manifest:
+    """Write NAME.safetensors and NAME.json; both appear only when complete. `shared`: see `Manifest`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     save_file({name: tensor.contiguous() for name, tensor in net.state_dict().items()}, part)
@@ -29,6 +31,7 @@ def save(net: LiveNet | MusseNet, path: Path, *, trained: Mapping[str, Any]) -> 
         configuration=net.trunk.configuration if isinstance(net, LiveNet) else net.configuration.stage,
         sha256=digest(part),
         trained=dict(trained),
+        shared=shared,
     )
     text = {"format": FORMAT, "format_version": FORMAT_VERSION, **asdict(manifest)}
     described = path.with_suffix(".json.part")

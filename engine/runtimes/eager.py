@@ -22,7 +22,7 @@ class EagerRuntime:
         if device == "cuda" and not torch.cuda.is_available():
             raise EngineUnavailable("device 'cuda': PyTorch finds no CUDA device here; choose device 'cpu'")
         net, manifest = load(weights)
-        self.model_hash = manifest.sha256
+        self.model_hash, self.shared = manifest.sha256, manifest.shared
         self._device = torch.device(device)
         self._program = LiveProgram(net).to(self._device)
 

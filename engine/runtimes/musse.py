@@ -8,13 +8,19 @@ from engine.errors import EstimateFailed, InvalidAcquisition
 from engine.estimator import StatelessEstimator
 from engine.iq import IqGrid
 from engine.network.cells import CellGrid, cell_grid
-from engine.network.interface import LiveOutputs
+from engine.network.interface import LEAST_KNOWN, LEAST_NCC, LiveOutputs
 from engine.preparation import Preparation
-from engine.spec import EngineSpec, FloatArray, FrameArray, Stopwatch, StrainResult, no_stopwatch
+from engine.spec import (
+    EngineSpec,
+    ErrorModel,
+    FloatArray,
+    FrameArray,
+    Stopwatch,
+    StrainResult,
+    no_stopwatch,
+)
 
 LEAST_CELLS = 8  # along depth and across: what the trunk halves three times
-LEAST_KNOWN = 0.7  # of a cell: with less there is no information
-LEAST_NCC = 0.1
 
 
 class Runtime(Protocol):
@@ -35,6 +41,11 @@ class Runtime(Protocol):
         """SHA-256 of the weights."""
         ...
 
+    @property
+    def shared(self) -> float:
+        """See `engine.network.manifest.Manifest`."""
+        ...
+
     def run(self, inputs: tuple[FloatArray, ...]) -> LiveOutputs[FloatArray]:
         """`engine.network.interface.INPUTS` in order, to maps (rows, cols)."""
         ...
@@ -48,8 +59,6 @@ class MusseEstimator(StatelessEstimator):
     Raises InvalidAcquisition for frames of less than 8 x 8 cells.
     """
 
-    takes_windows = False
-
     def __init__(self, spec: EngineSpec, runtime: Runtime) -> None:
         self.spec = spec
         self.name = runtime.name
@@ -58,6 +67,11 @@ class MusseEstimator(StatelessEstimator):
         self._runtime = runtime
         self._prepare = Preparation(spec, every_row=True)
         self._grid: IqGrid | None = None
+
+    @property
+    def error_model(self) -> ErrorModel:
+        """See `Estimator`: what its prior smooths away is missing from every pair alike."""
+        return ErrorModel(window=None, shared=self._runtime.shared)
 
     def propose(self, pre: FrameArray, post: FrameArray, stopwatch: Stopwatch = no_stopwatch) -> StrainResult:
         """Estimate strain from pre to post: see `engine.estimator.Estimator.propose`.

@@ -5,7 +5,7 @@ from typing import Any
 
 from engine.errors import EngineUnavailable
 from engine.network.interface import HASH, INPUTS, OUTPUTS, LiveOutputs
-from engine.network.manifest import read_manifest
+from engine.network.manifest import UNMEASURED, read_manifest
 from engine.spec import FloatArray
 
 
@@ -13,7 +13,7 @@ class OnnxRuntime:
     """ONNX Runtime on the CPU. One thread at a time.
 
     `program` holds its weights. Where they also lie beside it as .safetensors with a manifest, both must be
-    the same ones. Raises EngineUnavailable.
+    the same ones; how errors are shared is known from the manifest alone. Raises EngineUnavailable.
     """
 
     name = "onnx"
@@ -48,10 +48,14 @@ class OnnxRuntime:
         if names != INPUTS or not self.model_hash:
             raise EngineUnavailable(f"program {program} is no live network of this version: export it anew")
         weights = program.with_suffix(".safetensors")
-        if weights.is_file() and read_manifest(weights).sha256 != self.model_hash:
-            raise EngineUnavailable(
-                f"program {program} was not exported from {weights.name} beside it: export it anew"
-            )
+        self.shared = UNMEASURED
+        if weights.is_file():
+            manifest = read_manifest(weights)
+            if manifest.sha256 != self.model_hash:
+                raise EngineUnavailable(
+                    f"program {program} was not exported from {weights.name} beside it: export it anew"
+                )
+            self.shared = manifest.shared
 
     def run(self, inputs: tuple[FloatArray, ...]) -> LiveOutputs[FloatArray]:
         """See `engine.runtimes.musse.Runtime`."""

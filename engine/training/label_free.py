@@ -16,8 +16,9 @@ from engine.fusion import FusedStrain, Fusion
 from engine.merit.closure import Closure, PairMaps, closure
 from engine.merit.steadiness import Steadiness, steadiness
 from engine.network.live import LiveNet
+from engine.network.manifest import UNMEASURED
 from engine.network.residual import LiveEstimate
-from engine.spec import StrainResult
+from engine.spec import ErrorModel, StrainResult
 from engine.training.batches import Batch, as_batch
 from engine.training.live_unsupervised import WINDOW, turned
 from engine.training.recorded import CONSECUTIVE, STRIDED, Block
@@ -27,7 +28,7 @@ KNOWN = 0.7
 LEAST_COHERENCE = 0.5  # of a pixel that figures look at: what does not match says nothing of strain
 LEAST_MEAN = 5e-4  # of strain: gentler pairs have no relative picture
 INTERVAL = 0.05  # s between frames as far as fusion's fading goes: the same before and after
-NOISE_CELLS = (16.0, 2.5)  # rows and columns over which errors of strain are alike: a window of the middle
+NOISE_ROWS = 16.0  # over which errors of strain are alike: a window of the middle
 TOLERANCE = 1.05  # what a figure may grow by: blocks held back are few
 
 
@@ -154,11 +155,11 @@ def _matches(batch: Batch, fused: LiveEstimate) -> tuple[float, float]:
 def _leeway(batch: Batch, fused: LiveEstimate) -> float:
     """What the claimed sigma may cost of the NCC.
 
-    Strain errors of sigma, alike over `NOISE_CELLS` rows, move tissue by sigma times half of these; a phase
+    Strain errors of sigma, alike over `NOISE_ROWS`, move tissue by sigma times half of these; a phase
     error of p costs p^2 / 2 of the correlation.
     """
     cells = batch.cells
-    phase = cells.radians.unsqueeze(-1) * fused.strain_std * (0.5 * NOISE_CELLS[0])
+    phase = cells.radians.unsqueeze(-1) * fused.strain_std * (0.5 * NOISE_ROWS)
     cost = 0.5 * phase.square().clamp(max=1.0)
     weight = cells.weight.clamp(min=0.0)
     return float((cost * weight).sum() / weight.sum().clamp(min=1e-12))
@@ -167,7 +168,7 @@ def _leeway(batch: Batch, fused: LiveEstimate) -> float:
 def _steady(seen: list[_Seen], block: Block, lines: float) -> Steadiness:
     """Fuse consecutive pairs and compare every picture with the one before."""
     grid = block.grid
-    fusion = Fusion(window=(NOISE_CELLS[0] * grid.samples, NOISE_CELLS[1] * lines))
+    fusion = Fusion(errors=ErrorModel(window=None, shared=UNMEASURED))  # for the picture, not for its sigma
     total = Steadiness()
     before: FusedStrain | None = None
     for k, pair in enumerate(seen):

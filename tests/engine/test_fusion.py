@@ -1,5 +1,7 @@
 """Fused relative strain: right on moving tissue, blind to the hand's sign, honest about what it knows."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -7,10 +9,10 @@ from strain_noise import strain_noise
 
 from engine.errors import InvalidAcquisition
 from engine.fusion import FusedStrain, Fusion
-from engine.spec import StrainResult
+from engine.spec import ErrorModel, StrainResult
 
 ROWS, COLS, STEP = 200, 32, 8.0  # grid, samples between rows
-WINDOW = (13 * STEP, 3.0)  # of strain: samples and lines
+WINDOWED = ErrorModel(window=(13 * STEP, 3.0), shared=0.0)  # of strain: samples and lines
 INSIDE = slice(25, -25)  # away from the border, where tissue comes in from outside the frame
 
 
@@ -43,11 +45,11 @@ def _fuse(
     tau: float = 0.5,
     interval: float = 0.05,
     move: float = 0.0,
-    window: tuple[float, float] = WINDOW,
+    errors: ErrorModel = WINDOWED,
 ) -> tuple[FusedStrain, float]:
     """Fuse a pair per mean strain; the scene moves `move` rows per pair. The picture and where it is."""
     rng = np.random.default_rng(seed)
-    fusion, place = Fusion(tau, window=window), 0.0
+    fusion, place = Fusion(tau, errors=errors), 0.0
     for k, mean in enumerate(means):
         strain = mean * _pattern(place) + noise * strain_noise(rng, (ROWS, COLS))
         fused = fusion.add(
@@ -79,7 +81,7 @@ def test_press_and_release_show_the_same_picture() -> None:
     # rest to compressed and back: e and -e / (1 + e) are one motion
     e = -0.04 * _pattern()
     there, back = (
-        Fusion(window=WINDOW).add(
+        Fusion(errors=WINDOWED).add(
             _result(strain, 1e-6),
             mean_strain=float(np.median(strain)),
             valid=np.ones((ROWS, COLS), bool),
@@ -117,7 +119,7 @@ def test_the_picture_moves_with_the_tissue() -> None:
 
 
 def test_a_stride_carries_older_pictures_by_their_share() -> None:
-    fusion, error = Fusion(0.5, window=WINDOW), 0.0
+    fusion, error = Fusion(0.5, errors=WINDOWED), 0.0
     for k in range(3, 30):  # pairs (k - 3, k): every pair moves by 3 frames of 0.5 rows
         fused = fusion.add(
             _result(-0.01 * _pattern(0.5 * (k - 3)), 1e-4, move=1.5),
@@ -134,7 +136,7 @@ def test_a_stride_carries_older_pictures_by_their_share() -> None:
 def test_what_no_pair_has_measured_has_no_value() -> None:
     valid = np.ones((ROWS, COLS), bool)
     valid[:40] = False
-    fused = Fusion(window=WINDOW).add(
+    fused = Fusion(errors=WINDOWED).add(
         _result(np.full((ROWS, COLS), -0.01), 1e-3),
         mean_strain=-0.01,
         valid=valid,
@@ -162,7 +164,7 @@ def test_a_weak_pair_hardly_counts() -> None:
 
 @pytest.mark.parametrize("forget", ["reset", "pause"])
 def test_a_new_scene_shows_nothing_of_the_old_one(forget: str) -> None:
-    fusion = Fusion(0.5, window=WINDOW)
+    fusion = Fusion(0.5, errors=WINDOWED)
     shape = (ROWS, COLS)
     common = {"mean_strain": -0.01, "valid": np.ones(shape, bool)}
     for k in range(10):
@@ -183,7 +185,7 @@ def test_a_new_scene_shows_nothing_of_the_old_one(forget: str) -> None:
 
 def test_a_kept_picture_would_be_noticed() -> None:
     """Negative control of the test above: without forgetting, the old scene shines through."""
-    fusion, shape = Fusion(0.5, window=WINDOW), (ROWS, COLS)
+    fusion, shape = Fusion(0.5, errors=WINDOWED), (ROWS, COLS)
     common = {"mean_strain": -0.01, "valid": np.ones(shape, bool)}
     for k in range(10):
         fusion.add(_result(-0.01 * _pattern(), 1e-4), pre_index=k, post_index=k + 1, elapsed=0.05, **common)
@@ -193,6 +195,72 @@ def test_a_kept_picture_would_be_noticed() -> None:
     assert np.abs(fused.relative_strain - 1.0).max() > 0.3
 
 
+# --- estimators that share their errors between pairs, as a network does
+
+
+def _claimed(truly_shared: float, claimed: float, pairs: int = 60) -> tuple[float, float]:
+    """(error over its claimed standard deviation, error over a single pair's) of a hand that turns twice.
+
+    Errors have no window and differ in size from place to place; `truly_shared` of their variance is common.
+    """
+    rng = np.random.default_rng(5)
+    size = 0.0004 * (1.0 + np.arange(COLS) / COLS) * np.ones((ROWS, 1))
+    common = rng.normal(size=(ROWS, COLS))
+    fusion = Fusion(0.5, errors=ErrorModel(window=None, shared=claimed))
+    truth = _pattern()
+    for k in range(pairs):
+        mean = 0.003 * np.sin(2 * np.pi * k / 40 + 0.3)
+        noise = np.sqrt(truly_shared) * np.sign(mean) * common + np.sqrt(1 - truly_shared) * rng.normal(
+            size=common.shape
+        )
+        fused = fusion.add(
+            replace(_result(mean * truth + size * noise, 0.0), strain_std=size.astype(np.float32)),
+            mean_strain=mean,
+            valid=np.ones((ROWS, COLS), bool),
+            pre_index=k,
+            post_index=k + 1,
+            elapsed=0.05,
+        )
+    error = fused.relative_strain - truth
+    z = float(np.sqrt(np.mean((error / fused.relative_std) ** 2)))
+    return z, float(np.sqrt(np.mean(error**2)) / (np.sqrt(np.mean(size**2)) / 0.003))
+
+
+@pytest.mark.parametrize("shared", [0.0, 0.3, 0.7, 1.0])
+def test_the_claimed_std_holds_where_pairs_share_an_error(shared: float) -> None:
+    assert _claimed(shared, shared)[0] == pytest.approx(1.0, rel=0.1)
+
+
+def test_pairs_that_share_their_error_are_no_surer_for_being_many() -> None:
+    assert _claimed(1.0, 1.0)[1] > 1.0  # of a pair at the fastest press, which the others cannot add to
+    assert _claimed(0.0, 0.0)[1] < 0.5
+
+
+def test_a_shared_error_taken_for_noise_is_claimed_away() -> None:
+    """Negative control of the two tests above."""
+    assert _claimed(0.7, 0.0)[0] > 2.0
+    assert _claimed(0.0, 0.7)[0] < 0.5
+
+
+def test_an_estimator_without_a_window_is_not_smoothed() -> None:
+    strain = -0.01 * (1.0 + 0.5 * np.random.default_rng(0).normal(size=(ROWS, COLS)))
+    pictures = [
+        Fusion(errors=errors).add(
+            _result(strain, 0.005),
+            mean_strain=-0.01,
+            valid=np.ones((ROWS, COLS), bool),
+            pre_index=0,
+            post_index=1,
+            elapsed=0.0,
+        )
+        for errors in (ErrorModel(window=None, shared=0.7), WINDOWED)
+    ]
+    detail = [float(fused.relative_strain[INSIDE].std()) for fused in pictures]
+    assert detail[0] == pytest.approx(0.5, rel=0.05)
+    assert detail[1] < 0.25
+    np.testing.assert_allclose(pictures[0].relative_std, 0.5, rtol=0.01)  # one pair: its own, over its mean
+
+
 def test_a_time_constant_must_be_positive() -> None:
     with pytest.raises(InvalidAcquisition, match="time_constant"):
-        Fusion(0.0, window=WINDOW)
+        Fusion(0.0, errors=WINDOWED)

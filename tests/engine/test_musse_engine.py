@@ -20,7 +20,7 @@ from engine.factory import load, model_hash, open_estimator, resolve, shipped_we
 from engine.network.interface import LiveOutputs
 from engine.runtimes.musse import MusseEstimator
 from engine.runtimes.onnx import OnnxRuntime
-from engine.spec import EngineSpec, FloatArray, StrainResult
+from engine.spec import EngineSpec, ErrorModel, FloatArray, StrainResult
 
 SPEC = EngineSpec(shape=(900, 48), sampling_frequency=40e6, center_frequency=5e6, line_pitch=0.3e-3)
 MAPS = ("axial_displacement", "lateral_displacement", "axial_strain", "strain_std", "ncc")
@@ -71,7 +71,7 @@ def test_opens_by_name_and_says_which_weights(name: str, found: str) -> None:
     manifest = json.loads(shipped_weights().with_suffix(".json").read_text())
     assert (estimator.name, estimator.precision) == (found, "float32")
     assert estimator.model_hash == manifest["sha256"] == model_hash(name)
-    assert not estimator.takes_windows
+    assert estimator.error_model == ErrorModel(window=None, shared=manifest["shared"])
     assert model_hash("reference") is None
 
 
@@ -108,6 +108,14 @@ def test_a_missing_program_is_named_with_the_engine_that_needs_none(copied: Path
     words = _refused("onnx", copied)
     assert "live.onnx" in words
     assert "use engine eager" in words
+
+
+def test_a_program_alone_does_not_claim_that_its_pairs_average(copied: Path) -> None:
+    estimator = open_estimator("onnx", **CONSTANTS, weights=copied)
+    assert estimator.error_model.shared < 1.0
+    copied.unlink()
+    copied.with_suffix(".json").unlink()
+    assert open_estimator("onnx", **CONSTANTS, weights=copied).error_model.shared == 1.0
 
 
 def test_a_file_that_is_no_program_is_refused(copied: Path) -> None:

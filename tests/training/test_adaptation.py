@@ -69,7 +69,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
     trainer, _ = trained(folder / "run", replace(RECIPE, steps=60), Scenes())
     net = trainer.task.net
     assert isinstance(net, LiveNet)
-    save(net, folder / "start.safetensors", trained={"steps": 60})
+    save(net, folder / "start.safetensors", trained={"steps": 60}, shared=0.6)
     return folder / "start.safetensors"
 
 
@@ -106,12 +106,16 @@ def _strain_error(path: Path, scanner: Acquisition) -> float:
 def test_weights_adapt_to_an_unknown_scanner_and_are_saved(
     start: Path, recording: Path, scanner: Acquisition, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(module, "write_live", lambda net, path, trained: save(net, path, trained=trained))
+    def write(net: LiveNet, path: Path, trained: dict[str, object], shared: float) -> None:
+        save(net, path, trained=trained, shared=shared)
+
+    monkeypatch.setattr(module, "write_live", write)
     adapt_here(_request(start, recording, tmp_path), Console(stderr=True), as_json=True)
     adapted = tmp_path / "out" / "adapted.safetensors"
     _, manifest = load(adapted)
     assert manifest.trained["adapted_from"] == load(start)[1].sha256
     assert set(manifest.trained["held_back"]) == {"before", "after"}
+    assert manifest.shared == 0.6  # of the weights before: there is no truth to measure it anew
     assert list(manifest.trained["recordings"]) == ["unknown.h5"]
     assert _strain_error(adapted, scanner) < 1.02 * _strain_error(start, scanner)
 

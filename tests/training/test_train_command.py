@@ -14,17 +14,18 @@ from rich.console import Console
 from tiny_training import RECIPE, Scenes
 
 import tools.train.command as module
+from engine.network.live import LiveNet
 from engine.network.weights import load, save
 from engine.training.live_task import LiveTask
 from engine.training.recipe import Recipe
 from engine.training.trainer import OtherRun, Progress
 from engine.training.validation import BEST_WINDOW, NETWORK, held_out_batches, validate
 from streamer.errors import ConfigError
+from tools.train import lessons
 from tools.train.command import Request, train_here
 from tools.train.journal import Journal
 from tools.train.lessons import LiveLesson
 from tools.train.recipe import read_recipe, shipped
-from tools.train.writing import how_trained
 
 CPU = torch.device("cpu")
 
@@ -62,15 +63,14 @@ def test_mistakes_in_a_recipe_are_told_all_at_once_with_the_nearest_name(tmp_pat
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Request:
     """A request whose scenes are made by hand and whose program is left out."""
 
-    class Written(LiveLesson):
-        def write(self, path: Path, step: int) -> None:
-            save(self.task.net, path, trained=how_trained(self._recipe, step))
+    def write(net: LiveNet, path: Path, trained: dict[str, object], shared: float) -> None:
+        save(net, path, trained=trained, shared=shared)
 
     @contextmanager
     def lesson(recipe: Recipe, folder: Path, workers: int, device: torch.device) -> Iterator[LiveLesson]:
-        held_out = held_out_batches(Scenes(0.5), 2, 2)
-        yield Written(recipe, LiveTask(recipe, Scenes(), device), held_out, device)
+        yield LiveLesson(recipe, LiveTask(recipe, Scenes(), device), Scenes(0.2), device)
 
+    monkeypatch.setattr(lessons, "write_live", write)
     monkeypatch.setattr(module, "lesson", lesson)
     monkeypatch.setattr(
         module, "read_recipe", lambda name: replace(RECIPE, steps=30, validate_every=10, held_out=2)
@@ -95,6 +95,7 @@ def test_a_run_leaves_weights_log_figures_and_curve(
     _, manifest = load(Path(told["weights"]))
     assert manifest.trained["steps"] == 30
     assert manifest.trained["recipe"]["seed"] == RECIPE.seed
+    assert 0.0 <= manifest.shared < 1.0  # measured
     looks = json.loads((tiny.output / "figures.json").read_text())
     assert [look["step"] for look in looks] == [0, 10, 20, 30]
     assert {NETWORK, BEST_WINDOW, "6 x 1 cells"} <= set(looks[0]["contenders"])
@@ -124,7 +125,9 @@ def test_ctrl_c_checkpoints_and_the_same_command_goes_on(
     assert not streams.out
     train_here(tiny, Console(stderr=True), as_json=True)
     assert json.loads(capsys.readouterr().out)["step"] == 30
-    monkeypatch.setattr(module, "read_recipe", lambda name: replace(RECIPE, steps=31))
+    monkeypatch.setattr(
+        module, "read_recipe", lambda name: replace(RECIPE, steps=31, validate_every=10, held_out=2)
+    )
     with pytest.raises(OtherRun, match="steps: 30 there, 31 here"):
         train_here(tiny, Console(stderr=True), as_json=True)
 

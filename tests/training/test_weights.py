@@ -11,6 +11,7 @@ from tiny_training import TINY
 
 from engine.errors import EngineUnavailable
 from engine.network.live import LiveNet
+from engine.network.manifest import UNMEASURED
 from engine.network.weights import load, save
 
 
@@ -25,8 +26,20 @@ def test_what_was_written_is_read(written: Path) -> None:
     net, manifest = load(written)
     assert manifest.configuration == TINY
     assert manifest.trained == {"steps": 0}
+    assert manifest.shared == UNMEASURED
     assert not net.training
     assert sorted(path.name for path in written.parent.iterdir()) == ["a.json", "a.safetensors"]
+
+
+def test_a_measured_share_is_kept_and_an_older_manifest_has_none(tmp_path: Path) -> None:
+    path = tmp_path / "b.safetensors"
+    save(LiveNet(TINY), path, trained={}, shared=0.7)
+    assert load(path)[1].shared == 0.7
+    described = path.with_suffix(".json")
+    older = json.loads(described.read_text())
+    del older["shared"]
+    described.write_text(json.dumps(older))
+    assert load(path)[1].shared == UNMEASURED == 1.0  # claims too little rather than too much
 
 
 def test_other_bytes_than_described_are_refused(written: Path) -> None:
@@ -54,8 +67,9 @@ def test_the_manifest_of_other_weights_is_refused(written: Path, tmp_path: Path)
         ({"configuration": {"channels": [4], "depth": 3}}, "depth"),
         ({"kind": "paper"}, "paper"),
         ({"configuration": {"channels": [8, 8], "recurrent": "none"}}, "do not fit their configuration"),
+        ({"shared": 1.2}, "a share lies between 0 and 1"),
     ],
-    ids=["format", "version", "configuration", "kind", "size"],
+    ids=["format", "version", "configuration", "kind", "size", "share"],
 )
 def test_a_manifest_that_does_not_fit_is_refused(written: Path, change: dict[str, object], told: str) -> None:
     described = written.with_suffix(".json")

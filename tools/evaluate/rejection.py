@@ -16,7 +16,7 @@ import numpy as np
 
 from engine.estimator import Estimator, StatelessEstimator
 from engine.merit.agreement import Agreement, agreement
-from engine.spec import FrameArray, Stopwatch, StrainResult, no_stopwatch
+from engine.spec import ErrorModel, FrameArray, Stopwatch, StrainResult, no_stopwatch
 from streamer.config import Config
 from tools.evaluate.contenders import Engines, Setting
 from tools.evaluate.records import environment
@@ -70,6 +70,11 @@ class Remembering(StatelessEstimator):
         self.spec = estimator.spec
         self._estimator = estimator
         self._known: dict[tuple[int, int], StrainResult] = {}
+
+    @property
+    def error_model(self) -> ErrorModel:
+        """That of the estimator which is asked."""
+        return self._estimator.error_model
 
     def propose(self, pre: FrameArray, post: FrameArray, stopwatch: Stopwatch = no_stopwatch) -> StrainResult:
         """The estimate of this pair, computed when it is first asked for."""

@@ -106,7 +106,8 @@ def adapt_here(request: Adaptation, console: Console, *, as_json: bool) -> None:
         held_back=figures,
     )
     with console.status("writing weights and program"):
-        write_live(task.net, path, trained)
+        # no truth here to measure it anew: sigma was held to what the weights said before
+        write_live(task.net, path, trained, manifest.shared)
     fields = {"step": trainer.step, "blocks": len(learnt), "held_back": len(held_back), "weights": str(path)}
     tell("adapt", fields | figures, as_json=as_json)
 

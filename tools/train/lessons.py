@@ -9,11 +9,12 @@ from typing import Any, Protocol
 import torch
 
 from engine.network.weights import save
-from engine.training.batches import Batch
+from engine.training.batches import Scenes
 from engine.training.live_task import LiveTask
 from engine.training.paper_task import PaperTask
 from engine.training.pool import ScenePool
 from engine.training.recipe import Recipe
+from engine.training.shared_error import shared_error
 from engine.training.task import Task
 from engine.training.validation import held_out_batches, validate
 from tools.train.writing import how_trained, write_live
@@ -48,13 +49,14 @@ class LiveLesson:
 
     figure = "typical_rel"
 
-    def __init__(self, recipe: Recipe, task: LiveTask, held_out: list[Batch], device: torch.device) -> None:
+    def __init__(self, recipe: Recipe, task: LiveTask, held_out: Scenes, device: torch.device) -> None:
         self.task = task
         self._recipe, self._held_out, self._device = recipe, held_out, device
+        self._batches = held_out_batches(held_out, recipe.held_out, recipe.batch)
 
     def look(self) -> dict[str, Any]:
         """See `Lesson`."""
-        found = validate(self.task.net, self._held_out, self._device)
+        found = validate(self.task.net, self._batches, self._device)
         return {
             "pairs": found.pairs,
             "left_out": found.left_out,
@@ -63,7 +65,8 @@ class LiveLesson:
 
     def write(self, path: Path, step: int) -> None:
         """See `Lesson`."""
-        write_live(self.task.net, path, how_trained(self._recipe, step))
+        shared = shared_error(self.task.net, self._held_out, self._recipe.held_out, self._device)
+        write_live(self.task.net, path, how_trained(self._recipe, step), round(shared, 3))
 
 
 class PaperLesson:
@@ -96,8 +99,9 @@ def lesson(recipe: Recipe, folder: Path, workers: int, device: torch.device) -> 
     if recipe.kind == "paper":
         yield PaperLesson(recipe, PaperTask(recipe, device))
         return
-    with ScenePool(folder, first=HELD_OUT, count=recipe.held_out, workers=workers) as pool:
-        held_out = held_out_batches(pool, recipe.held_out, recipe.batch)
+    with ScenePool(folder, first=HELD_OUT, count=recipe.held_out, workers=workers) as held_out:
+        for index in range(recipe.held_out):
+            held_out.scene(index)  # made and kept from here on
     with ScenePool(folder, first=0, count=recipe.scenes, workers=workers) as pool:
         yield LiveLesson(recipe, LiveTask(recipe, pool, device), held_out, device)
 

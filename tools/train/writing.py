@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.network.live import LiveNet
+from engine.network.manifest import UNMEASURED
 from engine.network.program import export
 from engine.network.weights import save
 from engine.runtimes.musse import MusseEstimator
@@ -17,11 +18,14 @@ from engine.training.recipe import Recipe
 from engine.training.scenes import draw_scene
 
 
-def write_live(net: LiveNet, path: Path, trained: Mapping[str, Any]) -> str:
-    """Write `path` (.safetensors), its .json and its .onnx, about 40 s; returns the weights' SHA-256."""
+def write_live(net: LiveNet, path: Path, trained: Mapping[str, Any], shared: float) -> str:
+    """Write `path` (.safetensors), its .json and its .onnx, about 40 s; returns the weights' SHA-256.
+
+    `shared`: see `engine.network.manifest.Manifest`.
+    """
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it misses torchvision, which nobody needs
     net = net.cpu().eval()
-    manifest = save(net, path, trained=trained)
+    manifest = save(net, path, trained=trained, shared=shared)
     export(net, path.with_suffix(".onnx"), _example(), model_hash=manifest.sha256)
     return manifest.sha256
 
@@ -51,6 +55,7 @@ class _Nowhere:
     """A runtime for an estimator that only prepares."""
 
     name = precision = model_hash = ""
+    shared = UNMEASURED
 
     def run(self, inputs: tuple[FloatArray, ...]) -> Any:
         raise NotImplementedError
