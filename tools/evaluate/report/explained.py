@@ -6,8 +6,8 @@ Keys are (contender, group, figure); an empty group stands for every group, an e
 from typing import Final
 
 ERASED: Final = (
-    "patterns of 3 mm and finer are erased along and across, and sigma does not know it: training's finest "
-    "textures correspond to about 4 mm"
+    "patterns of 2 mm, and of 3 mm across the beam, are erased, and sigma does not know it: they are as fine "
+    "as the finest windows"
 )
 EXPLAINED: Final[dict[tuple[str, str, str], str]] = {
     ("reference", "bound", "over_bound"): "neighbouring lines share noise after out-of-plane motion, and the "
@@ -24,11 +24,16 @@ EXPLAINED: Final[dict[tuple[str, str, str], str]] = {
     ("musse", "gratings", "calibration"): ERASED,
     ("musse", "gratings", "coverage"): ERASED,
     ("musse", "small", "slope_kept"): "contrast below the noise is smoothed away",
-    ("musse", "slip", "calibration"): "a step is no strain, and training held few of them",
-    ("musse", "slip", "coverage"): "a step is no strain, and training held few of them",
+    ("musse", "slip", "calibration"): "a step is no strain, and what is left of it beside the boundary is "
+    "more than sigma expects",
     ("musse", "cycles", "firm_fused_worst"): "the same first press as the classical engine's",
-    ("musse", "", "calibration"): "sigma is too cautious where tissue is uniform: one floor for all pairs",
-    ("musse", "", ""): "first weights, trained on simulation for an hour on one CPU core",
+    (
+        "musse",
+        "",
+        "calibration",
+    ): "sigma is too cautious where tissue is uniform: training's tissue seldom is, "
+    "and one pair does not tell the two apart",
+    ("musse", "", ""): "trained on simulation for an hour on one CPU core",
     ("ncc", "", "calibration"): "a comparator: its std is the bound at the block's correlation, which takes "
     "every match for the right one",
     ("ncc", "", ""): "a comparator that shows what a plain block matcher does: nothing is done about it",
