@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
-import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
@@ -15,6 +14,9 @@ from streamer.headers import Grid
 from streamer.step import StrainMessage
 from tools.evaluate.report.plots import save_png
 from tools.evaluate.unlabelled import Watched, fused_picture, single_picture
+
+Extent: TypeAlias = tuple[float, float, float, float]
+"""(left, right, bottom, top) in mm."""
 
 COLUMNS: Final = 5
 TOP: Final = 2.5  # of relative strain, as the display starts with
@@ -50,6 +52,7 @@ def draw_consecutive(shown: Sequence[tuple[str, Watched]], path: Path) -> None:
 def _draw(axes: Any, title: str, watched: Watched) -> list[AxesImage]:
     messages = [m for m in watched.messages if m.fused is not None and m.header.grid is not None][-COLUMNS:]
     images = []
+    extent: Extent | None = None
     for column, message in enumerate(messages, start=1):
         pre, post, grid = message.header.pre_index, message.header.post_index, message.header.grid
         assert grid is not None  # noqa: S101 - chosen so above
@@ -62,38 +65,40 @@ def _draw(axes: Any, title: str, watched: Watched) -> list[AxesImage]:
             axis = axes[row, column]
             axis.axis("on")
             axis.set_title(name, fontsize=8)
-            images.append(_strain(axis, values, _extent(grid, values, every)))
+            extent = _extent(grid, values, every)
+            images.append(_strain(axis, values, extent))
             axis.set_xlabel("width, mm" if row else "", fontsize=6)
             _limit(axis, message)
-    if messages:
+    if extent is not None:
         axis = axes[0, 0]
         axis.axis("on")
         axis.set_title(f"{title}, B-mode", fontsize=8)
         axis.set_ylabel("depth, mm", fontsize=7)
-        _bmode(axis, watched, messages[-1])
+        _bmode(axis, watched, messages[-1], extent)
         _limit(axis, messages[-1])
     return images
 
 
-def _extent(grid: Grid, values: Map, every: int) -> tuple[float, float, float, float]:
+def _extent(grid: Grid, values: Map, every: int) -> Extent:
     """(left, right, bottom, top) in mm."""
     top, left = 1e3 * grid.axial_start, 1e3 * grid.lateral_start
     depth, width = 1e3 * grid.axial_step * every * values.shape[0], 1e3 * grid.lateral_step * values.shape[1]
     return left, left + width, top + depth, top
 
 
-def _strain(axis: Any, values: Map, extent: tuple[float, float, float, float]) -> AxesImage:
+def _strain(axis: Any, values: Map, extent: Extent) -> AxesImage:
     image: AxesImage = axis.imshow(values, extent=extent, vmin=0.0, vmax=TOP, cmap=COLORS, aspect="equal")
     return image
 
 
-def _bmode(axis: Any, watched: Watched, message: StrainMessage) -> None:
+def _bmode(axis: Any, watched: Watched, message: StrainMessage, extent: Extent) -> None:
+    """On the place of strain maps of `extent`, whose columns may be of several lines and leave some over."""
     grey = bmode(watched.frames[message.header.post_index], watched.spec)
-    grid = message.header.grid
-    assert grid is not None  # noqa: S101 - the caller's choice
     depth = 1e3 * watched.spec.shape[0] * watched.spec.sample_pitch
-    left, right, _, top = _extent(grid, np.empty(grey.shape), 1)
-    axis.imshow(grey, extent=(left, right, top + depth, top), cmap="gray", aspect="equal")
+    half = 0.5e3 * watched.spec.shape[1] * watched.spec.line_pitch
+    left, right, _, top = extent
+    middle = 0.5 * (left + right)
+    axis.imshow(grey, extent=(middle - half, middle + half, top + depth, top), cmap="gray", aspect="equal")
 
 
 def _limit(axis: Any, message: StrainMessage) -> None:
