@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from typer.testing import CliRunner
 
 from engine.estimator import Estimator, StatelessEstimator
@@ -15,6 +16,7 @@ from engine.spec import EngineSpec, FrameArray, Stopwatch, StrainResult, no_stop
 from streamer.config import Config
 from tools.cli import app
 from tools.evaluate.contenders import Engines, Setting
+from tools.evaluate.report import consecutive
 from tools.evaluate.unlabelled import unlabelled_figures, watch
 from tools.formats import open_recording
 from tools.simulate import SimulationSettings, simulate_recording
@@ -100,6 +102,21 @@ def test_the_command_tells_and_draws(recording: Path, tmp_path: Path) -> None:
     (line,) = event["figures"]
     assert (event["event"], line["file"], line["engine"]) == ("assess", "press", "reference")
     assert target.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("engine", ["reference", "onnx"])
+def test_the_b_mode_lies_where_strain_lies(
+    recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str
+) -> None:
+    """Whether a column of strain is a line or, as the network's, several."""
+    drawn: list[Figure] = []
+    monkeypatch.setattr(consecutive, "save_png", lambda figure, path: drawn.append(figure))
+    with open_recording(recording) as opened:
+        watched = watch(opened, Config(), engine, Engines())
+    consecutive.draw_consecutive([("press", watched)], tmp_path / "pictures.png")
+    b_mode, strain = (drawn[0].axes[k].images[0].get_extent() for k in (0, 1))
+    assert b_mode[1] - b_mode[0] == pytest.approx(1e3 * 32 * watched.spec.line_pitch)
+    assert b_mode == pytest.approx(strain, abs=0.7)  # mm, a column
 
 
 def test_the_arm_recordings(arm_dir: Path) -> None:
