@@ -6,8 +6,8 @@ Keys are (contender, group, figure); an empty group stands for every group, an e
 from typing import Final
 
 ERASED: Final = (
-    "patterns of 2 mm, and of 3 mm across the beam, are erased, and sigma does not know it: they are as fine "
-    "as the finest windows"
+    "patterns of 2 mm, and of 3 mm across the beam, are erased, and sigma does not know it: why is "
+    "open, as the finest windows would show them"
 )
 EXPLAINED: Final[dict[tuple[str, str, str], str]] = {
     ("reference", "bound", "over_bound"): "neighbouring lines share noise after out-of-plane motion, and the "
