@@ -34,7 +34,7 @@ def test_every_shipped_recipe_is_valid() -> None:
     assert set(shipped()) == {"live", "quick", "unsupervised", "paper", "adapt"}
     recipes = {name: read_recipe(name) for name in shipped()}
     assert (recipes["live"].steps, recipes["live"].scenes, recipes["live"].learning_rate) == (
-        9000,
+        12000,
         1600,
         1e-3,
     )
