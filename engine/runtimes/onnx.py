@@ -13,7 +13,8 @@ class OnnxRuntime:
     """ONNX Runtime on the CPU. One thread at a time.
 
     `program` holds its weights. Where they also lie beside it as .safetensors with a manifest, both must be
-    the same ones; how errors are shared is known from the manifest alone. Raises EngineUnavailable.
+    the same ones; without these, nobody knows what errors pairs share, and they count as sharing all.
+    Raises EngineUnavailable.
     """
 
     name = "onnx"

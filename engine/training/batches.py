@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engine.network.interface import LEAST_KNOWN
 from engine.network.tracked import Cells
 from engine.training.pool import PoolFigures
 from engine.training.samples import MAPS, Samples
@@ -42,7 +43,7 @@ class Batch:
     @property
     def counted(self) -> Tensor:
         """Where truth exists and both frames hold samples: bool."""
-        return torch.isfinite(self.strain) & (self.cells.known > 0.7)
+        return torch.isfinite(self.strain) & (self.cells.known > LEAST_KNOWN)
 
     def to(self, device: torch.device) -> "Batch":
         """The same on `device`."""

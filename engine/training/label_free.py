@@ -15,6 +15,7 @@ from torch.nn.functional import avg_pool2d
 from engine.fusion import FusedStrain, Fusion
 from engine.merit.closure import Closure, PairMaps, closure
 from engine.merit.steadiness import Steadiness, steadiness
+from engine.network.interface import LEAST_KNOWN
 from engine.network.live import LiveNet
 from engine.network.manifest import UNMEASURED
 from engine.network.residual import LiveEstimate
@@ -24,7 +25,6 @@ from engine.training.live_unsupervised import WINDOW, turned
 from engine.training.recorded import CONSECUTIVE, STRIDED, Block
 from engine.training.samples import MAPS, Samples
 
-KNOWN = 0.7
 LEAST_COHERENCE = 0.5  # of a pixel that figures look at: what does not match says nothing of strain
 LEAST_MEAN = 5e-4  # of strain: gentler pairs have no relative picture
 INTERVAL = 0.05  # s between frames as far as fusion's fading goes: the same before and after
@@ -134,7 +134,7 @@ def _numpy(batch: Batch, fused: LiveEstimate, lines: float) -> _Seen:
         std=plain(fused.strain_std),
         axial=plain(fused.axial),
         lateral=plain(batch.cells.lateral) / np.float32(lines),
-        usable=(plain(batch.cells.known) > KNOWN) & (plain(fused.coherence) > LEAST_COHERENCE),
+        usable=(plain(batch.cells.known) > LEAST_KNOWN) & (plain(fused.coherence) > LEAST_COHERENCE),
     )
 
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
+from engine.network.interface import LEAST_KNOWN
 from engine.network.live import LiveNet
 from engine.network.residual import LiveEstimate
 from engine.network.tracked import Cells
@@ -27,7 +28,6 @@ from engine.training.smoothness import smoothness
 WINDOW = (8, 3)  # cells, 1.2 x 1.8 mm at 5 MHz: enough of them to average speckle, few enough to be local
 FAINT = 1e-6  # of the levelled energy: such windows say nothing
 LEAST_MISMATCH = 1e-3  # 1 - correlation that strain of a percent leaves anyhow: the pulse does not stretch
-KNOWN = 0.7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ def mismatch(cells: Cells, axial: Tensor) -> tuple[Tensor, Tensor]:
 
     both = local(cells.energy[:, 0]) * local(cells.energy[:, 1])
     correlation = local(turned(cells, axial)) / (both + FAINT**2).sqrt()
-    return 1.0 - correlation, (local(cells.known) > KNOWN) & (both > FAINT**2)
+    return 1.0 - correlation, (local(cells.known) > LEAST_KNOWN) & (both > FAINT**2)
 
 
 def similarity(cells: Cells, axial: Tensor) -> Tensor:

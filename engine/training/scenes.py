@@ -2,7 +2,8 @@
 
 A scene is one phantom seen in a few frames, and the pairs of them that become samples. Everything follows
 from the scene's number. Evaluation draws its phantoms from other seeds and other code; the plane gratings of
-its transfer curves are nowhere drawn here, only random ripples of all sizes.
+its transfer curves are nowhere drawn here, only random ripples of all sizes, which were added because the
+first weights failed on those gratings.
 """
 
 import math

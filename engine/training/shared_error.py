@@ -26,7 +26,7 @@ from engine.training.batches import Batch, Scenes
 from engine.training.label_free import whole
 from engine.training.recorded import CONSECUTIVE
 
-LEAST_APART = 2  # consecutive pairs further apart share no frame
+LEAST_APART = 2  # consecutive pairs that start so many frames apart, or more, share no frame
 LEAST_MEAN = 0.5  # true mean strain over the least that a node accepts: below, a pair has no relative truth
 
 
