@@ -4,6 +4,7 @@ Three figures, none of which counts alone: a constant map closes and holds still
 matches. Together they leave no cheap way out, as the mean strain is held by the network's own anchor.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from engine.network.interface import LEAST_KNOWN
 from engine.network.live import LiveNet
 from engine.network.manifest import UNMEASURED
 from engine.network.residual import LiveEstimate
+from engine.network.tracked import Cells
 from engine.spec import ErrorModel, StrainResult
 from engine.training.batches import Batch, as_batch
 from engine.training.live_unsupervised import WINDOW, turned
@@ -30,6 +32,7 @@ LEAST_MEAN = 5e-4  # of strain: gentler pairs have no relative picture
 INTERVAL = 0.05  # s between frames as far as fusion's fading goes: the same before and after
 NOISE_ROWS = 16.0  # over which errors of strain are alike: a window of the middle
 TOLERANCE = 1.05  # what a figure may grow by: blocks held back are few
+TINY = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +45,8 @@ class LabelFree:
     """Correlation of pre and post moved by the network's displacement."""
     ncc_leeway: float
     """Fall of `ncc` that sigma explains: displacement errors of its size cost that much of it."""
-    ncc_ceiling: float
-    """The most that displacement can reach which is smooth over `WINDOW`: beyond, it follows noise."""
+    ncc_explained: float
+    """The most that the closed form of sigma explains: see `matches`. Above it, noise was fitted."""
     unsteadiness: float
     """RMS change of the fused relative picture from pair to pair, tissue followed."""
     pairs: int
@@ -54,10 +57,10 @@ class LabelFree:
             return f"figures are not finite: {self}"
         if self.closure > TOLERANCE * max(before.closure, 1.0):
             return f"closure over sigma rose from {before.closure:.2f} to {self.closure:.2f}"
-        if self.ncc > max(before.ncc, self.ncc_ceiling):
+        if self.ncc > max(before.ncc, self.ncc_explained):
             return (
-                f"NCC rose from {before.ncc:.4f} to {self.ncc:.4f}, above the {self.ncc_ceiling:.4f} that "
-                "smooth motion can reach: fitted noise"
+                f"NCC rose from {before.ncc:.4f} to {self.ncc:.4f}, above the {self.ncc_explained:.4f} that "
+                "sigma explains: fitted noise"
             )
         if before.ncc - self.ncc > before.ncc_leeway:
             return f"NCC fell from {before.ncc:.4f} to {self.ncc:.4f}, more than sigma explains"
@@ -90,7 +93,7 @@ def label_free(net: LiveNet, blocks: Sequence[Block], device: torch.device) -> L
     closed, still = Closure(), Steadiness()
     alike: list[float] = []
     leeway: list[float] = []
-    ceiling: list[float] = []
+    explained: list[float] = []
     for block in blocks:
         lines = float(block.grid.lateral_index[1] - block.grid.lateral_index[0])
         seen: list[_Seen] = []
@@ -99,9 +102,9 @@ def label_free(net: LiveNet, blocks: Sequence[Block], device: torch.device) -> L
             with torch.inference_mode():
                 fused, _ = net(batch.cells, net.zero_state(batch.cells))
             seen.append(_numpy(batch, fused, lines))
-            ncc, most = _matches(batch, fused)
+            ncc, most = matches(batch.cells, fused.axial)
             alike.append(ncc)
-            ceiling.append(most)
+            explained.append(most)
             leeway.append(_leeway(batch, fused))
         for k in range(len(STRIDED)):
             first, second, both = seen[k], seen[k + 1], seen[len(CONSECUTIVE) + k]
@@ -113,7 +116,7 @@ def label_free(net: LiveNet, blocks: Sequence[Block], device: torch.device) -> L
         closure=closed.z,
         ncc=float(np.mean(alike)),
         ncc_leeway=float(np.mean(leeway)),
-        ncc_ceiling=float(np.mean(ceiling)),
+        ncc_explained=float(np.mean(explained)),
         unsteadiness=still.change,
         pairs=len(alike),
     )
@@ -138,18 +141,26 @@ def _numpy(batch: Batch, fused: LiveEstimate, lines: float) -> _Seen:
     )
 
 
-def _matches(batch: Batch, fused: LiveEstimate) -> tuple[float, float]:
-    """(NCC of pre and moved post, the most of it that one phase per `WINDOW` could reach)."""
-    cells = batch.cells
+def matches(cells: Cells, axial: torch.Tensor) -> tuple[float, float]:
+    """(NCC of pre and post moved to `axial`, the most of it that sigma explains) over windows of `WINDOW`.
+
+    `axial` is (1, rows, cols) in cells. A phase fitted to each window by itself matches best of all, and
+    better than the true motion does by half the variance of that phase, (1 - c^2) / (2 c^2 n) for n
+    independent cells that correlate by c: the closed form that strain's sigma rests on. What matches better
+    still was fitted to noise.
+    """
 
     def local(maps: torch.Tensor) -> torch.Tensor:
         return avg_pool2d(maps, WINDOW, stride=1)
 
-    energy = (local(cells.energy[:, 0]).sum() * local(cells.energy[:, 1]).sum()).sqrt().clamp(min=1e-12)
+    energy = local(cells.energy[:, 0]), local(cells.energy[:, 1])
+    total = (energy[0].sum() * energy[1].sum()).sqrt().clamp(min=TINY)
     # around what tracking left, which is smooth: around the network's motion its own noise would raise it
-    quadrature = cells.moment * cells.radians.unsqueeze(-1)
-    best = torch.hypot(local(cells.weight), local(quadrature)).sum()
-    return float(local(turned(cells, fused.axial)).sum() / energy), float(best / energy)
+    best = torch.hypot(local(cells.weight), local(cells.moment * cells.radians.unsqueeze(-1)))
+    squared = (best.square() / (energy[0] * energy[1]).clamp(min=TINY)).clamp(min=TINY, max=1.0)
+    variance = (0.5 * (1.0 - squared) / (squared * math.prod(WINDOW))).clamp(max=1.0)
+    explained = best * (1.0 - 0.5 * variance)
+    return float(local(turned(cells, axial)).sum() / total), float(explained.sum() / total)
 
 
 def _leeway(batch: Batch, fused: LiveEstimate) -> float:
