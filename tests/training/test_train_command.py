@@ -35,7 +35,7 @@ def test_every_shipped_recipe_is_valid() -> None:
     recipes = {name: read_recipe(name) for name in shipped()}
     assert (recipes["live"].steps, recipes["live"].scenes, recipes["live"].learning_rate) == (
         12000,
-        1600,
+        2400,
         1e-3,
     )
     assert recipes["live"].truth
