@@ -1,6 +1,6 @@
 """MUSSE-Net as it runs live: stage 1 is phase tracking, stage 2 a small USSE-Net on what tracking leaves.
 
-Stage 1 of the paper learns displacement from RF. Phase tracking on IQ gets it to a hundredth of a sample by
+Stage 1 of the paper learns displacement from RF. Phase tracking on IQ gets it to hundredths of a sample by
 physics, so here it is stage 1; the residual second stage keeps its shape: three streams (pre, post warped by
 stage 1, and what both say together), fusion (CACFF), tri-cross attention (TCA), cross-attentive decoding
 (CAF) and, where the configuration asks for it, a ConvLSTM per level.
@@ -29,13 +29,13 @@ from engine.network.usse import UsseNet
 TRUNK: Final = UsseConfiguration(
     input_channels=(SIDE_CHANNELS, SIDE_CHANNELS, MID_CHANNELS),
     output_channels=OUT_CHANNELS,
-    channels=(16, 24, 32),
+    channels=(16, 24, 32),  # twice as many did no better in a short training; three levels reach 8 x 8 cells
     bottleneck=48,
     convs=2,  # below 2.5 GFLOP time is spent on operators, not on their arithmetic: few and fat ones
     normalisation="none",  # inputs are free of scale; statistics at run time cost time, running ones bias
     third="none",
-    attention_kernel=1,
-    recurrent="none",
+    attention_kernel=1,  # mixes channels: what lies beside a cell the block's own convolutions have brought
+    recurrent="none",  # with memory it was worse than without it and fused: docs/ablations.md
     shared_encoder=True,  # pre and post are the same kind of thing, levelled alike
 )
 

@@ -6,13 +6,6 @@ from torch.nn.functional import conv2d
 
 from engine.errors import InvalidAcquisition
 
-CYCLES = 12  # of the carrier per window
-
-
-def window_samples(sampling_frequency: float, center_frequency: float) -> int:
-    """Samples of the default window: odd(12 fs / fc), frequencies in Hz; 97 at 40 MHz and 5 MHz."""
-    return 2 * int(CYCLES * sampling_frequency / center_frequency / 2) + 1
-
 
 class LeastSquaresStrain(nn.Module):
     """Slope of the line fitted to displacement over `window` samples along the beam.

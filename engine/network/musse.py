@@ -25,7 +25,7 @@ class MusseConfiguration:
     """Two stages and the strain of their displacement."""
 
     window: int
-    """Samples of the strain window, odd; `lsse.window_samples` gives the default of an acquisition."""
+    """Samples of the strain window, odd."""
     stage: UsseConfiguration = PAPER
     """Of both stages."""
     shared_stages: bool = False
@@ -35,7 +35,8 @@ class MusseConfiguration:
 
 class MusseNet(nn.Module):
     """Two stages, trained together: the gradient of the second reaches the first through the warped image
-    and through the composition (whether the authors train them in turn is not stated)."""
+    and through the composition. Whether the authors train them in turn is not stated; chosen: at once, because
+    the second sees useful images only as the first learns, and there is one schedule less to choose."""
 
     def __init__(self, configuration: MusseConfiguration) -> None:
         super().__init__()

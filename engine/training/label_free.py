@@ -31,7 +31,7 @@ LEAST_COHERENCE = 0.5  # of a pixel that figures look at: what does not match sa
 LEAST_MEAN = 5e-4  # of strain: gentler pairs have no relative picture
 INTERVAL = 0.05  # s between frames as far as fusion's fading goes: the same before and after
 NOISE_ROWS = 16.0  # over which errors of strain are alike: a window of the middle
-TOLERANCE = 1.05  # what a figure may grow by: blocks held back are few
+TOLERANCE = 1.05  # what closure and unsteadiness may grow by: blocks held back are few
 TINY = 1e-12
 
 
@@ -55,7 +55,7 @@ class LabelFree:
         """The first figure that got worse, in words; None where none did."""
         if not np.isfinite([self.closure, self.ncc, self.unsteadiness]).all():
             return f"figures are not finite: {self}"
-        if self.closure > TOLERANCE * max(before.closure, 1.0):
+        if self.closure > TOLERANCE * before.closure:
             return f"closure over sigma rose from {before.closure:.2f} to {self.closure:.2f}"
         if self.ncc > max(before.ncc, self.ncc_explained):
             return (

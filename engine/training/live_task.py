@@ -26,6 +26,7 @@ class LiveTask:
         self.net.trunk.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # stubs
         self._teacher = None if net is None else deepcopy(self.net).eval().requires_grad_(False)
         self.pairs_per_step = recipe.batch * recipe.length
+        self.left_out = 0
         self._recipe, self._scenes, self._device = recipe, scenes, device
 
     @property
@@ -50,6 +51,8 @@ class LiveTask:
         try:
             if recipe.truth:
                 return supervised(self.net, batches)
-            return unsupervised(self.net, batches, recipe.unsupervised, self._teacher)
+            terms, left_out = unsupervised(self.net, batches, recipe.unsupervised, self._teacher)
+            self.left_out += left_out
+            return terms
         finally:
             self.net.half_precision = False  # what looks at the network between steps sees it as it will run

@@ -32,7 +32,8 @@ LEAST_MISMATCH = 1e-3  # 1 - correlation that strain of a percent leaves anyhow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnsupervisedWeights:
-    """What the terms count for beside similarity. Their size is a choice, not the outcome of a search."""
+    """What the terms count for beside similarity. The defaults are a choice, not the outcome of a search;
+    recipes say what theirs rest on."""
 
     axial_smoothness: float = 1.0
     lateral_smoothness: float = 1.0
@@ -70,8 +71,10 @@ def similarity(cells: Cells, axial: Tensor) -> Tensor:
 
 def unsupervised(
     net: LiveNet, batches: list[Batch], weights: UnsupervisedWeights, teacher: LiveNet | None = None
-) -> dict[str, Tensor]:
+) -> tuple[dict[str, Tensor], int]:
     """Terms of the loss over consecutive pairs, () each: "similarity", "smoothness", "consistency".
+
+    And how many comparisons were too still to have a say in consistency.
 
     Truth in `batches` is not looked at. Consistency needs two pairs or more. With a `teacher`, a network that
     was trained with truth, the term "sigma" holds sigma to what that says: features move, and nothing else
@@ -97,11 +100,12 @@ def unsupervised(
         )
         seen.append((fused, _confidence(fused, batch.cells, typical)))
     terms = {"similarity": torch.stack(alike).mean(), "smoothness": torch.stack(bent).mean()}
+    agreed = _agreed(seen)
     if len(batches) > 1:
-        terms["consistency"] = weights.consistency * _steady(seen)
+        terms["consistency"] = weights.consistency * agreed.loss()
     if moved:
         terms["sigma"] = torch.stack(moved).mean()
-    return terms
+    return terms, agreed.left_out
 
 
 def _confidence(fused: LiveEstimate, cells: Cells, typical: Tensor) -> Tensor:
@@ -109,7 +113,7 @@ def _confidence(fused: LiveEstimate, cells: Cells, typical: Tensor) -> Tensor:
     return cells.known / (1.0 + (fused.strain_std.detach() / typical).square())
 
 
-def _steady(seen: list[tuple[LiveEstimate, Tensor]]) -> Tensor:
+def _agreed(seen: list[tuple[LiveEstimate, Tensor]]) -> Consistency:
     """Consecutive strain maps on the same tissue. Lateral motion, a tenth of a cell, is not followed."""
     zero = torch.zeros((), device=seen[0][1].device)
     agreed = Consistency(zero, zero, 0)
@@ -119,4 +123,4 @@ def _steady(seen: list[tuple[LiveEstimate, Tensor]]) -> Tensor:
             values.unsqueeze(1) for values in (now.strain, then.strain, sure, then_sure)
         )
         agreed = agreed + consistency(before, after, sure_before, sure_after, motion)
-    return agreed.loss()
+    return agreed

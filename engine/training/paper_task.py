@@ -3,6 +3,7 @@
 It is here to compare with, not to run live: see `engine.network.musse`.
 """
 
+import time
 from collections import OrderedDict
 from typing import Final
 
@@ -30,6 +31,7 @@ class PaperTask:
         self.net = MusseNet(configuration).to(device).train()
         self.pairs_per_step = recipe.batch * recipe.length
         self.waited = 0.0
+        self.left_out = 0
         self._recipe, self._device = recipe, device
         self._warp = BandLimitedWarp().to(device)
         self._held: OrderedDict[int, RfScene] = OrderedDict()
@@ -43,6 +45,7 @@ class PaperTask:
             for _ in range(recipe.batch)
         ]
         found = self._through(*as_sequence(crops))
+        self.left_out += found.left_out
         return {
             "similarity": found.similarity,
             "smoothness": found.smoothness,
@@ -79,7 +82,9 @@ class PaperTask:
 
     def _scene(self, number: int) -> RfScene:
         if number not in self._held:
+            begun = time.monotonic()
             self._held[number] = rf_scene(number)
+            self.waited += time.monotonic() - begun
             if len(self._held) > HELD:
                 self._held.popitem(last=False)
         return self._held[number]

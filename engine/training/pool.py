@@ -39,7 +39,6 @@ class PoolFigures:
 
     waited: float = 0.0
     """s that training stood still for scenes."""
-    loaded: int = 0
 
 
 class ScenePool:
@@ -72,7 +71,6 @@ class ScenePool:
             time.sleep(POLL)
         self.figures.waited += time.monotonic() - begun
         samples = load(path)
-        self.figures.loaded += 1
         self._held[number] = samples
         if len(self._held) > LIMIT:
             self._held.popitem(last=False)

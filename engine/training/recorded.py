@@ -30,7 +30,7 @@ class RecordedScenes:
 
     def __init__(self, blocks: Sequence[Block]) -> None:
         self._blocks = blocks
-        self.figures = PoolFigures(loaded=len(blocks))
+        self.figures = PoolFigures()
 
     def scene(self, index: int) -> Samples:
         """See `Scenes`."""

@@ -66,7 +66,7 @@ def draw_scene(number: int, *, attempt: int = 0, clean: bool = False) -> DrawnSc
 
 
 def _acquisition(rng: np.random.Generator) -> EngineSpec:
-    """A linear probe of 2.5-12 MHz, 0.06-0.4 cycles per sample, 1-4 lines to a cell of about 0.6 mm."""
+    """A linear probe of 2.5-12 MHz, 0.07-0.38 cycles per sample, 1-4 lines to a cell of about 0.6 mm."""
     center = 1e6 * math.exp(rng.uniform(math.log(2.5), math.log(12.0)))
     cycles_per_sample = math.exp(rng.uniform(math.log(0.07), math.log(0.38)))
     lines_per_cell = int(rng.choice([1, 2, 2, 2, 3, 4]))
@@ -158,7 +158,7 @@ def _hand(phantom: Phantom, spec: EngineSpec, rng: np.random.Generator) -> tuple
     change = step * rng.uniform(0.4, 1.4, FRAMES - 1)
     change[rng.uniform(size=FRAMES - 1) < 0.1] *= 0.02  # the hand stops
     direction = 1.0 if rng.uniform() < 0.5 else -1.0
-    turn = int(rng.integers(1, 2 * FRAMES))  # half of all scenes turn
+    turn = int(rng.integers(1, 2 * FRAMES))  # a third of all scenes turn
     change[turn:] *= -1.0
     press = np.concatenate([[0.0], np.cumsum(direction * change)])
     press = 0.01 + press * min(1.0, MOST_PRESSED / float(np.abs(press).max()))

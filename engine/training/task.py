@@ -19,6 +19,11 @@ class Task(Protocol):
         ...
 
     @property
+    def left_out(self) -> int:
+        """Comparisons of consecutive strain, of all steps so far, that were too still to have a say."""
+        ...
+
+    @property
     def pairs_per_step(self) -> int:
         """Pairs of frames that a step sees."""
         ...

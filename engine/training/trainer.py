@@ -44,6 +44,8 @@ class Progress:
     """Pairs learnt from per second of this step, waiting included."""
     waited: float
     """s in all that training stood still for scenes."""
+    left_out: int
+    """See `Task.left_out`."""
 
 
 class Trainer:
@@ -84,6 +86,7 @@ class Trainer:
                         learning_rate=self._adam.param_groups[0]["lr"],
                         samples_per_second=self.task.pairs_per_step / took,
                         waited=self.task.waited,
+                        left_out=self.task.left_out,
                     )
                 )
                 if self.step % CHECKPOINT_EVERY == 0:

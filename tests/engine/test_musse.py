@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
 from engine.errors import InvalidAcquisition
-from engine.network.lsse import LeastSquaresStrain, window_samples
+from engine.network.lsse import LeastSquaresStrain
 from engine.network.musse import MusseConfiguration, MusseNet
 from engine.network.upsample import FACTOR, BandLimitedWarp
 
@@ -57,12 +57,6 @@ def test_warp_of_nothing_and_of_a_constant() -> None:
     assert torch.allclose(BandLimitedWarp()(image, torch.zeros(2, 2, 50, 6)), image, atol=1e-6)
     far = torch.full((2, 2, 50, 6), 30.3)
     assert torch.allclose(BandLimitedWarp()(torch.full_like(image, 3.0), far), torch.tensor(3.0), atol=1e-5)
-
-
-def test_default_window() -> None:
-    assert window_samples(40e6, 5e6) == 97
-    assert window_samples(20e6, 6.8e6) == 35
-    assert all(window_samples(fs, 5e6) % 2 == 1 for fs in np.linspace(15e6, 60e6, 99))
 
 
 @pytest.mark.parametrize(("rows", "window"), [(120, 31), (200, 97), (20, 31)])

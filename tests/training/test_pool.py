@@ -33,7 +33,6 @@ def test_what_is_there_is_read_once_and_nobody_is_started(tmp_path: Path) -> Non
         assert not psutil.Process().children(recursive=True)
         scene = pool.scene(1)
         assert pool.scene(1) is scene
-        assert pool.figures.loaded == 1
         assert pool.figures.waited < 1.0
     assert (scene.maps["weight"] == load(scene_path(tmp_path, 8)).maps["weight"]).all()
 

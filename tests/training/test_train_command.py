@@ -12,6 +12,7 @@ import torch
 import typer
 from rich.console import Console
 from tiny_training import RECIPE, Scenes
+from typer.testing import CliRunner
 
 import tools.train.command as module
 from engine.network.live import LiveNet
@@ -21,6 +22,8 @@ from engine.training.recipe import Recipe
 from engine.training.trainer import OtherRun, Progress
 from engine.training.validation import BEST_WINDOW, NETWORK, held_out_batches, validate
 from streamer.errors import ConfigError
+from tools.cli import app
+from tools.errors import ToolError
 from tools.train import lessons
 from tools.train.command import Request, train_here
 from tools.train.journal import Journal
@@ -57,6 +60,35 @@ def test_mistakes_in_a_recipe_are_told_all_at_once_with_the_nearest_name(tmp_pat
     path.write_text("= 3")
     with pytest.raises(ConfigError, match="not TOML"):
         read_recipe(str(path))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('kind = "paper"\ntruth = true\nhalf_precision = true', "half_precision, truth = true"),
+        ('kind = "paper"\n[unsupervised]\nconsistency = 1.0', "does not know unsupervised"),
+        ("[paper]\nconsistency = 1.0", 'kind = "live" does not know paper'),
+    ],
+)
+def test_a_key_that_this_kind_of_network_would_ignore_is_refused(
+    tmp_path: Path, text: str, told: str
+) -> None:
+    path = tmp_path / "a.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=told):
+        read_recipe(str(path))
+
+
+@pytest.mark.parametrize("option", [("--workers", "2"), ("--scenes", "scenes")])
+def test_an_option_of_simulated_scenes_is_refused_where_there_are_none(
+    tmp_path: Path, option: tuple[str, str]
+) -> None:
+    run = CliRunner().invoke
+    paper = run(app, ["train", "--recipe", "paper", "--output", str(tmp_path / "out"), *option])
+    assert isinstance(paper.exception, ToolError)
+    adapting = run(app, ["train", "--from", "a.safetensors", "--data", "b.mhd", *option])
+    assert isinstance(adapting.exception, ToolError)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.fixture
@@ -145,7 +177,9 @@ def test_a_journal_forgets_what_was_written_beyond_the_checkpoint(tmp_path: Path
     journal = Journal(tmp_path, 0)
     for step in range(1, 31):
         journal.add(
-            Progress(step=step, terms={"a": 1.0}, learning_rate=1.0, samples_per_second=1.0, waited=0.0)
+            Progress(
+                step=step, terms={"a": 1.0}, learning_rate=1.0, samples_per_second=1.0, waited=0.0, left_out=0
+            )
         )
     journal.look(10, {"contenders": {}})
     journal.look(30, {"contenders": {}})

@@ -94,6 +94,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_checkpoint(tmp_pat
     class Exploding:
         net = nn.Linear(1, 1)
         waited = 0.0
+        left_out = 0
         pairs_per_step = 1
 
         def terms(self, step: int) -> dict[str, Tensor]:

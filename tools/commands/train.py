@@ -18,9 +18,11 @@ def train(
     minutes: Annotated[
         float, typer.Option(min=0.0, help="Stop with a checkpoint after so long; 0: no limit.")
     ] = 0.0,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that make scenes.")] = 1,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes that make scenes of the live network. [default: 1]")
+    ] = None,
     scenes: Annotated[
-        Path | None, typer.Option(help="Folder of simulated scenes. [default: the user's cache]")
+        Path | None, typer.Option(help="Folder of these scenes. [default: in the user's cache]")
     ] = None,
     threads: Annotated[int, typer.Option(min=0, help="CPU threads of training; 0: all cores.")] = 1,
     device: Annotated[Literal["cpu", "cuda"], typer.Option(help="Where it trains.")] = "cpu",
@@ -54,6 +56,8 @@ def train(
         raise ToolError("--from and --data belong together: weights, and recordings to adapt them to")
     console = Console(stderr=True)
     if start is not None and data:
+        if workers is not None or scenes is not None:
+            raise ToolError("--workers and --scenes are of simulated scenes: adapting learns from recordings")
         from tools.train.adapt import Adaptation, adapt_here
 
         adaptation = Adaptation(

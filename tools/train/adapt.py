@@ -96,6 +96,7 @@ def adapt_here(request: Adaptation, console: Console, *, as_json: bool) -> None:
     figures = {"before": asdict(before), "after": asdict(after)}
     worse = after.worse_than(before)
     if worse is not None:
+        tell("adapt", {"step": trainer.step, "weights": None} | figures, as_json=as_json)
         raise GotWorse(f"adapting made it worse on held-back frames, nothing was saved: {worse}")
     path = request.output / "adapted.safetensors"
     trained = how_trained(

@@ -12,6 +12,7 @@ from typing import Any
 import typer
 from rich.console import Console
 
+from tools.errors import ToolError
 from tools.processes import cache_folder, ctrl_c_asks
 from tools.tell import tell
 from tools.train.bar import TrainingBar
@@ -30,7 +31,7 @@ class Request:
     recipe: str
     output: Path
     minutes: float
-    workers: int
+    workers: int | None
     scenes: Path | None
     threads: int
     device: str
@@ -39,11 +40,13 @@ class Request:
 def train_here(request: Request, console: Console, *, as_json: bool) -> None:
     """Train until the recipe's last step, the time given, or Ctrl-C, and write what there is then.
 
-    Raises ConfigError for a recipe with mistakes, EngineError for a folder of another run, a missing device
+    Raises ConfigError for a recipe with mistakes, ToolError for options that it does not know, EngineError for a folder of another run, a missing device
     or a worker that died, typer.Exit(130) after Ctrl-C.
     """
     begun = time.monotonic()
     recipe = read_recipe(request.recipe)
+    if recipe.kind == "paper" and (request.workers is not None or request.scenes is not None):
+        raise ToolError(f"recipe {request.recipe!r} makes its scenes itself, without --workers and --scenes")
     need_training()
     device = prepare_torch(request.threads, request.device)
     from engine.training.trainer import Trainer
@@ -56,7 +59,7 @@ def train_here(request: Request, console: Console, *, as_json: bool) -> None:
         bar = stack.enter_context(TrainingBar(console, recipe.steps))
         bar.say("held-out scenes")
         chosen = stack.enter_context(
-            lesson(recipe, request.scenes or scene_folder(), request.workers, device)
+            lesson(recipe, request.scenes or scene_folder(), request.workers or 1, device)
         )
         trainer = Trainer(recipe, request.output, chosen.task)
         journal = Journal(request.output, trainer.step)

@@ -38,6 +38,7 @@ class Journal:
             "learning_rate": f"{progress.learning_rate:.4g}",
             "samples_per_second": f"{rate:.4g}",
             "waited": f"{progress.waited:.4g}",
+            "left_out": str(progress.left_out),
         }
         self._since = []
         self.rows.append(row)

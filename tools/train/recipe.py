@@ -59,6 +59,14 @@ class RecipeFile(_Table):
     unsupervised: UnsupervisedTable = UnsupervisedTable()
     paper: PaperTable = PaperTable()
 
+    def ignored(self) -> list[str]:
+        """Keys given that networks of this kind do not know."""
+        foreign = {"paper": {"scenes_at_start", "half_precision", "unsupervised"}, "live": {"paper"}}
+        given = sorted(foreign[self.kind] & self.model_fields_set)
+        if self.kind == "paper" and self.truth and "truth" in self.model_fields_set:
+            given.append("truth = true")
+        return given
+
     def recipe(self) -> Recipe:
         """What the engine trains by."""
         chosen = self.model_dump(exclude={"unsupervised", "paper"})
@@ -93,10 +101,13 @@ def read_recipe(name: str) -> Recipe:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not TOML: {error}") from error
     try:
-        return RecipeFile.model_validate(_tuples(fields)).recipe()
+        file = RecipeFile.model_validate(_tuples(fields))
     except ValidationError as error:
         mistakes = "\n".join(f"  {explain(mistake, RecipeFile)}" for mistake in error.errors())
         raise ConfigError(f"{path} has mistakes:\n{mistakes}") from error
+    if ignored := file.ignored():
+        raise ConfigError(f'{path}: kind = "{file.kind}" does not know {", ".join(ignored)}: take it out')
+    return file.recipe()
 
 
 def _tuples(value: Any) -> Any:
