@@ -35,8 +35,8 @@ class MusseConfiguration:
 
 class MusseNet(nn.Module):
     """Two stages, trained together: the gradient of the second reaches the first through the warped image
-    and through the composition. Whether the authors train them in turn is not stated; chosen: at once, because
-    the second sees useful images only as the first learns, and there is one schedule less to choose."""
+    and through the composition. Whether the authors train them in turn is not stated; chosen: at once,
+    because that leaves one schedule to choose instead of two."""
 
     def __init__(self, configuration: MusseConfiguration) -> None:
         super().__init__()

@@ -77,7 +77,7 @@ def _request(start: Path, recording: Path, folder: Path, steps: int = 12, rate: 
     recipe = folder / "tiny.toml"
     recipe.write_text(
         f"truth = false\nsteps = {steps}\nbatch = 2\nlength = 2\nlearning_rate = {rate}\nwarm_up = 2\n"
-        "[unsupervised]\naxial_smoothness = 0.5\nlateral_smoothness = 0.5\nconsistency = 0.3\n"  # as in "adapt"
+        "[unsupervised]\naxial_smoothness = 0.5\nlateral_smoothness = 0.5\nconsistency = 0.3\n"  # of "adapt"
     )
     return Adaptation(
         recipe=str(recipe), start=start, data=(recording,), output=folder / "out", minutes=0.0, threads=1,

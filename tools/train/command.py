@@ -40,8 +40,8 @@ class Request:
 def train_here(request: Request, console: Console, *, as_json: bool) -> None:
     """Train until the recipe's last step, the time given, or Ctrl-C, and write what there is then.
 
-    Raises ConfigError for a recipe with mistakes, ToolError for options that it does not know, EngineError for a folder of another run, a missing device
-    or a worker that died, typer.Exit(130) after Ctrl-C.
+    Raises ConfigError for a recipe with mistakes, ToolError for options that it has no use for, EngineError
+    for a folder of another run, a missing device or a worker that died, typer.Exit(130) after Ctrl-C.
     """
     begun = time.monotonic()
     recipe = read_recipe(request.recipe)
