@@ -16,7 +16,7 @@ from engine.simulation import PairTruth
 from engine.spec import EngineSpec, FloatArray, StrainResult
 from engine.strain import least_squares_strain
 from tools.errors import ToolError
-from tools.evaluate.scene import Scene
+from tools.evaluate.scene import Scene, inner_region
 
 COMPARATOR: Final = "ncc"
 """The plain block matcher: it takes part in evaluations and is not offered to users."""
@@ -154,8 +154,8 @@ def _fitted_truth(scene: Scene, truth: PairTruth) -> Maps:
 
 
 def _constant(scene: Scene, truth: PairTruth) -> Maps:
-    """The right mean and nothing else."""
-    mean = np.float32(np.nanmean(truth.axial_strain))
+    """The right mean of the region where figures are taken, and nothing else."""
+    mean = np.float32(np.nanmean(truth.axial_strain[inner_region(scene.spec, truth)]))
     line = mean * (truth.axial_index - truth.axial_index.mean()) + np.nanmean(truth.axial_displacement)
     shape = truth.axial_strain.shape
     return Maps(

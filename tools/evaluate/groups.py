@@ -210,7 +210,7 @@ def sphere(seed: int) -> Iterator[Case]:
 
 
 def slip(seed: int) -> Iterator[Case]:
-    """Tissue that slides on a sloping boundary."""
+    """Tissue that slides on a sloping boundary: a step is no strain, but looks like it in a window."""
     for way in (0.1e-3, 0.2e-3, 0.4e-3):
 
         def build(inclusion: Inclusion, way: float = way) -> Scene:

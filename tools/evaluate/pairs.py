@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from engine.bound import strain_bound
-from engine.merit.agreement import Map, Mask, agreement, cnre, cycle_skips, mean_preserved, snre
+from engine.merit.agreement import Map, Mask, agreement, cnre, cycle_skips, snre
 from engine.merit.confidence import calibration, sparsification
 from engine.merit.correlation import warped_ncc
 from engine.merit.detection import invented_blobs, matched_filter
@@ -73,6 +73,18 @@ class PairView:
         )
 
 
+def mean_preserved(strain: Map, truth: Map, region: Mask) -> float:
+    """Mean of estimated strain over mean of true strain in `region`, all (rows, cols): 1 where it is kept.
+
+    Against truth, not against the displacement of the same engine, with which a strain that is its derivative
+    agrees however wrong both are. NaN where truth has no strain to keep.
+    """
+    true_mean = float(truth[region].mean(dtype=np.float64))
+    if not abs(true_mean) > STRAINED:
+        return float("nan")
+    return float(strain[region].mean(dtype=np.float64)) / true_mean
+
+
 def pair_figures(view: PairView, maps: Maps) -> tuple[dict[str, float], dict[str, Any]]:
     """(figures, sums) of one contender. Strain dimensionless, displacement in samples, lengths in mm."""
     scene, truth, region = view.scene, view.truth, view.region
@@ -90,16 +102,10 @@ def pair_figures(view: PairView, maps: Maps) -> tuple[dict[str, float], dict[str
         "displacement_bias": displacement.bias,
         "lateral_rmse": lateral.rmse,
         "cycle_skips": cycle_skips(maps.axial_displacement, truth.axial_displacement, region, cycles),
-        "mean_preserved": mean_preserved(
-            maps.axial_strain, maps.axial_displacement, truth.axial_index, known
-        ),
+        "mean_preserved": mean_preserved(maps.axial_strain, truth.axial_strain, known),
         "ncc": view.ncc(maps.axial_displacement, maps.lateral_displacement),
         "ncc_truth": view.true_ncc,
     }
-    if abs(float(truth.axial_strain[known].mean())) > STRAINED:
-        figures["mean_preserved"] = mean_preserved(
-            maps.axial_strain, maps.axial_displacement, truth.axial_index, known
-        )
     sums: dict[str, Any] = {"strain": astuple(strain), "displacement": astuple(displacement)}
     if maps.strain_std is not None:
         held = calibration(maps.axial_strain, truth.axial_strain, maps.strain_std, known)

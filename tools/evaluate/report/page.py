@@ -44,7 +44,7 @@ FIGURES = (
     ("displacement_rmse", "displ. RMSE, samples", 1.0, "{:.4f}", ""),
     ("lateral_rmse", "lateral RMSE, lines", 1.0, "{:.3f}", "median"),
     ("cycle_skips", "skips, %", 100.0, "{:.3f}", "pixels off by over a quarter cycle, worst case"),
-    ("mean_preserved", "mean kept", 1.0, "{:.4f}", "mean strain / displacement gradient, worst case"),
+    ("mean_preserved", "mean kept", 1.0, "{:.4f}", "mean strain over true mean strain, worst case"),
     ("ncc_over_truth", "NCC - truth's", 1.0, "{:+.4f}", "largest; above 0: noise was fitted"),
     ("blobs_per_100_cm2", "blobs / 100 cm²", 1.0, "{:.1f}", "over 3 mm, contrast above 1.5"),
     ("flip", "flip / std", 1.0, "{:.2f}", "mirrored pair against itself, median"),
