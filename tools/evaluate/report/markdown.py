@@ -20,11 +20,14 @@ COLUMNS = (
     ("rel", "rel", 1.0, "{:.2f}"),
     ("slope", "slope", 1.0, "{:.2f}"),
     ("strain_rmse", "strain RMSE, %", 100.0, "{:.3f}"),
+    ("mean_preserved", "mean kept, worst", 1.0, "{:.3f}"),
+    ("displacement_rmse", "displ. RMSE, samples", 1.0, "{:.3f}"),
     ("over_bound", "noise / bound", 1.0, "{:.2f}"),
     ("edge_axial", "edge axial, mm", 1.0, "{:.1f}"),
     ("edge_lateral", "edge lateral, mm", 1.0, "{:.1f}"),
     ("calibration", "error / std", 1.0, "{:.2f}"),
     ("coverage", "in 95 %", 1.0, "{:.2f}"),
+    ("blobs_per_100_cm2", "blobs / 100 cm²", 1.0, "{:.1f}"),
     ("closure", "closure / sigma", 1.0, "{:.2f}"),
     ("auc", "AUC", 1.0, "{:.3f}"),
     ("firm_fused_worst", "fused, firm, worst rel", 1.0, "{:.2f}"),
@@ -55,6 +58,7 @@ def write_summary(outcome: "Outcome", path: Path) -> None:
         _table(
             ("group", "contender", "figure", "value", "bar", "why"), [_miss(j, limits(j)) for j in missed]
         ),
+        _displaced(outcome.rows),
         "## Groups",
         ABOUT.replace("Grey rows are controls", "Rows in italics are controls"),
         *(_group(outcome.rows, group) for group in GROUPS if group != "frontier"),
@@ -85,13 +89,51 @@ def _group(rows: Sequence[Row], group: str) -> str:
         return ""
     lines = [
         (
-            f"*{row.contender}*" if row.contender in CONTROLS else row.contender,
+            _named(row),
             *(_shown(row.figures.get(name, math.nan), scale, form) for name, _, scale, form in used),
         )
         for row in found
     ]
     head = ("contender", *(title for _, title, _, _ in used))
-    return f"**{group}** - {question(group)}\n\n{_table(head, lines)}"
+    parts = (f"**{group}** - {question(group)}", _table(head, lines), _transfer(found))
+    return "\n\n".join(part for part in parts if part)
+
+
+def _named(row: Row) -> str:
+    return f"*{row.contender}*" if row.contender in CONTROLS else row.contender
+
+
+def _transfer(rows: Sequence[Row]) -> str:
+    """Modulation transfer: the slope on each grating for every contender; empty for other groups."""
+    slopes = [{(axis, period): value for axis, period, value in row.curve.get("slopes", ())} for row in rows]
+    lines = [
+        (axis, f"{period:g}", *(_shown(_known(found.get((axis, period))), 1.0, "{:.2f}") for found in slopes))
+        for axis, period in dict.fromkeys(place for found in slopes for place in found)
+    ]
+    if not lines:
+        return ""
+    head = ("direction", "period, mm", *(_named(row) for row in rows))
+    return f"Modulation transfer, the slope on each grating (1: all contrast kept):\n\n{_table(head, lines)}"
+
+
+def _known(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def _displaced(rows: Sequence[Row]) -> str:
+    """Where the network's displacement is farther off than the reference's, which no bar covers."""
+    found = {(row.group, row.contender): row.figures.get("displacement_rmse", math.nan) for row in rows}
+    worse = [
+        f"{group} ({own:.3f} against {found[group, 'reference']:.3f})"
+        for (group, contender), own in found.items()
+        if contender == "musse" and own > found.get((group, "reference"), math.nan)
+    ]
+    if not worse:
+        return ""
+    return (
+        "No bar covers displacement: its RMSE, in samples, is larger for musse than for the reference in "
+        f"{', '.join(worse)}."
+    )
 
 
 def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
