@@ -1,14 +1,14 @@
 """What the figures have to reach, as the project set it; the report shows each miss before anything else."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from tools.evaluate.contenders import COMPARATOR
 from tools.evaluate.records import Record
-from tools.evaluate.summary import Row
+from tools.evaluate.summary import Row, transfer_figure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +20,10 @@ class Bar:
     says: str
     least: float = -np.inf
     most: float = np.inf
+    contender: str | None = None
+    """Whom alone it judges; None: everyone."""
+    rival: str | None = None
+    """Whose own figure is the most that is allowed; a run without it does not judge by this bar."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +59,11 @@ CALIBRATED: Final = (
     "hallucination",
 )
 
+CONTRASTING: Final = tuple(
+    g for g in CALIBRATED if g not in ("strain-filter", "bound", "still", "hallucination")
+)
+"""Groups whose every pair has contrast to keep."""
+
 BARS: Final[tuple[Bar, ...]] = (
     *(
         Bar(group=g, figure="calibration", least=0.8, most=1.25, says="RMS of error / std")
@@ -74,19 +83,53 @@ BARS: Final[tuple[Bar, ...]] = (
     Bar(group="closure", figure="closure", most=1.2, says="three-frame closure / predicted sigma, RMS"),
     Bar(group="cycles", figure="firm_fused_worst", most=0.4, says="fused rel at every frame after the fifth"),
     Bar(group="cut", figure="response", most=0.3, says="s until 90 % of the new picture"),
+    # of the network: a classical window of this size cannot keep as much, and is not asked to
+    *(
+        Bar(group=g, figure="slope", least=0.9, most=1.05, contender="musse", says="slope")
+        for g in CONTRASTING
+    ),
+    *(
+        Bar(
+            group="gratings",
+            figure=transfer_figure("axial", period),
+            least=least,
+            contender="musse",
+            says=f"slope at {period:g} mm along the beam",
+        )
+        for period, least in ((6.0, 0.8), (4.0, 0.5))
+    ),
+    Bar(
+        group="hallucination",
+        figure="blobs_per_100_cm2",
+        contender="musse",
+        rival="reference",
+        says="blobs per 100 cm², against the reference's",
+    ),
 )
 
 
 def judge_rows(rows: Sequence[Row], contender: Callable[[str], bool]) -> list[Judged]:
     """Every bar whose group was run, for the contenders asked for; misses first, the comparator's last."""
+    bars = [applied for bar in BARS if (applied := _applied(bar, rows))]
     found = [
         Judged(bar=bar, contender=row.contender, value=row.figures.get(bar.figure, float("nan")))
         for row in rows
         if contender(row.contender)
-        for bar in BARS
-        if bar.group == row.group
+        for bar in bars
+        if bar.group == row.group and bar.contender in (None, row.contender)
     ]
     return sorted(found, key=lambda judged: (judged.met, judged.contender.partition("/")[0] == COMPARATOR))
+
+
+def _applied(bar: Bar, rows: Sequence[Row]) -> Bar | None:
+    """The bar with its rival's figure as the limit; None where the rival was not run."""
+    if bar.rival is None:
+        return bar
+    place = (bar.group, bar.rival)
+    limits = [
+        r.figures[bar.figure] for r in rows if (r.group, r.contender) == place and bar.figure in r.figures
+    ]
+    return replace(bar, most=limits[0]) if limits else None
 
 
 def dynamic_range_db(records: Sequence[Record], contender: str) -> float:

@@ -111,11 +111,21 @@ def _row(group: str, contender: str, records: Sequence[Record]) -> Row:
         curve["slopes"] = [
             [r.parameters["axis"], float(r.parameters["period_mm"]), r.figures.get("slope")] for r in records
         ]
+        figures |= {
+            transfer_figure(axis, period): slope
+            for axis, period, slope in curve["slopes"]
+            if slope is not None
+        }
     seconds = [r.seconds for r in records if r.seconds > 0]
     if seconds:
         figures["ms_median"] = 1e3 * float(np.median(seconds))
         figures["ms_least"] = 1e3 * float(min(seconds))
     return Row(group=group, contender=contender, cases=len(records), figures=figures, curve=curve)
+
+
+def transfer_figure(axis: str, period: float) -> str:
+    """What the slope on the grating of `period` mm along `axis`, axial or lateral, is called."""
+    return f"slope_{axis}_{period:g}_mm"
 
 
 def _calibration(record: Record) -> tuple[int, float, int, float, float]:

@@ -96,6 +96,13 @@ def test_a_miss_is_explained_by_its_most_specific_line(monkeypatch: pytest.Monke
     assert explained("b", "g", "f") == ""
 
 
+def test_a_slope_that_is_missed_has_a_reason_of_its_own() -> None:
+    general = explained("musse", "clutter", "slope")
+    groups = ("noise", "decorrelation", "small", "frequency", "point-spread", "slip", "gratings")
+    assert all(explained("musse", group, "slope") not in ("", general) for group in groups)
+    assert "1 - rel^2" not in explained("musse", "gratings", "slope")  # there a classical window shows more
+
+
 def test_the_command_passes_its_options_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     evaluate(engine=["trivial"], group=["still"], output=tmp_path, report=False, json=True)
     assert json.loads(capsys.readouterr().out)["engines"] == ["trivial"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tools.evaluate import run as running
-from tools.evaluate.bars import Bar, judge_rows
+from tools.evaluate.bars import BARS, Bar, judge_rows
 from tools.evaluate.contenders import CONTROLS, parse_setting
 from tools.evaluate.pairs import PairView, mean_preserved, pair_figures
 from tools.evaluate.records import LINES, Record, load
@@ -107,6 +107,47 @@ def test_bars_tell_met_from_missed(rows: dict[tuple[str, str], Row]) -> None:
     impossible = replace(judged[0], bar=Bar(group="noise", figure="rel", says="", most=-1.0))
     assert not impossible.met
     assert not replace(judged[0], value=float("nan")).met
+
+
+def _row(group: str, contender: str, **figures: float) -> Row:
+    return Row(group=group, contender=contender, cases=1, figures=figures)
+
+
+def test_contrast_is_asked_of_the_network_alone() -> None:
+    rows = [
+        _row("noise", name, slope=0.8, calibration=1.0, coverage=0.95, mean_preserved=1.0)
+        for name in ("reference", "musse")
+    ]
+    judged = judge_rows(rows, lambda name: True)
+    assert [(j.bar.figure, j.contender) for j in judged if not j.met] == [("slope", "musse")]
+    assert {j.bar.figure for j in judged if j.contender == "reference"} == {
+        "calibration",
+        "coverage",
+        "mean_preserved",
+    }
+
+
+@pytest.mark.parametrize(("blobs", "met"), [(4.9, True), (5.1, False)])
+def test_the_network_may_invent_no_more_than_the_reference(blobs: float, met: bool) -> None:
+    rows = [_row("hallucination", "musse", blobs_per_100_cm2=blobs)]
+    assert all(j.bar.rival is None for j in judge_rows(rows, lambda name: True))  # nobody to compare with
+    rows.append(_row("hallucination", "reference", blobs_per_100_cm2=5.0))
+    (judged,) = (j for j in judge_rows(rows, lambda name: True) if j.bar.rival)
+    assert (judged.contender, judged.bar.most, judged.met) == ("musse", 5.0, met)
+
+
+def test_bars_on_gratings_find_the_slopes_of_their_periods(rows: dict[tuple[str, str], Row]) -> None:
+    measured = rows["gratings", "truth, fitted"].figures
+    assert measured["slope_axial_4_mm"] == measured["slope"]  # the only grating that these tests run
+    asked = [bar for bar in BARS if bar.group == "gratings" and bar.figure.startswith("slope_")]
+    quick = {
+        f"slope_{c.parameters['axis']}_{c.parameters['period_mm']:g}_mm" for c in cases("quick", ["gratings"])
+    }
+    assert {(bar.figure, bar.least) for bar in asked} == {
+        ("slope_axial_6_mm", 0.8),
+        ("slope_axial_4_mm", 0.5),
+    }
+    assert {bar.figure for bar in asked} <= quick
 
 
 def test_a_run_resumes_where_it_was_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
