@@ -123,6 +123,20 @@ def _row(group: str, contender: str, records: Sequence[Record]) -> Row:
     return Row(group=group, contender=contender, cases=len(records), figures=figures, curve=curve)
 
 
+def pooled_slopes(records: Iterable[Record]) -> dict[str, float]:
+    """Slope over the pairs of all groups together, by contender; strain that varies more weighs more.
+
+    Without the frontier, whose windows are nobody's own.
+    """
+    totals: dict[str, Agreement] = {}
+    for record in records:
+        if record.group != "frontier" and "strain" in record.sums:
+            pair = unlisted(record.sums["strain"])
+            if pair.varies:
+                totals[record.contender] = totals.get(record.contender, Agreement()) + pair
+    return {contender: total.slope for contender, total in totals.items()}
+
+
 def transfer_figure(axis: str, period: float) -> str:
     """What the slope on the grating of `period` mm along `axis`, axial or lateral, is called."""
     return f"slope_{axis}_{period:g}_mm"

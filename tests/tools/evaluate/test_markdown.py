@@ -1,21 +1,22 @@
 """The short report in Markdown, from rows that a test makes up."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from tools.evaluate.bars import judge_rows
 from tools.evaluate.command import Outcome, Request
+from tools.evaluate.records import Record
 from tools.evaluate.report.markdown import write_summary
 from tools.evaluate.summary import Row
 
-Write = Callable[[list[Row]], str]
+Write = Callable[..., str]
 
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    def written(rows: list[Row]) -> str:
+    def written(rows: list[Row], records: Sequence[Record] = ()) -> str:
         request = Request(
             engines=("reference", "musse"),
             suite="full",
@@ -28,7 +29,7 @@ def write(tmp_path: Path) -> Write:
         )
         judged = judge_rows(rows, lambda name: True)
         write_summary(
-            Outcome(request=request, records=[], rows=rows, judged=judged, environment={}),
+            Outcome(request=request, records=list(records), rows=rows, judged=judged, environment={}),
             tmp_path / "README.md",
         )
         return (tmp_path / "README.md").read_text(encoding="utf-8")
@@ -79,3 +80,29 @@ def test_it_says_where_displacement_is_worse_than_the_reference(write: Write) ->
     assert "larger for musse than for the reference in large (0.120 against 0.030)." in text
     assert text.index("No bar covers displacement") < text.index("## Groups")
     assert "No bar covers displacement" not in write(rows[2:])
+
+
+def _pair(group: str, contender: str, variance: float, covariance: float) -> Record:
+    return Record(
+        key="",
+        group=group,
+        case="",
+        contender=contender,
+        seed=0,
+        parameters={},
+        figures={},
+        sums={"strain": [100, 0.0, 0.0, variance, 0.0, covariance]},
+        seconds=0.0,
+    )
+
+
+def test_one_line_has_the_slope_over_the_whole_suite(write: Write) -> None:
+    records = [
+        _pair("noise", "musse", 1.0, 0.5),
+        _pair("large", "musse", 3.0, 2.9),
+        _pair("bound", "musse", 0.0, 7.0),  # uniform truth, of which there is no contrast to keep
+        _pair("frontier", "musse@8x1", 1.0, 0.1),
+        _pair("noise", "zero", 1.0, 0.0),
+    ]
+    assert "large strain weighs most: musse 0.85." in write([], records)
+    assert "large strain weighs most" not in write([])

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from tools.evaluate.bars import Judged
 from tools.evaluate.contenders import CONTROLS
+from tools.evaluate.records import Record
 from tools.evaluate.report.decisions import pairing_table
 from tools.evaluate.report.explained import explained
 from tools.evaluate.report.words import ABOUT
 from tools.evaluate.suite import GROUPS, SEED, question
-from tools.evaluate.summary import Row
+from tools.evaluate.summary import Row, pooled_slopes
 
 if TYPE_CHECKING:
     from tools.evaluate.command import Outcome
@@ -61,6 +62,7 @@ def write_summary(outcome: "Outcome", path: Path) -> None:
         _displaced(outcome.rows),
         "## Groups",
         ABOUT.replace("Grey rows are controls", "Rows in italics are controls"),
+        _slopes(outcome.records),
         *(_group(outcome.rows, group) for group in GROUPS if group != "frontier"),
         "## Tables that decide",
     ]
@@ -97,6 +99,16 @@ def _group(rows: Sequence[Row], group: str) -> str:
     head = ("contender", *(title for _, title, _, _ in used))
     parts = (f"**{group}** - {question(group)}", _table(head, lines), _transfer(found))
     return "\n\n".join(part for part in parts if part)
+
+
+def _slopes(records: Sequence[Record]) -> str:
+    """One line: the slope over the whole suite."""
+    found = "; ".join(
+        f"{contender} {slope:.2f}"
+        for contender, slope in pooled_slopes(records).items()
+        if contender not in CONTROLS or contender == "truth, fitted"
+    )
+    return f"Slope over the pairs of all groups, where large strain weighs most: {found}." if found else ""
 
 
 def _named(row: Row) -> str:
