@@ -12,7 +12,7 @@ from rich.table import Table
 
 from tools.errors import ToolError
 from tools.evaluate.bars import Judged, dynamic_range_db, judge_rows
-from tools.evaluate.contenders import CONTROLS, parse_setting
+from tools.evaluate.contenders import CONTROLS, Engines, parse_setting
 from tools.evaluate.records import LINES, Record, environment
 from tools.evaluate.run import Plan, run
 from tools.evaluate.scene import Case
@@ -101,7 +101,10 @@ def evaluate_here(request: Request, console: Console, *, as_json: bool) -> Outco
         records = list(run(plan, resume=request.resume, on_case=on_case))
     rows = summarise(records)
     judged = judge_rows(rows, _is_judged)
-    outcome = Outcome(request=request, records=records, rows=rows, judged=judged, environment=environment())
+    engines = Engines(weights=request.weights)
+    weights = {f"weights of {s.label}": found[:12] for s in settings if (found := engines.weights(s))}
+    measured_with = {**environment(), **weights}
+    outcome = Outcome(request=request, records=records, rows=rows, judged=judged, environment=measured_with)
     written = _figures(outcome)
     (request.output / "figures.json").write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
     console.print(figure_table(rows))

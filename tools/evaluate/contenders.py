@@ -10,7 +10,7 @@ from scipy.ndimage import map_coordinates
 
 from engine.blockmatch import BlockMatcher
 from engine.estimator import Estimator
-from engine.factory import MUSSE, Opener, load, resolve
+from engine.factory import MUSSE, Opener, load, model_hash, resolve
 from engine.merit.agreement import Map
 from engine.simulation import PairTruth
 from engine.spec import EngineSpec, FloatArray, StrainResult
@@ -77,6 +77,7 @@ class Engines:
         self._threads = threads
         self._weights = weights
         self._open: dict[tuple[Setting, EngineSpec], Estimator] = {}
+        self._hashes: dict[str, str | None] = {COMPARATOR: None}
 
     def __call__(self, setting: Setting, spec: EngineSpec) -> Estimator:
         """The estimator of `setting` for frames of `spec`, without memory of earlier pairs."""
@@ -88,6 +89,14 @@ class Engines:
             self._open[key] = opener(setting.spec(spec), "cpu")
         self._open[key].reset()
         return self._open[key]
+
+    def weights(self, setting: Setting | None) -> str | None:
+        """`model_hash` of what `setting` runs with; None for engines without weights and for controls."""
+        if setting is None:
+            return None
+        if setting.engine not in self._hashes:
+            self._hashes[setting.engine] = model_hash(setting.engine, self._weights)
+        return self._hashes[setting.engine]
 
     def _load(self, engine: str) -> Opener:
         """What opens an engine; the weights are for those that take them."""

@@ -1,7 +1,7 @@
 """What a run leaves behind: one JSON line per case and contender, appended as soon as it is known.
 
 A line's key names everything its figures depend on: case and seed, contender, and a digest of the code and
-library versions that made them. A run that finds its key again skips the work.
+library versions that made them and of the weights it ran with. A run that finds its key again skips the work.
 """
 
 import hashlib
@@ -37,9 +37,9 @@ class Record:
     """Of one call of the estimator, wall clock; 0 for controls."""
 
 
-def record_key(group: str, case: str, seed: int, contender: str) -> str:
-    """32 hexadecimal digits."""
-    text = json.dumps([group, case, seed, contender, code_digest()])
+def record_key(group: str, case: str, seed: int, contender: str, weights: str | None) -> str:
+    """32 hexadecimal digits; `weights` is the hash of the network's, None for who has none."""
+    text = json.dumps([group, case, seed, contender, code_digest(), weights])
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 

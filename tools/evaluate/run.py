@@ -80,7 +80,10 @@ def run(
     new = 0
     for number, case in enumerate(plan.cases):
         wanted = plan.contenders(case)
-        keys = [record_key(case.group, case.name, case.seed, label) for label, _ in wanted]
+        keys = [
+            record_key(case.group, case.name, case.seed, label, engines.weights(setting))
+            for label, setting in wanted
+        ]
         missing = [entry for entry, key in zip(wanted, keys, strict=True) if key not in done]
         yield from (done[key] for key in keys if key in done)
         if not missing or (plan.limit and new >= plan.limit):
@@ -107,7 +110,7 @@ def _case_records(
         else:
             figures, sums, seconds = _pair(work, view, label, setting)
         yield Record(
-            key=record_key(case.group, case.name, case.seed, label),
+            key=record_key(case.group, case.name, case.seed, label, engines.weights(setting)),
             group=case.group,
             case=case.name,
             contender=label,

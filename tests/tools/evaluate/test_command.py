@@ -72,6 +72,15 @@ def test_it_writes_figures_and_a_page_of_its_own(tmp_path: Path, capsys: pytest.
         evaluate_here(_request(tmp_path), Console(stderr=True), as_json=True)
 
 
+def test_the_report_names_the_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tools.evaluate.contenders.model_hash", lambda name, weights: "0123456789abcdef")
+    summary = tmp_path / "README.md"
+    request = _request(tmp_path, engines=("trivial", "ncc"), groups=("still",), report=False, summary=summary)
+    outcome = evaluate_here(request, Console(stderr=True), as_json=True)
+    assert "| weights of trivial | 0123456789ab |" in summary.read_text(encoding="utf-8")
+    assert "weights of ncc" not in outcome.environment
+
+
 def test_every_kind_of_pairing_is_shown_and_only_the_default_is_judged() -> None:
     figures = {"firm_fused_worst": 0.5, "firm_fused_mean": 0.3}
     rows = [Row(group="cycles", contender=f"reference/{mode}", cases=1, figures=figures) for mode in PAIRINGS]

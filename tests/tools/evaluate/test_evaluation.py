@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.factory import shipped_weights
+from engine.network.manifest import read_manifest
 from tools.evaluate import run as running
 from tools.evaluate.bars import BARS, Bar, judge_rows
-from tools.evaluate.contenders import CONTROLS, parse_setting
+from tools.evaluate.contenders import CONTROLS, Engines, parse_setting
 from tools.evaluate.pairs import PairView, mean_preserved, pair_figures
 from tools.evaluate.records import LINES, Record, load
 from tools.evaluate.run import Plan, run
@@ -178,3 +180,20 @@ def test_other_code_is_not_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("tools.evaluate.records.code_digest", lambda: "other")
     again = list(run(plan, resume=True))
     assert len(load(tmp_path)) == 2 * len(again)
+
+
+def test_other_weights_are_not_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = Plan(cases("quick", ["still"]), SETTINGS[1:], tmp_path)
+    first = list(run(plan, resume=False))
+    monkeypatch.setattr("tools.evaluate.contenders.model_hash", lambda name, weights: "other")
+    again = list(run(plan, resume=True))
+    known = {record.key for record in first}
+    assert [record.contender for record in again if record.key not in known] == ["trivial"]
+
+
+def test_only_the_network_has_weights() -> None:
+    engines = Engines()
+    assert engines.weights(parse_setting("musse@24x3")) == read_manifest(shipped_weights()).sha256
+    assert [engines.weights(s) for s in (None, parse_setting("ncc"), parse_setting("reference"))] == [
+        None
+    ] * 3
