@@ -10,7 +10,7 @@ from engine.network.usse import UsseNet
 
 SMALL_PAPER = replace(PAPER, channels=(4, 8), bottleneck=16)
 
-LIVE = UsseConfiguration(
+RECURRENT = UsseConfiguration(  # no product: plain blocks with a memory, as the live trunk has none
     input_channels=(3, 3, 5),
     output_channels=6,
     channels=(6, 8, 12, 16),

@@ -2,21 +2,23 @@ from dataclasses import replace
 
 import pytest
 import torch
-from small_networks import LIVE, awake, images
+from small_networks import RECURRENT, awake, images
 from torch.utils.flop_counter import FlopCounterMode
 
 from engine.errors import InvalidAcquisition
 from engine.network.configuration import PAPER, UsseConfiguration
 from engine.network.encoder import Stream
+from engine.network.live import TRUNK, LiveNet
 from engine.network.usse import UsseNet
 
 FORMS = {
     "paper": PAPER,
     "softmax": replace(PAPER, channels=(4, 8), bottleneck=16, third="softmax", attention_gate="softmax"),
-    "live": LIVE,
-    "full memory": replace(LIVE, recurrent="full", attention_kernel=3, shared_encoder=False),
-    "no memory": replace(LIVE, recurrent="none"),
-    "stem": replace(LIVE, input_channels=(1, 1, 2), stem=(8, 2)),
+    "live": TRUNK,
+    "recurrent": RECURRENT,
+    "full memory": replace(RECURRENT, recurrent="full", attention_kernel=3, shared_encoder=False),
+    "no memory": replace(RECURRENT, recurrent="none"),
+    "stem": replace(RECURRENT, input_channels=(1, 1, 2), stem=(8, 2)),
 }
 
 
@@ -31,17 +33,56 @@ def test_output_and_state_have_the_promised_shapes(form: str, size: tuple[int, i
     assert [tuple(part.shape) for part in state] == network.state_shapes(size)
 
 
+def maps_of(network: UsseNet) -> dict[str, list[tuple[int, ...]]]:
+    """(channels, rows, lines) of what every part gives on 64 x 32 pixels, in the order it is computed."""
+    pre, _, mid = images(network.configuration, (64, 32))
+    features, skips = network.streams[0](pre)
+    f_mid, r_mid = network.mid_stream(mid, features, features)
+    coarse = network.bottleneck(f_mid, features[-1], features[-1])
+    bottom, fused, heads = coarse, [], [network.decoder.heads[0](coarse)]
+    for level, fusion in enumerate(network.decoder.fusions, start=1):
+        coarse = fusion(coarse, r_mid[-level], skips[-level], skips[-level])
+        fused.append(coarse)
+        heads.append(network.decoder.heads[level](coarse))
+    found = {"features": features, "skips": skips, "mid": [f_mid], "mid skips": r_mid}
+    found |= {"bottleneck": [bottom], "caf": fused, "heads": heads}
+    return {part: [tuple(values.shape[1:]) for values in maps] for part, maps in found.items()}
+
+
 def test_levels_of_the_paper() -> None:
     network = UsseNet(PAPER).eval()
-    features, skips = network.streams[0](torch.zeros(1, 1, 64, 32))
-    assert [tuple(f.shape[1:]) for f in features] == [(8, 32, 16), (16, 16, 8), (32, 8, 4), (64, 4, 2)]
-    assert [tuple(s.shape[1:]) for s in skips] == [(8, 64, 32), (16, 32, 16), (32, 16, 8), (64, 8, 4)]
-    f_mid, r_mid = network.mid_stream(torch.zeros(1, 2, 64, 32), features, features)
-    assert f_mid.shape == features[-1].shape
-    assert [r.shape for r in r_mid] == [s.shape for s in skips]
-    assert network.bottleneck(f_mid, f_mid, f_mid).shape == (1, 128, 4, 2)
+    assert len(network.streams) == 2
+    skips = [(8, 64, 32), (16, 32, 16), (32, 16, 8), (64, 8, 4)]
+    assert maps_of(network) == {
+        "features": [(8, 32, 16), (16, 16, 8), (32, 8, 4), (64, 4, 2)],
+        "skips": skips,
+        "mid": [(64, 4, 2)],
+        "mid skips": skips,
+        "bottleneck": [(128, 4, 2)],
+        "caf": skips[::-1],
+        "heads": [(2, 4, 2), (2, 8, 4), (2, 16, 8), (2, 32, 16), (2, 64, 32)],
+    }
     widths = [shape[1:] for shape in network.state_shapes((64, 32))[::2]]
     assert widths == [(128, 4, 2), (64, 8, 4), (32, 16, 8), (16, 32, 16), (8, 64, 32)]
+
+
+def test_levels_of_the_live_network() -> None:
+    net = LiveNet().eval()
+    assert net.trunk.configuration == TRUNK
+    assert TRUNK.input_channels == (2, 2, 19)
+    assert len(net.trunk.streams) == 1  # of pre and post alike
+    skips = [(16, 64, 32), (24, 32, 16), (32, 16, 8)]
+    assert maps_of(net.trunk) == {
+        "features": [(16, 32, 16), (24, 16, 8), (32, 8, 4)],
+        "skips": skips,
+        "mid": [(32, 8, 4)],
+        "mid skips": skips,
+        "bottleneck": [(48, 8, 4)],
+        "caf": skips[::-1],
+        "heads": [(8, 8, 4), (8, 16, 8), (8, 32, 16), (8, 64, 32)],  # six gates, the residual, sigma
+    }
+    assert net.trunk.state_shapes((64, 32)) == []
+    assert sum(parameter.numel() for parameter in net.parameters()) == 179_552
 
 
 def test_size_of_the_paper() -> None:
@@ -79,7 +120,7 @@ def test_untrained_moves_nothing_and_every_parameter_learns(form: str) -> None:
     assert still == []
 
 
-@pytest.mark.parametrize("form", ["paper", "live"])
+@pytest.mark.parametrize("form", ["paper", "recurrent"])
 def test_memory_is_only_what_is_passed(form: str) -> None:
     """A sequence equals its steps one by one; a lost state does not; buffers and inputs stay as they were."""
     size = (48, 32)
@@ -108,10 +149,10 @@ def test_memory_is_only_what_is_passed(form: str) -> None:
 
 
 def test_shared_encoder_is_one_encoder() -> None:
-    shared = sum(p.numel() for p in UsseNet(LIVE).parameters())
-    own = sum(p.numel() for p in UsseNet(replace(LIVE, shared_encoder=False)).parameters())
-    assert own - shared == sum(p.numel() for p in Stream(3, LIVE).parameters())
-    storages = [tensor.data_ptr() for tensor in UsseNet(LIVE).state_dict().values()]
+    shared = sum(p.numel() for p in UsseNet(RECURRENT).parameters())
+    own = sum(p.numel() for p in UsseNet(replace(RECURRENT, shared_encoder=False)).parameters())
+    assert own - shared == sum(p.numel() for p in Stream(3, RECURRENT).parameters())
+    storages = [tensor.data_ptr() for tensor in UsseNet(RECURRENT).state_dict().values()]
     assert len(storages) == len(set(storages))  # safetensors refuses weights stored twice
 
 
@@ -134,7 +175,7 @@ def test_shared_encoder_needs_equal_channels() -> None:
         UsseNet(replace(PAPER, input_channels=(1, 2, 3), shared_encoder=True))
 
 
-@pytest.mark.parametrize("form", ["live", "stem"])
+@pytest.mark.parametrize("form", ["live", "recurrent", "stem"])
 def test_odd_sizes_do_not_slide(form: str) -> None:
     """Far from the border, more rows and lines at the end change nothing: features stay on
     their pixels."""

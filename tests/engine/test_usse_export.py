@@ -6,13 +6,14 @@ from pathlib import Path
 import onnxruntime
 import pytest
 import torch
-from small_networks import LIVE, SMALL_PAPER, awake, images
+from small_networks import RECURRENT, SMALL_PAPER, awake, images
 from torch.export import Dim, ExportedProgram, export
 
 from engine.network.configuration import PAPER, UsseConfiguration
+from engine.network.live import TRUNK
 from engine.network.usse import UsseNet
 
-SMALL_LIVE = replace(LIVE, channels=(6, 8), bottleneck=12)
+SMALL_RECURRENT = replace(RECURRENT, channels=(6, 8), bottleneck=12)
 STEPS = 64
 PARITY = 1e-4
 
@@ -51,8 +52,8 @@ def _worst(program: ExportedProgram, network: UsseNet, size: tuple[int, int], pa
 
 @pytest.mark.parametrize(
     "configuration",
-    [SMALL_LIVE, replace(SMALL_LIVE, stem=(4, 2), recurrent="full")],
-    ids=["live", "stem"],
+    [SMALL_RECURRENT, replace(SMALL_RECURRENT, stem=(4, 2), recurrent="full")],
+    ids=["recurrent", "stem"],
 )
 def test_onnx_of_any_size(configuration: UsseConfiguration, tmp_path: Path) -> None:
     network = awake(configuration)
@@ -66,7 +67,7 @@ def test_onnx_of_the_paper(tmp_path: Path) -> None:
     assert _worst(program, network, (32, 16), tmp_path / "network.onnx") < PARITY
 
 
-@pytest.mark.parametrize("configuration", [LIVE, PAPER], ids=["live", "paper"])
+@pytest.mark.parametrize("configuration", [TRUNK, RECURRENT, PAPER], ids=["live", "recurrent", "paper"])
 def test_exported_graph_mutates_nothing(configuration: UsseConfiguration) -> None:
     program = _export(awake(configuration), (48, 32), dynamic=False).run_decompositions({})
     assert not program.graph_signature.buffers_to_mutate
