@@ -35,19 +35,15 @@ class UsseConfiguration:
     attention_gate: Literal["sigmoid", "softmax"] = "sigmoid"
     """How attention weighs its value. Unlabelled in the figure; chosen: sigmoid, which judges every channel
     by itself; the other is a softmax over channels."""
-    recurrent: Literal["none", "full", "depthwise"] = "full"
-    """The decoder's memory. Known: a ConvLSTM per level ("full"). "depthwise" computes the same gates from
-    one depthwise and one pointwise convolution; "none" is a rectifier."""
+    recurrent: Literal["none", "full"] = "full"
+    """The decoder's memory. Known: a ConvLSTM per level ("full"); "none" is a rectifier."""
     shared_encoder: bool = False
     """Whether pre and post pass the same weights. Not stated; chosen: no, as two streams are drawn."""
-    stem: tuple[int, int] = (1, 1)
-    """(rows, lines) of input that become channels of one pixel before the first level; (1, 1): none, as
-    drawn."""
 
     def __post_init__(self) -> None:
-        sizes = (*self.input_channels, self.output_channels, *self.channels, self.bottleneck, *self.stem)
+        sizes = (*self.input_channels, self.output_channels, *self.channels, self.bottleneck)
         if not self.channels or min(sizes) < 1:
-            raise InvalidAcquisition(f"{self}: every number of channels and the stem must be at least 1")
+            raise InvalidAcquisition(f"{self}: every number of channels must be at least 1")
         if self.third != "none" and self.convs != 4:
             raise InvalidAcquisition(
                 f'third = "{self.third}" needs convs = 4: a block of {self.convs} convolutions has no third'

@@ -18,19 +18,13 @@ for a network without memory."""
 class ConvLstm(nn.Module):
     """A ConvLSTM cell whose input, hidden and cell maps have `width` channels. Keeps no state itself."""
 
-    def __init__(self, width: int, configuration: UsseConfiguration) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
         self.width = width
-        if configuration.recurrent == "depthwise":
-            depthwise = nn.Conv2d(2 * width, 2 * width, 3, padding=1, groups=2 * width, bias=False)
-            gates = conv(2 * width, 4 * width, 1)
-            self.gates: nn.Module = nn.Sequential(depthwise, gates)
-        else:
-            gates = conv(2 * width, 4 * width)
-            self.gates = gates
-        nn.init.xavier_normal_(gates.weight)  # He's variance would start sigmoids saturated
-        if gates.bias is not None:
-            nn.init.ones_(gates.bias[width : 2 * width])  # remember, until learnt otherwise
+        self.gates = conv(2 * width, 4 * width)
+        nn.init.xavier_normal_(self.gates.weight)  # He's variance would start sigmoids saturated
+        if self.gates.bias is not None:
+            nn.init.ones_(self.gates.bias[width : 2 * width])  # remember, until learnt otherwise
 
     def forward(self, x: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
         """(hidden, cell) after this frame, from those of the frame before."""
@@ -86,9 +80,7 @@ class Decoder(nn.Module):
             for level in range(len(hidden) - 1)
         )
         self.has_memory = configuration.recurrent != "none"
-        self.memories = nn.ModuleList(
-            ConvLstm(width, configuration) for width in (hidden if self.has_memory else ())
-        )
+        self.memories = nn.ModuleList(ConvLstm(width) for width in (hidden if self.has_memory else ()))
         self.heads = nn.ModuleList(conv(width, configuration.output_channels) for width in hidden)
         for head in self.heads:
             for parameter in head.parameters():

@@ -19,7 +19,7 @@ RECURRENT = UsseConfiguration(  # no product: plain blocks with a memory, as the
     normalisation="none",
     third="none",
     attention_kernel=1,
-    recurrent="depthwise",
+    recurrent="full",
     shared_encoder=True,
 )
 

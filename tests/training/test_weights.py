@@ -90,6 +90,6 @@ def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
 
 def test_weights_of_a_network_with_memory_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "memory.safetensors"
-    save(LiveNet(replace(TINY, recurrent="depthwise")), path, trained={})
+    save(LiveNet(replace(TINY, recurrent="full")), path, trained={})
     with pytest.raises(EngineUnavailable, match="with memory"):
         load(path)
