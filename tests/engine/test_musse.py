@@ -57,6 +57,9 @@ def test_warp_of_nothing_and_of_a_constant() -> None:
     assert torch.allclose(BandLimitedWarp()(image, torch.zeros(2, 2, 50, 6)), image, atol=1e-6)
     far = torch.full((2, 2, 50, 6), 30.3)
     assert torch.allclose(BandLimitedWarp()(torch.full_like(image, 3.0), far), torch.tensor(3.0), atol=1e-5)
+    # the controls: a little motion shows, and far motion of what is not constant too
+    assert not torch.allclose(BandLimitedWarp()(image, torch.full_like(far, 0.01)), image, atol=1e-6)
+    assert not torch.allclose(BandLimitedWarp()(3.0 + image, far), torch.tensor(3.0), atol=1e-1)
 
 
 @pytest.mark.parametrize(("rows", "window"), [(120, 31), (200, 97), (20, 31)])
