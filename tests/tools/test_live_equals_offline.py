@@ -92,8 +92,8 @@ def check(
     offline(other, tmp_path / "other.h5", *given)
     with pytest.raises(AssertionError):
         assert_same_bits(there, contents(tmp_path / "other.h5"))
-    if engine == "onnx":
-        check_weights(tmp_path, recording, record, *given)
+    if engine in {"onnx", "eager"}:
+        check_weights(tmp_path, recording, record, engine, *given)
         return  # a network has no window that could be another
     (tmp_path / "wide.toml").write_text("[engine]\naxial_window = 3.0\n")
     wide = ("--config", str(tmp_path / "wide.toml"), "--pairs-from", str(record), "--engine", engine)
@@ -101,9 +101,9 @@ def check(
         offline(recording, tmp_path / "wide.h5", *wide)
 
 
-def check_weights(tmp_path: Path, recording: Path, record: Path, *given: str) -> None:
+def check_weights(tmp_path: Path, recording: Path, record: Path, engine: str, *given: str) -> None:
     with h5py.File(record) as file:
-        assert file.attrs["model_hash"] == model_hash("onnx")
+        assert file.attrs["model_hash"] == model_hash(engine)
         assert "axial_window" not in file.attrs
         assert "lateral_window" not in file.attrs
     weights = tmp_path / "other.safetensors"
@@ -112,7 +112,7 @@ def check_weights(tmp_path: Path, recording: Path, record: Path, *given: str) ->
         offline(recording, tmp_path / "other-weights.h5", *given, "--weights", str(weights))
 
 
-@pytest.mark.parametrize("engine", ["trivial", "reference", "onnx"])
+@pytest.mark.parametrize("engine", ["trivial", "reference", "onnx", "eager"])
 def test_small_frames(tmp_path: Path, engine: str) -> None:
     frames, other = write_press(tmp_path / "a.h5"), write_press(tmp_path / "b.h5", seed=1)
     check(tmp_path, frames, other, engine=engine, count=20, config=settings(tmp_path, ""))
