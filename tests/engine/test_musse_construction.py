@@ -26,7 +26,10 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 def gain_error(change: Callable[[FloatArray], FloatArray]) -> float:
     """What another gain of each frame does to strain, RMS."""
     pair = inclusion()
-    louder = change(pair.pre).astype(np.float32), (1 / change(np.ones(SHAPE)) * pair.post).astype(np.float32)
+    louder = (
+        change(pair.pre).astype(np.float32),
+        (1 / change(np.ones(SHAPE, np.float32)) * pair.post).astype(np.float32),
+    )
     estimates = [strain_of(trained(), *frames).axial_strain for frames in ((pair.pre, pair.post), louder)]
     return rms(inner(estimates[1] - estimates[0]))
 
@@ -37,7 +40,7 @@ def constant(frame: FloatArray) -> FloatArray:
 
 def slope_over_depth(frame: FloatArray) -> FloatArray:
     """20 dB more at the end than at the start, as another time-gain curve gives."""
-    return frame * (10.0 ** np.linspace(0.0, 1.0, SHAPE[0]))[:, None]
+    return frame * (10.0 ** np.linspace(0.0, 1.0, SHAPE[0], dtype=np.float32))[:, None]
 
 
 def test_gain_and_its_slope_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,8 +90,8 @@ def closure_error(net: LiveNet) -> float:
     moved, rows = inner(result.axial_displacement), result.axial_index[8:-8]
     mean = float(np.mean((moved[-1] - moved[0]) / (rows[-1] - rows[0])))
     strain = inner(result.axial_strain)
-    strain = (strain[1:] + strain[:-1]) / 2  # half-way between two rows
-    return abs(float(np.mean(strain)) / mean - 1)
+    half_way = (strain[1:] + strain[:-1]) / 2  # between two rows
+    return abs(float(np.mean(half_way)) / mean - 1)
 
 
 def test_mean_strain_over_a_region_is_the_difference_of_displacement(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,7 +89,7 @@ CONTROLS = {
     ),
     "wave is COMPLEX64": program(
         helper.make_node(
-            "Constant", [], ["wave"], value=helper.make_tensor("wave", TensorProto.COMPLEX64, [1], [1j])
+            "Constant", [], ["wave"], value=helper.make_tensor("wave", TensorProto.COMPLEX64, [1], [1.0])
         ),
         helper.make_node("Neg", ["x"], ["y"]),
     ),
