@@ -13,7 +13,11 @@ UNSURE: Final = (
     "the estimate of least error has a slope of 1 - rel^2: where a pair is this unsure, more contrast would "
     "be made of noise; the classical windows of least error keep 0.5 to 0.7 at 10 dB and at rho 0.95"
 )
-FINE: Final = "edges of inclusions are finer than what one pair shows"
+FINE: Final = (
+    "edges of inclusions are finer than what one pair shows; trained to give back more, the network draws "
+    "patterns of 4 mm with 1.35 times their contrast"
+)
+STEP: Final = "a step is no strain, and what is left of it beside the boundary is more than sigma expects"
 EXPLAINED: Final[dict[tuple[str, str, str], str]] = {
     ("reference", "bound", "over_bound"): "neighbouring lines share noise after out-of-plane motion, and the "
     "bound counts them as independent; where electronic noise rules the engine lies below it",
@@ -32,8 +36,7 @@ EXPLAINED: Final[dict[tuple[str, str, str], str]] = {
     ("musse", "noise", "slope"): UNSURE,
     ("musse", "decorrelation", "slope"): UNSURE,
     ("musse", "small", "slope"): UNSURE,
-    ("musse", "frequency", "slope"): FINE,
-    ("musse", "point-spread", "slope"): FINE,
+    **{("musse", group, "slope"): FINE for group in ("large", "frequency", "point-spread", "coherence")},
     (
         "musse",
         "slip",
@@ -44,10 +47,11 @@ EXPLAINED: Final[dict[tuple[str, str, str], str]] = {
         "musse",
         "noise",
         "mean_preserved",
-    ): "the case of 0 dB, noise as loud as the echoes: the classical engine loses twice as much there",
+    ): "the case of 0 dB, noise as loud as the echoes, where tracking skips cycles; the classical engine "
+    "loses a fifth there",
     ("musse", "small", "slope_kept"): "contrast below the noise is smoothed away",
-    ("musse", "slip", "calibration"): "a step is no strain, and what is left of it beside the boundary is "
-    "more than sigma expects",
+    ("musse", "slip", "calibration"): STEP,
+    ("musse", "slip", "coverage"): STEP,
     ("musse", "cycles", "firm_fused_worst"): "the same first press as the classical engine's",
     (
         "musse",
@@ -55,7 +59,6 @@ EXPLAINED: Final[dict[tuple[str, str, str], str]] = {
         "calibration",
     ): "sigma is too cautious where tissue is uniform: training's tissue seldom is, "
     "and one pair does not tell the two apart",
-    ("musse", "", ""): "trained on simulation for an hour on one CPU core",
     ("ncc", "", "calibration"): "a comparator: its std is the bound at the block's correlation, which takes "
     "every match for the right one",
     ("ncc", "", ""): "a comparator that shows what a plain block matcher does: nothing is done about it",
