@@ -29,7 +29,7 @@ from engine.network.usse import UsseNet
 TRUNK: Final = UsseConfiguration(
     input_channels=(SIDE_CHANNELS, SIDE_CHANNELS, MID_CHANNELS),
     output_channels=OUT_CHANNELS,
-    channels=(16, 24, 32),  # twice as many did no better in a short training; three levels reach 8 x 8 cells
+    channels=(16, 24, 32),  # half as many again did no better in a short training
     bottleneck=48,
     convs=2,  # below 2.5 GFLOP time is spent on operators, not on their arithmetic: few and fat ones
     normalisation="none",  # inputs are free of scale; statistics at run time cost time, running ones bias

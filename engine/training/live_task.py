@@ -51,8 +51,7 @@ class LiveTask:
         try:
             if recipe.truth:
                 return supervised(self.net, batches)
-            terms, left_out = unsupervised(self.net, batches, recipe.unsupervised, self._teacher)
-            self.left_out += left_out
+            terms, self.left_out = unsupervised(self.net, batches, recipe.unsupervised, self._teacher)
             return terms
         finally:
             self.net.half_precision = False  # what looks at the network between steps sees it as it will run

@@ -45,7 +45,7 @@ class PaperTask:
             for _ in range(recipe.batch)
         ]
         found = self._through(*as_sequence(crops))
-        self.left_out += found.left_out
+        self.left_out = found.left_out
         return {
             "similarity": found.similarity,
             "smoothness": found.smoothness,

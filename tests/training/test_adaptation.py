@@ -1,5 +1,6 @@
 """Adapting to a scanner that training never drew, without truth, and refusing what got worse."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -122,11 +123,14 @@ def test_weights_adapt_to_an_unknown_scanner_and_are_saved(
 
 
 def test_weights_that_got_worse_are_refused_by_figure_and_not_saved(
-    start: Path, recording: Path, tmp_path: Path
+    start: Path, recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(GotWorse, match=r"nothing was saved: (closure|NCC|the fused|figures)"):
         adapt_here(_request(start, recording, tmp_path, rate=1.0), Console(stderr=True), as_json=True)
     assert not (tmp_path / "out").exists()
+    told = json.loads(capsys.readouterr().out)
+    assert told["weights"] is None
+    assert told["before"] != told["after"]
 
 
 def test_every_figure_is_judged() -> None:

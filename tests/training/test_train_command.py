@@ -178,7 +178,7 @@ def test_a_journal_forgets_what_was_written_beyond_the_checkpoint(tmp_path: Path
     for step in range(1, 31):
         journal.add(
             Progress(
-                step=step, terms={"a": 1.0}, learning_rate=1.0, samples_per_second=1.0, waited=0.0, left_out=0
+                step=step, terms={"a": 1.0}, learning_rate=1.0, samples_per_second=1.0, waited=0.0, left_out=2
             )
         )
     journal.look(10, {"contenders": {}})
@@ -187,6 +187,7 @@ def test_a_journal_forgets_what_was_written_beyond_the_checkpoint(tmp_path: Path
         file.write("40,0.")  # killed while writing
     again = Journal(tmp_path, 20)
     assert [row["step"] for row in again.rows] == ["10", "20"]
+    assert [row["left_out"] for row in again.rows] == ["20", "20"]  # of the row's ten steps
     assert [look["step"] for look in again.looks] == [10]
 
 

@@ -38,7 +38,7 @@ class Journal:
             "learning_rate": f"{progress.learning_rate:.4g}",
             "samples_per_second": f"{rate:.4g}",
             "waited": f"{progress.waited:.4g}",
-            "left_out": str(progress.left_out),
+            "left_out": str(sum(p.left_out for p in self._since)),
         }
         self._since = []
         self.rows.append(row)
