@@ -10,8 +10,8 @@ ERASED: Final = (
     "open, as the finest windows would show them"
 )
 UNSURE: Final = (
-    "the estimate of least error has a slope of 1 - rel^2: where a pair is this unsure, more contrast would "
-    "be made of noise; the classical windows of least error keep 0.5 to 0.7 at 10 dB and at rho 0.95"
+    "the estimate of least error shrinks contrast by all that it is unsure of, and more would here be made "
+    "of noise; the classical windows of least error keep 0.5 to 0.7 at 10 dB and at rho 0.95"
 )
 FINE: Final = (
     "edges of inclusions are finer than what one pair shows; trained to give back more, the network draws "
