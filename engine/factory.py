@@ -44,7 +44,7 @@ def resolve(name: str) -> tuple[str, str]:
 
 def shipped_weights() -> Path:
     """The weights that come with the package; their program lies beside them as .onnx."""
-    return Path(str(files("engine.network"))) / "weights" / "live.safetensors"
+    return Path(str(files("engine.musse"))) / "weights" / "live.safetensors"
 
 
 def load(name: str, threads: int = 1, weights: Path | None = None) -> Opener:
@@ -59,7 +59,7 @@ def load(name: str, threads: int = 1, weights: Path | None = None) -> Opener:
     if weights is not None and resolved not in MUSSE:
         raise EngineUnavailable(f"engine {resolved!r} takes no weights: leave them out, or use engine musse")
     if resolved == "trivial":
-        from engine.trivial import TrivialEstimator
+        from engine.baselines.trivial import TrivialEstimator
 
         return TrivialEstimator
     chosen = weights or shipped_weights()
@@ -82,14 +82,14 @@ def model_hash(name: str, weights: Path | None = None) -> str | None:
     """SHA-256 of the weights that engine `name` would take; None where it takes none. EngineUnavailable."""
     if resolve(name)[0] not in MUSSE:
         return None
-    from engine.network.manifest import read_manifest
+    from engine.musse.manifest import read_manifest
 
     return read_manifest(weights or shipped_weights()).sha256
 
 
 def _onnx(weights: Path, threads: int) -> Opener:
-    from engine.runtimes.musse import MusseEstimator
-    from engine.runtimes.onnx import OnnxRuntime
+    from engine.musse.estimator import MusseEstimator
+    from engine.musse.runtimes.onnx import OnnxRuntime
 
     runtime = OnnxRuntime(weights.with_suffix(".onnx"), threads)
 
@@ -102,8 +102,8 @@ def _onnx(weights: Path, threads: int) -> Opener:
 
 
 def _eager(weights: Path) -> Opener:
-    from engine.runtimes.eager import EagerRuntime
-    from engine.runtimes.musse import MusseEstimator
+    from engine.musse.estimator import MusseEstimator
+    from engine.musse.runtimes.eager import EagerRuntime
 
     def opened(spec: EngineSpec, device: Device = "cpu") -> Estimator:
         return MusseEstimator(spec, EagerRuntime(weights, device))

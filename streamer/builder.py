@@ -11,11 +11,11 @@ from engine.errors import EngineError, EngineUnavailable
 from engine.estimator import Estimator
 from engine.factory import load
 from engine.spec import EngineSpec
-from streamer.condition import Condition
 from streamer.config import Config, EngineConfig
 from streamer.errors import ConfigError
 from streamer.frame import RfFrame
 from streamer.geometry import Region, engine_spec, region_of
+from streamer.health import Condition
 from streamer.metrics import Metrics
 from streamer.step import StrainStep
 from streamer.stopping import Stop

@@ -4,9 +4,9 @@ import time
 from collections.abc import Mapping
 
 from streamer.accounts import Accounts
-from streamer.condition import Condition
 from streamer.frame import RfFrame
 from streamer.headers import RfHeader
+from streamer.health import Condition
 from streamer.metrics import Metrics
 
 LONGEST_AGE = 60.0  # s; beyond, the clock is a recording's or another host's and tells no age

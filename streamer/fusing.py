@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from engine.estimator import Estimator
-from engine.fusion import FusedStrain, Fusion
-from engine.quality import Verdict
+from engine.sequence.fusion import FusedStrain, Fusion
+from engine.sequence.quality import Verdict
 from engine.spec import FloatArray, StrainResult
 from streamer.config import FusionConfig
 from streamer.geometry import Region, grid_of

@@ -1,118 +1,90 @@
-"""Metrics and health over HTTP: few connections, short time-outs, loopback unless told otherwise."""
+"""How the node is, decided from counts and times that are given to it; nothing here reads a clock."""
 
-import contextlib
-import socket
-import socketserver
-import sys
-import threading
-from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from collections import Counter, deque
 
-from streamer.errors import AddressInUse, ConfigError
+from streamer.accounts import Counts
+from streamer.headers import NO_SOURCE, Origin, RfHeader, StateName
 
-MOST_CONNECTIONS = 4  # a scraper, two probes and a browser
-TIMEOUT = 2.0  # s for a client to say what it wants
-
-Answer = tuple[int, str, bytes]
-"""Status, content type, body."""
+STALE_PERIODS = 10  # frame periods without a frame
+STALE_AT_MOST = 0.5  # s
+STALE_AT_LEAST = 0.1  # s; frames that come in bursts seem to have a very short period
+RATE_FRAMES = 32  # arrivals that the frame rate is measured over
+JUDGED_OVER = 5.0  # s of recent past that DEGRADED looks at
+TOO_MANY = 0.05  # share of frames lost, refused or overwritten that an operator should know of
+FAULT_AFTER = 10  # engine errors in a row
 
 
-class HealthServer:
-    """Serves /metrics, /livez and /readyz from its own thread until closed.
+class Condition:
+    """Arrival rate, age and state. `frame_accepted` is for the receiver thread, the rest for the main one."""
 
-    `routes` maps a path to a function that any thread may call. Raises AddressInUse where host:port cannot be
-    bound, ConfigError where it is no host:port.
-    """
+    def __init__(self) -> None:
+        self._arrivals: deque[float] = deque(maxlen=RATE_FRAMES)
+        self._past: deque[tuple[float, Counts]] = deque()
+        self.origin: Origin = "live"
+        self._engine_errors = 0
+        self.source_id = NO_SOURCE
+        self.building = False
+        self.fault: str | None = None
+        """Why no result can come until something changes; None while all is well."""
 
-    def __init__(self, bind: str, routes: dict[str, Callable[[], Answer]]) -> None:
-        host, _, port = bind.rpartition(":")
-        if not host or not port.isdecimal() or int(port) > 65535:
-            raise ConfigError(f"http.bind = {bind!r}: must be host:port, such as 127.0.0.1:5562")
-        try:
-            self._server = _BoundedServer((host.strip("[]"), int(port)), _handler(routes))
-        except OSError as error:
-            raise AddressInUse(f"cannot bind HTTP to {bind}: {error.strerror}; change http.bind") from error
-        self.address = f"{self._server.server_address[0]!s}:{self._server.server_address[1]}"
-        """host:port that was really bound."""
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="http")
-        self._thread.start()
+    def frame_accepted(self, header: RfHeader, now: float) -> None:
+        """A frame went into the ring."""
+        self._arrivals.append(now)
+        self.origin, self.source_id = header.origin, header.source_id
 
-    def close(self) -> None:
-        """Stop serving; returns within about 0.1 s."""
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+    def pair_judged(self, rejection: str | None) -> None:
+        """A pair was published with this rejection."""
+        self._engine_errors = self._engine_errors + 1 if rejection == "engine_error" else 0
 
+    def frame_rate(self) -> float | None:
+        """Hz, over the last arrivals; None before two frames came."""
+        arrivals = list(self._arrivals)
+        span = arrivals[-1] - arrivals[0] if len(arrivals) > 1 else 0.0
+        return (len(arrivals) - 1) / span if span > 0 else None
 
-class _BoundedServer(ThreadingHTTPServer):
-    """One thread per connection, but never more than a few: a new one ends the oldest.
+    def frame_age(self, now: float) -> float | None:
+        """Seconds since the last accepted frame; None before any."""
+        arrivals = list(self._arrivals)
+        return max(0.0, now - arrivals[-1]) if arrivals else None
 
-    So clients that hold a connection open, or send a byte now and then, cannot keep a health probe out.
-    """
+    def state(self, counts: Counts, now: float) -> tuple[StateName, tuple[str, ...]]:
+        """The state, and what an operator should know of. Call it at the fixed status rate."""
+        troubles = self._troubles(counts, now)
+        age, rate = self.frame_age(now), self.frame_rate()
+        period = 1.0 / rate if rate else STALE_AT_MOST
+        state: StateName = "REPLAY" if self.origin == "replay" else "LIVE"
+        reasons: tuple[str, ...] = ()
+        if self.fault is not None:
+            state, reasons = "FAULT", (self.fault,)
+        elif self._engine_errors >= FAULT_AFTER:
+            state = "FAULT"
+            reasons = (f"the engine failed on {self._engine_errors} pairs in a row: see the log",)
+        elif self.building:
+            state = "BUILDING"
+        elif age is None:
+            state, reasons = "WAITING", troubles  # frames may come and all be refused
+        elif age > min(max(STALE_PERIODS * period, STALE_AT_LEAST), STALE_AT_MOST):
+            state, reasons = "STALE", troubles
+        elif troubles:
+            state, reasons = "DEGRADED", troubles
+        return state, reasons
 
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 64  # beyond it a connection waits for seconds
-    # without it a node cannot restart for a minute after its last scrape; on Windows the same option would
-    # let a second node share the port
-    allow_reuse_address = sys.platform != "win32"
-
-    def __init__(self, *arguments: Any) -> None:
-        self._open: list[socket.socket] = []
-        self._lock = threading.Lock()
-        super().__init__(*arguments)
-
-    def server_bind(self) -> None:
-        # past HTTPServer's own, which asks the name service for this host: seconds without a network
-        socketserver.TCPServer.server_bind(self)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        with self._lock:
-            self._open.append(request)
-            ended = self._open[:-MOST_CONNECTIONS]
-        _hang_up(ended)
-        super().process_request(request, client_address)
-
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            with self._lock:
-                self._open.remove(request)
-
-    def server_close(self) -> None:
-        super().server_close()
-        with self._lock:
-            _hang_up(self._open)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up or times out is its own business."""
-
-
-def _hang_up(connections: list[socket.socket]) -> None:
-    for connection in connections:
-        with contextlib.suppress(OSError):  # it may have ended by itself
-            connection.shutdown(socket.SHUT_RDWR)
-
-
-def _handler(routes: dict[str, Callable[[], Answer]]) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        timeout = TIMEOUT
-        server_version = "musse-stream"
-        sys_version = ""
-
-        def do_GET(self) -> None:
-            route = routes.get(self.path.partition("?")[0])
-            known = ", ".join(routes)
-            status, kind, body = route() if route else (404, "text/plain", f"try {known}\n".encode())
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
-            """Scrapes are not logged."""
-
-    return Handler
+    def _troubles(self, counts: Counts, now: float) -> tuple[str, ...]:
+        self._past.append((now, counts))
+        while now - self._past[0][0] > JUDGED_OVER:
+            self._past.popleft()
+        first = self._past[0][1]
+        refused = Counter(counts.refused)
+        refused.subtract(first.refused)
+        sent = counts.received + counts.lost - first.received - first.lost
+        told = {
+            "lost on the link": counts.lost - first.lost,
+            f"refused, most as {max(refused, key=refused.__getitem__, default='')}": refused.total(),
+            "overwritten: the engine is slower than the scanner": counts.overwritten - first.overwritten,
+        }
+        troubles = [
+            f"{n} of {sent} frames {what}" for what, n in told.items() if sent and n > TOO_MANY * sent
+        ]
+        if self._engine_errors:
+            troubles.append(f"engine failed on the last {self._engine_errors} pairs")
+        return tuple(troubles)

@@ -17,13 +17,13 @@ from engine.errors import InvalidAcquisition
 from engine.factory import resolve
 from streamer.accounts import Accounts
 from streamer.builder import EngineBuilder, OpenEngine
-from streamer.condition import Condition
 from streamer.config import Config
 from streamer.events import NodeEvents
 from streamer.frame import RfFrame
 from streamer.geometry import Region, bmode_grid, engine_spec
 from streamer.headers import ArrayEntry, BmodeHeader, StrainHeader
-from streamer.health import HealthServer
+from streamer.health import Condition
+from streamer.http import HealthServer
 from streamer.metrics import Metrics
 from streamer.pairing import FramePair, Pairing
 from streamer.publisher import Publisher

@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable
 
 from streamer.accounts import Accounts
-from streamer.condition import Condition
 from streamer.config import Config
 from streamer.headers import StateName, StatusHeader
-from streamer.health import Answer
+from streamer.health import Condition
+from streamer.http import Answer
 from streamer.metrics import Metrics
 from streamer.publisher import Publisher
 from streamer.wire import encode

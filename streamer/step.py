@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from engine.errors import EngineError
 from engine.estimator import Estimator
-from engine.quality import Thresholds, Verdict, judge
+from engine.sequence.quality import Thresholds, Verdict, judge
 from engine.spec import Stopwatch, StrainResult
 from streamer.config import Config
 from streamer.frame import RfFrame

@@ -5,7 +5,8 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
-from left_behind import LeftBehind
+
+from tests.left_behind import LeftBehind
 
 NO_ARM = "arm data not found beside the project; set MUSSE_DATA_DIR to the folder that holds arm/"
 

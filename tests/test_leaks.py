@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 import zmq
-from left_behind import LeftBehind
+
+from tests.left_behind import LeftBehind
 
 pytest_plugins = ["pytester"]
 

@@ -2,9 +2,10 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+
+from tests.root import ROOT
 
 LIGHT = [
     "streamer.node",
@@ -17,12 +18,12 @@ LIGHT = [
     "tools.demo",
     "tools.bench.peer",
     "engine.spec",
-    "engine.strain",
-    "engine.quality",
+    "engine.strain.least_squares",
+    "engine.sequence.quality",
     "engine.bmode",
-    "engine.iq",
-    "engine.frontend",
-    "engine.trivial",
+    "engine.tracking.iq",
+    "engine.tracking.frontend",
+    "engine.baselines.trivial",
     "engine.factory",
 ]
 
@@ -58,8 +59,8 @@ def _node_loads_torch(engine: str) -> bool:
     """Whether a node that has built this engine and taken a pair through its step has torch."""
     code = f"""
 import sys
-sys.path.insert(0, {str(Path(__file__).parent)!r})
-from echo_frames import cycle, rf_header
+sys.path.insert(0, {str(ROOT)!r})
+from tests.echo_frames import cycle, rf_header
 import streamer.node
 from streamer.builder import EngineBuilder
 from streamer.config import load_config

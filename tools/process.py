@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.chaining import Chain
 from engine.factory import load
+from engine.sequence.accumulation import Chain
 from engine.spec import FloatArray
 from streamer.config import Config
 from streamer.errors import MessageRefused
@@ -23,7 +23,7 @@ from streamer.stopwatch import Stopwatch
 from tools.errors import RecordingError
 from tools.formats import Recording
 from tools.playback import Cue, Loop, playback
-from tools.results import Limits, RecordedPair
+from tools.results.writer import Limits, RecordedPair
 
 MAPS = (
     "axial_strain",

@@ -23,7 +23,7 @@ from streamer.stopping import Stop
 from streamer.wire import decode, topic, unpack_header
 from tools.errors import NothingReceived, RecordingError
 from tools.formats import Acquisition, write_recording
-from tools.results import ResultWriter
+from tools.results.writer import ResultWriter
 
 HIGH_WATER_MARK = 256  # messages: a slow disk may pause for a second
 POLL_MS = 50

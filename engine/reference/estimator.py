@@ -8,12 +8,12 @@ import torch
 
 from engine.errors import EngineUnavailable, InvalidAcquisition
 from engine.estimator import StatelessEstimator
-from engine.frontend import FrontEnd, Levelled
-from engine.preparation import Preparation, PreparedPair
 from engine.reference.measure import MIN_COVERAGE, Products, measure
-from engine.reference.track import PhasePasses, Track
 from engine.spec import EngineSpec, FloatArray, FrameArray, Stopwatch, StrainResult, no_stopwatch
-from engine.strain import StrainWindow
+from engine.strain.least_squares import StrainWindow
+from engine.tracking.frontend import FrontEnd, Levelled
+from engine.tracking.phase import PhasePasses, Track
+from engine.tracking.preparation import Preparation, PreparedPair
 
 LOWEST_CARRIER, HIGHEST_CARRIER = 0.03, 0.48  # cycles per sample; measured carriers of 0.06-0.45 are tested
 ROWS_PER_WINDOW = 26  # of the output grid in one strain window: 4 samples apart for 2 mm at 40 MHz

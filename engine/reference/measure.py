@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.reference.uncertainty import noise_scale, total_variance
 from engine.spec import FloatArray
-from engine.strain import StrainWindow
+from engine.strain.least_squares import StrainWindow
 
 MAX_COHERENCE = 0.9999995  # float32 sums are good to about 1e-7: nothing correlates better than that
 OUTLIER = 6.0  # standard deviations: a cycle skip must not pass for noise that hangs together

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.spec import FloatArray
-from engine.strain import StrainWindow
+from engine.strain.least_squares import StrainWindow
 
 ROW_LAGS = 16  # 8 cycles: what pulses stretched by strain leave takes that long to cancel
 LINE_LAGS = 5

@@ -5,10 +5,10 @@ from copy import deepcopy
 import torch
 from torch import Tensor
 
-from engine.network.live import LiveNet
-from engine.training.batches import Scenes, draw_batch, reachable
-from engine.training.live_objective import supervised
-from engine.training.live_unsupervised import unsupervised
+from engine.musse.net import LiveNet
+from engine.training.data.batches import Scenes, draw_batch, reachable
+from engine.training.losses.live_supervised import supervised
+from engine.training.losses.live_unsupervised import unsupervised
 from engine.training.recipe import Recipe
 
 FINE_SHARE = 0.1  # of the steps, the last ones: without half precision

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from engine.network.musse import MusseConfiguration, MusseNet
 from engine.network.upsample import BandLimitedWarp
-from engine.training.objective import Terms, unsupervised
+from engine.training.data.rf_scenes import RfScene, as_sequence, draw_crops, rf_scene
+from engine.training.losses.paper import Terms, unsupervised
 from engine.training.recipe import Recipe
-from engine.training.rf_scenes import RfScene, as_sequence, draw_crops, rf_scene
 
 STRAIN_WINDOW: Final = 65  # samples: a quarter of a crop
 HELD: Final = 256  # scenes in memory, some 2-4 MB each
@@ -37,7 +37,7 @@ class PaperTask:
         self._held: OrderedDict[int, RfScene] = OrderedDict()
 
     def terms(self, step: int) -> dict[str, Tensor]:
-        """See `Task`; weighted as in `engine.training.objective`."""
+        """See `Task`; weighted as in `engine.training.losses.paper`."""
         recipe = self._recipe
         rng = np.random.default_rng([recipe.seed, step])
         crops = [

@@ -5,10 +5,10 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
+from engine.musse.net import TRUNK
 from engine.network.configuration import UsseConfiguration
-from engine.network.live import TRUNK
-from engine.training.live_unsupervised import UnsupervisedWeights
-from engine.training.objective import Objective
+from engine.training.losses.live_unsupervised import UnsupervisedWeights
+from engine.training.losses.paper import Objective
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

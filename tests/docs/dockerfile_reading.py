@@ -8,7 +8,7 @@ from fnmatch import fnmatch
 from itertools import pairwise
 from pathlib import Path
 
-from commands_named import mistakes as command_mistakes
+from tests.docs.commands_named import mistakes as command_mistakes
 
 BUILD_TOOLS = ("gcc", "g++", "build-essential", "make ", "pip ", "git ", "curl", "wget")
 

@@ -1,9 +1,9 @@
 """Reads what the documents say, so that tests can hold it against what the code says."""
 
 import re
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.root import ROOT
+
 DOCS = ROOT / "docs"
 
 

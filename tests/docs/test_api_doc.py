@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from docs_reading import DOCS, code, python_blocks, tables
 
 from engine.factory import ANY, AUTO, ENGINES
 from engine.spec import StrainResult
+from tests.docs.docs_reading import DOCS, code, python_blocks, tables
 
 TEXT = (DOCS / "api.md").read_text(encoding="utf-8")
 

@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-from docs_reading import DOCS
+
+from tests.docs.docs_reading import DOCS
 
 RECORDS = sorted((DOCS / "decisions").glob("*.md"))
 

@@ -4,16 +4,14 @@ import re
 from pathlib import Path
 
 import pytest
-from commands_named import command_lines, mistakes
-from docs_reading import DOCS, ROOT
 
-from engine.quality import Thresholds
+from engine.sequence.quality import Thresholds
 from streamer import (
     accounts,
     admission,
-    condition,
     frame,
     health,
+    http,
     keepalive,
     publisher,
     receiver,
@@ -22,6 +20,9 @@ from streamer import (
     wire,
 )
 from streamer.config import Config
+from tests.docs.commands_named import command_lines, mistakes
+from tests.docs.docs_reading import DOCS
+from tests.root import ROOT
 
 DOCUMENTS = [*sorted(DOCS.rglob("*.md")), ROOT / "CHANGELOG.md", ROOT / "README.md"]
 CONFIG, LIMITS = Config(), Thresholds()
@@ -40,12 +41,12 @@ PROTOCOL_SAYS = [
     f"after {keepalive.KEEPALIVE_IDLE} s of silence",
     f"after every disconnect, {receiver.RESET_PAUSE} s later",
     f"at most {publisher.LONGEST_REQUEST} bytes long",
-    f"no frame for {condition.STALE_PERIODS} frame periods",
-    f"at most {condition.STALE_AT_MOST} s |",
+    f"no frame for {health.STALE_PERIODS} frame periods",
+    f"at most {health.STALE_AT_MOST} s |",
     f"a number beyond {frame.LARGEST:g}".replace("+", ""),
-    f"in the last {condition.JUDGED_OVER:.0f} s more than {condition.TOO_MANY * 100:g} %",
-    f"failed on {condition.FAULT_AFTER} pairs in a row",
-    f"over the last {condition.RATE_FRAMES} |",
+    f"in the last {health.JUDGED_OVER:.0f} s more than {health.TOO_MANY * 100:g} %",
+    f"failed on {health.FAULT_AFTER} pairs in a row",
+    f"over the last {health.RATE_FRAMES} |",
     f"median of the last {accounts.RECENT} |",
     f"| {CONFIG.input.high_water_mark} frames; set the same",
     f"| {CONFIG.output.high_water_mark} messages per display, both sides |",
@@ -60,7 +61,7 @@ PROTOCOL_SAYS = [
 ]
 METRICS_SAY = [
     f"`{CONFIG.http.bind}` by default",
-    f"{health.TIMEOUT:g} s to say what is wanted",
+    f"{http.TIMEOUT:g} s to say what is wanted",
     f"503 after {status.PROGRESS_WITHIN:g} s without a turn",
 ]
 

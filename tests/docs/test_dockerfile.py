@@ -5,9 +5,9 @@ import subprocess
 import sys
 
 import pytest
-from dockerfile_reading import command, health_command, mistakes, stages
-from docs_reading import ROOT
 
+from tests.docs.dockerfile_reading import command, health_command, mistakes, stages
+from tests.root import ROOT
 from tools.children import child
 
 TEXT = (ROOT / "Dockerfile").read_text(encoding="utf-8")

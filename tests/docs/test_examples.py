@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from docs_reading import DOCS, python_blocks
 
 from streamer import Subscriber
 from streamer.headers import StatusHeader
+from tests.docs.docs_reading import DOCS, python_blocks
 from tools.children import Child, child
 
 EXAMPLES = DOCS / "examples"

@@ -5,11 +5,12 @@ import re
 from typing import Any
 
 import pytest
-from docs_reading import DOCS, ROOT, code, tables
 from prometheus_client import CollectorRegistry
 
 from streamer.accounts import Accounts
 from streamer.metrics import Metrics
+from tests.docs.docs_reading import DOCS, code, tables
+from tests.root import ROOT
 
 ALERTS = (ROOT / "configs" / "alerts.yml").read_text(encoding="utf-8")
 DASHBOARD = json.loads((ROOT / "configs" / "dashboard.json").read_text(encoding="utf-8"))

@@ -4,13 +4,13 @@ import json
 from typing import get_args
 
 import pytest
-from docs_reading import DOCS, code, tables
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from streamer import headers, wire
 from streamer.reasons import REFUSALS, REJECTIONS
 from streamer.subscriber import KINDS
+from tests.docs.docs_reading import DOCS, code, tables
 
 TEXT = (DOCS / "protocol.md").read_text(encoding="utf-8")
 MODELS: dict[str, type[BaseModel]] = {

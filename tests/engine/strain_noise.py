@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.strain import least_squares_strain
+from engine.strain.least_squares import least_squares_strain
 
 
 def strain_noise(

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from echo_frames import SHAPE, STRAIN, echoes
 
 import engine
 from engine import open_estimator
 from engine.errors import EngineUnavailable, InvalidAcquisition
 from engine.factory import AUTO, ENGINES, load, resolve
+from tests.echo_frames import SHAPE, STRAIN, echoes
 
 CONSTANTS: dict[str, Any] = {
     "shape": SHAPE,

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from echo_frames import rf_header
 from hypothesis import given
 from hypothesis import strategies as st
 
 from streamer.admission import FORGET_SOURCE_AFTER, Admission
 from streamer.errors import MessageRefused
+from tests.echo_frames import rf_header
 
 
 def admitted(

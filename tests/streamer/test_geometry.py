@@ -4,14 +4,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from echo_frames import rf_header
 
+from engine.baselines.trivial import TrivialEstimator
 from engine.spec import StrainResult
-from engine.trivial import TrivialEstimator
 from streamer.config import Config, RegionConfig
 from streamer.errors import ConfigError
 from streamer.geometry import Region, bmode_grid, engine_spec, grid_of, line_spacing, region_of
 from streamer.headers import RfHeader
+from tests.echo_frames import rf_header
 
 SHAPE = (2000, 128)
 PART = RegionConfig(axial_from=12, axial_to=25, lateral_from=-9, lateral_to=3)

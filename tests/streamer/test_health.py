@@ -1,110 +1,130 @@
-"""Health over HTTP: few connections, no client can keep another out."""
+"""The node's state from counts and times alone; no clock runs in these tests."""
 
-import contextlib
-import socket
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from streamer.errors import AddressInUse, ConfigError
-from streamer.health import MOST_CONNECTIONS, HealthServer
+from streamer.accounts import MOST_LOST, Accounts, Counts
+from streamer.health import Condition
+from tests.echo_frames import rf_header
 
 
-@contextlib.contextmanager
-def server() -> Iterator[HealthServer]:
-    running = HealthServer("127.0.0.1:0", {"/livez": lambda: (200, "text/plain", b"alive\n")})
-    try:
-        yield running
-    finally:
-        running.close()
+def counts(**changes: Any) -> Counts:
+    none: dict[str, Any] = {
+        "received": 0, "lost": 0, "overwritten": 0, "published_valid": 0, "link_resets": 0, "refused": {},
+        "rejected": {},
+    }  # fmt: skip
+    return Counts(**{**none, **changes})
 
 
-def connect(running: HealthServer) -> socket.socket:
-    host, _, port = running.address.rpartition(":")
-    return socket.create_connection((host, int(port)), timeout=20)
+def fed(frames: int = 20, rate: float = 50.0, **changes: Any) -> tuple[Condition, float]:
+    """A condition that heard so many frames, and the time of the last."""
+    condition = Condition()
+    condition.state(counts(), 0.0)
+    for number in range(frames):
+        condition.frame_accepted(rf_header(number, **changes), number / rate)
+    return condition, (frames - 1) / rate
 
 
-def get(running: HealthServer, path: str = "/livez") -> tuple[int, bytes]:
-    try:
-        with urllib.request.urlopen(f"http://{running.address}{path}", timeout=20) as answer:
-            return answer.status, answer.read()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read()
-
-
-def test_it_answers_what_it_knows_and_names_what_there_is() -> None:
-    with server() as running:
-        assert get(running) == (200, b"alive\n")
-        assert get(running, "/livez?verbose=1") == (200, b"alive\n")
-        assert get(running, "/../etc/passwd") == (404, b"try /livez\n")
-
-
-def test_a_request_too_many_ends_the_oldest_and_only_that() -> None:
-    with server() as running, contextlib.ExitStack() as closing:
-        held = [closing.enter_context(connect(running)) for _ in range(MOST_CONNECTIONS)]
-        for connection in held:
-            connection.sendall(b"GET /li")
-        assert get(running)[0] == 200
-        assert held[0].recv(1) == b""  # hung up on
-        held[-1].sendall(b"vez HTTP/1.0\r\n\r\n")
-        assert held[-1].recv(12) == b"HTTP/1.0 200"
-
-
-def test_a_client_that_says_nothing_is_hung_up_on_in_time() -> None:
-    with server() as running, connect(running) as idle:
-        begun = time.monotonic()
-        assert idle.recv(1) == b""
-        assert time.monotonic() - begun < 15
+def test_rate_and_age_are_unknown_before_frames_came() -> None:
+    condition = Condition()
+    assert (condition.frame_rate(), condition.frame_age(5.0)) == (None, None)
+    assert condition.state(counts(), 5.0) == ("WAITING", ())
+    condition, last = fed()
+    assert condition.frame_rate() == pytest.approx(50)
+    assert condition.frame_age(last + 0.3) == pytest.approx(0.3)
 
 
 @pytest.mark.parametrize(
-    "rubbish", [b"\xff\x00\r\n\r\n", b"GET\r\n\r\n", b"POST /livez HTTP/1.0\r\n\r\n", b"A" * 99_999]
+    ("rate", "limit"), [(50.0, 0.2), (25.0, 0.4), (12.0, 0.5), (2.0, 0.5), (5000.0, 0.1)]
 )
-def test_rubbish_is_no_reason_to_stop(rubbish: bytes) -> None:
-    with server() as running:
-        with connect(running) as client, contextlib.suppress(OSError):
-            client.sendall(rubbish)
-            client.shutdown(socket.SHUT_WR)
-            client.recv(100)
-        assert get(running)[0] == 200
+def test_stale_is_ten_periods_within_bounds(rate: float, limit: float) -> None:
+    condition, last = fed(rate=rate)
+    assert condition.state(counts(received=20), last + limit - 0.01)[0] == "LIVE"
+    assert condition.state(counts(received=20), last + limit + 0.01)[0] == "STALE"
 
 
-def test_a_route_that_fails_costs_one_answer() -> None:
-    def broken() -> tuple[int, str, bytes]:
-        raise ValueError("as the test wants it")
-
-    running = HealthServer("127.0.0.1:0", {"/broken": broken, "/livez": lambda: (200, "text/plain", b"")})
-    try:
-        with pytest.raises(OSError):  # noqa: PT011 - the library's choice among connection errors
-            get(running, "/broken")
-        assert get(running)[0] == 200
-    finally:
-        running.close()
+def test_a_replay_says_so() -> None:
+    condition, last = fed(origin="replay")
+    assert condition.state(counts(received=20), last) == ("REPLAY", ())
 
 
-def test_closing_does_not_wait_for_clients() -> None:
-    with contextlib.ExitStack() as closing:
-        with server() as running:
-            held = [closing.enter_context(connect(running)) for _ in range(3)]
-            get(running)
-            begun = time.monotonic()
-        assert time.monotonic() - begun < 1.0
-        assert [connection.recv(1) for connection in held] == [b""] * 3
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"received": 94, "lost": 6}, "6 of 100 frames lost on the link"),
+        (
+            {"received": 100, "refused": {"saturated": 2, "duplicate": 4}},
+            "6 of 100 frames refused, most as dupl",
+        ),
+        ({"received": 100, "overwritten": 6}, "6 of 100 frames overwritten: the engine is slower"),
+    ],
+)
+def test_many_bad_frames_degrade_and_say_how_many(changes: dict[str, Any], told: str) -> None:
+    condition, last = fed()
+    state, reasons = condition.state(counts(**changes), last)
+    assert state == "DEGRADED"
+    assert reasons[0].startswith(told)
 
 
-def test_a_port_in_use_is_named_and_one_just_left_can_be_taken_again() -> None:
-    with server() as running:
-        with pytest.raises(AddressInUse, match=rf"{running.address}.*http\.bind"):
-            HealthServer(running.address, {})
-        get(running)  # the server's end of this connection lingers in TIME_WAIT
-    HealthServer(running.address, {}).close()
+def test_few_bad_frames_do_not_degrade() -> None:
+    condition, last = fed()
+    state = condition.state(counts(received=100, refused={"saturated": 5}, overwritten=5), last)
+    assert state == ("LIVE", ())
 
 
-@pytest.mark.parametrize("bind", ["", "5562", "127.0.0.1:", ":5562", "127.0.0.1:http", "127.0.0.1:65536"])
-def test_an_address_that_is_none_is_refused_with_an_example(bind: str) -> None:
-    with pytest.raises(ConfigError, match=r"must be host:port, such as 127\.0\.0\.1:5562"):
-        HealthServer(bind, {})
+def test_old_trouble_is_forgotten() -> None:
+    condition, last = fed()
+    bad = counts(received=100, overwritten=50)
+    assert condition.state(bad, last)[0] == "DEGRADED"
+    condition.state(bad, last + 4)
+    condition.frame_accepted(rf_header(99), last + 8)
+    assert condition.state(counts(received=200, overwritten=50), last + 8) == ("LIVE", ())
+
+
+def test_frames_that_are_all_refused_are_told_while_waiting_and_stale() -> None:
+    waiting = Condition()
+    waiting.state(counts(), 0.0)
+    state, reasons = waiting.state(counts(received=9, refused={"malformed": 9}), 1.0)
+    assert (state, reasons) == ("WAITING", ("9 of 9 frames refused, most as malformed",))
+    stale, last = fed()
+    state, reasons = stale.state(counts(received=40, refused={"backwards": 20}), last + 1)
+    assert (state, reasons) == ("STALE", ("20 of 40 frames refused, most as backwards",))
+
+
+def test_ten_engine_errors_in_a_row_are_a_fault_and_one_good_pair_ends_it() -> None:
+    condition, last = fed()
+    for _ in range(9):
+        condition.pair_judged("engine_error")
+    assert condition.state(counts(received=20), last)[0] == "DEGRADED"
+    condition.pair_judged("engine_error")
+    assert condition.state(counts(received=20), last)[0] == "FAULT"
+    condition.pair_judged("no_motion")
+    assert condition.state(counts(received=20), last)[0] == "LIVE"
+
+
+def test_a_fault_is_said_before_everything_else() -> None:
+    condition, last = fed()
+    condition.building, condition.fault = True, "no engine for this"
+    assert condition.state(counts(received=20), last + 9) == ("FAULT", ("no engine for this",))
+    condition.fault = None
+    assert condition.state(counts(received=20), last + 9)[0] == "BUILDING"
+
+
+def test_accounts_add_up_and_never_leave_64_bits() -> None:
+    accounts = Accounts()
+    for _ in range(7):
+        accounts.frame_received()
+    accounts.frame_refused("saturated")
+    accounts.frames_overwritten(2)
+    accounts.result_published(None, 0.010)
+    accounts.result_published("gap", 0.030)
+    for _ in range(3):
+        accounts.frames_lost(2**63 - 2)
+    accounts.link_reset()
+    now = accounts.counts()
+    assert (now.in_flight, now.published_no_value, now.lost, now.link_resets) == (2, 1, MOST_LOST, 1)
+    assert accounts.latency(50) == pytest.approx(0.020)
+    assert Accounts().latency(50) is None
+    accounts.frame_received()
+    assert now.received == 7  # a moment that has passed does not change

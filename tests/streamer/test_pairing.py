@@ -4,12 +4,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from echo_frames import SHAPE, rf_header
-from judged_headers import judged
 
 from streamer.config import PairingConfig
 from streamer.frame import RfFrame
 from streamer.pairing import FramePair, Pairing
+from tests.echo_frames import SHAPE, rf_header
+from tests.streamer.judged_headers import judged
 
 
 def frame(index: int, **changes: Any) -> RfFrame:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from echo_frames import rf_header
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -14,6 +13,7 @@ from streamer.errors import MessageRefused
 from streamer.frame import RfFrame
 from streamer.pairing import FramePair
 from streamer.ring import SPARE_SLOTS, FrameRing
+from tests.echo_frames import rf_header
 
 SHAPES = ((64, 4), (64, 6), (80, 8))
 

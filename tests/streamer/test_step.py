@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from echo_frames import SHAPE, cycle, echoes, rf_header
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +19,7 @@ from streamer.reasons import REJECTIONS
 from streamer.step import StrainMessage, StrainStep
 from streamer.stopwatch import Stopwatch
 from streamer.wire import decode, encode
+from tests.echo_frames import SHAPE, cycle, echoes, rf_header
 
 
 def step_for(config: Config, **changes: Any) -> StrainStep:
@@ -183,7 +183,7 @@ def test_a_fusion_that_fails_costs_its_picture_only(
     step = step_for(Config())
     pair = FramePair(frame(0), frame(1), None)
     assert step.run(pair, Stopwatch()).fused is not None
-    monkeypatch.setattr("engine.fusion.Fusion.add", fail)
+    monkeypatch.setattr("engine.sequence.fusion.Fusion.add", fail)
     message = step.run(FramePair(frame(1), frame(2), None), Stopwatch())
     sound(message)
     assert message.header.rejection is None

@@ -1,10 +1,10 @@
 """The stride that auto pairing chooses, against hands and tissues with a known best one."""
 
 import pytest
-from judged_headers import judged
 
 from streamer.config import PairingConfig
 from streamer.stride import StrideChoice
+from tests.streamer.judged_headers import judged
 
 
 def settle(

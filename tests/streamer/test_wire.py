@@ -5,7 +5,6 @@ from typing import Any
 import msgpack
 import numpy as np
 import pytest
-from echo_frames import rf_header
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -13,6 +12,7 @@ from streamer.errors import MessageRefused
 from streamer.headers import ArrayEntry, BmodeHeader, Grid, RfHeader, StatusHeader, StrainHeader
 from streamer.reasons import REFUSALS
 from streamer.wire import MAX_HEADER_BYTES, decode, encode, pack_header, topic, unpack_header
+from tests.echo_frames import rf_header
 
 printable = st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=64)
 sources = st.from_regex(r"[a-z0-9-]{1,32}", fullmatch=True)

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any, Self
 
 import psutil
-from echo_frames import STRAIN, echoes, rf_header
 
+from tests.echo_frames import STRAIN, echoes, rf_header
+from tests.root import ROOT
 from tools.formats import Acquisition, write_recording
 
-ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 30.0  # s, far beyond what any step takes on a busy machine
 STEPS = (0, 1, 2, 3, 4, 3, 2, 1)
 """Compression of each frame of `write_press`, in units of STRAIN."""

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import zmq
-from echo_frames import STRAIN, echoes, rf_header
 
 from streamer.headers import ArrayEntry, Grid, StatusHeader, StrainHeader
 from streamer.stopping import Stop
 from streamer.wire import encode
+from tests.echo_frames import STRAIN, echoes, rf_header
 from tools.record import RecordSummary, Until, record_rf
 
 PATIENCE = 20.0

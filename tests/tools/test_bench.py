@@ -4,7 +4,7 @@ import json
 import signal
 from pathlib import Path
 
-from programs import program, write_press
+from tests.tools.programs import program, write_press
 
 NAMED = {
     "frames_sent",

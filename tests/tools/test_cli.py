@@ -9,9 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
-from programs import ROOT, program, write_press
 from typer.testing import CliRunner
 
+from tests.root import ROOT
+from tests.tools.programs import program, write_press
 from tools.cli import EXIT_CODES, app, exit_code_table, main
 
 COMMANDS = [command.callback.__name__ for command in app.registered_commands if command.callback]

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import cv2
 import pytest
-from programs import PATIENCE, Program, program, write_press
 
+from tests.tools.programs import PATIENCE, Program, program, write_press
 from tools.demo import demo_path
 
 SECONDS_FOR_ONE_PICTURE = "0.3"

@@ -6,12 +6,13 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from programs import ROOT, program, write_press
 from typer.testing import CliRunner
 
 from engine.factory import model_hash
-from engine.network.live import LiveNet
-from engine.network.weights import save
+from engine.musse.checkpoint import save
+from engine.musse.net import LiveNet
+from tests.root import ROOT
+from tests.tools.programs import program, write_press
 from tools.cli import app
 from tools.errors import RecordingError
 

@@ -10,7 +10,7 @@ import pytest
 
 from tools.formats import Acquisition, write_recording
 from tools.part import PartFile
-from tools.results import ResultWriter
+from tools.results.writer import ResultWriter
 
 CONSTANTS = Acquisition(sampling_frequency=40e6, center_frequency=5e6, probe_type="linear", line_pitch=0.3e-3)
 WRITERS: dict[str, Callable[[Path], AbstractContextManager[Any]]] = {

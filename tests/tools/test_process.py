@@ -6,12 +6,12 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from echo_frames import STRAIN, echoes, rf_header
 from numpy.typing import NDArray
-from programs import STEPS, write_press
 from typer.testing import CliRunner
 
 from engine.simulation import Inclusion
+from tests.echo_frames import STRAIN, echoes, rf_header
+from tests.tools.programs import STEPS, write_press
 from tools.cli import app
 from tools.errors import RecordingError
 from tools.formats import Acquisition, write_recording

@@ -9,13 +9,23 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from echo_frames import SHAPE, rf_header
-from recorder import GRID, PATIENCE, Record, Recording, Sender, frame, maps, status_header, strain_header
 
 from streamer.errors import ConfigError
 from streamer.headers import ArrayEntry
 from streamer.stopping import Stop
 from streamer.wire import encode
+from tests.echo_frames import SHAPE, rf_header
+from tests.tools.recorder import (
+    GRID,
+    PATIENCE,
+    Record,
+    Recording,
+    Sender,
+    frame,
+    maps,
+    status_header,
+    strain_header,
+)
 from tools.errors import NothingReceived, RecordingError
 from tools.formats import open_recording
 from tools.record import RecordSummary, Until, record_rf, record_strain

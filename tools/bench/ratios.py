@@ -14,8 +14,8 @@ import onnxruntime
 import torch
 
 from engine.factory import load, shipped_weights
-from engine.runtimes.musse import MusseEstimator
-from engine.runtimes.onnx import OnnxRuntime
+from engine.musse.estimator import MusseEstimator
+from engine.musse.runtimes.onnx import OnnxRuntime
 from engine.spec import EngineSpec, FloatArray
 from tools.bench.yardstick import SHAPE, Yardstick, onnx_of, yardstick_inputs
 from tools.machine import machine

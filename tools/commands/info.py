@@ -36,7 +36,7 @@ def info(
         musse-stream info strain.h5 --json
     """
     from tools.formats.description import describe
-    from tools.formats.result_description import describe_results, holds_results
+    from tools.results.description import describe_results, holds_results
 
     if holds_results(file):
         told = describe_results(file)

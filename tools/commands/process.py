@@ -50,7 +50,7 @@ def process(
     from tools.process import MAPS, PairMaps, process_pairs, region_limits
     from tools.process import process as process_all
     from tools.processes import ctrl_c
-    from tools.results import RecordedPair, ResultWriter, read_pairs, same_settings
+    from tools.results.writer import RecordedPair, ResultWriter, read_pairs, same_settings
 
     log_to_stderr()
     if pairs_from is not None and any(given is not None for given in (frames, pairing, stride)):

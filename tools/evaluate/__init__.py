@@ -1,7 +1,8 @@
 """Engines side by side on seeded pairs with truth: the suite, its figures, and the report.
 
-suite -> groups, textures, sightings -> scene    what is simulated
-contenders                                       who estimates it: engines, settings and controls
-pairs | sequences                                the figures of one case for one contender
-records -> summary -> bars | report              kept, pooled, judged and shown
+suite       what is simulated: every case, with truth
+methods     what estimates it: engines, settings and controls
+figures     the figures of one case for one method
+records -> summary -> criteria -> report    stored, pooled, compared with the acceptance criteria, shown
+studies     programs that answer one question each
 """

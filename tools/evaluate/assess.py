@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from streamer.config import Config
-from tools.evaluate.contenders import Engines
-from tools.evaluate.unlabelled import Watched, unlabelled_figures, watch
+from tools.evaluate.figures.unsupervised import Watched, unlabelled_figures, watch
+from tools.evaluate.methods import Engines
 from tools.formats import Recording
 from tools.playback import Loop
 from tools.processes import ctrl_c

@@ -11,13 +11,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from tools.errors import ToolError
-from tools.evaluate.bars import Judged, dynamic_range_db, judge_rows
-from tools.evaluate.contenders import CONTROLS, Engines, parse_setting
+from tools.evaluate.criteria import Judged, dynamic_range_db, judge_rows
+from tools.evaluate.figures.sequences import PAIRINGS
+from tools.evaluate.methods import CONTROLS, Engines, parse_setting
 from tools.evaluate.records import LINES, Record, environment
 from tools.evaluate.run import Plan, run
-from tools.evaluate.scene import Case
-from tools.evaluate.sequences import PAIRINGS
-from tools.evaluate.suite import SEED, cases
+from tools.evaluate.suite.catalogue import SEED, cases
+from tools.evaluate.suite.scene import Case
 from tools.evaluate.summary import Row, smallest_diameter, summarise
 from tools.processes import ctrl_c
 from tools.tell import tell

@@ -10,13 +10,13 @@ import numpy as np
 from scipy.ndimage import map_coordinates
 
 from engine.errors import EstimateFailed
-from engine.merit.agreement import Map
-from tools.evaluate.contenders import COMPARATOR, CONTROLS, Engines, Maps, Setting, on_grid
-from tools.evaluate.pairs import PairView, detection_scores, pair_figures, spectra_sums
+from engine.metrics.accuracy import Map
+from tools.evaluate.figures.pairs import PairView, detection_scores, pair_figures, spectra_sums
+from tools.evaluate.figures.sequences import PAIRINGS, SequenceView, cut_figures, cycle_figures
+from tools.evaluate.figures.triples import triple_figures
+from tools.evaluate.methods import COMPARATOR, CONTROLS, Engines, Maps, Setting, on_grid
 from tools.evaluate.records import Record, append, load, mend, record_key
-from tools.evaluate.scene import Case, Scene, evaluation_grid
-from tools.evaluate.sequences import PAIRINGS, SequenceView, cut_figures, cycle_figures
-from tools.evaluate.triples import triple_figures
+from tools.evaluate.suite.scene import Case, Scene, evaluation_grid
 
 MAPS = "maps"
 

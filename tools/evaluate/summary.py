@@ -6,13 +6,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from engine.merit.agreement import Agreement
-from engine.merit.closure import Closure
-from engine.merit.confidence import Calibration
-from engine.merit.detection import auc, fitted_auc
-from engine.merit.resolution import Spectra, pooled
+from engine.metrics.accuracy import Agreement
+from engine.metrics.calibration import Calibration
+from engine.metrics.closure import Closure
+from engine.metrics.detection import auc, fitted_auc
+from engine.metrics.resolution import Spectra, pooled
+from tools.evaluate.figures.sequences import SETTLED, unlisted
 from tools.evaluate.records import Record
-from tools.evaluate.sequences import SETTLED, unlisted
 
 MEANS: Final = (
     "edge_axial",

@@ -12,12 +12,12 @@ import typer
 from rich.console import Console
 
 from engine.errors import EstimateFailed
-from engine.network.weights import load
-from engine.training.label_free import label_free
+from engine.musse.checkpoint import load
+from engine.training.data.recorded import Block, RecordedScenes, block_of, split
+from engine.training.data.scenes import FRAMES
 from engine.training.live_task import LiveTask
-from engine.training.recorded import Block, RecordedScenes, block_of, split
-from engine.training.scenes import FRAMES
 from engine.training.trainer import Progress, Trainer
+from engine.training.validation.unsupervised import label_free
 from streamer.config import Config
 from streamer.geometry import Region, engine_spec
 from tools.errors import ToolError

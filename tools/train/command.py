@@ -122,13 +122,13 @@ def prepare_torch(threads: int, device: str) -> Any:
 def scene_folder() -> Path:
     """Where this user's scenes are kept: those of other code are not these."""
     import engine.simulation
-    import engine.training.samples
-    import engine.training.scenes
+    import engine.training.data.samples
+    import engine.training.data.scenes
 
     sources = [
         *sorted(Path(engine.simulation.__path__[0]).glob("*.py")),
-        Path(engine.training.scenes.__file__),
-        Path(engine.training.samples.__file__),
+        Path(engine.training.data.scenes.__file__),
+        Path(engine.training.data.samples.__file__),
     ]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:8]
     return cache_folder() / f"scenes-{version('musse-stream')}-{digest}"

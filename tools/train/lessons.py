@@ -8,15 +8,15 @@ from typing import Any, Protocol
 
 import torch
 
-from engine.network.weights import save
-from engine.training.batches import Scenes
+from engine.musse.checkpoint import save
+from engine.training.data.batches import Scenes
+from engine.training.data.pool import ScenePool
 from engine.training.live_task import LiveTask
 from engine.training.paper_task import PaperTask
-from engine.training.pool import ScenePool
 from engine.training.recipe import Recipe
-from engine.training.shared_error import shared_error
 from engine.training.task import Task
-from engine.training.validation import held_out_batches, validate
+from engine.training.validation.held_out import held_out_batches, validate
+from engine.training.validation.shared_error import shared_error
 from tools.train.writing import how_trained, write_live
 
 HELD_OUT = 100_000  # number of the first held-out scene: beyond those that any recipe learns from

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.network.configuration import PAPER
-from engine.training.live_unsupervised import UnsupervisedWeights
-from engine.training.objective import Objective
+from engine.training.losses.live_unsupervised import UnsupervisedWeights
+from engine.training.losses.paper import Objective
 from engine.training.recipe import Recipe
 from streamer.config import explain
 from streamer.errors import ConfigError

@@ -8,20 +8,20 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from engine.network.live import LiveNet
-from engine.network.manifest import UNMEASURED
-from engine.network.program import export
-from engine.network.weights import save
-from engine.runtimes.musse import MusseEstimator
+from engine.musse.checkpoint import save
+from engine.musse.estimator import MusseEstimator
+from engine.musse.manifest import UNMEASURED
+from engine.musse.net import LiveNet
+from engine.musse.program import export
 from engine.spec import FloatArray
+from engine.training.data.scenes import draw_scene
 from engine.training.recipe import Recipe
-from engine.training.scenes import draw_scene
 
 
 def write_live(net: LiveNet, path: Path, trained: Mapping[str, Any], shared: float) -> str:
     """Write `path` (.safetensors), its .json and its .onnx, about 40 s; returns the weights' SHA-256.
 
-    `shared`: see `engine.network.manifest.Manifest`.
+    `shared`: see `engine.musse.manifest.Manifest`.
     """
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it misses torchvision, which nobody needs
     net = net.cpu().eval()

@@ -11,9 +11,9 @@ from rich.console import Console
 from tools.commands.evaluate import evaluate
 from tools.errors import ToolError
 from tools.evaluate.command import Request, _is_judged, evaluate_here
-from tools.evaluate.report.decisions import pairing_table
-from tools.evaluate.report.explained import explained
-from tools.evaluate.sequences import PAIRINGS
+from tools.evaluate.figures.sequences import PAIRINGS
+from tools.evaluate.report.findings import explained
+from tools.evaluate.report.pairing import pairing_table
 from tools.evaluate.summary import Row
 
 
@@ -73,7 +73,7 @@ def test_it_writes_figures_and_a_page_of_its_own(tmp_path: Path, capsys: pytest.
 
 
 def test_the_report_names_the_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tools.evaluate.contenders.model_hash", lambda name, weights: "0123456789abcdef")
+    monkeypatch.setattr("tools.evaluate.methods.model_hash", lambda name, weights: "0123456789abcdef")
     summary = tmp_path / "README.md"
     request = _request(tmp_path, engines=("trivial", "ncc"), groups=("still",), report=False, summary=summary)
     outcome = evaluate_here(request, Console(stderr=True), as_json=True)
@@ -96,7 +96,7 @@ def test_every_kind_of_pairing_is_shown_and_only_the_default_is_judged() -> None
 
 def test_a_miss_is_explained_by_its_most_specific_line(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = {("a", "", ""): "engine", ("a", "", "f"): "figure", ("a", "g", "f"): "both"}
-    monkeypatch.setattr("tools.evaluate.report.explained.EXPLAINED", lines)
+    monkeypatch.setattr("tools.evaluate.report.findings.EXPLAINED", lines)
     assert [explained("a/sequential", *rest) for rest in (("g", "f"), ("h", "f"), ("h", "x"))] == [
         "both",
         "figure",

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from engine.factory import shipped_weights
-from engine.network.manifest import read_manifest
+from engine.musse.manifest import read_manifest
 from tools.evaluate import run as running
-from tools.evaluate.bars import BARS, Bar, judge_rows
-from tools.evaluate.contenders import CONTROLS, Engines, parse_setting
-from tools.evaluate.pairs import PairView, mean_preserved, pair_figures
+from tools.evaluate.criteria import BARS, Bar, judge_rows
+from tools.evaluate.figures.pairs import PairView, mean_preserved, pair_figures
+from tools.evaluate.methods import CONTROLS, Engines, parse_setting
 from tools.evaluate.records import LINES, Record, load
 from tools.evaluate.run import Plan, run
-from tools.evaluate.suite import cases
+from tools.evaluate.suite.catalogue import cases
 from tools.evaluate.summary import Row, summarise
 
 SETTINGS = [parse_setting(name) for name in ("reference", "trivial")]
@@ -185,7 +185,7 @@ def test_other_code_is_not_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_other_weights_are_not_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = Plan(cases("quick", ["still"]), SETTINGS[1:], tmp_path)
     first = list(run(plan, resume=False))
-    monkeypatch.setattr("tools.evaluate.contenders.model_hash", lambda name, weights: "other")
+    monkeypatch.setattr("tools.evaluate.methods.model_hash", lambda name, weights: "other")
     again = list(run(plan, resume=True))
     known = {record.key for record in first}
     assert [record.contender for record in again if record.key not in known] == ["trivial"]

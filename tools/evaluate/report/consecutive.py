@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from engine.bmode import bmode
-from engine.merit.agreement import Map
+from engine.metrics.accuracy import Map
 from streamer.headers import Grid
 from streamer.step import StrainMessage
+from tools.evaluate.figures.unsupervised import Watched, fused_picture, single_picture
 from tools.evaluate.report.plots import save_png
-from tools.evaluate.unlabelled import Watched, fused_picture, single_picture
 
 Extent: TypeAlias = tuple[float, float, float, float]
 """(left, right, bottom, top) in mm."""

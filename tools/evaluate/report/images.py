@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from tools.evaluate.contenders import CONTROLS
+from tools.evaluate.methods import CONTROLS
 from tools.evaluate.report.plots import data_uri
 from tools.evaluate.run import MAPS
 

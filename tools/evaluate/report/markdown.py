@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tools.evaluate.bars import Judged
-from tools.evaluate.contenders import CONTROLS
+from tools.evaluate.criteria import Judged
+from tools.evaluate.methods import CONTROLS
 from tools.evaluate.records import Record
-from tools.evaluate.report.decisions import pairing_table
-from tools.evaluate.report.explained import explained
-from tools.evaluate.report.words import ABOUT
-from tools.evaluate.suite import GROUPS, SEED, question
+from tools.evaluate.report.findings import explained
+from tools.evaluate.report.pairing import pairing_table
+from tools.evaluate.report.text import ABOUT
+from tools.evaluate.suite.catalogue import GROUPS, SEED, question
 from tools.evaluate.summary import Row, pooled_slopes
 
 if TYPE_CHECKING:

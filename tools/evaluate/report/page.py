@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tools.errors import ToolError
-from tools.evaluate.bars import Judged, dynamic_range_db
-from tools.evaluate.contenders import CONTROLS
-from tools.evaluate.report.decisions import DecisionTable, pairing_table
-from tools.evaluate.report.explained import explained
-from tools.evaluate.report.words import ABOUT, CAPTIONS, GLOSSARY, UNCERTAINTY
-from tools.evaluate.suite import GROUPS, SEED, question
+from tools.evaluate.criteria import Judged, dynamic_range_db
+from tools.evaluate.methods import CONTROLS
+from tools.evaluate.report.findings import explained
+from tools.evaluate.report.pairing import DecisionTable, pairing_table
+from tools.evaluate.report.text import ABOUT, CAPTIONS, GLOSSARY, UNCERTAINTY
+from tools.evaluate.suite.catalogue import GROUPS, SEED, question
 from tools.evaluate.summary import Row, smallest_diameter
 
 if TYPE_CHECKING:

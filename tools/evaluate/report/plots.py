@@ -9,10 +9,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from engine.merit.resolution import BIN, LEAST_COHERENCE
-from tools.evaluate.contenders import CONTROLS
+from engine.metrics.resolution import BIN, LEAST_COHERENCE
+from tools.evaluate.figures.sequences import SETTLED
+from tools.evaluate.methods import CONTROLS
 from tools.evaluate.records import Record
-from tools.evaluate.sequences import SETTLED
 from tools.evaluate.summary import Row
 
 COLORS = ("#0b6e99", "#c2571a", "#5b8c2a", "#7a4d9c", "#a8324a")

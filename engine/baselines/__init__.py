@@ -1,0 +1,1 @@
+"""Simple estimators that every other engine is compared with."""

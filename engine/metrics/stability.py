@@ -1,0 +1,60 @@
+"""Does a picture hold still: one against the next, the tissue's motion taken out. Needs no truth.
+
+A frozen or a constant picture is perfectly steady, and blur steadies every one: never to be read alone.
+"""
+
+from dataclasses import astuple, dataclass
+
+import numpy as np
+
+from engine.metrics.accuracy import Map, Mask
+from engine.metrics.closure import carried
+
+
+@dataclass(frozen=True, slots=True)
+class Steadiness:
+    """Sums over pixels of consecutive pictures; can be added over a sequence."""
+
+    pixels: int = 0
+    product: float = 0.0
+    """Sum of the pictures' deviations from their means, multiplied."""
+    before: float = 0.0
+    """Sum of squared deviations."""
+    after: float = 0.0
+    squared_change: float = 0.0
+    """Sum of (after - before)^2."""
+
+    def __add__(self, other: "Steadiness") -> "Steadiness":
+        return Steadiness(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+
+    @property
+    def ncc(self) -> float:
+        """Correlation of consecutive pictures, -1..1; NaN where one of them is constant."""
+        power = self.before * self.after
+        return float(self.product / np.sqrt(power)) if power > 0 else float("nan")
+
+    @property
+    def change(self) -> float:
+        """RMS of the change from picture to picture, in the pictures' unit; NaN without pixels."""
+        return float(np.sqrt(self.squared_change / self.pixels)) if self.pixels else float("nan")
+
+
+def steadiness(before: Map, after: Map, axial: Map, lateral: Map, region: Mask) -> Steadiness:
+    """Two pictures (rows, cols) of relative strain (1 = average) over `region` of the earlier one.
+
+    `axial` and `lateral` lead from the earlier picture's frame to the later one's, in rows and columns.
+    Pixels without a value in either count in neither.
+    """
+    later = carried(after, axial, lateral)
+    use = region & np.isfinite(before) & np.isfinite(later)
+    b, a = before[use].astype(np.float64), later[use].astype(np.float64)
+    if not b.size:
+        return Steadiness()
+    db, da, change = b - b.mean(), a - a.mean(), a - b
+    return Steadiness(
+        pixels=int(b.size),
+        product=float(np.dot(db, da)),
+        before=float(np.dot(db, db)),
+        after=float(np.dot(da, da)),
+        squared_change=float(np.dot(change, change)),
+    )

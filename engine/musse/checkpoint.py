@@ -1,0 +1,57 @@
+"""Weights in files: safetensors beside a manifest that says what they are. No pickle, and none is read.
+
+NAME.safetensors     the tensors
+NAME.json            configuration, SHA-256 of the tensors' file, how they were trained, how errors are shared
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from engine.errors import EngineUnavailable
+from engine.musse.manifest import FORMAT, FORMAT_VERSION, UNMEASURED, Manifest, digest, read_manifest
+from engine.musse.net import LiveNet
+from engine.network.musse import MusseNet
+
+
+def save(
+    net: LiveNet | MusseNet, path: Path, *, trained: Mapping[str, Any], shared: float = UNMEASURED
+) -> Manifest:
+    """Write NAME.safetensors and NAME.json; both appear only when complete. `shared`: see `Manifest`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    save_file({name: tensor.contiguous() for name, tensor in net.state_dict().items()}, part)
+    manifest = Manifest(
+        kind="live" if isinstance(net, LiveNet) else "paper",
+        configuration=net.trunk.configuration if isinstance(net, LiveNet) else net.configuration.stage,
+        sha256=digest(part),
+        trained=dict(trained),
+        shared=shared,
+    )
+    text = {"format": FORMAT, "format_version": FORMAT_VERSION, **asdict(manifest)}
+    described = path.with_suffix(".json.part")
+    described.write_text(json.dumps(text, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    part.replace(path)
+    described.replace(path.with_suffix(".json"))
+    return manifest
+
+
+def load(path: Path) -> tuple[LiveNet, Manifest]:
+    """The network of a weights file, ready to run. Raises EngineUnavailable."""
+    manifest = read_manifest(path)
+    if manifest.kind != "live":
+        raise EngineUnavailable(f"weights {path} are of the {manifest.kind} network, which does not run live")
+    if manifest.configuration.recurrent != "none":
+        raise EngineUnavailable(f"weights {path} are of a network with memory, which nothing here carries on")
+    net = LiveNet(manifest.configuration)
+    try:
+        net.load_state_dict(load_file(path))
+    except (SafetensorError, RuntimeError) as error:
+        raise EngineUnavailable(f"weights {path} do not fit their configuration: {error}") from error
+    net.eval()
+    return net, manifest

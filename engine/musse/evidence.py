@@ -1,0 +1,155 @@
+"""What a pair says about strain, seen through windows of many sizes: the input of the residual stage.
+
+A line is fitted to the displacement in each window, every cell with the weight that tracking left for it:
+the coherence-weighted least squares of the classical engine, for six windows at once, and the closed-form
+standard deviation of each. A window is a fixed convolution (cells outside the frame weigh nothing, so borders
+need no care); large ones work on cells pooled by two or four and are interpolated: they see no detail.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, conv2d, interpolate, pad
+
+from engine.musse.tracked import Cells
+from engine.strain.least_squares import box_overlap
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A strain window in cells, and how many cells it may pool: a power of two, the same or less across."""
+
+    length: float
+    width: float
+    pooled: int = 1
+    pooled_across: int = 1
+
+
+WINDOWS: Final = (
+    Window(6.0, 1.0),
+    Window(10.0, 1.7),
+    Window(16.0, 2.5, 2),
+    Window(26.0, 4.0, 2, 2),
+    Window(42.0, 6.0, 4, 2),
+    Window(68.0, 10.0, 4, 2),
+)
+"""0.9-10 mm by 0.6-6 mm at 5 MHz; 12 wavelengths, the classical engine's window there, lie between the second
+and the third."""
+SCALED_BY = 4  # the window that the strain scale is read from: robust, and still local
+LARGEST_STRAIN = 0.3
+TINY = 1e-12  # as a clamp: the ONNX optimiser takes "+ TINY" for "+ 0", and dead rows become NaN
+LEAST_COHERENCE = 0.05
+LEAST_SPREAD = 0.05  # of a full window's
+FLOOR = 2e-5  # of strain: below, the scale of a still pair would blow noise up
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """Maps (batch, windows, rows, cols) of every window."""
+
+    strain: Tensor
+    strain_std: Tensor
+    """Closed form for independent cells: right up to a factor that the network learns."""
+    coherence: Tensor
+    """Correlation over the window, -1 to 1."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fit:
+    """One window's line fit on its pooled cells, maps (batch, 1, rows, cols)."""
+
+    slope: Tensor
+    spread: Tensor
+    """Weighted variance of depth in the window, cells squared."""
+    total: Tensor
+    """Weight in the window."""
+    energy: Tensor
+
+
+def _kernels(length: float, width: float) -> tuple[Tensor, Tensor]:
+    """(3, 1, n, 1) overlap with the window times distance to the power 0, 1, 2; and (1, 1, 1, m) across."""
+    half, side = (int(np.ceil((n - 1) / 2)) for n in (length, width))
+    overlap, distance = box_overlap(2 * half + 1, 1.0, np.array([float(half)]), length)
+    along = np.stack([(overlap * distance**power)[:, 0] for power in range(3)])
+    across = box_overlap(2 * side + 1, 1.0, np.array([float(side)]), width)[0]
+    return (
+        torch.from_numpy(along.astype(np.float32))[:, None, :, None],
+        torch.from_numpy(across.astype(np.float32)).view(1, 1, 1, -1),
+    )
+
+
+KERNELS: Final = {
+    window: _kernels(window.length / window.pooled, window.width / window.pooled_across) for window in WINDOWS
+}
+
+
+def fit(maps: Tensor, window: Window) -> Fit:
+    """Fit a line to displacement around every cell of pooled `sums` (batch, 3, rows, cols)."""
+    along, across = (kernel.to(maps) for kernel in KERNELS[window])
+    rows, cols = along.shape[2] // 2, across.shape[3] // 2
+    beside = [conv2d(maps[:, k : k + 1], across, padding=(0, cols)) for k in range(3)]
+    w = conv2d(beside[0], along, padding=(rows, 0))
+    y = conv2d(beside[1], along[:2], padding=(rows, 0))
+    energy = conv2d(beside[2], along[:1], padding=(rows, 0))
+    total = w[:, :1]
+    safe = total.clamp(min=TINY) + (LEAST_COHERENCE * energy - total).clamp(min=0.0)
+    mean_t, mean_y = w[:, 1:2] / safe, y[:, :1] / safe
+    full = (window.length / window.pooled) ** 2 / 12
+    spread = (w[:, 2:] / safe - mean_t**2).clamp(min=LEAST_SPREAD * full)
+    slope = (y[:, 1:] / safe - mean_t * mean_y) / spread
+    return Fit(slope / window.pooled, spread * window.pooled**2, total, energy)
+
+
+def pooled(maps: Tensor, window: Window) -> Tensor:
+    """Sums over the window's pools of maps (batch, n, rows, cols); the last pools may be smaller."""
+    p, q = window.pooled, window.pooled_across
+    if (p, q) == (1, 1):
+        return maps
+    # padded, not ceil_mode: what a last, smaller pool is divided by differs between runtimes
+    return (p * q) * avg_pool2d(pad(maps, (0, q - 1, 0, p - 1)), (p, q))
+
+
+def spread_back(maps: Tensor, window: Window) -> Tensor:
+    """Pooled maps (batch, n, rows, cols) at every cell."""
+    p, q = window.pooled, window.pooled_across
+    if (p, q) == (1, 1):
+        return maps
+    return interpolate(maps, scale_factor=(float(p), float(q)), mode="bilinear", align_corners=False)
+
+
+def sums(cells: Cells) -> Tensor:
+    """(batch, 3, rows, cols): weight, weight times displacement, and power."""
+    power = (cells.energy[:, 0] * cells.energy[:, 1]).clamp(min=TINY).sqrt() * cells.known
+    moved = cells.moment + cells.weight * cells.axial
+    return torch.stack((cells.weight, moved, power), dim=1)
+
+
+def evidence(cells: Cells) -> Evidence:
+    """Fit every window. Maps of `cells` are (batch, rows, cols)."""
+    maps = sums(cells)
+    rows, cols = cells.weight.shape[-2:]
+    found = []
+    for window in WINDOWS:
+        line = fit(pooled(maps, window), window)
+        coherence = (line.total / line.energy.clamp(min=TINY)).clamp(-0.99999, 0.99999)
+        squared = coherence.clamp(min=LEAST_COHERENCE) ** 2
+        variance = 0.5 * (1.0 - squared) / (squared * (window.length * window.width) * line.spread)
+        maps_of_window = torch.cat((line.slope, variance.sqrt(), coherence), dim=1)
+        found.append(spread_back(maps_of_window, window)[..., :rows, :cols])
+    strain, std, coherence = torch.stack(found, dim=2).unbind(dim=1)
+    radians = cells.radians[:, None, :, None]
+    return Evidence(strain.clamp(-LARGEST_STRAIN, LARGEST_STRAIN), std / radians, coherence)
+
+
+def strain_scale(found: Evidence, known: Tensor) -> Tensor:
+    """(batch, 1, 1) typical absolute strain of a pair, above what noise alone would show.
+
+    A weighted mean: medians cannot be compiled by every runtime.
+    """
+    strain, std = found.strain[:, SCALED_BY], found.strain_std[:, SCALED_BY]
+    weight = known / (std + strain.abs() + FLOOR)
+    total = weight.sum(dim=(-2, -1), keepdim=True).clamp(min=TINY)
+    return (weight * strain.abs()).sum(dim=(-2, -1), keepdim=True) / total + FLOOR

@@ -1,0 +1,60 @@
+"""What stands beside a weights file: its configuration, its SHA-256, how it was trained. No torch here."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from engine.errors import EngineUnavailable
+from engine.network.configuration import UsseConfiguration
+
+FORMAT: Final = "musse-weights"
+FORMAT_VERSION: Final = 1
+UNMEASURED: Final = 1.0  # share of weights that nobody measured: their pairs never average, no false claim
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What a weights file holds."""
+
+    kind: str
+    """live or paper."""
+    configuration: UsseConfiguration
+    sha256: str
+    """Of the safetensors file: the `model_hash` of every result."""
+    trained: Mapping[str, Any]
+    """Recipe, steps, versions."""
+    shared: float = UNMEASURED
+    """Share of a pair's variance that all pairs have in common, 0-1: `training.validation.shared_error`."""
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest of a weights file. Raises EngineUnavailable: it is missing, foreign, or of other bytes."""
+    described = path.with_suffix(".json")
+    try:
+        raw = json.loads(described.read_text(encoding="utf-8"))
+        if raw.pop("format") != FORMAT or raw.pop("format_version") != FORMAT_VERSION:
+            raise EngineUnavailable(f"{described} is no manifest of weights of this version")
+        choices = raw.pop("configuration")
+        choices = {k: tuple(v) if isinstance(v, list) else v for k, v in choices.items()}
+        manifest = Manifest(configuration=UsseConfiguration(**choices), **raw)
+        if not 0.0 <= manifest.shared <= 1.0:
+            raise ValueError(f"shared = {manifest.shared}: a share lies between 0 and 1")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise EngineUnavailable(
+            f"weights {path}: no usable manifest {described.name} ({error}); both files belong together"
+        ) from error
+    try:
+        found = digest(path)
+    except OSError as error:
+        raise EngineUnavailable(f"weights {path} cannot be read: {error}") from error
+    if found != manifest.sha256:
+        raise EngineUnavailable(f"weights {path} are not what {described.name} describes: copy both anew")
+    return manifest
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,65 @@
+"""MUSSE-Net as it runs live: stage 1 is phase tracking, stage 2 a small USSE-Net on what tracking leaves.
+
+Stage 1 of the paper learns displacement from RF. Phase tracking on IQ gets it to hundredths of a sample by
+physics, so here it is stage 1; the residual second stage keeps its shape: three streams (pre, post warped by
+stage 1, and what both say together), fusion (CACFF), tri-cross attention (TCA), cross-attentive decoding
+(CAF) and, where the configuration asks for it, a ConvLSTM per level.
+"""
+
+from contextlib import nullcontext
+from typing import Final
+
+import torch
+from torch import nn
+
+from engine.musse.residual import (
+    MID_CHANNELS,
+    OUT_CHANNELS,
+    SIDE_CHANNELS,
+    LiveEstimate,
+    fuse,
+    read,
+    trunk_inputs,
+)
+from engine.musse.tracked import Cells
+from engine.network.configuration import UsseConfiguration
+from engine.network.decoder import State
+from engine.network.usse import UsseNet
+
+TRUNK: Final = UsseConfiguration(
+    input_channels=(SIDE_CHANNELS, SIDE_CHANNELS, MID_CHANNELS),
+    output_channels=OUT_CHANNELS,
+    channels=(16, 24, 32),  # half as many again did no better in a short training
+    bottleneck=48,
+    convs=2,  # below 2.5 GFLOP time is spent on operators, not on their arithmetic: few and fat ones
+    normalisation="none",  # inputs are free of scale; statistics at run time cost time, running ones bias
+    third="none",
+    attention_kernel=1,  # mixes channels: what lies beside a cell the block's own convolutions have brought
+    recurrent="none",  # with memory it was worse than without it and fused: docs/ablations.md
+    shared_encoder=True,  # pre and post are the same kind of thing, levelled alike
+)
+
+
+class LiveNet(nn.Module):
+    """Cells of a pair to strain, its standard deviation and displacement, with explicit state."""
+
+    def __init__(self, trunk: UsseConfiguration = TRUNK) -> None:
+        super().__init__()
+        self.trunk = UsseNet(trunk)
+        self.half_precision = False
+        """Trunk in bfloat16, for training on CPUs that have it; everything measured stays float32."""
+
+    def forward(self, cells: Cells, state: State) -> tuple[LiveEstimate, State]:
+        """Maps of `cells` are (batch, rows, cols), at least 8 x 8; `state` of the pair before, or zero."""
+        with torch.no_grad():  # measured, not learnt: nothing of it has parameters
+            found, scale = read(cells)
+        device = cells.weight.device.type
+        coarse = torch.autocast(device, dtype=torch.bfloat16) if self.half_precision else nullcontext()
+        with coarse:
+            answer, state = self.trunk(*trunk_inputs(cells, found, scale), state)
+        return fuse(cells, found, scale, answer.float()), state
+
+    def zero_state(self, cells: Cells) -> State:
+        """The state before the first pair."""
+        batch, rows, cols = cells.weight.shape
+        return self.trunk.zero_state((rows, cols), batch=batch, device=cells.weight.device)

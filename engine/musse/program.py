@@ -1,0 +1,90 @@
+"""The live network as one program of tensors, from levelled frames to strain, and as an ONNX file.
+
+Phase passes, cells, evidence, trunk and fusion in one graph whose sizes are all free: one file serves every
+acquisition, and a runtime needs nothing of torch.
+"""
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim
+
+from engine.errors import EngineError
+from engine.musse.cells import CellMatrices
+from engine.musse.interface import HASH, INPUTS, OUTPUTS, LiveOutputs
+from engine.musse.net import LiveNet
+from engine.musse.tracked import gather
+from engine.spec import FloatArray
+from engine.tracking.phase import PhasePasses
+
+OPSET = 18  # parsers of TensorRT trip over later ones
+PHASE_INPUTS = INPUTS.index("radians")
+
+
+class LiveProgram(nn.Module):
+    """`INPUTS` in, `LiveOutputs` out; batch 1, no memory."""
+
+    def __init__(self, net: LiveNet) -> None:
+        super().__init__()
+        self.passes = PhasePasses()
+        self.net = net
+
+    def forward(self, *inputs: Tensor) -> LiveOutputs[Tensor]:
+        """Strain of one pair; see `engine.musse.interface`."""
+        track = self.passes(*inputs[:PHASE_INPUTS])
+        cells = gather(track, inputs[PHASE_INPUTS], CellMatrices(*inputs[PHASE_INPUTS + 1 :]))
+        fused, _ = self.net(cells, ())
+        return LiveOutputs(
+            strain=fused.strain[0],
+            strain_std=fused.strain_std[0],
+            axial=fused.axial[0],
+            lateral=cells.lateral[0],
+            ncc=fused.coherence[0],
+            known=cells.known[0],
+        )
+
+
+def export(net: LiveNet, path: Path, example: Sequence[FloatArray], *, model_hash: str) -> None:
+    """Write the program of `net` to `path`, about 40 s; `example` holds the inputs of any one pair.
+
+    The file appears only when complete. `model_hash` is that of the weights, kept in the file.
+    """
+    tensors = tuple(torch.from_numpy(values) for values in example)
+    # all but pairs and single numbers are free; which ones are equal follows from the products they enter
+    sizes = tuple({axis: Dim.AUTO for axis, n in enumerate(values.shape) if n > 2} for values in example)
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*LeafSpec", FutureWarning)  # torch 2.13 about its own code
+        program = torch.export.export(LiveProgram(net), tensors, dynamic_shapes=(sizes,))
+        exported = torch.onnx.export(
+            program,
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=INPUTS,
+            output_names=OUTPUTS,
+            verbose=False,
+        )
+    if exported is None:
+        raise EngineError("the exporter gave no program")
+    model = exported.model_proto
+    _without_notes(model.graph)
+    model.metadata_props.add(key=HASH, value=model_hash)
+    part = path.with_suffix(".part")
+    part.write_bytes(model.SerializeToString())
+    part.replace(path)
+
+
+def _without_notes(graph: Any) -> None:
+    """Drop what the exporter wrote for people who read graphs: more bytes than the weights have."""
+    for node in graph.node:
+        node.doc_string = ""
+        del node.metadata_props[:]
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                _without_notes(attribute.g)
+    for constant in graph.initializer:
+        del constant.metadata_props[:]
+    del graph.value_info[:], graph.metadata_props[:]

@@ -1,0 +1,132 @@
+"""The residual second stage of the live network: which window to believe where, and what they all miss.
+
+    strain = sum of softmax(gate) * window strains + residual,   then made to agree with the displacement
+
+The trunk (a small USSE-Net) sees pre, warped post and the evidence of all windows; whatever it answers,
+strain on the scale of the largest windows stays what the measured displacement says: a network may sharpen
+and quieten a picture, it may not change how far tissue has moved.
+"""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool1d
+
+from engine.musse.evidence import (
+    FLOOR,
+    LARGEST_STRAIN,
+    TINY,
+    WINDOWS,
+    Evidence,
+    evidence,
+    fit,
+    pooled,
+    spread_back,
+    strain_scale,
+    sums,
+)
+from engine.musse.tracked import Cells
+
+ANCHOR = 4  # the window over which strain must add up to the displacement
+TRUSTED = 0.25  # of the strain scale: an anchor less certain than that is not held on to
+MID_CHANNELS = 3 * len(WINDOWS) + 1
+SIDE_CHANNELS = 2
+OUT_CHANNELS = len(WINDOWS) + 2  # a gate for each window, the residual, the logarithm of sigma's scale
+NEIGHBOURS = 7  # lines of cells that share one offset of displacement
+WIDEST = 3.0  # logarithm of the most that sigma is scaled by, either way
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LiveEstimate:
+    """What the live network says, maps (batch, rows, cols) in units of the cell."""
+
+    strain: Tensor
+    strain_std: Tensor
+    axial: Tensor
+    """Displacement, cells; its slope is `strain` exactly."""
+    gates: Tensor
+    """(batch, windows, rows, cols), adding up to 1."""
+    coherence: Tensor
+    """Local correlation of pre and warped post."""
+
+
+def trunk_inputs(cells: Cells, found: Evidence, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(pre, post, mid) for the trunk: (batch, 2, rows, cols) twice, and (batch, MID_CHANNELS, rows, cols)."""
+    known = cells.known.unsqueeze(1)
+    sides = []
+    for side in range(2):
+        envelope = 0.2 * (cells.energy[:, side : side + 1] + 1e-3).log()
+        sides.append(torch.cat((envelope * known, known), dim=1))
+    per_scale = scale.unsqueeze(1)
+    mid = torch.cat(
+        (
+            arsinh(found.strain / per_scale),
+            0.3 * (found.strain_std / per_scale + 1e-3).log(),
+            found.coherence,
+            0.1 * (scale.unsqueeze(1) / FLOOR).log().expand_as(known),
+        ),
+        dim=1,
+    )
+    return sides[0], sides[1], mid * known
+
+
+def fuse(cells: Cells, found: Evidence, scale: Tensor, answer: Tensor) -> LiveEstimate:
+    """Strain, its standard deviation and displacement from the trunk's answer (batch, OUT_CHANNELS, ...)."""
+    count = len(WINDOWS)
+    gates = shares(answer[:, :count])
+    residual, log_std = answer[:, count], answer[:, count + 1]
+    drawn = (gates * found.strain).sum(dim=1) + residual * scale
+    strain = drawn + _missing(cells, found, scale, drawn)
+    closed = (gates * found.strain_std**2).sum(dim=1).sqrt()
+    std = (closed + 0.02 * scale) * (WIDEST * torch.tanh(log_std / WIDEST)).exp()
+    return LiveEstimate(
+        strain=strain,
+        strain_std=std,
+        axial=_displacement(cells, strain),
+        gates=gates,
+        coherence=found.coherence[:, 1],
+    )
+
+
+def arsinh(x: Tensor) -> Tensor:
+    """Inverse hyperbolic sine, as runtimes compute it fast: they have vectors for logarithms, not for it."""
+    size = x.abs()
+    return x.sign() * (size + (size * size + 1.0).sqrt()).log()
+
+
+def shares(logits: Tensor) -> Tensor:
+    """Softmax over channels; over any axis but the last, ONNX Runtime transposes there and back."""
+    raised = (logits - logits.amax(dim=1, keepdim=True)).exp()
+    return raised / raised.sum(dim=1, keepdim=True)
+
+
+def integrated(strain: Tensor) -> Tensor:
+    """Displacement at each cell's centre that `strain` adds up to, 0 at the upper edge of the first cell."""
+    return strain.cumsum(dim=-2) - 0.5 * strain
+
+
+def _missing(cells: Cells, found: Evidence, scale: Tensor, drawn: Tensor) -> Tensor:
+    """Slope of what `drawn` strain leaves of the measured displacement, fitted over the anchor window."""
+    window = WINDOWS[ANCHOR]
+    rows, cols = drawn.shape[-2:]
+    left = replace(cells, axial=cells.axial - integrated(drawn))
+    slope = spread_back(fit(pooled(sums(left), window), window).slope, window)[:, 0, :rows, :cols]
+    doubt = found.strain_std[:, ANCHOR] / (TRUSTED * scale)
+    return slope.clamp(-LARGEST_STRAIN, LARGEST_STRAIN) / (1.0 + doubt**2)
+
+
+def _displacement(cells: Cells, strain: Tensor) -> Tensor:
+    """Integrated strain, each line shifted to the average of its own and its neighbours' displacement."""
+    moved = integrated(strain)
+    weight = cells.weight.clamp(min=0.0)
+    left = cells.moment + cells.weight * (cells.axial - moved)
+    lines = torch.stack((left.sum(dim=-2), weight.sum(dim=-2)), dim=1)
+    near = avg_pool1d(lines, NEIGHBOURS, stride=1, padding=NEIGHBOURS // 2)
+    return moved + (near[:, 0] / near[:, 1].clamp(min=TINY)).unsqueeze(-2)
+
+
+def read(cells: Cells) -> tuple[Evidence, Tensor]:
+    """Evidence of all windows and the pair's strain scale; maps of `cells` are (batch, rows, cols)."""
+    found = evidence(cells)
+    return found, strain_scale(found, cells.known)

@@ -1,0 +1,34 @@
+"""The live program in PyTorch as it stands: the form that every other runtime is compared with."""
+
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from engine.errors import EngineUnavailable
+from engine.musse.checkpoint import load
+from engine.musse.interface import LiveOutputs
+from engine.musse.program import LiveProgram
+from engine.spec import FloatArray
+
+
+class EagerRuntime:
+    """PyTorch on `device`. One thread at a time. Raises EngineUnavailable."""
+
+    name = "eager"
+    precision = "float32"
+
+    def __init__(self, weights: Path, device: Literal["cpu", "cuda"] = "cpu") -> None:
+        if device == "cuda" and not torch.cuda.is_available():
+            raise EngineUnavailable("device 'cuda': PyTorch finds no CUDA device here; choose device 'cpu'")
+        net, manifest = load(weights)
+        self.model_hash, self.shared = manifest.sha256, manifest.shared
+        self._device = torch.device(device)
+        self._program = LiveProgram(net).to(self._device)
+
+    def run(self, inputs: tuple[FloatArray, ...]) -> LiveOutputs[FloatArray]:
+        """See `engine.musse.estimator.Runtime`."""
+        torch.get_num_threads()  # settles the number of threads of this thread before the first product
+        with torch.inference_mode():
+            maps = self._program(*(torch.from_numpy(values).to(self._device) for values in inputs))
+            return LiveOutputs(*(values.cpu().numpy() for values in maps))

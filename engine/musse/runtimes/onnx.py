@@ -1,0 +1,63 @@
+"""The live program on ONNX Runtime: the fast CPU engine, without torch."""
+
+from pathlib import Path
+from typing import Any
+
+from engine.errors import EngineUnavailable
+from engine.musse.interface import HASH, INPUTS, OUTPUTS, LiveOutputs
+from engine.musse.manifest import UNMEASURED, read_manifest
+from engine.spec import FloatArray
+
+
+class OnnxRuntime:
+    """ONNX Runtime on the CPU. One thread at a time.
+
+    `program` holds its weights. Where they also lie beside it as .safetensors with a manifest, both must be
+    the same ones; without these, nobody knows what errors pairs share, and they count as sharing all.
+    Raises EngineUnavailable.
+    """
+
+    name = "onnx"
+    precision = "float32"
+
+    def __init__(self, program: Path, threads: int = 1) -> None:
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise EngineUnavailable(
+                "engine 'onnx' needs ONNX Runtime: pip install 'musse-stream[onnx]'"
+            ) from error
+        if not program.is_file():
+            raise EngineUnavailable(
+                f"no program {program}: engine 'onnx' runs an exported network; "
+                "for weights that have none use engine eager"
+            )
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # others need the cores too
+        try:
+            self._session: Any = onnxruntime.InferenceSession(
+                program, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # ONNX Runtime has an exception class for every cause, none shared
+            told = " ".join(str(error).split())  # one line
+            raise EngineUnavailable(f"program {program} cannot be run: {told}; export it anew") from error
+        names = tuple(entry.name for entry in self._session.get_inputs())
+        self.model_hash: str = self._session.get_modelmeta().custom_metadata_map.get(HASH, "")
+        if names != INPUTS or not self.model_hash:
+            raise EngineUnavailable(f"program {program} is no live network of this version: export it anew")
+        weights = program.with_suffix(".safetensors")
+        self.shared = UNMEASURED
+        if weights.is_file():
+            manifest = read_manifest(weights)
+            if manifest.sha256 != self.model_hash:
+                raise EngineUnavailable(
+                    f"program {program} was not exported from {weights.name} beside it: export it anew"
+                )
+            self.shared = manifest.shared
+
+    def run(self, inputs: tuple[FloatArray, ...]) -> LiveOutputs[FloatArray]:
+        """See `engine.musse.estimator.Runtime`."""
+        return LiveOutputs(*self._session.run(OUTPUTS, dict(zip(INPUTS, inputs, strict=True))))

@@ -1,0 +1,1 @@
+"""What a training minimises: single terms, and the objective of each recipe."""

@@ -1,0 +1,126 @@
+"""What the live network is trained for without truth: images that match, strain that is smooth and lasts.
+
+The same three terms as in `losses.paper`, on cells. Post is not warped anew: the network moves it
+by hundredths of a cycle beyond where phase tracking left it, and such a move turns the phase of the product
+pre * conj(post) and hardly touches its magnitude (a pulse is a cycle or more long). So the product after the
+move is that of the cell, turned.
+
+Nothing here teaches the uncertainty: without truth its error is unknown. The part of the answer that scales
+sigma gets no gradient, and a network trained by these terms alone keeps sigma's closed form.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d
+
+from engine.musse.interface import LEAST_KNOWN
+from engine.musse.net import LiveNet
+from engine.musse.residual import LiveEstimate
+from engine.musse.tracked import Cells
+from engine.training.data.batches import Batch
+from engine.training.losses.consistency import Consistency, consistency
+from engine.training.losses.live_supervised import LEAST_STRAIN
+from engine.training.losses.smoothness import smoothness
+
+WINDOW = (8, 3)  # cells, 1.2 x 1.8 mm at 5 MHz: enough of them to average speckle, few enough to be local
+FAINT = 1e-6  # of the levelled energy: such windows say nothing
+LEAST_MISMATCH = 1e-3  # 1 - correlation that strain of a percent leaves anyhow: the pulse does not stretch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnsupervisedWeights:
+    """What the terms count for beside similarity. The defaults are a choice, not the outcome of a search;
+    recipes say what theirs rest on."""
+
+    axial_smoothness: float = 1.0
+    lateral_smoothness: float = 1.0
+    consistency: float = 0.1
+
+
+def turned(cells: Cells, axial: Tensor) -> Tensor:
+    """Real part of pre * conj(post), post displaced by `axial` cells: maps (batch, rows, cols)."""
+    angle = cells.radians.unsqueeze(-1) * (axial - cells.axial)
+    quadrature = cells.moment * cells.radians.unsqueeze(-1)
+    return cells.weight * angle.cos() + quadrature * angle.sin()
+
+
+def mismatch(cells: Cells, axial: Tensor) -> tuple[Tensor, Tensor]:
+    """(1 - correlation, whether it says anything) of every `WINDOW` inside the maps, with post at `axial`."""
+
+    def local(maps: Tensor) -> Tensor:
+        return avg_pool2d(maps, WINDOW, stride=1)
+
+    both = local(cells.energy[:, 0]) * local(cells.energy[:, 1])
+    correlation = local(turned(cells, axial)) / (both + FAINT**2).sqrt()
+    return 1.0 - correlation, (local(cells.known) > LEAST_KNOWN) & (both > FAINT**2)
+
+
+def similarity(cells: Cells, axial: Tensor) -> Tensor:
+    """(), mean of log(1 - correlation) over windows.
+
+    The logarithm, because that is the likelihood of a displacement under Gaussian noise of unknown power: a
+    radian of phase counts for what the noise there lets it count.
+    """
+    wrong, said = mismatch(cells, axial)
+    told = (wrong.clamp(min=0.0) + LEAST_MISMATCH).log() * said
+    return told.sum() / said.sum().clamp(min=1)
+
+
+def unsupervised(
+    net: LiveNet, batches: list[Batch], weights: UnsupervisedWeights, teacher: LiveNet | None = None
+) -> tuple[dict[str, Tensor], int]:
+    """Terms of the loss over consecutive pairs, () each: "similarity", "smoothness", "consistency".
+
+    And how many comparisons were too still to have a say in consistency.
+
+    Truth in `batches` is not looked at. Consistency needs two pairs or more. With a `teacher`, a network that
+    was trained with truth, the term "sigma" holds sigma to what that says: features move, and nothing else
+    here would notice that sigma moves with them.
+    """
+    state = net.zero_state(batches[0].cells)
+    taught = state if teacher is None else teacher.zero_state(batches[0].cells)
+    alike, bent, seen, moved = [], [], [], []
+    for batch in batches:
+        fused, state = net(batch.cells, state)
+        if teacher is not None:
+            with torch.no_grad():
+                said, taught = teacher(batch.cells, taught)
+            moved.append((fused.strain_std / said.strain_std).log().square().mean())
+        typical = fused.strain.detach().abs().mean(dim=(-2, -1), keepdim=True) + LEAST_STRAIN
+        alike.append(similarity(batch.cells, fused.axial))
+        bent.append(
+            smoothness(
+                (fused.axial / typical).unsqueeze(1),
+                axial=weights.axial_smoothness,
+                lateral=weights.lateral_smoothness,
+            )
+        )
+        seen.append((fused, _confidence(fused, batch.cells, typical)))
+    terms = {"similarity": torch.stack(alike).mean(), "smoothness": torch.stack(bent).mean()}
+    agreed = _agreed(seen)
+    if len(batches) > 1:
+        terms["consistency"] = weights.consistency * agreed.loss()
+    if moved:
+        terms["sigma"] = torch.stack(moved).mean()
+    return terms, agreed.left_out
+
+
+def _confidence(fused: LiveEstimate, cells: Cells, typical: Tensor) -> Tensor:
+    """0-1: 1 / (1 + (sigma / typical strain)^2), nothing where a frame holds no samples."""
+    return cells.known / (1.0 + (fused.strain_std.detach() / typical).square())
+
+
+def _agreed(seen: list[tuple[LiveEstimate, Tensor]]) -> Consistency:
+    """Consecutive strain maps on the same tissue. Lateral motion, a tenth of a cell, is not followed."""
+    zero = torch.zeros((), device=seen[0][1].device)
+    agreed = Consistency(zero, zero, 0)
+    for (now, sure), (then, then_sure) in pairwise(seen):
+        motion = torch.stack((now.axial, torch.zeros_like(now.axial)), dim=1)
+        before, after, sure_before, sure_after = (
+            values.unsqueeze(1) for values in (now.strain, then.strain, sure, then_sure)
+        )
+        agreed = agreed + consistency(before, after, sure_before, sure_after, motion)
+    return agreed

@@ -1,0 +1,100 @@
+"""How much of a network's error is the same in every pair: what no fused picture averages away.
+
+A network's prior smooths the same details away in every pair of a tissue. With z the error of relative strain
+over its claimed standard deviation, pairs of one scene are compared where the tissue of one has gone in the
+other, and the share is their covariance over their variance, sums over pixels pooled over all scenes:
+
+    share = sum(z z') / sum((z^2 + z'^2) / 2)        z = (e / m - true e / true m) / (std / |m|)
+
+With it the errors of a picture fused of many pairs are as large beside its standard deviation as those of a
+single pair beside its own. Pairs that share a frame do not count: its noise is in both, with opposite signs.
+"""
+
+from itertools import combinations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engine.metrics.closure import carried
+from engine.musse.interface import LEAST_KNOWN, LEAST_NCC
+from engine.musse.manifest import UNMEASURED
+from engine.musse.net import LiveNet
+from engine.sequence.quality import Thresholds, judge, median
+from engine.spec import StrainResult
+from engine.training.data.batches import Batch, Scenes
+from engine.training.data.recorded import CONSECUTIVE
+from engine.training.validation.unsupervised import whole
+
+LEAST_APART = 2  # consecutive pairs that start so many frames apart, or more, share no frame
+LEAST_MEAN = 0.5  # true mean strain over the least that a node accepts: below, a pair has no relative truth
+
+
+def shared_error(net: LiveNet, scenes: Scenes, count: int, device: torch.device) -> float:
+    """The share of `net`, 0-1, on the pairs of `count` scenes that a node would accept. Raises PoolFailed.
+
+    `UNMEASURED` where no scene has two such pairs: a training is not lost for that.
+    """
+    training = net.training
+    net.eval()
+    together = alone = 0.0
+    for index in range(count):
+        samples = scenes.scene(index)
+        batches = [whole(samples, pair) for pair in range(len(CONSECUTIVE))]
+        motions = [np.nan_to_num(batch.motion[0].numpy()) for batch in batches]
+        found = [_standardised(net, batch, device) for batch in batches]
+        for first, second in combinations(range(len(found)), 2):
+            z, later = found[first], found[second]
+            if z is None or later is None or second - first < LEAST_APART:
+                continue
+            there = _followed(later, motions[first:second])
+            use = np.isfinite(z) & np.isfinite(there)
+            a, b = z[use], there[use]
+            together += float(np.dot(a, b))
+            alone += 0.5 * float(np.dot(a, a) + np.dot(b, b))
+    net.train(training)
+    return max(together / alone, 0.0) if alone > 0 else UNMEASURED
+
+
+def _standardised(net: LiveNet, batch: Batch, device: torch.device) -> NDArray[np.float64] | None:
+    """z of a pair, batch 1: (rows, cols), NaN where it has none; None for a pair that is not accepted."""
+    there = batch.to(device)
+    with torch.inference_mode():
+        fused, _ = net(there.cells, net.zero_state(there.cells))
+    strain, std, axial, ncc = (
+        values[0].cpu().numpy() for values in (fused.strain, fused.strain_std, fused.axial, fused.coherence)
+    )
+    informed = (batch.cells.known[0].numpy() >= LEAST_KNOWN) & (ncc >= LEAST_NCC)
+    rows, cols = (np.arange(n, dtype=np.float32) for n in strain.shape)
+    result = StrainResult(
+        axial_displacement=axial,
+        lateral_displacement=batch.cells.lateral[0].numpy(),
+        axial_strain=strain,
+        strain_std=np.where(informed, std, np.float32(np.inf)),
+        ncc=ncc,
+        axial_index=rows,
+        lateral_index=cols,
+    )
+    thresholds = Thresholds()
+    verdict = judge(result, thresholds)
+    truth = batch.strain[0].numpy()
+    use = verdict.valid & np.isfinite(truth)
+    if verdict.rejection is not None or verdict.mean_strain is None or not use.any():
+        return None
+    mean, true_mean = verdict.mean_strain, median(truth[use])
+    if abs(true_mean) < LEAST_MEAN * thresholds.min_strain:
+        return None
+    z = (strain / mean - truth / true_mean) / (std / abs(mean))
+    return np.where(use, z, np.nan).astype(np.float64)
+
+
+def _followed(later: NDArray[np.float64], motions: list[NDArray[np.float32]]) -> NDArray[np.float64]:
+    """`later`, read where tissue has gone in `motions` (cells along the beam, one map per pair).
+
+    Sideways it moves by tenths of a cell in a scene, which does not count.
+    """
+    nowhere = np.zeros_like(later)
+    place = nowhere
+    for motion in motions:
+        place = place + carried(motion, place, nowhere)
+    return np.asarray(carried(later, place, nowhere), np.float64)

@@ -1,0 +1,118 @@
+"""Metrics and health over HTTP: few connections, short time-outs, loopback unless told otherwise."""
+
+import contextlib
+import socket
+import socketserver
+import sys
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from streamer.errors import AddressInUse, ConfigError
+
+MOST_CONNECTIONS = 4  # a scraper, two probes and a browser
+TIMEOUT = 2.0  # s for a client to say what it wants
+
+Answer = tuple[int, str, bytes]
+"""Status, content type, body."""
+
+
+class HealthServer:
+    """Serves /metrics, /livez and /readyz from its own thread until closed.
+
+    `routes` maps a path to a function that any thread may call. Raises AddressInUse where host:port cannot be
+    bound, ConfigError where it is no host:port.
+    """
+
+    def __init__(self, bind: str, routes: dict[str, Callable[[], Answer]]) -> None:
+        host, _, port = bind.rpartition(":")
+        if not host or not port.isdecimal() or int(port) > 65535:
+            raise ConfigError(f"http.bind = {bind!r}: must be host:port, such as 127.0.0.1:5562")
+        try:
+            self._server = _BoundedServer((host.strip("[]"), int(port)), _handler(routes))
+        except OSError as error:
+            raise AddressInUse(f"cannot bind HTTP to {bind}: {error.strerror}; change http.bind") from error
+        self.address = f"{self._server.server_address[0]!s}:{self._server.server_address[1]}"
+        """host:port that was really bound."""
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="http")
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop serving; returns within about 0.1 s."""
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+class _BoundedServer(ThreadingHTTPServer):
+    """One thread per connection, but never more than a few: a new one ends the oldest.
+
+    So clients that hold a connection open, or send a byte now and then, cannot keep a health probe out.
+    """
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 64  # beyond it a connection waits for seconds
+    # without it a node cannot restart for a minute after its last scrape; on Windows the same option would
+    # let a second node share the port
+    allow_reuse_address = sys.platform != "win32"
+
+    def __init__(self, *arguments: Any) -> None:
+        self._open: list[socket.socket] = []
+        self._lock = threading.Lock()
+        super().__init__(*arguments)
+
+    def server_bind(self) -> None:
+        # past HTTPServer's own, which asks the name service for this host: seconds without a network
+        socketserver.TCPServer.server_bind(self)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self._lock:
+            self._open.append(request)
+            ended = self._open[:-MOST_CONNECTIONS]
+        _hang_up(ended)
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            with self._lock:
+                self._open.remove(request)
+
+    def server_close(self) -> None:
+        super().server_close()
+        with self._lock:
+            _hang_up(self._open)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hangs up or times out is its own business."""
+
+
+def _hang_up(connections: list[socket.socket]) -> None:
+    for connection in connections:
+        with contextlib.suppress(OSError):  # it may have ended by itself
+            connection.shutdown(socket.SHUT_RDWR)
+
+
+def _handler(routes: dict[str, Callable[[], Answer]]) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        timeout = TIMEOUT
+        server_version = "musse-stream"
+        sys_version = ""
+
+        def do_GET(self) -> None:
+            route = routes.get(self.path.partition("?")[0])
+            known = ", ".join(routes)
+            status, kind, body = route() if route else (404, "text/plain", f"try {known}\n".encode())
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
+            """Scrapes are not logged."""
+
+    return Handler

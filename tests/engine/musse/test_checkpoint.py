@@ -1,0 +1,95 @@
+"""Weights in files: what does not belong together is refused by name."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from engine.errors import EngineUnavailable
+from engine.musse.checkpoint import load, save
+from engine.musse.manifest import UNMEASURED
+from engine.musse.net import LiveNet
+from tests.engine.training.tiny_training import TINY
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    path = tmp_path / "a.safetensors"
+    save(LiveNet(TINY), path, trained={"steps": 0})
+    return path
+
+
+def test_what_was_written_is_read(written: Path) -> None:
+    net, manifest = load(written)
+    assert manifest.configuration == TINY
+    assert manifest.trained == {"steps": 0}
+    assert manifest.shared == UNMEASURED
+    assert not net.training
+    assert sorted(path.name for path in written.parent.iterdir()) == ["a.json", "a.safetensors"]
+
+
+def test_a_measured_share_is_kept_and_an_older_manifest_has_none(tmp_path: Path) -> None:
+    path = tmp_path / "b.safetensors"
+    save(LiveNet(TINY), path, trained={}, shared=0.7)
+    assert load(path)[1].shared == 0.7
+    described = path.with_suffix(".json")
+    older = json.loads(described.read_text())
+    del older["shared"]
+    described.write_text(json.dumps(older))
+    assert load(path)[1].shared == UNMEASURED == 1.0  # claims too little rather than too much
+
+
+def test_other_bytes_than_described_are_refused(written: Path) -> None:
+    data = bytearray(written.read_bytes())
+    data[-1] ^= 1
+    written.write_bytes(data)
+    with pytest.raises(EngineUnavailable, match=r"a\.safetensors are not what a\.json describes"):
+        load(written)
+
+
+def test_the_manifest_of_other_weights_is_refused(written: Path, tmp_path: Path) -> None:
+    other = tmp_path / "b.safetensors"
+    torch.manual_seed(1)
+    save(LiveNet(TINY), other, trained={})
+    written.with_suffix(".json").write_text(other.with_suffix(".json").read_text())
+    with pytest.raises(EngineUnavailable, match="are not what"):
+        load(written)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"format": "something"}, "no manifest of weights"),
+        ({"format_version": 99}, "no manifest of weights"),
+        ({"configuration": {"channels": [4], "depth": 3}}, "depth"),
+        ({"kind": "paper"}, "paper"),
+        ({"configuration": {"channels": [8, 8], "recurrent": "none"}}, "do not fit their configuration"),
+        ({"shared": 1.2}, "a share lies between 0 and 1"),
+    ],
+    ids=["format", "version", "configuration", "kind", "size", "share"],
+)
+def test_a_manifest_that_does_not_fit_is_refused(written: Path, change: dict[str, object], told: str) -> None:
+    described = written.with_suffix(".json")
+    described.write_text(json.dumps(json.loads(described.read_text()) | change))
+    with pytest.raises(EngineUnavailable, match=told):
+        load(written)
+
+
+def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "c.safetensors"
+    save_file({"x": torch.zeros(3)}, path)
+    with pytest.raises(EngineUnavailable, match=r"no usable manifest c\.json"):
+        load(path)
+    path.with_suffix(".json").write_text("{not json")
+    with pytest.raises(EngineUnavailable, match=r"no usable manifest c\.json"):
+        load(path)
+
+
+def test_weights_of_a_network_with_memory_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "memory.safetensors"
+    save(LiveNet(replace(TINY, recurrent="full")), path, trained={})
+    with pytest.raises(EngineUnavailable, match="with memory"):
+        load(path)

@@ -1,0 +1,137 @@
+"""What physics asks of the network and its construction guarantees.
+
+It holds for any weights, so no score of it is the training's. Each test takes the construction away once, to
+show that it can fail.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from engine.musse import residual
+from engine.musse.net import LiveNet
+from engine.musse.tracked import Cells
+from engine.spec import FloatArray
+from engine.tracking.frontend import FrontEnd, Levelled
+from engine.tracking.iq import CanonicalIq
+from tests.engine.musse.pressed_inclusion import (
+    APPLIED,
+    SHAPE,
+    inclusion,
+    inner,
+    rms,
+    strain_of,
+    trained,
+    true_strain,
+)
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def gain_error(change: Callable[[FloatArray], FloatArray]) -> float:
+    """What another gain of each frame does to strain, RMS."""
+    pair = inclusion()
+    louder = (
+        change(pair.pre).astype(np.float32),
+        (1 / change(np.ones(SHAPE, np.float32)) * pair.post).astype(np.float32),
+    )
+    estimates = [strain_of(trained(), *frames).axial_strain for frames in ((pair.pre, pair.post), louder)]
+    return rms(inner(estimates[1] - estimates[0]))
+
+
+def constant(frame: FloatArray) -> FloatArray:
+    return 48.0 * frame
+
+
+def slope_over_depth(frame: FloatArray) -> FloatArray:
+    """20 dB more at the end than at the start, as another time-gain curve gives."""
+    return frame * (10.0 ** np.linspace(0.0, 1.0, SHAPE[0], dtype=np.float32))[:, None]
+
+
+def test_gain_and_its_slope_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By construction: frames are divided by their own local amplitude before anything looks at them.
+
+    One gain for a whole frame is taken out twice, so that only its slope shows what levelling is for.
+    """
+    assert gain_error(constant) < 1e-5
+    before = gain_error(slope_over_depth)
+    assert before < 0.01 * abs(APPLIED)
+    level = FrontEnd.level
+
+    def unlevelled(self: FrontEnd, frame: CanonicalIq) -> Levelled:
+        planes = np.stack((frame.iq.real, frame.iq.imag)).astype(np.float32)
+        levelled = level(self, frame)
+        return replace(levelled, inputs=levelled.inputs._replace(planes=planes))
+
+    monkeypatch.setattr(FrontEnd, "level", unlevelled)
+    assert gain_error(slope_over_depth) > 5 * before
+
+
+def slope_error(net: LiveNet) -> float:
+    """Largest difference between the slope of displacement and strain half-way between two rows."""
+    pair = inclusion()
+    result = strain_of(net, pair.pre, pair.post)
+    slope = np.diff(result.axial_displacement, axis=0) / np.diff(result.axial_index)[:, None]
+    strain = (result.axial_strain[1:] + result.axial_strain[:-1]) / 2
+    return float(np.abs(slope - strain).max())
+
+
+def test_the_slope_of_displacement_is_strain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By construction: displacement is integrated strain, shifted line by line to where tracking puts it."""
+    assert slope_error(trained()) < 1e-5
+    assert slope_error(LiveNet()) < 1e-5
+
+    def measured(cells: Cells, strain: Tensor) -> Tensor:
+        return cells.axial
+
+    monkeypatch.setattr(residual, "_displacement", measured)
+    assert slope_error(trained()) > 1e-4
+
+
+def closure_error(net: LiveNet) -> float:
+    """Mean strain against the difference of displacement over the same rows, as a share of it."""
+    pair = inclusion()
+    result = strain_of(net, pair.pre, pair.post)
+    moved, rows = inner(result.axial_displacement), result.axial_index[8:-8]
+    mean = float(np.mean((moved[-1] - moved[0]) / (rows[-1] - rows[0])))
+    strain = inner(result.axial_strain)
+    half_way = (strain[1:] + strain[:-1]) / 2  # between two rows
+    return abs(float(np.mean(half_way)) / mean - 1)
+
+
+def test_mean_strain_over_a_region_is_the_difference_of_displacement(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By construction too: the same for a region as for two rows."""
+    assert closure_error(trained()) < 1e-3
+    assert closure_error(biased()) < 1e-3
+    monkeypatch.setattr(residual, "_displacement", lambda cells, strain: 0.9 * residual.integrated(strain))
+    assert closure_error(trained()) > 0.02
+
+
+def biased() -> LiveNet:
+    """Untrained, and wrong about everything by half of the strain scale."""
+    net = LiveNet()
+    head = net.trunk.decoder.heads[-1]
+    assert isinstance(head.bias, Tensor)
+    with torch.no_grad():
+        head.bias[-2] = 0.5  # the residual, before sigma's logarithm
+    return net
+
+
+def bias(net: LiveNet) -> float:
+    """Mean strain over the true mean strain, minus 1."""
+    pair = inclusion()
+    result = strain_of(net, pair.pre, pair.post)
+    truth = true_strain(*np.meshgrid(result.axial_index, result.lateral_index, indexing="ij"))
+    return abs(float(np.mean(inner(result.axial_strain)) / np.mean(inner(truth))) - 1)
+
+
+def test_strain_on_a_large_scale_is_what_tracking_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By construction: what is missing to the measured displacement over the anchor window is added."""
+    assert bias(trained()) < 0.02
+    assert bias(biased()) < 0.02
+    monkeypatch.setattr(residual, "_missing", lambda cells, found, scale, drawn: torch.zeros_like(drawn))
+    assert bias(biased()) > 0.2

@@ -1,0 +1,130 @@
+"""The network as an engine is opened by name, with its own weights or others; misfits are refused."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.errors import EngineUnavailable
+from engine.estimator import Estimator
+from engine.factory import load, model_hash, open_estimator, resolve, shipped_weights
+from engine.spec import ErrorModel
+
+CONSTANTS: dict[str, Any] = {
+    "shape": (900, 48),
+    "sampling_frequency": 40e6,
+    "center_frequency": 5e6,
+    "line_pitch": 0.3e-3,
+}
+
+
+@pytest.mark.parametrize(("name", "found"), [("onnx", "onnx"), ("eager", "eager"), ("musse", "onnx")])
+def test_opens_by_name_and_says_which_weights(name: str, found: str) -> None:
+    estimator: Estimator = open_estimator(name, **CONSTANTS)
+    manifest = json.loads(shipped_weights().with_suffix(".json").read_text())
+    assert (estimator.name, estimator.precision) == (found, "float32")
+    assert estimator.model_hash == manifest["sha256"] == model_hash(name)
+    assert estimator.error_model == ErrorModel(window=None, shared=manifest["shared"])
+    assert model_hash("reference") is None
+
+
+def test_without_onnx_runtime_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(EngineUnavailable, match=r"pip install 'musse-stream\[onnx\]'"):
+        load("onnx")
+    monkeypatch.setattr("engine.factory.find_spec", lambda name: None)
+    assert resolve("musse") == ("eager", "musse: eager, because onnx needs pip install 'musse-stream[onnx]'")
+
+
+def _refused(name: str, weights: Path) -> str:
+    with pytest.raises(EngineUnavailable) as refusal:
+        open_estimator(name, **CONSTANTS, weights=weights)
+    words = str(refusal.value)
+    assert "\n" not in words
+    return words
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    for ending in (".safetensors", ".json", ".onnx"):
+        shutil.copy(shipped_weights().with_suffix(ending), tmp_path)
+    return tmp_path / shipped_weights().name
+
+
+@pytest.mark.parametrize("name", ["onnx", "eager"])
+def test_weights_of_ones_own_are_taken(copied: Path, name: str) -> None:
+    assert open_estimator(name, **CONSTANTS, weights=str(copied)).model_hash == model_hash(name)
+
+
+def test_a_missing_program_is_named_with_the_engine_that_needs_none(copied: Path) -> None:
+    copied.with_suffix(".onnx").unlink()
+    words = _refused("onnx", copied)
+    assert "live.onnx" in words
+    assert "use engine eager" in words
+
+
+def test_a_program_alone_does_not_claim_that_its_pairs_average(copied: Path) -> None:
+    estimator = open_estimator("onnx", **CONSTANTS, weights=copied)
+    assert estimator.error_model.shared < 1.0
+    copied.unlink()
+    copied.with_suffix(".json").unlink()
+    assert open_estimator("onnx", **CONSTANTS, weights=copied).error_model.shared == 1.0
+
+
+def test_a_file_that_is_no_program_is_refused(copied: Path) -> None:
+    copied.with_suffix(".onnx").write_bytes(b"\x00" * 64)
+    assert "export it anew" in _refused("onnx", copied)
+
+
+def test_a_foreign_program_is_refused(copied: Path) -> None:
+    import onnx as onnx_files
+
+    helper, kind = onnx_files.helper, onnx_files.TensorProto.FLOAT
+    values = [helper.make_tensor_value_info(name, kind, [1]) for name in "xy"]
+    graph = helper.make_graph([helper.make_node("Neg", ["x"], ["y"])], "other", values[:1], values[1:])
+    opset = helper.make_opsetid("", 18)
+    onnx_files.save(
+        helper.make_model(graph, opset_imports=[opset], ir_version=10), copied.with_suffix(".onnx")
+    )
+    assert "no live network of this version: export it anew" in _refused("onnx", copied)
+
+
+def test_a_program_of_other_weights_than_those_beside_it_is_refused(copied: Path) -> None:
+    from engine.musse.checkpoint import save
+    from engine.musse.net import LiveNet
+
+    save(LiveNet(), copied, trained={})
+    assert "was not exported from live.safetensors beside it" in _refused("onnx", copied)
+    assert open_estimator("eager", **CONSTANTS, weights=copied).model_hash != model_hash("eager")
+
+
+@pytest.mark.parametrize("name", ["onnx", "eager"])
+def test_weights_that_are_not_what_the_manifest_says_are_refused(copied: Path, name: str) -> None:
+    copied.write_bytes(copied.read_bytes()[:-1] + b"!")
+    assert "not what live.json describes" in _refused(name, copied)
+    copied.with_suffix(".json").unlink()
+    assert "no usable manifest live.json" in _refused("eager", copied)
+
+
+def test_engines_without_a_network_take_no_weights() -> None:
+    assert "takes no weights: leave them out, or use engine musse" in _refused("reference", shipped_weights())
+
+
+def test_onnx_has_no_other_device_than_the_cpu() -> None:
+    with pytest.raises(EngineUnavailable, match=r"cpu only; for 'cuda' use engine eager"):
+        open_estimator("onnx", **CONSTANTS, device="cuda")
+
+
+def test_the_program_runs_where_torch_is_not_installed() -> None:
+    code = (
+        "import sys; sys.modules['torch'] = None; import numpy as np; from engine import open_estimator;"
+        f"e = open_estimator('onnx', **{CONSTANTS!r});"
+        f"f = np.random.default_rng(0).normal(size={CONSTANTS['shape']}).astype(np.float32);"
+        "print(abs(e.step(f, f).axial_strain).max() < 1e-3)"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout == "True\n"

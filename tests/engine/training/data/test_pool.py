@@ -1,0 +1,88 @@
+"""Scenes on disk and the processes that make them."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from multiprocessing import resource_tracker
+from pathlib import Path
+
+import psutil
+import pytest
+
+from engine.training.data.pool import PoolFailed, ScenePool, scene_path
+from engine.training.data.samples import load, save
+from tests.engine.training.tiny_training import made_samples
+from tests.root import ROOT
+
+SCENE_LIMIT = 60.0  # s for a process to start, import torch, and make a scene on a busy machine
+
+
+@pytest.fixture(autouse=True)
+def no_tracker_left(nothing_left_behind: None) -> Iterator[None]:
+    """multiprocessing keeps one process of its own for the next pool: it is no worker."""
+    yield
+    resource_tracker._resource_tracker._stop()  # type: ignore[attr-defined]  # there is no public way
+
+
+def test_what_is_there_is_read_once_and_nobody_is_started(tmp_path: Path) -> None:
+    for number in (7, 8):
+        save(made_samples(number, 0.1), scene_path(tmp_path, number))
+    with ScenePool(tmp_path, first=7, count=2) as pool:
+        assert not psutil.Process().children(recursive=True)
+        scene = pool.scene(1)
+        assert pool.scene(1) is scene
+        assert pool.figures.waited < 1.0
+    assert (scene.maps["weight"] == load(scene_path(tmp_path, 8)).maps["weight"]).all()
+
+
+def test_training_waits_for_a_scene_and_says_how_long(tmp_path: Path) -> None:
+    with ScenePool(tmp_path, first=0, count=1) as pool:
+        pool.scene(0)
+        assert 0.0 < pool.figures.waited < SCENE_LIMIT
+    assert [path.name for path in tmp_path.iterdir()] == ["0000000.npz"]
+
+
+def test_a_scene_that_nobody_makes_is_named(tmp_path: Path) -> None:
+    pool = ScenePool(tmp_path, first=3, count=1)
+    with pytest.raises(PoolFailed, match=r"0000003\.npz is missing and nobody makes it"):
+        pool.scene(0)
+
+
+def test_the_death_of_a_worker_is_named(tmp_path: Path) -> None:
+    with ScenePool(tmp_path, first=0, count=5) as pool:
+        for child in psutil.Process().children():
+            if "spawn_main" in " ".join(child.cmdline()):
+                child.kill()
+        with pytest.raises(PoolFailed, match=r"exit code -9 before 0000004\.npz"):
+            pool.scene(4)
+
+
+def test_a_killed_training_leaves_no_process(tmp_path: Path) -> None:
+    program = (
+        "import sys, time; from pathlib import Path; from engine.training.data.pool import ScenePool\n"
+        "if __name__ == '__main__':\n"
+        "    with ScenePool(Path(sys.argv[1]), first=0, count=10_000) as pool:\n"
+        "        pool.scene(0); print('ready', flush=True); time.sleep(600)\n"
+    )
+    script = tmp_path / "program.py"
+    script.write_text(program)
+    parent = subprocess.Popen(
+        [sys.executable, script, tmp_path / "scenes"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert parent.stdout is not None
+    with parent.stdout:
+        assert parent.stdout.readline() == "ready\n"
+        children = psutil.Process(parent.pid).children(recursive=True)
+        assert children
+        parent.send_signal(signal.SIGKILL)
+        parent.wait()
+        end = time.monotonic() + SCENE_LIMIT  # a worker notices between two scenes
+        while any(child.is_running() for child in children) and time.monotonic() < end:
+            time.sleep(0.1)
+        assert not [child for child in children if child.is_running()]

@@ -1,0 +1,110 @@
+"""Health over HTTP: few connections, no client can keep another out."""
+
+import contextlib
+import socket
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+
+from streamer.errors import AddressInUse, ConfigError
+from streamer.http import MOST_CONNECTIONS, HealthServer
+
+
+@contextlib.contextmanager
+def server() -> Iterator[HealthServer]:
+    running = HealthServer("127.0.0.1:0", {"/livez": lambda: (200, "text/plain", b"alive\n")})
+    try:
+        yield running
+    finally:
+        running.close()
+
+
+def connect(running: HealthServer) -> socket.socket:
+    host, _, port = running.address.rpartition(":")
+    return socket.create_connection((host, int(port)), timeout=20)
+
+
+def get(running: HealthServer, path: str = "/livez") -> tuple[int, bytes]:
+    try:
+        with urllib.request.urlopen(f"http://{running.address}{path}", timeout=20) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read()
+
+
+def test_it_answers_what_it_knows_and_names_what_there_is() -> None:
+    with server() as running:
+        assert get(running) == (200, b"alive\n")
+        assert get(running, "/livez?verbose=1") == (200, b"alive\n")
+        assert get(running, "/../etc/passwd") == (404, b"try /livez\n")
+
+
+def test_a_request_too_many_ends_the_oldest_and_only_that() -> None:
+    with server() as running, contextlib.ExitStack() as closing:
+        held = [closing.enter_context(connect(running)) for _ in range(MOST_CONNECTIONS)]
+        for connection in held:
+            connection.sendall(b"GET /li")
+        assert get(running)[0] == 200
+        assert held[0].recv(1) == b""  # hung up on
+        held[-1].sendall(b"vez HTTP/1.0\r\n\r\n")
+        assert held[-1].recv(12) == b"HTTP/1.0 200"
+
+
+def test_a_client_that_says_nothing_is_hung_up_on_in_time() -> None:
+    with server() as running, connect(running) as idle:
+        begun = time.monotonic()
+        assert idle.recv(1) == b""
+        assert time.monotonic() - begun < 15
+
+
+@pytest.mark.parametrize(
+    "rubbish", [b"\xff\x00\r\n\r\n", b"GET\r\n\r\n", b"POST /livez HTTP/1.0\r\n\r\n", b"A" * 99_999]
+)
+def test_rubbish_is_no_reason_to_stop(rubbish: bytes) -> None:
+    with server() as running:
+        with connect(running) as client, contextlib.suppress(OSError):
+            client.sendall(rubbish)
+            client.shutdown(socket.SHUT_WR)
+            client.recv(100)
+        assert get(running)[0] == 200
+
+
+def test_a_route_that_fails_costs_one_answer() -> None:
+    def broken() -> tuple[int, str, bytes]:
+        raise ValueError("as the test wants it")
+
+    running = HealthServer("127.0.0.1:0", {"/broken": broken, "/livez": lambda: (200, "text/plain", b"")})
+    try:
+        with pytest.raises(OSError):  # noqa: PT011 - the library's choice among connection errors
+            get(running, "/broken")
+        assert get(running)[0] == 200
+    finally:
+        running.close()
+
+
+def test_closing_does_not_wait_for_clients() -> None:
+    with contextlib.ExitStack() as closing:
+        with server() as running:
+            held = [closing.enter_context(connect(running)) for _ in range(3)]
+            get(running)
+            begun = time.monotonic()
+        assert time.monotonic() - begun < 1.0
+        assert [connection.recv(1) for connection in held] == [b""] * 3
+
+
+def test_a_port_in_use_is_named_and_one_just_left_can_be_taken_again() -> None:
+    with server() as running:
+        with pytest.raises(AddressInUse, match=rf"{running.address}.*http\.bind"):
+            HealthServer(running.address, {})
+        get(running)  # the server's end of this connection lingers in TIME_WAIT
+    HealthServer(running.address, {}).close()
+
+
+@pytest.mark.parametrize("bind", ["", "5562", "127.0.0.1:", ":5562", "127.0.0.1:http", "127.0.0.1:65536"])
+def test_an_address_that_is_none_is_refused_with_an_example(bind: str) -> None:
+    with pytest.raises(ConfigError, match=r"must be host:port, such as 127\.0\.0\.1:5562"):
+        HealthServer(bind, {})

@@ -1,0 +1,118 @@
+"""The fused picture: shown by default, normalised by the viewer's region, honest about its age."""
+
+import numpy as np
+import pytest
+
+from tests.tools.display.display_messages import (
+    bmode_message,
+    fused_message,
+    phantom,
+    received,
+    status_message,
+    strain_message,
+)
+from tools.display.options import DisplayOptions
+from tools.display.picture import StrainPicture, fused_picture, strain_picture
+from tools.display.render import render
+from tools.display.state import DisplayState
+
+
+def opened(options: DisplayOptions | None = None) -> DisplayState:
+    return DisplayState(options or DisplayOptions(), address="tcp://127.0.0.1:5561", now=0.0)
+
+
+def test_it_is_shown_by_default_and_the_pair_on_demand() -> None:
+    state = opened()
+    state.update(received(status_message(), strain_message(), fused_message()), 1.0)
+    shown = state.view(1.0).strain
+    assert shown is not None
+    assert shown.pairs == pytest.approx(12.0)
+    state.change(DisplayOptions(picture="pair"))
+    pair = state.view(1.0).strain
+    assert pair is not None
+    assert pair.pairs is None
+
+
+def test_signed_percent_is_always_that_of_a_pair() -> None:
+    state = opened(DisplayOptions(value="percent"))
+    state.update(received(status_message(), strain_message(), fused_message()), 1.0)
+    shown = state.view(1.0).strain
+    assert shown is not None
+    assert np.isfinite(shown.percent).all()
+
+
+def test_without_a_fused_picture_the_pair_is_shown() -> None:
+    state = opened()
+    state.update(received(status_message(), strain_message()), 1.0)
+    assert isinstance(state.view(1.0).strain, StrainPicture)
+
+
+def test_it_equals_the_picture_of_a_pair_of_the_same_strain() -> None:
+    fused, pair = fused_picture(fused_message(phantom(1.0)), None), strain_picture(strain_message(), None)
+    assert isinstance(fused, StrainPicture)
+    assert isinstance(pair, StrainPicture)
+    np.testing.assert_allclose(fused.normalised, pair.normalised, rtol=1e-5)
+    other = fused_picture(fused_message(phantom(1.0) ** 2), None)
+    assert isinstance(other, StrainPicture)
+    assert not np.allclose(other.normalised, pair.normalised, rtol=1e-2)
+
+
+def test_the_viewers_region_divides_its_own_median_out() -> None:
+    region = (14e-3, 22e-3, -1e-3, 5e-3)  # inside the hard inclusion
+    shown = fused_picture(fused_message(), region)
+    assert isinstance(shown, StrainPicture)
+    finite = np.isfinite(shown.normalised)
+    assert 0 < np.count_nonzero(finite) < finite.size
+    np.testing.assert_allclose(shown.normalised[finite], 1.0, rtol=1e-5)
+
+
+def test_no_value_stays_no_value() -> None:
+    relative = phantom(1.0)
+    relative[:20] = np.nan
+    shown = fused_picture(fused_message(relative), None)
+    assert isinstance(shown, StrainPicture)
+    assert np.isnan(shown.normalised[:20]).all()
+    assert (shown.confidence[:20] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("rejection", "after", "grey"),
+    [
+        ("no_motion", 0.9, False),
+        ("no_motion", 1.1, True),
+        ("decorrelated", 0.1, True),
+        ("sliding", 0.1, True),
+    ],
+)
+def test_it_outlives_a_resting_hand_for_a_second_and_nothing_else(
+    rejection: str, after: float, grey: bool
+) -> None:
+    state = opened()
+    state.update(received(status_message(), strain_message(), fused_message()), 1.0)
+    now = 1.0
+    while now < 1.0 + after - 0.04:
+        now += 0.04
+        state.update(received(status_message(), strain_message(rejection=rejection)), now)
+    view = state.view(1.0 + after)
+    assert view.greyed is grey
+    assert view.held
+
+
+def test_a_new_picture_ends_the_holding() -> None:
+    state = opened()
+    state.update(received(status_message(), strain_message(), fused_message()), 1.0)
+    state.update(received(strain_message(rejection="no_motion")), 1.1)
+    state.update(received(strain_message(), fused_message(post_index=3)), 1.2)
+    view = state.view(1.2)
+    assert view.held is None
+    assert not view.greyed
+
+
+def test_the_title_says_how_many_pairs_it_is_worth() -> None:
+    state = opened()
+    state.update(received(status_message(), bmode_message(), strain_message(), fused_message()), 1.0)
+    twelve = render(state.view(1.0))
+    state.update(received(fused_message(effective_pairs=3.0)), 1.0)
+    three = render(state.view(1.0))
+    assert (twelve != three).any()
+    assert (twelve == three).mean() > 0.99  # only the title differs

@@ -1,0 +1,225 @@
+"""A real window on a real X server (Xvfb): opens, shows the picture, obeys keys, closes cleanly."""
+
+import ctypes
+import os
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.tools.display.synthetic_node import SyntheticNode
+from tools.display.render import MIN_SIZE, SIZE
+from tools.display.window import check_screen, drawing_size
+from tools.errors import NoScreen
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Xvfb is a Linux program")
+
+COMMAND = [
+    sys.executable,
+    "-c",
+    "import typer; from tools.commands.display import display; typer.run(display)",
+]
+
+
+def program(name: str) -> str:
+    path = shutil.which(name)
+    if path is None:
+        pytest.skip(f"{name} is not installed: apt-get install xvfb imagemagick xdotool")
+    return path
+
+
+def xdotool(*arguments: str) -> str:
+    done = subprocess.run(
+        [program("xdotool"), *arguments], capture_output=True, text=True, timeout=10, check=True
+    )
+    return done.stdout
+
+
+def ask_to_close(window: int) -> None:
+    """Send what a window manager sends when its close button is pressed: WM_DELETE_WINDOW."""
+    xcb = ctypes.CDLL("libxcb.so.1")
+    xcb.xcb_connect.restype = ctypes.c_void_p
+    xcb.xcb_intern_atom_reply.restype = ctypes.POINTER(ctypes.c_uint32)
+    connection = ctypes.c_void_p(xcb.xcb_connect(None, None))
+
+    def atom(name: bytes) -> int:
+        cookie = xcb.xcb_intern_atom(connection, 0, len(name), name)
+        return int(xcb.xcb_intern_atom_reply(connection, cookie, None)[2])  # after two words of reply header
+
+    message = struct.pack(
+        "=BBHIIIIIII", 33, 32, 0, window, atom(b"WM_PROTOCOLS"), atom(b"WM_DELETE_WINDOW"), *[0] * 4
+    )
+    xcb.xcb_send_event(connection, 0, window, 0, message)
+    xcb.xcb_flush(connection)
+    xcb.xcb_disconnect(connection)
+
+
+@contextmanager
+def display(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """The display command as a process; killed where a test fails before it ended."""
+    with subprocess.Popen(
+        [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
+        try:
+            yield child
+        finally:
+            if child.poll() is None:
+                child.kill()
+
+
+@pytest.fixture
+def screen(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The name of a virtual X display of 1400 x 900."""
+    command = [
+        program("Xvfb"),
+        "-displayfd",
+        "0",
+        "-screen",
+        "0",
+        "1400x900x24",
+        "-nolisten",
+        "tcp",
+        "-noreset",
+    ]
+    read, write = os.pipe()
+    server = subprocess.Popen(
+        [*command[:2], str(write), *command[3:]],
+        pass_fds=[write], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        name = ":" + pipe.readline().strip()  # comes when the server is ready
+    monkeypatch.setenv("DISPLAY", name)
+    yield name
+    server.terminate()
+    server.wait(10)
+
+
+def screenshot(path: Path) -> NDArray[np.uint8]:
+    subprocess.run([program("import"), "-window", "root", str(path)], check=True, timeout=30)
+    image = cv2.imread(str(path))
+    assert image is not None
+    return np.asarray(image, np.uint8)
+
+
+class DeafWindow(AssertionError):
+    """The window did not do in time what it was asked for."""
+
+
+def wait_for(found: Callable[[], object], what: str, seconds: float = 10.0) -> None:
+    end = time.monotonic() + seconds
+    while not found():
+        if time.monotonic() > end:
+            raise DeafWindow(f"{what} did not come within {seconds:g} s")
+
+
+def ended(child: subprocess.Popen[str]) -> tuple[str, str]:
+    """What the display said, once it has ended by itself."""
+    try:
+        return child.communicate(timeout=10)
+    except subprocess.TimeoutExpired as error:
+        raise DeafWindow("the display did not end within 10 s") from error
+
+
+def with_a_window_that_hears(scenario: Callable[[], None]) -> None:
+    """Run a scenario, up to four times as long as its window does not do what it is asked for.
+
+    The Qt inside OpenCV's Linux wheels now and then never paints a fresh window on a busy machine; four lines
+    of namedWindow and imshow are enough. Under Xvfb beside two busy loops that befell 7 of 25 plain windows
+    when first counted and 6 of 31 when counted again; what was tried against it, in vain, is in
+    docs/decisions/0015. Nothing but a window that is late is tried again.
+    """
+    for _ in range(3):
+        with suppress(DeafWindow):
+            scenario()
+            return
+    scenario()
+
+
+def colourful(image: NDArray[np.uint8]) -> float:
+    spread = image.astype(int).max(axis=2) - image.astype(int).min(axis=2)
+    return float((spread > 60).mean())
+
+
+def test_the_window_shows_the_picture_obeys_keys_saves_and_quits(screen: str, tmp_path: Path) -> None:
+    def scenario() -> None:
+        shot = tmp_path / "screen.png"
+        with (
+            SyntheticNode() as node,
+            display("--connect", node.address, "--save-folder", str(tmp_path)) as child,
+        ):
+            wait_for(lambda: colourful(screenshot(shot)) > 0.05, "a colour picture")
+            seen = screenshot(shot)[:720, :1280]
+            assert (seen.min(axis=2) < 200)[[0, -1]].mean() > 0.95  # filled to its edges, without bars
+            window = xdotool("search", "--name", "^musse-stream$").split()[-1]
+            xdotool("windowfocus", "--sync", window)
+            xdotool("key", "s")
+            wait_for(lambda: list(tmp_path.glob("musse-*.png")), "the saved picture")
+            xdotool("key", "c")  # from clinical
+            xdotool("key", "c")  # over perceptual to grey
+            wait_for(lambda: colourful(screenshot(shot)) < 0.02, "the grey map")
+            xdotool("key", "q")
+            told, complaint = ended(child)
+        assert (child.returncode, complaint) == (0, "")
+        assert re.match(r"summary: results \d+, shown \d+, skipped \d+, refused 0, saved none", told)
+        assert cv2.imread(str(next(tmp_path.glob("musse-*.png")))) is not None
+
+    with_a_window_that_hears(scenario)
+
+
+def test_closing_the_window_ends_it_even_while_nothing_is_received(screen: str, tmp_path: Path) -> None:
+    def scenario() -> None:
+        with display("--connect", "tcp://127.0.0.1:9", "--json") as child:
+            wait_for(lambda: screenshot(tmp_path / "a.png").max() > 0, "the waiting picture")
+            ask_to_close(int(xdotool("search", "--name", "^musse-stream$").split()[-1]))
+            told, complaint = ended(child)
+        assert (child.returncode, complaint) == (0, "")
+        assert '"results": 0' in told
+
+    with_a_window_that_hears(scenario)
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({}, "DISPLAY is not set"),
+        ({"WAYLAND_DISPLAY": "wayland-0"}, "Xwayland"),
+        ({"DISPLAY": ":4711"}, "nothing answers at DISPLAY=:4711"),
+    ],
+)
+def test_without_a_screen_one_line_names_the_headless_option(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], words: str
+) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(NoScreen, match=words) as caught:
+        check_screen()
+    assert "--headless" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("width", "height"), [(1280, 720), (1920, 1080), (400, 300), (2000, 300), (300, 900)]
+)
+def test_pictures_are_drawn_in_the_shape_of_the_window(width: int, height: int) -> None:
+    drawn = drawing_size(width, height)
+    assert drawn[0] / drawn[1] == pytest.approx(width / height, rel=0.01)
+    assert drawn[0] >= max(width, MIN_SIZE[0])
+    assert drawn[1] >= max(height, MIN_SIZE[1])
+    assert drawing_size(0, 0) == drawing_size(-1, -1) == SIZE
+
+
+def test_a_screen_that_answers_passes_the_check(screen: str) -> None:
+    check_screen()

@@ -1,0 +1,130 @@
+"""Figures without truth on small simulated recordings: the reference passes, broken engines are caught."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from typer.testing import CliRunner
+
+from engine.estimator import Estimator, StatelessEstimator
+from engine.simulation import Inclusion
+from engine.spec import EngineSpec, FrameArray, Stopwatch, StrainResult, no_stopwatch
+from streamer.config import Config
+from tools.cli import app
+from tools.evaluate.figures.unsupervised import unlabelled_figures, watch
+from tools.evaluate.methods import Engines, Setting
+from tools.evaluate.report import consecutive
+from tools.formats import open_recording
+from tools.simulate import SimulationSettings, simulate_recording
+
+
+class Broken(StatelessEstimator):
+    """The reference with one thing spoilt."""
+
+    def __init__(self, estimator: Estimator, how: str) -> None:
+        self.name, self.precision, self.model_hash = "broken", "float32", None
+        self.spec, self._estimator, self._how = estimator.spec, estimator, how
+        self._first: StrainResult | None = None
+
+    def propose(self, pre: FrameArray, post: FrameArray, stopwatch: Stopwatch = no_stopwatch) -> StrainResult:
+        result = self._estimator.propose(pre, post, stopwatch)
+        if self._how == "shrunken":
+            return replace(result, axial_strain=0.9 * result.axial_strain)
+        if self._how == "bold":
+            return replace(result, strain_std=result.strain_std / 10)
+        self._first = self._first or result
+        return self._first  # frozen
+
+
+class Opening(Engines):
+    """Opens the reference, spoilt or not, whatever is asked for."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__()
+        self._how = how
+
+    def __call__(self, setting: Setting, spec: EngineSpec) -> Estimator:
+        estimator = super().__call__(setting, spec)
+        return estimator if self._how == "whole" else Broken(estimator, self._how)
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("unlabelled") / "press.h5"
+    settings = SimulationSettings(
+        frames=7,
+        frame_rate=15.0,
+        shape=(800, 32),
+        inclusions=(Inclusion(depth=8e-3, lateral=0.0, radius=2.5e-3, stiffness=3.0),),
+        in_band_snr_db=20.0,
+    )
+    simulate_recording(path, settings)
+    return path
+
+
+def figures(recording: Path, how: str, config: Config | None = None) -> dict[str, float]:
+    with open_recording(recording) as opened:
+        return unlabelled_figures(watch(opened, config or Config(), "reference", Opening(how)))
+
+
+def assert_sound(found: dict[str, float]) -> None:
+    assert found["mean_preserved"] == pytest.approx(1.0, abs=0.02)
+    assert found["closure"] < 1.2
+    assert found["ncc_explained_low"] - 0.01 < found["ncc"] < found["ncc_explained_high"] + 0.01
+    # in size, not in NCC: the first picture is coarse, and becomes another one as it grows finer
+    assert found["change_fused"] < 0.5 * found["change_single"]
+    assert found["change_fused"] < found["change_single"]
+
+
+def test_the_reference_is_sound(recording: Path) -> None:
+    found = figures(recording, "whole")
+    assert_sound(found)
+    assert found["pairs"] == 6
+    assert found["accepted"] > 0.5
+
+
+@pytest.mark.parametrize("how", ["shrunken", "bold", "frozen"])
+def test_a_spoilt_engine_is_caught(recording: Path, how: str) -> None:
+    with pytest.raises(AssertionError):
+        assert_sound(figures(recording, how))
+
+
+def test_the_command_tells_and_draws(recording: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    target = tmp_path / "pictures.png"
+    result = CliRunner().invoke(app, ["assess", str(recording), "--json", "--save", str(target)])
+    assert result.exception is None
+    event: dict[str, Any] = json.loads(result.stdout.strip().splitlines()[-1])
+    (line,) = event["figures"]
+    assert (event["event"], line["file"], line["engine"]) == ("assess", "press", "reference")
+    assert target.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("engine", ["reference", "onnx"])
+def test_the_b_mode_lies_where_strain_lies(
+    recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str
+) -> None:
+    """Whether a column of strain is a line or, as the network's, several."""
+    drawn: list[Figure] = []
+    monkeypatch.setattr(consecutive, "save_png", lambda figure, path: drawn.append(figure))
+    with open_recording(recording) as opened:
+        watched = watch(opened, Config(), engine, Engines())
+    consecutive.draw_consecutive([("press", watched)], tmp_path / "pictures.png")
+    b_mode, strain = (drawn[0].axes[k].images[0].get_extent() for k in (0, 1))
+    assert b_mode[1] - b_mode[0] == pytest.approx(1e3 * 32 * watched.spec.line_pitch)
+    assert b_mode == pytest.approx(strain, abs=0.7)  # mm, a column
+
+
+def test_the_arm_recordings(arm_dir: Path) -> None:
+    handheld = {"pairing": {"mode": "stride", "stride": 3}, "region": {"axial_from": 5.0, "axial_to": 15.0}}
+    config = Config.model_validate({**handheld, "engine": {"axial_window": 4.0, "lateral_window": 2.0}})
+    found = figures(arm_dir / "rf0304_86.mhd", "whole", config)
+    assert found["pairs"] == 3
+    assert found["closure"] < 1.2
+    # in size, not in NCC: the first picture is coarse, and becomes another one as it grows finer
+    assert found["change_fused"] < 0.5 * found["change_single"]
+    assert not np.isnan(found["mean_preserved"])

@@ -1,0 +1,67 @@
+"""The train command on a tiny network, in a process that may be lost: python lost_training.py OUTPUT FORM AT.
+
+AT: the step after which the process kills itself without a chance to write anything.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from rich.console import Console
+
+import tools.train.command as module
+from engine.musse.checkpoint import save
+from engine.musse.net import LiveNet
+from engine.training.live_task import LiveTask
+from engine.training.recipe import Recipe
+from engine.training.trainer import Progress
+from tests.engine.training.tiny_training import RECIPE, Scenes
+from tools.train import journal, lessons
+from tools.train.lessons import LiveLesson
+
+SHORT = replace(RECIPE, steps=24, validate_every=10, held_out=2)  # a checkpoint at every look
+FORMS = {
+    "plain": SHORT,
+    "half precision": replace(SHORT, half_precision=True),
+    "without truth": replace(SHORT, truth=False, length=2),
+}
+ROWS_EVERY = 5  # steps: the log is then ahead of the checkpoint
+
+
+def train(output: Path, form: str, lost_at: int = 0) -> None:
+    recipe = FORMS[form]
+
+    def write(net: LiveNet, path: Path, trained: dict[str, object], shared: float) -> None:
+        save(net, path, trained=trained, shared=shared)
+
+    @contextmanager
+    def lesson(recipe: Recipe, folder: Path, workers: int, device: torch.device) -> Iterator[LiveLesson]:
+        scenes = Scenes(truth=recipe.truth)
+        yield LiveLesson(recipe, LiveTask(recipe, scenes, device), Scenes(0.2), device)
+
+    class Lost(journal.Journal):
+        def add(self, progress: Progress) -> None:
+            super().add(progress)
+            if progress.step == lost_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    request = module.Request(
+        recipe="tiny", output=output, minutes=0.0, workers=1, scenes=output, threads=1, device="cpu"
+    )
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(lessons, "write_live", write)
+        patched.setattr(module, "lesson", lesson)
+        patched.setattr(module, "read_recipe", lambda name: recipe)
+        patched.setattr(module, "Journal", Lost)
+        patched.setattr(journal, "EVERY", ROWS_EVERY)
+        module.train_here(request, Console(stderr=True), as_json=True)
+
+
+if __name__ == "__main__":
+    train(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))

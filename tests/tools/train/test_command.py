@@ -1,0 +1,201 @@
+"""Recipes as files, the command's own files, and its end by Ctrl-C."""
+
+import csv
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+import typer
+from rich.console import Console
+from typer.testing import CliRunner
+
+import tools.train.command as module
+from engine.musse.checkpoint import load, save
+from engine.musse.net import LiveNet
+from engine.training.live_task import LiveTask
+from engine.training.recipe import Recipe
+from engine.training.trainer import OtherRun, Progress
+from engine.training.validation.held_out import BEST_WINDOW, NETWORK, held_out_batches, validate
+from streamer.errors import ConfigError
+from tests.engine.training.tiny_training import RECIPE, Scenes
+from tools.cli import app
+from tools.errors import ToolError
+from tools.train import lessons
+from tools.train.command import Request, train_here
+from tools.train.journal import Journal
+from tools.train.lessons import LiveLesson
+from tools.train.recipe import read_recipe, shipped
+
+CPU = torch.device("cpu")
+
+
+def test_every_shipped_recipe_is_valid() -> None:
+    assert set(shipped()) == {"live", "quick", "unsupervised", "paper", "adapt"}
+    recipes = {name: read_recipe(name) for name in shipped()}
+    assert (recipes["live"].steps, recipes["live"].scenes, recipes["live"].learning_rate) == (
+        12000,
+        2400,
+        1e-3,
+    )
+    assert recipes["live"].truth
+    assert recipes["live"].half_precision
+    assert not recipes["unsupervised"].truth
+    assert recipes["paper"].kind == "paper"
+
+
+def test_mistakes_in_a_recipe_are_told_all_at_once_with_the_nearest_name(tmp_path: Path) -> None:
+    path = tmp_path / "a.toml"
+    path.write_text("step = 3\nbatch = 0\nseed = 'x'\n[unsupervised]\nconsistancy = 1.0\n")
+    with pytest.raises(ConfigError) as caught:
+        read_recipe(str(path))
+    told = str(caught.value)
+    assert "step: unknown key; did you mean 'steps'?" in told
+    assert "consistancy: unknown key; did you mean 'consistency'?" in told
+    assert "batch: " in told
+    assert "seed: " in told
+    path.write_text("= 3")
+    with pytest.raises(ConfigError, match="not TOML"):
+        read_recipe(str(path))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('kind = "paper"\ntruth = true\nhalf_precision = true', "half_precision, truth = true"),
+        ('kind = "paper"\n[unsupervised]\nconsistency = 1.0', "does not know unsupervised"),
+        ("[paper]\nconsistency = 1.0", 'kind = "live" does not know paper'),
+    ],
+)
+def test_a_key_that_this_kind_of_network_would_ignore_is_refused(
+    tmp_path: Path, text: str, told: str
+) -> None:
+    path = tmp_path / "a.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=told):
+        read_recipe(str(path))
+
+
+@pytest.mark.parametrize("option", [("--workers", "2"), ("--scenes", "scenes")])
+def test_an_option_of_simulated_scenes_is_refused_where_there_are_none(
+    tmp_path: Path, option: tuple[str, str]
+) -> None:
+    run = CliRunner().invoke
+    paper = run(app, ["train", "--recipe", "paper", "--output", str(tmp_path / "out"), *option])
+    assert isinstance(paper.exception, ToolError)
+    adapting = run(app, ["train", "--from", "a.safetensors", "--data", "b.mhd", *option])
+    assert isinstance(adapting.exception, ToolError)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Request:
+    """A request whose scenes are made by hand and whose program is left out."""
+
+    def write(net: LiveNet, path: Path, trained: dict[str, object], shared: float) -> None:
+        save(net, path, trained=trained, shared=shared)
+
+    @contextmanager
+    def lesson(recipe: Recipe, folder: Path, workers: int, device: torch.device) -> Iterator[LiveLesson]:
+        yield LiveLesson(recipe, LiveTask(recipe, Scenes(), device), Scenes(0.2), device)
+
+    monkeypatch.setattr(lessons, "write_live", write)
+    monkeypatch.setattr(module, "lesson", lesson)
+    monkeypatch.setattr(
+        module, "read_recipe", lambda name: replace(RECIPE, steps=30, validate_every=10, held_out=2)
+    )
+    return Request(
+        recipe="tiny",
+        output=tmp_path / "out",
+        minutes=0.0,
+        workers=1,
+        scenes=tmp_path,
+        threads=1,
+        device="cpu",
+    )
+
+
+def test_a_run_leaves_weights_log_figures_and_curve(
+    tiny: Request, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train_here(tiny, Console(stderr=True), as_json=True)
+    told = json.loads(capsys.readouterr().out)
+    assert (told["event"], told["step"]) == ("train", 30)
+    _, manifest = load(Path(told["weights"]))
+    assert manifest.trained["steps"] == 30
+    assert manifest.trained["recipe"]["seed"] == RECIPE.seed
+    assert 0.0 <= manifest.shared < 1.0  # measured
+    looks = json.loads((tiny.output / "figures.json").read_text())
+    assert [look["step"] for look in looks] == [0, 10, 20, 30]
+    assert {NETWORK, BEST_WINDOW, "6 x 1 cells"} <= set(looks[0]["contenders"])
+    with (tiny.output / "log.csv").open() as file:
+        assert [row["step"] for row in csv.DictReader(file)] == ["10", "20", "30"]
+    assert (tiny.output / "curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_ctrl_c_checkpoints_and_the_same_command_goes_on(
+    tiny: Request, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupted(Journal):
+        def add(self, progress: Progress) -> None:
+            super().add(progress)
+            if progress.step == 14:
+                import signal
+
+                signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "Journal", Interrupted)
+        with pytest.raises(typer.Exit) as ended:
+            train_here(tiny, Console(stderr=True), as_json=True)
+    assert ended.value.exit_code == 130
+    streams = capsys.readouterr()
+    assert streams.err.strip() == "stopped at step 14 of 30: the same command goes on"
+    assert not streams.out
+    train_here(tiny, Console(stderr=True), as_json=True)
+    assert json.loads(capsys.readouterr().out)["step"] == 30
+    monkeypatch.setattr(
+        module, "read_recipe", lambda name: replace(RECIPE, steps=31, validate_every=10, held_out=2)
+    )
+    with pytest.raises(OtherRun, match="steps: 30 there, 31 here"):
+        train_here(tiny, Console(stderr=True), as_json=True)
+
+
+def test_a_slice_of_no_time_still_makes_a_step_and_keeps_it(
+    tiny: Request, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train_here(replace(tiny, minutes=1e-6), Console(stderr=True), as_json=True)
+    told = json.loads(capsys.readouterr().out)
+    assert told["step"] == 1
+    assert told["weights"] is None
+
+
+def test_a_journal_forgets_what_was_written_beyond_the_checkpoint(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, 0)
+    for step in range(1, 31):
+        journal.add(
+            Progress(
+                step=step, terms={"a": 1.0}, learning_rate=1.0, samples_per_second=1.0, waited=0.0, left_out=2
+            )
+        )
+    journal.look(10, {"contenders": {}})
+    journal.look(30, {"contenders": {}})
+    with (tmp_path / "log.csv").open("a") as file:
+        file.write("40,0.")  # killed while writing
+    again = Journal(tmp_path, 20)
+    assert [row["step"] for row in again.rows] == ["10", "20"]
+    assert [row["left_out"] for row in again.rows] == ["20", "20"]  # of the row's ten steps
+    assert [look["step"] for look in again.looks] == [10]
+
+
+def test_the_best_window_is_never_beaten_by_another() -> None:
+    scenes = Scenes(0.5)
+    task = LiveTask(RECIPE, scenes, CPU)
+    found = validate(task.net, held_out_batches(scenes, 4, 3), CPU)
+    assert found.pairs == 8
+    figures = found.figures()
+    for name in set(figures) - {NETWORK}:
+        assert figures[BEST_WINDOW]["rel"] <= figures[name]["rel"]

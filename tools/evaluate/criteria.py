@@ -1,0 +1,152 @@
+"""What the figures have to reach, as the project set it; the report shows each miss before anything else."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from tools.evaluate.methods import COMPARATOR
+from tools.evaluate.records import Record
+from tools.evaluate.summary import Row, transfer_figure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """A limit on one figure of one group."""
+
+    group: str
+    figure: str
+    says: str
+    least: float = -np.inf
+    most: float = np.inf
+    contender: str | None = None
+    """Whom alone it judges; None: everyone."""
+    rival: str | None = None
+    """Whose own figure is the most that is allowed; a run without it does not judge by this bar."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A bar and how a contender stands to it."""
+
+    bar: Bar
+    contender: str
+    value: float
+
+    @property
+    def met(self) -> bool:
+        """False also where there is no value."""
+        return bool(self.bar.least <= self.value <= self.bar.most)
+
+
+CALIBRATED: Final = (
+    "strain-filter",
+    "bound",
+    "noise",
+    "decorrelation",
+    "large",
+    "frequency",
+    "point-spread",
+    "clutter",
+    "sphere",
+    "slip",
+    "still",
+    "small",
+    "release",
+    "gratings",
+    "coherence",
+    "hallucination",
+)
+
+CONTRASTING: Final = tuple(
+    g for g in CALIBRATED if g not in ("strain-filter", "bound", "still", "hallucination")
+)
+"""Groups whose every pair has contrast to keep."""
+
+BARS: Final[tuple[Bar, ...]] = (
+    *(
+        Bar(group=g, figure="calibration", least=0.8, most=1.25, says="RMS of error / std")
+        for g in CALIBRATED
+    ),
+    *(Bar(group=g, figure="coverage", least=0.9, says="share inside the 95 % interval") for g in CALIBRATED),
+    Bar(group="bound", figure="over_bound", most=1.1, says="strain noise over the bound, median"),
+    Bar(group="large", figure="cycle_skips", most=0.001, says="cycle skips, worst case"),
+    # the window itself keeps only 0.85 of the contrast of these inclusions: a dead zone shows against that
+    Bar(group="small", figure="slope_kept", least=0.9, most=1.1, says="slope / fitted truth's, 0.05-0.1 %"),
+    *(
+        Bar(group=g, figure="mean_preserved", least=0.98, most=1.02, says="mean strain kept, worst case")
+        for g in ("noise", "decorrelation", "sphere", "release")
+    ),
+    Bar(group="release", figure="release_press", most=0.02, says="release minus press, relative strain RMS"),
+    # closure alone proves little (shared noise cancels); above its sigma it shows what sigma does not know
+    Bar(group="closure", figure="closure", most=1.2, says="three-frame closure / predicted sigma, RMS"),
+    Bar(group="cycles", figure="firm_fused_worst", most=0.4, says="fused rel at every frame after the fifth"),
+    Bar(group="cut", figure="response", most=0.3, says="s until 90 % of the new picture"),
+    # of the network: a classical window of this size cannot keep as much, and is not asked to
+    *(
+        Bar(group=g, figure="slope", least=0.9, most=1.05, contender="musse", says="slope")
+        for g in CONTRASTING
+    ),
+    *(
+        Bar(
+            group="gratings",
+            figure=transfer_figure("axial", period),
+            least=least,
+            contender="musse",
+            says=f"slope at {period:g} mm along the beam",
+        )
+        for period, least in ((6.0, 0.8), (4.0, 0.5))
+    ),
+    Bar(
+        group="hallucination",
+        figure="blobs_per_100_cm2",
+        contender="musse",
+        rival="reference",
+        says="blobs per 100 cm², against the reference's",
+    ),
+)
+
+
+def judge_rows(rows: Sequence[Row], contender: Callable[[str], bool]) -> list[Judged]:
+    """Every bar whose group was run, for the contenders asked for; misses first, the comparator's last."""
+    bars = [applied for bar in BARS if (applied := _applied(bar, rows))]
+    found = [
+        Judged(bar=bar, contender=row.contender, value=row.figures.get(bar.figure, float("nan")))
+        for row in rows
+        if contender(row.contender)
+        for bar in bars
+        if bar.group == row.group and bar.contender in (None, row.contender)
+    ]
+    return sorted(found, key=lambda judged: (judged.met, judged.contender.partition("/")[0] == COMPARATOR))
+
+
+def _applied(bar: Bar, rows: Sequence[Row]) -> Bar | None:
+    """The bar with its rival's figure as the limit; None where the rival was not run."""
+    if bar.rival is None:
+        return bar
+    place = (bar.group, bar.rival)
+    limits = [
+        r.figures[bar.figure] for r in rows if (r.group, r.contender) == place and bar.figure in r.figures
+    ]
+    return replace(bar, most=limits[0]) if limits else None
+
+
+def dynamic_range_db(records: Sequence[Record], contender: str) -> float:
+    """Span of strain in dB with SNRe of at least 5 and |bias| within 5 %, in the strain filter; 0: none.
+
+    Over uniform strain the slope is mean estimate over truth. The longest run of neighbouring strains counts.
+    """
+    points = sorted(
+        (float(r.parameters["strain"]), r.figures) for r in records if r.group == "strain-filter"
+        and r.contender == contender
+    )  # fmt: skip
+    best = 0.0
+    run: list[float] = []
+    for strain, figures in points:
+        snre, bias = figures.get("snre") or 0.0, figures.get("strain_bias")
+        good = snre >= 5.0 and bias is not None and abs(bias) <= 0.05 * strain
+        run = [*run, strain] if good else []
+        if len(run) > 1:
+            best = max(best, 20.0 * float(np.log10(run[-1] / run[0])))
+    return best

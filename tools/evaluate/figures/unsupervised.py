@@ -1,0 +1,256 @@
+"""What can be said of an engine on a recording without truth: five figures, none of which counts alone.
+
+Mean kept (the mean strain is the displacement difference), closure of three frames, correlation after warping
+beside the one that the claimed std explains, steadiness from picture to picture, and pairs accepted.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice, pairwise
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.estimator import Estimator
+from engine.metrics.accuracy import Map, Mask, mean_preserved
+from engine.metrics.closure import Closure, PairMaps, closure
+from engine.metrics.correlation import in_band, warped_ncc
+from engine.metrics.stability import Steadiness, steadiness
+from engine.spec import EngineSpec, StrainResult
+from engine.strain.bound import BoundCase, explained_ncc
+from streamer.config import Config
+from streamer.geometry import engine_spec
+from streamer.step import StrainMessage, StrainStep
+from tools.errors import RecordingError
+from tools.evaluate.methods import Engines, Setting
+from tools.formats import Recording
+from tools.playback import Loop, frames_of, playback
+from tools.process import frame_region, process
+
+ASSUMED_BANDWIDTH: Final = 0.6  # fractional: recordings do not say it, and std depends on its root only
+PASSED: Final = 1.0  # of the centre, full width of the band in which frames are compared
+INFORMED: Final = 0.9  # of a row's pixels must hold values for the row to count
+
+Estimate = Callable[[int, int], StrainResult]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Watched:
+    """A recording through one engine: all that figures and pictures are made of."""
+
+    spec: EngineSpec
+    frames: Mapping[int, NDArray[Any]]
+    """What the engine gets, by frame number."""
+    estimate: Estimate
+    """Any two of these frames, computed once."""
+    messages: Sequence[StrainMessage]
+    region: Mask
+    """Rectangle of the result's grid, one strain window inside what is shown and holds values."""
+
+    def grid(self) -> StrainResult:
+        """Any result: they all lie on one grid."""
+        return next(m.result for m in self.messages if m.result is not None)
+
+
+def watch(recording: Recording, config: Config, engine: str, engines: Engines, loop: Loop = "off") -> Watched:
+    """Run a recording through the live step with `engine`, which may also be the plain block matcher.
+
+    Raises RecordingError (also where no pair can be estimated), ConfigError, EngineError.
+    """
+    header, region = frame_region(recording, config)
+    spec = engine_spec(header, region, config)
+    estimator = engines(Setting(engine=engine), spec)
+    n = frames_of(recording.n_frames, loop)
+    messages = list(
+        process(recording, config, frames=n, loop=loop, step=StrainStep(estimator, region, config))
+    )
+    cues = list(islice(playback(recording.t_acq, recording.frame_index, loop), n))
+    frames = {cue.frame_index: np.array(region.crop(recording.frame(cue.position))) for cue in cues}
+    results = [m.result for m in messages if m.result is not None]
+    if not results:
+        raise RecordingError(f"{recording.path}: no two frames of it make a pair")
+    shown = region.mask(results[0])
+    held = np.mean([m.verdict.valid for m in messages if m.verdict is not None], axis=0)
+    return Watched(
+        spec=spec,
+        frames=frames,
+        estimate=_remembered(estimator, frames),
+        messages=messages,
+        region=_rectangle(held if shown is None else held * shown, results[0], spec),
+    )
+
+
+def unlabelled_figures(watched: Watched) -> dict[str, float]:
+    """Figures of one engine on one recording; NaN where the recording cannot tell."""
+    pairs = [m for m in watched.messages if m.header.pre_index is not None]
+    accepted = [m for m in pairs if m.header.rejection is None]
+    kept, weights = _means_kept(accepted, watched.region)
+    measured, low, high = _correlations(watched, accepted)
+    triples = _closures(watched)
+    single, fused = (_steady(watched, of) for of in (single_picture, fused_picture))
+    return {
+        "pairs": float(len(pairs)),
+        "accepted": len(accepted) / len(pairs),
+        "mean_strain": _median([abs(m.header.mean_strain or 0.0) for m in accepted]),
+        "mean_preserved": float(np.average(kept, weights=weights)) if sum(weights) else float("nan"),
+        "mean_preserved_worst": max(kept, key=lambda value: abs(value - 1.0), default=float("nan")),
+        "closure": triples.z,
+        "closure_strain": triples.strain,
+        "closure_samples": triples.rows * _row_step(watched.grid()),
+        "ncc": measured,
+        "ncc_explained_low": low,
+        "ncc_explained_high": high,
+        "steady_single": single.ncc,
+        "steady_fused": fused.ncc,
+        "change_single": single.change,
+        "change_fused": fused.change,
+    }
+
+
+def single_picture(message: StrainMessage) -> tuple[int, Map, int] | None:
+    """(frame it lies on, relative strain with NaN for no value, every how many rows of the result)."""
+    result, verdict, header = message.result, message.verdict, message.header
+    if header.rejection is not None or result is None or verdict is None or not header.mean_strain:
+        return None
+    relative = np.where(verdict.valid, result.axial_strain / np.float32(header.mean_strain), np.nan)
+    return header.pre_index or 0, relative, 1
+
+
+def fused_picture(message: StrainMessage) -> tuple[int, Map, int] | None:
+    """The same of the fused picture; None where this pair adds nothing to it."""
+    if message.fused is None or message.result is None:
+        return None
+    relative = message.fused.arrays[0]
+    return message.header.post_index, relative, -(-len(message.result.axial_index) // len(relative))
+
+
+def _remembered(estimator: Estimator, frames: Mapping[int, NDArray[Any]]) -> Estimate:
+    known: dict[tuple[int, int], StrainResult] = {}
+
+    def estimate(pre: int, post: int) -> StrainResult:
+        if (pre, post) not in known:
+            known[pre, post] = estimator.propose(frames[pre], frames[post])
+        return known[pre, post]
+
+    return estimate
+
+
+def _rectangle(held: Map, result: StrainResult, spec: EngineSpec) -> Mask:
+    """From the first to the last row and line that hold values nearly everywhere, less one strain window."""
+    inside: Mask = np.ones(held.shape, bool)
+    ratios = (
+        (0, spec.axial_window / spec.sample_pitch / _row_step(result)),
+        (1, max(1.0, spec.lateral_window / spec.line_pitch)),
+    )
+    for axis, margin in ratios:
+        share = held.mean(axis=1 - axis)
+        # of the best row: lines that a region of interest leaves out are missing in all of them
+        full = np.flatnonzero(share >= INFORMED * share.max()) if share.max() > 0 else np.empty(0, int)
+        keep = np.zeros(held.shape[axis], bool)
+        if full.size:
+            keep[full[0] + round(margin) : max(full[-1] + 1 - round(margin), 0)] = True
+        inside &= keep[:, None] if axis == 0 else keep[None, :]
+    return inside
+
+
+def _row_step(result: StrainResult) -> float:
+    return float(result.axial_index[1] - result.axial_index[0])
+
+
+def _median(values: Sequence[float]) -> float:
+    return float(np.median(values)) if values else float("nan")
+
+
+def _means_kept(accepted: Sequence[StrainMessage], region: Mask) -> tuple[list[float], list[float]]:
+    """(mean strain over displacement difference, how much the pair strains) of every pair that can tell.
+
+    Weighted by strain, the ratios pool to the sum of means over the sum of differences: at a turning point
+    both are noise.
+    """
+    kept, weights = [], []
+    for message in accepted:
+        result = message.result
+        assert result is not None  # noqa: S101 - an accepted pair has a result
+        value = mean_preserved(result.axial_strain, result.axial_displacement, result.axial_index, region)
+        if np.isfinite(value):
+            kept.append(value)
+            weights.append(abs(message.header.mean_strain or 0.0))
+    return kept, weights
+
+
+def _correlations(watched: Watched, accepted: Sequence[StrainMessage]) -> tuple[float, float, float]:
+    """(NCC after warping, least and most NCC that the claimed std explains), medians over accepted pairs.
+
+    Least if every line of the window has noise of its own, most if all lines share theirs, as in a speckle
+    wider than the window that moves out of plane: the truth lies between.
+    """
+    spec, region = watched.spec, watched.region
+    if not region.any() or spec.kind == "iq":  # baseband IQ turns its phase with displacement
+        return float("nan"), float("nan"), float("nan")
+    case = BoundCase(
+        center_frequency=spec.center_frequency,
+        fractional_bandwidth=ASSUMED_BANDWIDTH,
+        axial_window=spec.axial_window,
+        lateral_window=spec.lateral_window,
+        line_pitch=spec.line_pitch,
+        sound_speed=spec.sound_speed,
+    )
+    measured, low, high = [], [], []
+    for message in accepted:
+        result, pre = message.result, message.header.pre_index
+        assert result is not None  # noqa: S101 - an accepted pair has a result
+        assert pre is not None  # noqa: S101 - and a frame that it began in
+        frames = (
+            in_band(watched.frames[number], spec.center_frequency / spec.sampling_frequency, PASSED)
+            for number in (pre, message.header.post_index)
+        )
+        measured.append(
+            warped_ncc(
+                *frames,
+                axial=result.axial_displacement,
+                lateral=result.lateral_displacement,
+                rows=result.axial_index,
+                columns=result.lateral_index,
+                region=region,
+            )
+        )
+        std = result.strain_std[region]
+        low.append(float(np.median(explained_ncc(std, case))))
+        high.append(float(np.median(explained_ncc(std, replace(case, line_pitch=spec.lateral_window)))))
+    return _median(measured), _median(low), _median(high)
+
+
+def _closures(watched: Watched) -> Closure:
+    """Of every three consecutive frames, whatever the pairing: fewer would be left of a short recording."""
+    numbers = sorted(watched.frames)
+    total = Closure()
+    for i, j, k in zip(numbers, numbers[1:], numbers[2:], strict=False):
+        first, second, both = (_on_rows(watched.estimate(*pair)) for pair in ((i, j), (j, k), (i, k)))
+        total += closure(first, second, both, watched.region)
+    return total
+
+
+def _on_rows(result: StrainResult) -> PairMaps:
+    return PairMaps(
+        axial=result.axial_displacement / np.float32(_row_step(result)),
+        lateral=result.lateral_displacement,
+        strain=result.axial_strain,
+        std=result.strain_std,
+    )
+
+
+def _steady(watched: Watched, picture: Callable[[StrainMessage], tuple[int, Map, int] | None]) -> Steadiness:
+    """Consecutive pictures, the tissue's motion between their frames taken out."""
+    total = Steadiness()
+    for (a, before, every), (b, after, _) in pairwise(
+        found for m in watched.messages if (found := picture(m)) is not None
+    ):
+        if a == b:
+            continue
+        motion = _on_rows(watched.estimate(a, b))
+        rows = slice(None, None, every)
+        total += steadiness(
+            before, after, motion.axial[rows] / every, motion.lateral[rows], watched.region[rows]
+        )
+    return total

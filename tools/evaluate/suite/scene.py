@@ -1,0 +1,120 @@
+"""One simulated case: the acquisition, which of its frames make pairs, and where figures are taken."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engine.metrics.accuracy import Map, Mask
+from engine.simulation import Acquisition, Inclusion, PairTruth
+from engine.simulation.pointspread import FWHM
+from engine.spec import EngineSpec, FloatArray
+from engine.strain.bound import BoundCase
+
+SHAPE = (1200, 64)
+SPEC = EngineSpec(shape=SHAPE, sampling_frequency=40e6, center_frequency=5e6, line_pitch=0.3e-3)
+ROW_MM = 0.154  # of the grid that figures are taken on: eight samples at 40 MHz
+AXIAL_MARGIN = 2.0e-3  # m left out at top and bottom: a whole strain window
+LATERAL_MARGIN = 1.0e-3
+ELEVATIONAL_FWHM = 1.5e-3  # m, two-way, of the slab that holds scatterers
+
+Kind = Literal["pair", "spectra", "detection", "triple", "cycle", "cut"]
+Parameters = Mapping[str, float | str]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scene:
+    """What one case shows."""
+
+    acquisition: Acquisition
+    pair: tuple[int, int] = (0, 1)
+    inclusions: tuple[Inclusion, ...] = ()
+    """Where target, background and edges are looked for; at rest."""
+    uniform: bool = False
+    """True strain is the same everywhere, so that SNRe means something."""
+    bound: BoundCase | None = None
+    blobs: bool = False
+    """Count lesions that are not there, and compare with the estimate of the mirrored pair."""
+    reversible: bool = False
+    """Compare with the estimate of the pair turned round: press and release must look alike."""
+    lesions: tuple[tuple[Inclusion, bool], ...] = ()
+    """Places where a lesion is (True) or might have been."""
+    after: Acquisition | None = None
+    """What is shown after a cut."""
+    frame_rate: float = 30.0
+
+    @property
+    def spec(self) -> EngineSpec:
+        """Of the acquisition."""
+        return self.acquisition.imaging.spec
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Case:
+    """One line of the suite; everything random in it follows from `seed`."""
+
+    group: str
+    name: str
+    seed: int
+    build: Callable[[], Scene]
+    kind: Kind = "pair"
+    quick: bool = False
+    """Also part of the quick suite."""
+    picture: bool = False
+    """Its maps go into the report."""
+    windows: tuple[tuple[float, float], ...] = ()
+    """Strain windows (wavelengths, lines) to sweep; none: the engine's own."""
+    parameters: Parameters = field(default_factory=dict)
+
+
+def evaluation_grid(spec: EngineSpec) -> tuple[FloatArray, FloatArray]:
+    """Rows (samples) and columns (lines) on which every contender is compared."""
+    step = max(1, round(ROW_MM * 1e-3 / spec.sample_pitch))
+    rows = np.arange(0, spec.shape[0], step, dtype=np.float32)
+    return rows, np.arange(spec.shape[1], dtype=np.float32)
+
+
+def inner_region(spec: EngineSpec, truth: PairTruth) -> Mask:
+    """Rectangle of the grid one strain window from every border, in pre and where post shows it."""
+    rows, columns = truth.axial_index, truth.lateral_index
+    down, aside = AXIAL_MARGIN / spec.sample_pitch, LATERAL_MARGIN / spec.line_pitch
+    inside = np.ones(truth.axial_strain.shape, bool)
+    for place, moved, margin, last in (
+        (rows[:, None], truth.axial_displacement, down, spec.shape[0] - 1),
+        (columns[None, :], truth.lateral_displacement, aside, spec.shape[1] - 1),
+    ):
+        there = place + np.nan_to_num(moved)
+        inside &= (place >= margin) & (place <= last - margin)
+        inside &= (there >= margin / 2) & (there <= last - margin / 2)
+    # a rectangle, because the mean over it must be the difference across it
+    kept_rows = inside.mean(axis=1) > 0.5 * inside.mean(axis=1).max()
+    kept_columns = inside[kept_rows].all(axis=0)
+    kept_rows &= inside[:, kept_columns].all(axis=1)
+    return np.asarray(kept_rows[:, None] & kept_columns[None, :])
+
+
+def distances(spec: EngineSpec, inclusion: Inclusion, rows: Map, columns: Map) -> tuple[Map, Map]:
+    """Axial and lateral distance (m) of every grid point from an inclusion's centre, (rows, columns)."""
+    z = rows * spec.sample_pitch - inclusion.depth
+    x = (columns - (spec.shape[1] - 1) / 2.0) * spec.line_pitch - inclusion.lateral
+    return np.broadcast_to(z[:, None], (len(z), len(x))), np.broadcast_to(x[None, :], (len(z), len(x)))
+
+
+def elevation_for(correlation: float) -> float:
+    """How far (m) the plane must move across itself for echoes to correlate by `correlation`.
+
+    Two Gaussian slabs of amplitude standard deviation s at distance d share exp(-d^2 / (4 s^2)).
+    """
+    return 2.0 * (ELEVATIONAL_FWHM / FWHM) * math.sqrt(-math.log(correlation))
+
+
+def holds_any(inclusions: tuple[Inclusion, ...], z: Map, x: Map) -> NDArray[np.bool_]:
+    """Whether points (m) lie in one of the inclusions."""
+    found = np.zeros(z.shape, bool)
+    for inclusion in inclusions:
+        found |= inclusion.holds(torch.from_numpy(z.copy()), torch.from_numpy(x.copy())).numpy()
+    return found

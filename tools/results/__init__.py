@@ -1,0 +1,1 @@
+"""Result files: what `process` and `record` write, and what `info` shows of them."""
