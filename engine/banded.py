@@ -12,7 +12,7 @@ Block: TypeAlias = tuple[slice, slice]
 # multiply-adds of one product. OpenBLAS wakes its threads for twice as many, and where other programs hold
 # the cores these wait for each other: the strain of one pair then took 20 times as long
 SMALL_PRODUCT = 2**18
-LARGEST_BLOCK = 32
+MAX_BLOCK = 32
 
 
 def band_blocks(band: NDArray[np.bool_], others: int) -> list[Block]:
@@ -22,7 +22,7 @@ def band_blocks(band: NDArray[np.bool_], others: int) -> list[Block]:
     """
     n_outputs = band.shape[1]
     blocks: list[Block] = []
-    size = LARGEST_BLOCK
+    size = MAX_BLOCK
     while True:
         blocks.clear()
         for first in range(0, n_outputs, size):

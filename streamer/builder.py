@@ -15,7 +15,7 @@ from streamer.config import Config, EngineConfig
 from streamer.errors import ConfigError
 from streamer.frame import RfFrame
 from streamer.geometry import Region, engine_spec, region_of
-from streamer.health import Condition
+from streamer.health import Health
 from streamer.metrics import Metrics
 from streamer.step import StrainStep
 from streamer.stopping import Stop
@@ -33,7 +33,7 @@ class EngineBuilder:
     """
 
     def __init__(
-        self, open_engine: OpenEngine | None, config: Config, condition: Condition, metrics: Metrics
+        self, open_engine: OpenEngine | None, config: Config, condition: Health, metrics: Metrics
     ) -> None:
         self._config = config
         self._condition = condition

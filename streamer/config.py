@@ -90,7 +90,7 @@ class QualityConfig(_Section):
 
 
 class FusionConfig(_Section):
-    """Many pairs to one steady picture of relative strain, published beside the single pairs."""
+    """Many pairs to one steady image of relative strain, published beside the single pairs."""
 
     time_constant: NonNegative = Field(0.5, description="a pair this old weighs 1/e, s; 0: no fusion")
     min_snre: NonNegative = Field(0.3, description="pairs of lower predicted SNRe are left out")
@@ -121,7 +121,7 @@ class DisplayConfig(_Section):
     picture: Literal["fused", "pair"] = Field("fused", description="of many pairs, or of the newest alone")
     color_map: Literal["perceptual", "clinical", "grey"] = Field("clinical", description="colours of strain")
     opacity: Fraction = Field(0.6, description="of strain over B-mode in the overlay")
-    persistence: NonNegative = Field(0.0, description="time constant of averaging pictures, s; 0: off")
+    persistence: NonNegative = Field(0.0, description="time constant of averaging images, s; 0: off")
     range_max: Positive = Field(2.5, description="top of the normalised colour range at start")
     region: tuple[NonNegative, NonNegative, Finite, Finite] = Field(
         (0.0, 0.0, 0.0, 0.0), description="axial from, to, lateral from, to in mm; zeros: the node's region"

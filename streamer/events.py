@@ -1,26 +1,26 @@
-"""Where the node's events meet those who count them: the accounts, the condition and the metrics."""
+"""Dispatches node events to the frame counters, the health state and the metrics."""
 
 import time
 from collections.abc import Mapping
 
-from streamer.accounts import Accounts
 from streamer.frame import RfFrame
+from streamer.frame_counters import FrameCounters
 from streamer.headers import RfHeader
-from streamer.health import Condition
+from streamer.health import Health
 from streamer.metrics import Metrics
 
-LONGEST_AGE = 60.0  # s; beyond, the clock is a recording's or another host's and tells no age
+MAX_AGE = 60.0  # s; beyond, the clock is a recording's or another host's and tells no age
 
 
 class NodeEvents:
     """Frame events come in the receiver's thread, `strain_published` in the main one."""
 
-    def __init__(self, accounts: Accounts, condition: Condition, metrics: Metrics) -> None:
-        self.frame_received = accounts.frame_received
-        self.frames_lost = accounts.frames_lost
-        self.frame_refused = accounts.frame_refused
-        self.link_reset = accounts.link_reset
-        self._accounts = accounts
+    def __init__(self, frame_counters: FrameCounters, condition: Health, metrics: Metrics) -> None:
+        self.frame_received = frame_counters.frame_received
+        self.frames_lost = frame_counters.frames_lost
+        self.frame_refused = frame_counters.frame_refused
+        self.link_reset = frame_counters.link_reset
+        self._accounts = frame_counters
         self._condition = condition
         self._metrics = metrics
 
@@ -49,4 +49,4 @@ def _acquisition_age(header: RfHeader) -> float | None:
     if now is None:
         return None
     seconds = (now() - header.t_acq) * 1e-9
-    return seconds if 0.0 <= seconds < LONGEST_AGE else None
+    return seconds if 0.0 <= seconds < MAX_AGE else None

@@ -11,7 +11,7 @@ from streamer.headers import RfHeader
 
 LARGEST = 1e15  # its square, summed over a frame, is still finite in float32
 SATURATED_SHARE = 0.01  # of the samples at the extremes; unclipped RF has a handful there
-FEWEST_LEVELS = 64  # below this range a few quantisation levels look like clipping
+MIN_LEVELS = 64  # below this range a few quantisation levels look like clipping
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +69,7 @@ def check_samples(samples: NDArray[Any]) -> None:
         raise MessageRefused("not_finite", f"NaN, infinity or more than {LARGEST:g} among the samples")
     if lowest == highest:
         raise MessageRefused("no_signal", f"all samples are {lowest}")
-    if samples.dtype.kind == "i" and int(highest) - int(lowest) < FEWEST_LEVELS:
+    if samples.dtype.kind == "i" and int(highest) - int(lowest) < MIN_LEVELS:
         return
     clipped = np.count_nonzero(samples == lowest) + np.count_nonzero(samples == highest)
     if clipped > SATURATED_SHARE * samples.size:

@@ -1,10 +1,10 @@
-"""The steady picture beside the single pairs: which pairs go into it, when it starts anew, how it is sent."""
+"""The steady image beside the single pairs: which pairs go into it, when it starts anew, how it is sent."""
 
 from dataclasses import dataclass
 
 from engine.estimator import Estimator
 from engine.sequence.fusion import FusedStrain, Fusion
-from engine.sequence.quality import Verdict
+from engine.sequence.quality import PairQuality
 from engine.spec import FloatArray, StrainResult
 from streamer.config import FusionConfig
 from streamer.geometry import Region, grid_of
@@ -17,7 +17,7 @@ FRESH_SCENE = ("first", "new_session", "geometry_changed")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FusedMessage:
-    """A picture ready to be sent or written to a file."""
+    """An image ready to be sent or written to a file."""
 
     header: FusedHeader
     arrays: tuple[FloatArray, FloatArray]
@@ -38,22 +38,26 @@ class Fusing:
         self._last: RfHeader | None = None
 
     def take(
-        self, pair: FramePair, result: StrainResult | None, verdict: Verdict | None, rejection: str | None
+        self,
+        pair: FramePair,
+        result: StrainResult | None,
+        pair_quality: PairQuality | None,
+        rejection: str | None,
     ) -> FusedMessage | None:
-        """The picture after this pair; None where the pair adds nothing or fusion is off.
+        """The image after this pair; None where the pair adds nothing or fusion is off.
 
         The scene starts anew where the pair has no pre frame for a reason of `FRESH_SCENE`, or where the two
         frames do not resemble each other at all.
         """
         if self._fusion is None:
             return None
-        ncc = verdict.median_ncc if verdict else None
+        ncc = pair_quality.median_ncc if pair_quality else None
         if rejection in FRESH_SCENE or (rejection == "decorrelated" and (ncc is None or ncc < CUT_NCC)):
             self._fusion.reset()
             self._last = None
-        if rejection is not None or result is None or verdict is None or pair.pre is None:
+        if rejection is not None or result is None or pair_quality is None or pair.pre is None:
             return None
-        if verdict.mean_strain is None or (verdict.predicted_snre or 0.0) < self._config.min_snre:
+        if pair_quality.mean_strain is None or (pair_quality.predicted_snre or 0.0) < self._config.min_snre:
             return None
         elapsed = self._elapsed(pair.post.header)
         if elapsed is None:
@@ -61,8 +65,8 @@ class Fusing:
         self._last = pair.post.header
         fused = self._fusion.add(
             result,
-            mean_strain=verdict.mean_strain,
-            valid=verdict.valid,
+            mean_strain=pair_quality.mean_strain,
+            valid=pair_quality.valid,
             pre_index=pair.pre.header.frame_index,
             post_index=pair.post.header.frame_index,
             elapsed=elapsed or 0.0,

@@ -148,7 +148,7 @@ class StrainHeader(_ResultHeader):
     quality: Annotated[float, Field(ge=0, le=1)]
     """0 (unusable) to 1."""
     predicted_snre: NonNegative | None
-    """|mean strain| / sigma: below 2 a display shows no new single-pair picture."""
+    """|mean strain| / sigma: below 2 a display shows no new single-pair image."""
     median_ncc: Finite | None
     lateral_motion: Finite | None
     """lines, median."""
@@ -174,7 +174,7 @@ class StrainHeader(_ResultHeader):
 
 
 class FusedHeader(_ResultHeader):
-    """Many pairs as one picture. Arrays: relative_strain, relative_std (float32).
+    """Many pairs as one image. Arrays: relative_strain, relative_std (float32).
 
     relative_strain is strain divided by the region's signed median: 1 = average, below 1 harder, the same in
     press and release; NaN means no value. It lies on the post frame's grid.

@@ -2,7 +2,7 @@
 
 from collections import Counter, deque
 
-from streamer.accounts import Counts
+from streamer.frame_counters import Counts
 from streamer.headers import NO_SOURCE, Origin, RfHeader, StateName
 
 STALE_PERIODS = 10  # frame periods without a frame
@@ -14,7 +14,7 @@ TOO_MANY = 0.05  # share of frames lost, refused or overwritten that an operator
 FAULT_AFTER = 10  # engine errors in a row
 
 
-class Condition:
+class Health:
     """Arrival rate, age and state. `frame_accepted` is for the receiver thread, the rest for the main one."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from streamer.errors import AddressInUse, ConfigError
 
-MOST_CONNECTIONS = 4  # a scraper, two probes and a browser
+MAX_CONNECTIONS = 4  # a scraper, two probes and a browser
 TIMEOUT = 2.0  # s for a client to say what it wants
 
 Answer = tuple[int, str, bytes]
@@ -70,7 +70,7 @@ class _BoundedServer(ThreadingHTTPServer):
     def process_request(self, request: Any, client_address: Any) -> None:
         with self._lock:
             self._open.append(request)
-            ended = self._open[:-MOST_CONNECTIONS]
+            ended = self._open[:-MAX_CONNECTIONS]
         _hang_up(ended)
         super().process_request(request, client_address)
 

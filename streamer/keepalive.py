@@ -9,7 +9,7 @@ KEEPALIVE_INTERVAL: Final = 1  # s between probes
 KEEPALIVE_PROBES: Final = 2  # unanswered ones that end the link
 
 
-def notice_half_open(socket: "zmq.Socket[bytes]") -> None:
+def enable_tcp_keepalive(socket: "zmq.Socket[bytes]") -> None:
     """Have the operating system probe a silent peer; the link ends some 3 s after it fell silent.
 
     Not ZeroMQ's own heartbeats: in libzmq 4.3.5 they abort the whole process when the receive queue stays

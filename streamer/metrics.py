@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_late
 from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from streamer.accounts import Accounts
+from streamer.frame_counters import FrameCounters
 from streamer.reasons import REFUSALS, REJECTIONS
 
 # around the budget of a frame (20-100 ms), from a quick hop to a stuck second
@@ -17,9 +17,9 @@ STATES = ("STARTING", "BUILDING", "WAITING", "LIVE", "DEGRADED", "STALE", "FAULT
 class Metrics:
     """All metrics of one node in a registry of its own. Safe to scrape from any thread."""
 
-    def __init__(self, accounts: Accounts, version: str) -> None:
+    def __init__(self, frame_counters: FrameCounters, version: str) -> None:
         self.registry = CollectorRegistry()
-        self.registry.register(_AccountsCollector(accounts))
+        self.registry.register(_CountersCollector(frame_counters))
         self._stage = Histogram(
             "musse_stage_seconds",
             "Time of one stage of one frame.",
@@ -82,11 +82,11 @@ class Metrics:
         return generate_latest(self.registry)
 
 
-class _AccountsCollector(Collector):
-    """Reads the accounts when scraped, so that no number is kept twice."""
+class _CountersCollector(Collector):
+    """Reads the frame counters when scraped, so that no number is kept twice."""
 
-    def __init__(self, accounts: Accounts) -> None:
-        self._accounts = accounts
+    def __init__(self, frame_counters: FrameCounters) -> None:
+        self._accounts = frame_counters
 
     def collect(self) -> Iterator[Metric]:
         counts = self._accounts.counts()

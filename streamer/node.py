@@ -15,21 +15,21 @@ import zmq
 from engine.bmode import bmode
 from engine.errors import InvalidAcquisition
 from engine.factory import resolve
-from streamer.accounts import Accounts
 from streamer.builder import EngineBuilder, OpenEngine
 from streamer.config import Config
 from streamer.events import NodeEvents
 from streamer.frame import RfFrame
+from streamer.frame_counters import FrameCounters
 from streamer.geometry import Region, bmode_grid, engine_spec
 from streamer.headers import ArrayEntry, BmodeHeader, StrainHeader
-from streamer.health import Condition
+from streamer.health import Health
 from streamer.http import HealthServer
 from streamer.metrics import Metrics
 from streamer.pairing import FramePair, Pairing
 from streamer.publisher import Publisher
 from streamer.receiver import Receiver
 from streamer.ring import FrameRing
-from streamer.status import StatusTeller
+from streamer.status import StatusPublisher
 from streamer.step import StrainStep
 from streamer.stopping import Stop, StopRequested
 from streamer.stopwatch import Stopwatch
@@ -77,15 +77,15 @@ def run(
     `open_engine` replaces the configured engine. Raises AddressInUse, ConfigError, EngineUnavailable.
     """
     engine = resolve(config.engine.name)
-    accounts, condition = Accounts(), Condition()
-    metrics = Metrics(accounts, version("musse-stream"))
-    events = NodeEvents(accounts, condition, metrics)
+    frame_counters, condition = FrameCounters(), Health()
+    metrics = Metrics(frame_counters, version("musse-stream"))
+    events = NodeEvents(frame_counters, condition, metrics)
     pairing = Pairing(config.pairing)
     ring = FrameRing(
         config.input.ring_bytes,
         pairing.history,
         keep_all=config.pairing.policy == "every",
-        on_overwritten=accounts.frames_overwritten,
+        on_overwritten=frame_counters.frames_overwritten,
     )
     broken_off = False
     with ExitStack() as closing:
@@ -93,10 +93,15 @@ def run(
         closing.callback(context.term)
         publisher = Publisher(context, config.output)
         closing.callback(publisher.close)
-        teller = StatusTeller(
-            config, publisher, accounts=accounts, condition=condition, metrics=metrics, engine=engine
+        status = StatusPublisher(
+            config,
+            publisher,
+            frame_counters=frame_counters,
+            condition=condition,
+            metrics=metrics,
+            engine=engine,
         )
-        http = HealthServer(config.http.bind, teller.routes()) if config.http.bind else None
+        http = HealthServer(config.http.bind, status.routes()) if config.http.bind else None
         if http is not None:
             closing.callback(http.close)
         builder = EngineBuilder(open_engine, config, condition, metrics)
@@ -106,15 +111,15 @@ def run(
         on_ready(Ready(publisher.address, http.address if http else None))
 
         while not stop.is_set():
-            teller.tick()
+            status.tick()
             receiver.raise_if_failed()
             builder.raise_if_unavailable()
             key = pairing.key
-            pair = ring.next_pair(pairing.choose, timeout=teller.until_next())
+            pair = ring.next_pair(pairing.choose, timeout=status.until_next())
             if pair is None:
                 continue
             try:
-                step = builder.step_for(pair.post, stop, teller.tick)
+                step = builder.step_for(pair.post, stop, status.tick)
                 if step is None:
                     broken_off = True
                 else:
@@ -126,9 +131,9 @@ def run(
             finally:
                 ring.hold(pairing.key, instead_of=key)
                 ring.give_back(pair)
-        teller.tell("STOPPING", ())
+        status.emit("STOPPING", ())
 
-    counts = accounts.counts()
+    counts = frame_counters.counts()
     return Summary(
         received=counts.received,
         lost=counts.lost,
@@ -139,8 +144,8 @@ def run(
         in_flight=counts.in_flight,
         unaccounted=counts.in_flight - ring.waiting() - broken_off,
         link_resets=counts.link_resets,
-        latency_p50=accounts.latency(50),
-        latency_p99=accounts.latency(99),
+        latency_p50=frame_counters.latency(50),
+        latency_p99=frame_counters.latency(99),
         engine=engine[0],
         busy=builder.busy,
     )
@@ -175,14 +180,14 @@ def _publish_bmode(frame: RfFrame, region: Region, publisher: Publisher, config:
         spec = engine_spec(header, Region.whole(header), config)
     except InvalidAcquisition:
         return  # no engine could be built either: the node is in FAULT and says why
-    picture = bmode(frame.samples, spec, dynamic_range)
+    image = bmode(frame.samples, spec, dynamic_range)
     described = BmodeHeader(
         source_id=header.source_id,
         session_id=header.session_id,
-        arrays=(ArrayEntry(name="bmode", dtype="|u1", shape=picture.shape),),
+        arrays=(ArrayEntry(name="bmode", dtype="|u1", shape=image.shape),),
         frame_index=header.frame_index,
-        grid=bmode_grid(header, picture.shape),
+        grid=bmode_grid(header, image.shape),
         dynamic_range_db=dynamic_range,
         assumed=header.assumed,
     )
-    publisher.send(encode("bmode", described, (picture,)))
+    publisher.send(encode("bmode", described, (image,)))

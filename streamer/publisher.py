@@ -7,8 +7,8 @@ from streamer.errors import AddressInUse
 from streamer.wire import topic
 
 SUBSCRIBE, UNSUBSCRIBE = b"\x01", b"\x00"
-LONGEST_REQUEST = 1024  # bytes; a subscription is a topic, and whoever sends more is cut off
-MOST_REQUESTS = 256  # per look: a peer that never stops subscribing must not hold the main thread
+MAX_REQUEST = 1024  # bytes; a subscription is a topic, and whoever sends more is cut off
+MAX_REQUESTS = 256  # per look: a peer that never stops subscribing must not hold the main thread
 
 
 class Publisher:
@@ -22,7 +22,7 @@ class Publisher:
         self._socket = context.socket(zmq.XPUB)
         self._socket.linger = 0
         self._socket.sndhwm = config.high_water_mark
-        self._socket.setsockopt(zmq.MAXMSGSIZE, LONGEST_REQUEST)
+        self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_REQUEST)
         self._subscribed: set[bytes] = set()
         try:
             self._socket.bind(config.bind)
@@ -50,7 +50,7 @@ class Publisher:
         self._socket.close(0)
 
     def _read_requests(self) -> None:
-        for _ in range(MOST_REQUESTS):
+        for _ in range(MAX_REQUESTS):
             try:
                 request = self._socket.recv(zmq.NOBLOCK)
             except zmq.Again:

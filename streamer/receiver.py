@@ -18,7 +18,7 @@ from streamer.config import InputConfig
 from streamer.errors import ConfigError, MessageRefused
 from streamer.frame import check_samples, view_samples
 from streamer.headers import RfHeader
-from streamer.keepalive import notice_half_open
+from streamer.keepalive import enable_tcp_keepalive
 from streamer.ring import FrameRing, Slot
 from streamer.wire import topic, unpack_header
 
@@ -97,7 +97,7 @@ class Receiver:
             link.linger = 0
             link.rcvhwm = self._config.high_water_mark
             link.setsockopt(zmq.MAXMSGSIZE, self._config.max_frame_bytes + OVERHEAD_BYTES)
-            notice_half_open(link)
+            enable_tcp_keepalive(link)
             link.subscribe(topic("rf", self._config.source))
             self._connect(link)
             poller = zmq.Poller()

@@ -18,7 +18,7 @@ from streamer.headers import RfHeader
 from streamer.pairing import FramePair
 
 SPARE_SLOTS = 4
-MOST_SLOTS = 1024  # of tiny frames: the search for a free slot is linear
+MAX_SLOTS = 1024  # of tiny frames: the search for a free slot is linear
 
 Choose = Callable[[RfFrame, Sequence[RfFrame]], FramePair]
 
@@ -146,7 +146,7 @@ class FrameRing:
             )
             raise MessageRefused("too_large", detail)
         lost = sum(slot.pending for slot in self._order)
-        count = min(self._max_bytes // nbytes, MOST_SLOTS) if self._keep_all else self._fewest
+        count = min(self._max_bytes // nbytes, MAX_SLOTS) if self._keep_all else self._fewest
         self._slots = [Slot(np.empty(nbytes, np.uint8)) for _ in range(count)]
         self._order, self._capacity = [], nbytes
         if lost:

@@ -4,10 +4,10 @@ import logging
 import time
 from collections.abc import Callable
 
-from streamer.accounts import Accounts
 from streamer.config import Config
+from streamer.frame_counters import FrameCounters
 from streamer.headers import StateName, StatusHeader
-from streamer.health import Condition
+from streamer.health import Health
 from streamer.http import Answer
 from streamer.metrics import Metrics
 from streamer.publisher import Publisher
@@ -18,7 +18,7 @@ PROGRESS_WITHIN = 5.0  # s without a turn of the main loop before /livez says no
 log = logging.getLogger(__name__)
 
 
-class StatusTeller:
+class StatusPublisher:
     """Main thread, except for what `routes` hands out: that reads values which are replaced, not changed."""
 
     def __init__(
@@ -26,14 +26,14 @@ class StatusTeller:
         config: Config,
         publisher: Publisher,
         *,
-        accounts: Accounts,
-        condition: Condition,
+        frame_counters: FrameCounters,
+        condition: Health,
         metrics: Metrics,
         engine: tuple[str, str],
     ) -> None:
         self._config = config
         self._publisher = publisher
-        self._accounts = accounts
+        self._accounts = frame_counters
         self._condition = condition
         self._metrics = metrics
         self._engine, self._engine_note = engine
@@ -54,16 +54,16 @@ class StatusTeller:
         if now >= self._due:
             interval = self._config.output.status_interval
             self._due = max(self._due + interval, now)  # after a long step: not a burst, just the next one
-            self.tell(*self._condition.state(self._accounts.counts(), now))
+            self.emit(*self._condition.state(self._accounts.counts(), now))
 
-    def tell(self, state: StateName, reasons: tuple[str, ...]) -> None:
+    def emit(self, state: StateName, reasons: tuple[str, ...]) -> None:
         """Send a status message with this state now."""
         if state != self._state:
             log.info("%s%s", state, ": " + "; ".join(reasons) if reasons else "")
             self._metrics.health(state)
         self._state, self._reasons = state, reasons
-        accounts, condition, config = self._accounts, self._condition, self._config
-        counts, now = accounts.counts(), time.perf_counter()
+        frame_counters, condition, config = self._accounts, self._condition, self._config
+        counts, now = frame_counters.counts(), time.perf_counter()
         header = StatusHeader(
             source_id=condition.source_id,
             state=state,
@@ -82,8 +82,8 @@ class StatusTeller:
             published_valid=counts.published_valid,
             published_no_value=counts.published_no_value,
             in_flight=max(0, counts.in_flight),
-            latency_p50=accounts.latency(50),
-            latency_p99=accounts.latency(99),
+            latency_p50=frame_counters.latency(50),
+            latency_p99=frame_counters.latency(99),
             status_interval=config.output.status_interval,
         )
         self._publisher.send(encode("status", header))

@@ -1,6 +1,6 @@
 """One pair to one strain message. No socket and no clock of its own: live and offline call exactly this.
 
-    judge what is known -> estimator.propose -> quality -> commit or not -> fuse -> headers and arrays
+    pre-check -> estimator.propose -> pair quality -> commit or not -> fuse -> headers and arrays
 
 The estimator's state changes only for accepted pairs. It is reset, and the epoch counted up, after a pair
 without a pre frame, a gain jump, three rejections in a row or 250 ms without an accepted pair.
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from engine.errors import EngineError
 from engine.estimator import Estimator
-from engine.sequence.quality import Thresholds, Verdict, judge
+from engine.sequence.quality import PairQuality, Thresholds, assess_pair_quality
 from engine.spec import Stopwatch, StrainResult
 from streamer.config import Config
 from streamer.frame import RfFrame
@@ -26,8 +26,8 @@ from streamer.headers import ArrayEntry, Grid, StrainHeader
 from streamer.pairing import FramePair
 
 GAIN_JUMP = 10 ** (3.0 / 20.0)  # 3 dB of amplitude: the operator turned a knob
-MOST_REJECTED = 3  # in a row, before memory of older motion does more harm than good
-LONGEST_MEMORY = 0.25  # s without an accepted pair
+MAX_REJECTED = 3  # in a row, before memory of older motion does more harm than good
+MAX_MEMORY = 0.25  # s without an accepted pair
 
 log = logging.getLogger(__name__)
 
@@ -41,9 +41,9 @@ class StrainMessage:
     """In the order of header.arrays; empty for a rejected pair."""
     result: StrainResult | None
     """The engine's full result, also of a pair that quality rejected; None where no engine ran."""
-    verdict: Verdict | None
+    pair_quality: PairQuality | None
     fused: FusedMessage | None
-    """The picture of this pair and those before it; None where this pair adds nothing to it."""
+    """The image of this pair and those before it; None where this pair adds nothing to it."""
 
 
 class StrainStep:
@@ -81,9 +81,9 @@ class StrainStep:
         self._silent_for = 0.0
 
     def run(self, pair: FramePair, stopwatch: Stopwatch) -> StrainMessage:
-        """Estimate, judge and describe one pair. Never raises for what a frame or the engine does."""
+        """Estimate one pair, assess its quality, describe it. Never raises for a frame or engine error."""
         result: StrainResult | None = None
-        verdict: Verdict | None = None
+        pair_quality: PairQuality | None = None
         grid: Grid | None = None
         rejection = pair.rejection
         if pair.pre is None:
@@ -98,7 +98,7 @@ class StrainStep:
                     self.region.crop(pair.pre.samples), self.region.crop(pair.post.samples), stopwatch
                 )
                 with stopwatch("post"):
-                    verdict = judge(proposed, self._thresholds, self.region.mask(proposed))
+                    pair_quality = assess_pair_quality(proposed, self._thresholds, self.region.mask(proposed))
                     grid = grid_of(
                         pair.post.header, proposed.axial_index, proposed.lateral_index, self.region
                     )
@@ -109,18 +109,18 @@ class StrainStep:
                 rejection = "engine_error"
                 log.exception("engine failed on one pair", extra={"limit_by": rejection})
             else:
-                result, rejection = proposed, verdict.rejection
+                result, rejection = proposed, pair_quality.rejection
                 self._settle(self.estimator, result, rejection, _interval(pair))
             if rejection == "engine_error":
                 self.reset()
         fused: FusedMessage | None = None
         try:
             with stopwatch("fuse"):
-                fused = self._fusing.take(pair, result, verdict, rejection)
+                fused = self._fusing.take(pair, result, pair_quality, rejection)
         except Exception:
             log.exception("fusion failed on one pair", extra={"limit_by": "fusion"})
         return self._message(
-            pair, result=result, verdict=verdict, rejection=rejection, grid=grid, fused=fused
+            pair, result=result, pair_quality=pair_quality, rejection=rejection, grid=grid, fused=fused
         )
 
     def _settle(
@@ -133,7 +133,7 @@ class StrainStep:
             return
         self._rejected_in_row += 1
         self._silent_for += interval or 0.0
-        if self._rejected_in_row >= MOST_REJECTED or self._silent_for > LONGEST_MEMORY:
+        if self._rejected_in_row >= MAX_REJECTED or self._silent_for > MAX_MEMORY:
             self.reset()
 
     def _message(
@@ -141,7 +141,7 @@ class StrainStep:
         pair: FramePair,
         *,
         result: StrainResult | None,
-        verdict: Verdict | None,
+        pair_quality: PairQuality | None,
         rejection: str | None,
         grid: Grid | None,
         fused: FusedMessage | None,
@@ -150,9 +150,11 @@ class StrainStep:
         windowed = self.estimator is None or self.estimator.error_model.window is not None
         arrays: tuple[NDArray[Any], ...] = ()
         entries: tuple[ArrayEntry, ...] = ()
-        if rejection is None and result is not None and verdict is not None:
+        if rejection is None and result is not None and pair_quality is not None:
             maps = {"axial_strain": result.axial_strain, "strain_std": result.strain_std}
-            arrays = tuple(np.where(verdict.valid, values, np.float32(np.nan)) for values in maps.values())
+            arrays = tuple(
+                np.where(pair_quality.valid, values, np.float32(np.nan)) for values in maps.values()
+            )
             entries = tuple(
                 ArrayEntry(name=name, dtype="<f4", shape=result.axial_strain.shape) for name in maps
             )
@@ -164,11 +166,11 @@ class StrainStep:
             post_index=post.frame_index,
             grid=grid if arrays else None,
             interval=_interval(pair),
-            mean_strain=verdict.mean_strain if verdict else None,
-            quality=verdict.quality if verdict else 0.0,
-            predicted_snre=verdict.predicted_snre if verdict else None,
-            median_ncc=verdict.median_ncc if verdict else None,
-            lateral_motion=verdict.lateral_motion if verdict else None,
+            mean_strain=pair_quality.mean_strain if pair_quality else None,
+            quality=pair_quality.quality if pair_quality else 0.0,
+            predicted_snre=pair_quality.predicted_snre if pair_quality else None,
+            median_ncc=pair_quality.median_ncc if pair_quality else None,
+            lateral_motion=pair_quality.lateral_motion if pair_quality else None,
             rejection=rejection,
             region=self.region.limits,
             state_epoch=self.epoch,
@@ -182,7 +184,7 @@ class StrainStep:
             stage_seconds={},
             assumed=post.assumed,
         )
-        return StrainMessage(header, arrays, result, verdict, fused)
+        return StrainMessage(header, arrays, result, pair_quality, fused)
 
 
 def _interval(pair: FramePair) -> float | None:

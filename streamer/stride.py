@@ -12,7 +12,7 @@ from streamer.headers import StrainHeader
 LEARNING = 0.2  # weight of the newest pair in the running s_n of its stride
 BELIEF = 40  # pairs after which a stride that was not used is unknown again: 2 s at 20 frames/s
 REJECTED_COSTS = 2.0  # times the last s_n: a stride whose pairs decorrelate gets worse quickly
-MOST_STRAIN = 0.015  # |mean strain| that a pair should not exceed, as for key frames
+MAX_STRAIN = 0.015  # |mean strain| that a pair should not exceed, as for key frames
 
 
 class StrideChoice:
@@ -49,7 +49,7 @@ class StrideChoice:
     def _best(self) -> int:
         if not self._std:
             return 1
-        allowed = [n for n in range(1, self._most + 1) if n == 1 or n * self._strain_per_frame <= MOST_STRAIN]
+        allowed = [n for n in range(1, self._most + 1) if n == 1 or n * self._strain_per_frame <= MAX_STRAIN]
         reachable = [n for n in allowed if n in self._std or n - 1 in self._std or n + 1 in self._std]
         return max(reachable or [1], key=lambda n: n / self._believed(n))
 

@@ -19,7 +19,7 @@ import zmq
 
 from streamer.errors import ConfigError, MessageRefused
 from streamer.headers import StrainHeader
-from streamer.keepalive import notice_half_open
+from streamer.keepalive import enable_tcp_keepalive
 from streamer.wire import Message, decode, topic
 
 KINDS: Final = ("strain", "fused", "bmode", "status")
@@ -121,7 +121,7 @@ class Subscriber:
             socket.setsockopt(zmq.LINGER, 0)
             socket.setsockopt(zmq.RCVHWM, _HIGH_WATER_MARK)
             socket.setsockopt(zmq.MAXMSGSIZE, _MAX_PART_BYTES)
-            notice_half_open(socket)
+            enable_tcp_keepalive(socket)
             for prefix in self._topics:
                 socket.setsockopt(zmq.SUBSCRIBE, prefix)
             socket.connect(self.address)

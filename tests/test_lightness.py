@@ -22,7 +22,7 @@ LIGHT = [
     "engine.sequence.quality",
     "engine.bmode",
     "engine.tracking.iq",
-    "engine.tracking.frontend",
+    "engine.tracking.normalisation",
     "engine.baselines.trivial",
     "engine.factory",
 ]

@@ -64,7 +64,7 @@ def exit_code_table() -> str:
     return "\n".join(["| code | meaning |", "|---|---|", *(f"| {c} | {m} |" for c, m in EXIT_CODES.items())])
 
 
-def _tell_version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
@@ -77,7 +77,7 @@ def _root(
     version: Annotated[
         bool,
         # eager: it needs no command
-        typer.Option("--version", help="Print the version and end.", callback=_tell_version, is_eager=True),
+        typer.Option("--version", help="Print the version and end.", callback=_print_version, is_eager=True),
     ] = False,
 ) -> None:
     pass

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.factory import load
-from engine.sequence.accumulation import Chain
+from engine.sequence.accumulation import Accumulation
 from engine.spec import FloatArray
 from streamer.config import Config
 from streamer.errors import MessageRefused
@@ -126,14 +126,14 @@ class PairMaps:
         self._axial_unit = np.float32(sample_pitch(header))
         linear = header.probe_type == "linear"
         self._lateral_unit = np.float32(line_spacing(header) if linear else header.line_pitch)
-        self._chain = Chain()
+        self._chain = Accumulation()
 
     def of(self, message: StrainMessage) -> Mapping[str, NDArray[Any]]:
         """The arrays of the next message; empty for a rejected pair."""
         cumulative = self._follow(message)
-        if not message.arrays or message.result is None or message.verdict is None or cumulative is None:
+        if not message.arrays or message.result is None or message.pair_quality is None or cumulative is None:
             return {}
-        result, valid = message.result, message.verdict.valid
+        result, valid = message.result, message.pair_quality.valid
         displacements = (
             result.axial_displacement * self._axial_unit,
             result.lateral_displacement * self._lateral_unit,
@@ -143,17 +143,17 @@ class PairMaps:
 
     def _follow(self, message: StrainMessage) -> FloatArray | None:
         """Samples from the scene's first frame to this post; NaN where it cannot be told."""
-        header, result, verdict = message.header, message.result, message.verdict
-        if result is None or verdict is None or header.pre_index is None:
+        header, result, pair_quality = message.header, message.result, message.pair_quality
+        if result is None or pair_quality is None or header.pre_index is None:
             self._chain.reset()
             return None
         if header.rejection in ("decorrelated", "sliding", "too_much_motion"):
             self._chain.reset()
             return None
         reached = self._chain.take(
-            result, valid=verdict.valid, pre_index=header.pre_index, post_index=header.post_index
+            result, valid=pair_quality.valid, pre_index=header.pre_index, post_index=header.post_index
         )
-        return np.full(verdict.valid.shape, np.nan, np.float32) if reached is None else reached.axial
+        return np.full(pair_quality.valid.shape, np.nan, np.float32) if reached is None else reached.axial
 
 
 def _header(recording: Recording, cue: Cue) -> RfHeader:

@@ -23,7 +23,7 @@ DEFAULT_INCLUSIONS = (
     Inclusion(depth=15.0e-3, lateral=-6.0e-3, radius=5.0e-3, stiffness=4.0, echo_db=-3.0),
     Inclusion(depth=25.0e-3, lateral=9.0e-3, radius=4.0e-3, stiffness=0.4, echo_db=2.0),
 )
-"""One hard and one soft: the picture shows at once which is which."""
+"""One hard and one soft: the image shows at once which is which."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,7 @@ class SimulationSettings:
     lateral_drift: float = 0.0
     """m, standard deviation."""
     tilt: float = 0.0
-    """rad, standard deviation of the probe's rotation in the picture."""
+    """rad, standard deviation of the probe's rotation in the image."""
     slip: float = 0.0
     """m that the tissue below 60 % of the depth slides at a full press."""
     vessel: bool = False
@@ -93,7 +93,7 @@ PATIENT = SimulationSettings(
 
 # Out-of-plane beam width of linear probes, m; the slab of scatterers is needed only where the plane moves.
 _ELEVATIONAL_FWHM = 1.5e-3
-# m: 6000 elements for the default picture, some 5 s once.
+# m: 6000 elements for the default image, some 5 s once.
 _ELEMENT = 0.65e-3
 
 
@@ -148,7 +148,7 @@ def _phantom(
             correlation_length=depth / 8.0, spread=settings.random_stiffness, seed=settings.seed
         )
         solved = elastic_phantom(
-            # a fifth more than the picture on each open side keeps the free borders out of it
+            # a fifth more than the image on each open side keeps the free borders out of it
             Block(height=1.2 * depth, width=1.4 * width, element=_ELEMENT),
             settings.inclusions,
             background=background if settings.random_stiffness > 0 else None,

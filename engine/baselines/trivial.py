@@ -1,7 +1,7 @@
 """The smallest honest estimator: one straight line of displacement over depth for the whole frame.
 
 It answers for tests and for measuring the node: a real estimate of the average strain in about 2 ms, and no
-picture at all. NumPy only.
+image at all. NumPy only.
 """
 
 from typing import Literal

@@ -2,7 +2,7 @@
 
 One file per question: `agreement` (how far off), `resolution` (how fine), `confidence` (does it know),
 `detection` (is a lesion seen, is one invented), `correlation` (do the frames match), and without any truth
-`closure` (do three pairs of three frames agree) and `steadiness` (does a picture hold still).
+`closure` (do three pairs of three frames agree) and `steadiness` (does an image hold still).
 
 Strain is dimensionless with compression negative, displacement is in samples; maps are (rows, cols). NaN in a
 truth map means that there is none, and such pixels never count.

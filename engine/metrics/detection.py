@@ -20,7 +20,7 @@ def matched_filter(relative: Map, template: Map, around: Mask) -> float:
 
 
 def auc(present: Sequence[float], absent: Sequence[float]) -> float:
-    """Area under the ROC curve: chance that a picture with lesion scores above one without (Mann-Whitney)."""
+    """Area under the ROC curve: chance that an image with lesion scores above one without (Mann-Whitney)."""
     p, a = np.asarray(present, float)[:, None], np.asarray(absent, float)[None, :]
     return float(np.mean((p > a) + 0.5 * (p == a))) if p.size and a.size else float("nan")
 
@@ -28,7 +28,7 @@ def auc(present: Sequence[float], absent: Sequence[float]) -> float:
 def fitted_auc(present: Sequence[float], absent: Sequence[float]) -> float:
     """The same for normal scores of these means and variances: Phi((mu_1 - mu_0) / sqrt(var_1 + var_0)).
 
-    Resolves values near 1 that a few dozen pictures cannot count (Barrett and Myers 2004, section 13.2).
+    Resolves values near 1 that a few dozen images cannot count (Barrett and Myers 2004, section 13.2).
     """
     p, a = np.asarray(present, float), np.asarray(absent, float)
     if p.size < 2 or a.size < 2:

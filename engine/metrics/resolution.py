@@ -11,9 +11,9 @@ from engine.metrics.accuracy import Map, Mask
 
 EDGE_OF_SIGMA = 2.563  # 10-90 % width of a step blurred by a Gaussian, over its standard deviation
 WIDTHS = np.concatenate(([0.0], np.geomspace(0.05, 5.0, 41)))  # mm, standard deviations tried
-BIN = 0.125  # cycles per mm: a bin must be wide enough to hold several Fourier modes of a picture
+BIN = 0.125  # cycles per mm: a bin must be wide enough to hold several Fourier modes of an image
 HIGHEST = 1.0  # cycles per mm
-LEAST_COHERENCE = 0.03  # what 16 phantoms can still tell from nothing
+MIN_COHERENCE = 0.03  # what 16 phantoms can still tell from nothing
 
 
 def edge_width(estimate: Map, truth: Map, region: Mask, pitch_mm: float, axis: int) -> float:
@@ -47,7 +47,7 @@ class Spectra:
     modes: NDArray[np.float64]
     """Independent Fourier modes in each bin, summed over phantoms."""
     area: float
-    """mm^2 of picture, summed over phantoms."""
+    """mm^2 of image, summed over phantoms."""
 
     def __add__(self, other: "Spectra") -> "Spectra":
         return Spectra(
@@ -69,7 +69,7 @@ class Spectra:
         return np.where((self.modes >= 8) & np.isfinite(raw), np.clip(unbiased, 0.0, 1.0 - 1e-6), np.nan)
 
     def information(self) -> float:
-        """I = -1/2 sum log2(1 - coherence) over all modes, in bit per cm^2 of picture."""
+        """I = -1/2 sum log2(1 - coherence) over all modes, in bit per cm^2 of image."""
         bits = -0.5 * self.modes * np.log2(1.0 - np.nan_to_num(self.coherence()))
         return float(bits.sum() / self.area * 100.0) if self.area > 0 else float("nan")
 
@@ -84,10 +84,10 @@ class Spectra:
     def resolution(self, axis: int) -> float:
         """Period in mm at which H has fallen to 50 %, between bins linearly.
 
-        NaN where it does not fall so far before coherence falls to `LEAST_COHERENCE`: beyond that H is noise.
+        NaN where it does not fall so far before coherence falls to `MIN_COHERENCE`: beyond that H is noise.
         """
         coherence = np.nan_to_num(self.coherence()[:, 0] if axis == 0 else self.coherence()[0])
-        lost = np.flatnonzero(coherence < LEAST_COHERENCE)
+        lost = np.flatnonzero(coherence < MIN_COHERENCE)
         h = self.transfer(axis)[: int(lost[0]) if lost.size else None]
         at = (np.arange(len(h)) + 0.5) * BIN
         below = np.flatnonzero(h < 0.5)

@@ -1,6 +1,6 @@
-"""Does a picture hold still: one against the next, the tissue's motion taken out. Needs no truth.
+"""Does an image hold still: one against the next, the tissue's motion taken out. Needs no truth.
 
-A frozen or a constant picture is perfectly steady, and blur steadies every one: never to be read alone.
+A frozen or a constant image is perfectly steady, and blur steadies every one: never to be read alone.
 """
 
 from dataclasses import astuple, dataclass
@@ -13,11 +13,11 @@ from engine.metrics.closure import carried
 
 @dataclass(frozen=True, slots=True)
 class Steadiness:
-    """Sums over pixels of consecutive pictures; can be added over a sequence."""
+    """Sums over pixels of consecutive images; can be added over a sequence."""
 
     pixels: int = 0
     product: float = 0.0
-    """Sum of the pictures' deviations from their means, multiplied."""
+    """Sum of the images' deviations from their means, multiplied."""
     before: float = 0.0
     """Sum of squared deviations."""
     after: float = 0.0
@@ -29,20 +29,20 @@ class Steadiness:
 
     @property
     def ncc(self) -> float:
-        """Correlation of consecutive pictures, -1..1; NaN where one of them is constant."""
+        """Correlation of consecutive images, -1..1; NaN where one of them is constant."""
         power = self.before * self.after
         return float(self.product / np.sqrt(power)) if power > 0 else float("nan")
 
     @property
     def change(self) -> float:
-        """RMS of the change from picture to picture, in the pictures' unit; NaN without pixels."""
+        """RMS of the change from image to image, in the images' unit; NaN without pixels."""
         return float(np.sqrt(self.squared_change / self.pixels)) if self.pixels else float("nan")
 
 
 def steadiness(before: Map, after: Map, axial: Map, lateral: Map, region: Mask) -> Steadiness:
-    """Two pictures (rows, cols) of relative strain (1 = average) over `region` of the earlier one.
+    """Two images (rows, cols) of relative strain (1 = average) over `region` of the earlier one.
 
-    `axial` and `lateral` lead from the earlier picture's frame to the later one's, in rows and columns.
+    `axial` and `lateral` lead from the earlier image's frame to the later one's, in rows and columns.
     Pixels without a value in either count in neither.
     """
     later = carried(after, axial, lateral)

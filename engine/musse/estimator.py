@@ -7,7 +7,7 @@ import numpy as np
 from engine.errors import EstimateFailed, InvalidAcquisition
 from engine.estimator import StatelessEstimator
 from engine.musse.cells import CellGrid, cell_grid
-from engine.musse.interface import LEAST_KNOWN, LEAST_NCC, LiveOutputs
+from engine.musse.program_io import MIN_KNOWN, MIN_NCC, LiveOutputs
 from engine.spec import (
     EngineSpec,
     ErrorModel,
@@ -20,7 +20,7 @@ from engine.spec import (
 from engine.tracking.iq import IqGrid
 from engine.tracking.preparation import Preparation
 
-LEAST_CELLS = 8  # along depth and across: what the trunk halves three times
+MIN_CELLS = 8  # along depth and across: what the trunk halves three times
 
 
 class Runtime(Protocol):
@@ -47,7 +47,7 @@ class Runtime(Protocol):
         ...
 
     def run(self, inputs: tuple[FloatArray, ...]) -> LiveOutputs[FloatArray]:
-        """`engine.musse.interface.INPUTS` in order, to maps (rows, cols)."""
+        """`engine.musse.program_io.INPUTS` in order, to maps (rows, cols)."""
         ...
 
 
@@ -87,7 +87,7 @@ class MusseEstimator(StatelessEstimator):
         with stopwatch("post"):
             if not np.isfinite(maps.strain).all():
                 raise EstimateFailed(f"the network gave values that are not finite ({self.name})")
-            informed = (maps.known >= LEAST_KNOWN) & (maps.ncc >= LEAST_NCC)
+            informed = (maps.known >= MIN_KNOWN) & (maps.ncc >= MIN_NCC)
             return StrainResult(
                 axial_displacement=maps.axial * np.float32(cells.samples),
                 lateral_displacement=maps.lateral,
@@ -110,10 +110,10 @@ class MusseEstimator(StatelessEstimator):
         if grid != self._grid:
             cells = cell_grid(grid, self.spec.shape[1], self.spec.line_pitch)
             size = (len(cells.axial_index), len(cells.lateral_index))
-            if min(size) < LEAST_CELLS:
+            if min(size) < MIN_CELLS:
                 raise InvalidAcquisition(
                     f"the frame has {size[0]} x {size[1]} cells of one cycle by 0.6 mm; the network needs "
-                    f"{LEAST_CELLS} x {LEAST_CELLS}: use engine reference"
+                    f"{MIN_CELLS} x {MIN_CELLS}: use engine reference"
                 )
             self._cells, self._grid = cells, grid
         return self._cells

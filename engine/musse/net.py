@@ -21,7 +21,7 @@ from engine.musse.residual import (
     read,
     trunk_inputs,
 )
-from engine.musse.tracked import Cells
+from engine.musse.tracking_features import Cells
 from engine.network.configuration import UsseConfiguration
 from engine.network.decoder import State
 from engine.network.usse import UsseNet
@@ -36,7 +36,7 @@ TRUNK: Final = UsseConfiguration(
     third="none",
     attention_kernel=1,  # mixes channels: what lies beside a cell the block's own convolutions have brought
     recurrent="none",  # with memory it was worse than without it and fused: docs/ablations.md
-    shared_encoder=True,  # pre and post are the same kind of thing, levelled alike
+    shared_encoder=True,  # pre and post are the same kind of thing, normalised alike
 )
 
 

@@ -1,4 +1,4 @@
-"""The live network as one program of tensors, from levelled frames to strain, and as an ONNX file.
+"""The live network as one program of tensors, from normalised frames to strain, and as an ONNX file.
 
 Phase passes, cells, evidence, trunk and fusion in one graph whose sizes are all free: one file serves every
 acquisition, and a runtime needs nothing of torch.
@@ -15,9 +15,9 @@ from torch.export import Dim
 
 from engine.errors import EngineError
 from engine.musse.cells import CellMatrices
-from engine.musse.interface import HASH, INPUTS, OUTPUTS, LiveOutputs
 from engine.musse.net import LiveNet
-from engine.musse.tracked import gather
+from engine.musse.program_io import HASH, INPUTS, OUTPUTS, LiveOutputs
+from engine.musse.tracking_features import gather
 from engine.spec import FloatArray
 from engine.tracking.phase import PhasePasses
 
@@ -34,7 +34,7 @@ class LiveProgram(nn.Module):
         self.net = net
 
     def forward(self, *inputs: Tensor) -> LiveOutputs[Tensor]:
-        """Strain of one pair; see `engine.musse.interface`."""
+        """Strain of one pair; see `engine.musse.program_io`."""
         track = self.passes(*inputs[:PHASE_INPUTS])
         cells = gather(track, inputs[PHASE_INPUTS], CellMatrices(*inputs[PHASE_INPUTS + 1 :]))
         fused, _ = self.net(cells, ())

@@ -4,7 +4,7 @@
 
 The trunk (a small USSE-Net) sees pre, warped post and the evidence of all windows; whatever it answers,
 strain on the scale of the largest windows stays what the measured displacement says: a network may sharpen
-and quieten a picture, it may not change how far tissue has moved.
+and quieten an image, it may not change how far tissue has moved.
 """
 
 from dataclasses import dataclass, replace
@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool1d
 
-from engine.musse.evidence import (
+from engine.musse.tracking_features import Cells
+from engine.musse.window_features import (
     FLOOR,
-    LARGEST_STRAIN,
+    MAX_STRAIN,
     TINY,
     WINDOWS,
     Evidence,
@@ -26,7 +27,6 @@ from engine.musse.evidence import (
     strain_scale,
     sums,
 )
-from engine.musse.tracked import Cells
 
 ANCHOR = 4  # the window over which strain must add up to the displacement
 TRUSTED = 0.25  # of the strain scale: an anchor less certain than that is not held on to
@@ -113,7 +113,7 @@ def _missing(cells: Cells, found: Evidence, scale: Tensor, drawn: Tensor) -> Ten
     left = replace(cells, axial=cells.axial - integrated(drawn))
     slope = spread_back(fit(pooled(sums(left), window), window).slope, window)[:, 0, :rows, :cols]
     doubt = found.strain_std[:, ANCHOR] / (TRUSTED * scale)
-    return slope.clamp(-LARGEST_STRAIN, LARGEST_STRAIN) / (1.0 + doubt**2)
+    return slope.clamp(-MAX_STRAIN, MAX_STRAIN) / (1.0 + doubt**2)
 
 
 def _displacement(cells: Cells, strain: Tensor) -> Tensor:

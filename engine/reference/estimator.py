@@ -11,7 +11,7 @@ from engine.estimator import StatelessEstimator
 from engine.reference.measure import MIN_COVERAGE, Products, measure
 from engine.spec import EngineSpec, FloatArray, FrameArray, Stopwatch, StrainResult, no_stopwatch
 from engine.strain.least_squares import StrainWindow
-from engine.tracking.frontend import FrontEnd, Levelled
+from engine.tracking.normalisation import NormalisedFrame, PairInitialiser
 from engine.tracking.phase import PhasePasses, Track
 from engine.tracking.preparation import Preparation, PreparedPair
 
@@ -42,8 +42,8 @@ class ReferenceEstimator(StatelessEstimator):
         step = max(1, round(self._axial_window / ROWS_PER_WINDOW))
         self._axial_index = np.arange(0, n_axial, step, dtype=np.float32)
         self._lateral_index = np.arange(n_lateral, dtype=np.float32)
-        self._front: FrontEnd | None = None
-        self._uploaded: tuple[Levelled, list[torch.Tensor]] | None = None
+        self._front: PairInitialiser | None = None
+        self._uploaded: tuple[NormalisedFrame, list[torch.Tensor]] | None = None
 
     def propose(self, pre: FrameArray, post: FrameArray, stopwatch: Stopwatch = no_stopwatch) -> StrainResult:
         """Estimate strain from pre to post: see `engine.estimator.Estimator.propose`.

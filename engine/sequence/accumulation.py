@@ -25,7 +25,7 @@ class Displacement:
     """lines."""
 
 
-class Chain:
+class Accumulation:
     """Follows tissue from the first frame of a scene on. One thread.
 
     A pair continues the chain when its pre frame has been reached before, as pre or as post.

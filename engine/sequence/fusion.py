@@ -1,4 +1,4 @@
-"""Many pairs to one picture: relative strain, fused over time and carried along with the tissue.
+"""Many pairs to one image: relative strain, fused over time and carried along with the tissue.
 
 With e_i the strain map of pair i, m_i its median strain over the region of interest (signed), s_i its
 standard deviation and w_i = exp(-age_i / tau), the relative strain n(x) = e(x) / mean is estimated by
@@ -29,8 +29,8 @@ from engine.errors import InvalidAcquisition
 from engine.sequence.resolution import Maps, Resolution, finest
 from engine.spec import ErrorModel, FloatArray, StrainResult
 
-MOST_ROWS = 256  # of the fused map: what a screen shows, at a quarter of the cost
-LONGEST_PAUSE = 8.0  # tau without a pair: then nothing of the old picture is left, and it is dropped
+MAX_ROWS = 256  # of the fused map: what a screen shows, at a quarter of the cost
+MAX_PAUSE = 8.0  # tau without a pair: then nothing of the old image is left, and it is dropped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -46,7 +46,7 @@ class FusedStrain:
     lateral_index: FloatArray
     """(cols,), line of each column."""
     effective_pairs: float
-    """How many equally weighted pairs the picture is worth: (sum w)^2 / sum w^2."""
+    """How many equally weighted pairs the image is worth: (sum w)^2 / sum w^2."""
 
 
 class Fusion:
@@ -66,7 +66,7 @@ class Fusion:
     def reset(self) -> None:
         """Forget every pair: the scene has changed."""
         self._sums: Maps | None = None
-        self._picture: Callable[[Maps, float], tuple[Maps, Maps]] | None = None
+        self._image: Callable[[Maps, float], tuple[Maps, Maps]] | None = None
         self._total = _Total()
 
     def add(
@@ -79,13 +79,13 @@ class Fusion:
         post_index: int,
         elapsed: float,
     ) -> FusedStrain:
-        """Take one accepted pair in and return the picture on its post frame's grid.
+        """Take one accepted pair in and return the image on its post frame's grid.
 
         `mean_strain` is the region's signed median, `valid` (rows, cols) the pixels that count, the indices
         are frame numbers, `elapsed` the seconds since the last pair that was added (anything for the first).
         Between pairs that overlap (strides, key frames) motion counts as even in time.
         """
-        rows = slice(None, None, -(-len(result.axial_index) // MOST_ROWS))
+        rows = slice(None, None, -(-len(result.axial_index) // MAX_ROWS))
         row, col = result.axial_index[rows], result.lateral_index
         total = _sums_of(result, rows, valid[rows], mean_strain)
         information = float(total[1].sum())
@@ -101,10 +101,10 @@ class Fusion:
                 total += motion.carried(older, min(max((post_index - self._frame_index) / span, 0.0), 1.0))
         self._total.add(information)
         self._sums, self._frame_index = total, post_index
-        if self._picture is None:
+        if self._image is None:
             pitch = float(row[1] - row[0]), float(col[1] - col[0])
-            self._picture = self._picture_of(valid[rows].shape, pitch)
-        relative, spread = self._picture(total, self._total.scale(self._errors.shared))
+            self._image = self._image_of(valid[rows].shape, pitch)
+        relative, spread = self._image(total, self._total.scale(self._errors.shared))
         return FusedStrain(
             relative_strain=relative,
             relative_std=spread,
@@ -113,18 +113,18 @@ class Fusion:
             effective_pairs=self._total.weight**2 / self._total.weight_squared,
         )
 
-    def _picture_of(
+    def _image_of(
         self, shape: tuple[int, ...], pitch: tuple[float, float]
     ) -> Callable[[Maps, float], tuple[Maps, Maps]]:
-        """What turns sums on a grid of this shape and pitch (samples, lines) into a picture."""
+        """What turns sums on a grid of this shape and pitch (samples, lines) into an image."""
         window = self._errors.window
         if window is None:
             return finest
-        return Resolution((shape[0], shape[1]), (window[0] / pitch[0], window[1] / pitch[1])).picture
+        return Resolution((shape[0], shape[1]), (window[0] / pitch[0], window[1] / pitch[1])).image
 
     def _faded(self, shape: tuple[int, ...], elapsed: float) -> Maps | None:
         """The sums of earlier pairs as they weigh now, ours to change; None where none count any more."""
-        if self._sums is None or self._sums.shape != shape or elapsed > LONGEST_PAUSE * self._tau:
+        if self._sums is None or self._sums.shape != shape or elapsed > MAX_PAUSE * self._tau:
             self.reset()
             return None
         fade = float(np.exp(-max(elapsed, 0.0) / self._tau))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from engine.spec import StrainResult
 
-BLOCKS = 8  # each way: about 5 x 5 mm of a usual picture, the average of ten or more strain windows
+BLOCKS = 8  # each way: about 5 x 5 mm of a usual image, the average of ten or more strain windows
 SMALLEST_STD = 1e-9  # two identical frames leave no residual, and nothing can be divided by that
 ENOUGH = 2**13  # values for a median: neighbours within a window say the same, and each costs time
 CLEARLY_SIGNED = 0.25  # of the median strain: a stiff block near zero says nothing of direction
@@ -29,7 +29,7 @@ class Thresholds:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class PairQuality:
     """What a pair is worth. Figures are None where no pixel is confident enough to give one."""
 
     rejection: str | None
@@ -47,7 +47,9 @@ class Verdict:
     """(rows, cols): pixels that hold a value."""
 
 
-def judge(result: StrainResult, thresholds: Thresholds, region: NDArray[np.bool_] | None = None) -> Verdict:
+def assess_pair_quality(
+    result: StrainResult, thresholds: Thresholds, region: NDArray[np.bool_] | None = None
+) -> PairQuality:
     """Judge one result over `region` (rows, cols), or over the whole map.
 
     Checks go from cause to consequence: an engine's own reason, then decorrelated (median NCC), sliding
@@ -64,7 +66,7 @@ def judge(result: StrainResult, thresholds: Thresholds, region: NDArray[np.bool_
     n_informed, n_valid = np.count_nonzero(informed), np.count_nonzero(valid)
     if result.rejection is not None or not n_valid:
         reason = result.rejection or "decorrelated"
-        return Verdict(
+        return PairQuality(
             rejection=reason,
             quality=0.0,
             mean_strain=None,
@@ -92,7 +94,7 @@ def judge(result: StrainResult, thresholds: Thresholds, region: NDArray[np.bool_
         rejection = "sliding"
     share = n_valid / n_informed
     goodness = (ncc - thresholds.min_ncc) / (1.0 - thresholds.min_ncc) if thresholds.min_ncc < 1 else 0.0
-    return Verdict(
+    return PairQuality(
         rejection=rejection,
         quality=0.0 if rejection else float(np.clip(goodness, 0.0, 1.0) * share),
         mean_strain=mean,

@@ -1,4 +1,4 @@
-"""As fine a picture as its information allows: four resolutions of one weighted average, mixed by pixel.
+"""As fine an image as its information allows: four resolutions of one weighted average, mixed by pixel.
 
 A map A / C of sums A = sum(w e m / s^2) and C = sum(w m^2 / s^2) becomes a coarser one where A and C are
 added up over a neighbourhood before they are divided. The noise of least-squares strain is high-pass (what
@@ -44,7 +44,7 @@ LEVELS = (
     Level(box=2.0, noise=0.1, detail=0.0),
 )
 WIDER = 1.5  # boxes across: speckle is 0.7 mm wide, so that neighbouring lines share noise beyond the window
-LEAST_STEPS = 3.0  # pixels of a box: a coarser map is computed on a coarser grid, down to this
+MIN_STEPS = 3.0  # pixels of a box: a coarser map is computed on a coarser grid, down to this
 # Variance of what the strain window itself leaves out, over the local mean square of what the map shows
 # beyond its coarsest level. Without it errors at edges of hard inclusions are twice what is said; fitted too.
 EDGE_BIAS = np.float32(0.3)
@@ -52,14 +52,14 @@ SMALLEST = np.float32(1e-30)  # sums below it hold nothing
 
 
 def finest(sums: Maps, scale: float) -> tuple[Maps, Maps]:
-    """(A / C, its standard deviation) as the pairs resolve it; see `Resolution.picture`."""
+    """(A / C, its standard deviation) as the pairs resolve it; see `Resolution.image`."""
     value, variance = _divided(list(sums), scale)
     nothing = _unmeasured(sums)
     return value + nothing, np.sqrt(variance) + nothing
 
 
 class Resolution:
-    """Turns sums into a picture, on grids of one shape. `window` is the strain window in rows and columns."""
+    """Turns sums into an image, on grids of one shape. `window` is the strain window in rows and columns."""
 
     def __init__(self, shape: tuple[int, int], window: tuple[float, float]) -> None:
         boxes = [(level.box * window[0], level.box * WIDER * window[1]) for level in LEVELS[1:]]
@@ -74,7 +74,7 @@ class Resolution:
         self._window = _odd(window[1] / steps[1][1]), _odd(window[0] / steps[1][0])
         self._shape = shape
 
-    def picture(self, sums: Maps, scale: float) -> tuple[Maps, Maps]:
+    def image(self, sums: Maps, scale: float) -> tuple[Maps, Maps]:
         """(relative strain, its standard deviation) of the sums A and C, (2, rows, cols).
 
         A / C has the variance `scale` / C at every pixel, `scale` being what `engine.sequence.fusion` says.
@@ -157,7 +157,7 @@ def _enlarged(values: Maps, size: tuple[int, int]) -> Maps:
 
 def _coarsening(box: float) -> int:
     """By how much a grid may be coarser under a box of so many pixels: a power of two, so that grids nest."""
-    return 1 << max(0, math.floor(math.log2(max(box, 1.0) / LEAST_STEPS)))
+    return 1 << max(0, math.floor(math.log2(max(box, 1.0) / MIN_STEPS)))
 
 
 def _odd(box: float) -> int:

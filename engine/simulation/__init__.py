@@ -1,8 +1,8 @@
 """Simulated acquisitions with exact truth, in torch.
 
-A picture is made in steps, one file each: how tissue moves (`field`, `deformation`, `rhythm`), what it
+An image is made in steps, one file each: how tissue moves (`field`, `deformation`, `rhythm`), what it
 consists of (`phantom`, `scatterers`), how the scanner sees it (`pointspread`, `imaging`; `direct` is the
-exact and slow form), what disturbs the picture (`effects`), and all of it together (`acquisition`).
+exact and slow form), what disturbs the image (`effects`), and all of it together (`acquisition`).
 
 For one clean pair with truth, call `simulate_pair`; for a sequence, `simulate_acquisition`.
 """

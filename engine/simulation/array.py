@@ -1,4 +1,4 @@
-"""Plane waves, elements and delays: a picture made as a research scanner makes it, for checking the fast one.
+"""Plane waves, elements and delays: an image made as a research scanner makes it, for checking the fast one.
 
 For each steered plane wave every element receives every scatterer after its own delay
 (z cos a + x sin a) / c + |r - element| / c, with soft-baffle directivity cos t sinc(w sin t / lambda). Delay
@@ -35,7 +35,7 @@ class _Reception:
 
 @dataclass(frozen=True, kw_only=True)
 class PlaneWaveArray:
-    """A linear array; picture lines lie at `spec.line_pitch` around its middle."""
+    """A linear array; image lines lie at `spec.line_pitch` around its middle."""
 
     spec: EngineSpec
     n_elements: int = 64
@@ -73,15 +73,15 @@ def render_array(array: PlaneWaveArray, z: Tensor, x: Tensor, amplitude: Tensor)
     ) * 1.05
     length = next_fast_len(math.ceil(longest / spec.sound_speed * rate) + 64, real=True)
     reception = _Reception(elements=elements, rate=rate, length=length)
-    picture = torch.zeros(spec.shape, dtype=torch.float64)
+    image = torch.zeros(spec.shape, dtype=torch.float64)
     for angle in array.angles:
         channels = _channels(array, reception, angle, (z, x, amplitude))
-        picture += _beamform(array, reception, angle, channels)
-    return picture.float()
+        image += _beamform(array, reception, angle, channels)
+    return image.float()
 
 
 def _pixels(spec: EngineSpec) -> tuple[Tensor, Tensor]:
-    """(depths, laterals) in metres of the picture's rows and lines."""
+    """(depths, laterals) in metres of the image's rows and lines."""
     lines = torch.arange(spec.shape[1]).double() - (spec.shape[1] - 1) / 2.0
     return torch.arange(spec.shape[0]).double() * spec.sample_pitch, lines * spec.line_pitch
 

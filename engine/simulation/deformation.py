@@ -1,7 +1,7 @@
 """Where each point of tissue is in each frame, and back: the kinematics from which all truth follows.
 
 A point with rest position X is seen in frame i at  x = R_i (X + sum_m s_m,i U_m(X)) + d_i,  with U_m the
-motion fields, s_m,i their amplitudes, R_i a rotation of the picture about the probe's centre and d_i a shift.
+motion fields, s_m,i their amplitudes, R_i a rotation of the image about the probe's centre and d_i a shift.
 Truth of a pair (i, j) on frame i's coordinates needs the inverse: rest = inverse_i(x), then
 displacement = position_j(rest) - x. (Truth taken at rest coordinates would be wrong by u du/dz.)
 """
@@ -39,7 +39,7 @@ class Motion:
 
     modes: tuple[Mode, ...]
     axial_shift: DoubleArray
-    """m, rigid, positive = tissue goes deeper in the picture."""
+    """m, rigid, positive = tissue goes deeper in the image."""
     lateral_shift: DoubleArray
     """m, rigid."""
     rotation: DoubleArray

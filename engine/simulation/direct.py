@@ -40,8 +40,8 @@ def render_exact(imaging: Imaging, z: Tensor, x: Tensor, amplitude: Tensor) -> T
             value = _response(imaging, depth[chunk], delay, across) * strength[chunk][:, None, None]
             place = (row + 2 * reach) * width + (column + 2 * border)
             frame.index_add_(0, place.reshape(-1), value.reshape(-1))
-    picture = frames.view(-1, height, width)
-    return picture[:, 2 * reach : 2 * reach + n_axial, 2 * border : 2 * border + n_lateral].float()
+    image = frames.view(-1, height, width)
+    return image[:, 2 * reach : 2 * reach + n_axial, 2 * border : 2 * border + n_lateral].float()
 
 
 def _response(imaging: Imaging, depth: Tensor, delay: Tensor, across: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from engine.simulation.imaging import Imaging, render
 
 @dataclass(frozen=True, kw_only=True)
 class Clutter:
-    """Reverberation between probe and skin: it lies over the upper part of the picture and never moves.
+    """Reverberation between probe and skin: it lies over the upper part of the image and never moves.
 
     It pulls displacement and strain to zero, the commonest bias in vivo.
     """
@@ -81,7 +81,7 @@ class GainJump:
     gain_db: float = 0.0
     """dB everywhere."""
     slope_db_per_cm: float = 0.0
-    """dB more per cm of depth, 0 at the middle of the picture."""
+    """dB more per cm of depth, 0 at the middle of the image."""
 
     def apply(self, rf: Tensor, moment: Moment) -> Tensor:
         """See `Effect.apply`."""

@@ -54,7 +54,7 @@ class Inclusion:
 class UniformCompression:
     """Homogeneous incompressible tissue between frictionless plates: amplitude 0.01 is 1 % compression.
 
-    The probe face is fixed (the picture is in the probe's coordinates), so deeper tissue comes nearer:
+    The probe face is fixed (the image is in the probe's coordinates), so deeper tissue comes nearer:
     u_z = -z, and it expands sideways by the same amount: u_x = x (plane strain).
     """
 

@@ -40,8 +40,8 @@ class Geometry:
         return elastic_phantom(self.block, self.regions, background=self.background, cache=cache)
 
 
-def draw_geometry(block: Block, *, picture: tuple[float, float], rng: np.random.Generator) -> Geometry:
-    """A random geometry for a picture of (depth, width) metres within `block`.
+def draw_geometry(block: Block, *, image: tuple[float, float], rng: np.random.Generator) -> Geometry:
+    """A random geometry for an image of (depth, width) metres within `block`.
 
     Lesions: 1.5-8 mm in radius, contrast log-uniform from 1/4 to 8, brightness -6 to +6 dB independent of
     stiffness, centred at 20-80 % of the depth. Half of all have one or two layers of contrast 1/2 to 3.
@@ -49,7 +49,7 @@ def draw_geometry(block: Block, *, picture: tuple[float, float], rng: np.random.
     draw = rng.uniform()
     regions: list[ElasticRegion] = []
     if rng.uniform() < 0.5:
-        regions += _layers(picture[0], rng)
+        regions += _layers(image[0], rng)
     background = None
     if draw < _SHARE_PLAIN:
         kind = "plain"
@@ -63,7 +63,7 @@ def draw_geometry(block: Block, *, picture: tuple[float, float], rng: np.random.
     else:
         kind = "lesion" if draw < _SHARE_PLAIN + _SHARE_SHAPELESS else "ellipse"
         make = _lesion if kind == "lesion" else _ellipse
-        regions += [make(picture, rng) for _ in range(int(rng.integers(1, 3)))]
+        regions += [make(image, rng) for _ in range(int(rng.integers(1, 3)))]
     return Geometry(kind=kind, block=block, regions=tuple(regions), background=background)
 
 
@@ -83,24 +83,24 @@ def _layers(depth: float, rng: np.random.Generator) -> list[Layer]:
     ]
 
 
-def _place(picture: tuple[float, float], rng: np.random.Generator) -> dict[str, float]:
+def _place(image: tuple[float, float], rng: np.random.Generator) -> dict[str, float]:
     return {
-        "depth": float(rng.uniform(0.2, 0.8) * picture[0]),
-        "lateral": float(rng.uniform(-0.35, 0.35) * picture[1]),
+        "depth": float(rng.uniform(0.2, 0.8) * image[0]),
+        "lateral": float(rng.uniform(-0.35, 0.35) * image[1]),
         "stiffness": float(np.exp(rng.uniform(np.log(0.25), np.log(8.0)))),
         "echo_db": float(rng.uniform(-6.0, 6.0)),
     }
 
 
-def _lesion(picture: tuple[float, float], rng: np.random.Generator) -> Lesion:
+def _lesion(image: tuple[float, float], rng: np.random.Generator) -> Lesion:
     waves = tuple((float(rng.uniform(0.0, 0.25) / n), float(rng.uniform(0.0, 6.28))) for n in range(1, 5))
-    return Lesion(radius=float(rng.uniform(1.5e-3, 8e-3)), waves=waves, **_place(picture, rng))
+    return Lesion(radius=float(rng.uniform(1.5e-3, 8e-3)), waves=waves, **_place(image, rng))
 
 
-def _ellipse(picture: tuple[float, float], rng: np.random.Generator) -> Ellipse:
+def _ellipse(image: tuple[float, float], rng: np.random.Generator) -> Ellipse:
     mean, aspect = rng.uniform(1.5e-3, 8e-3), np.sqrt(rng.uniform(1.0, 2.0))
     return Ellipse(
         semi_axes=(float(mean / aspect), float(mean * aspect)),
         angle=float(rng.uniform(-0.6, 0.6)),
-        **_place(picture, rng),
+        **_place(image, rng),
     )

@@ -84,7 +84,7 @@ def render(imaging: Imaging, z: Tensor, x: Tensor, amplitude: Tensor) -> Tensor:
     """RF of scatterers at (z, x), float64 metres, with their amplitudes; all three are (batch, scatterers).
 
     Returns (batch, n_axial, n_lateral) float32; a scatterer of amplitude 1 has the peak of its
-    zone, 1 unless set. Scatterers outside the picture count as far as their response reaches into it.
+    zone, 1 unless set. Scatterers outside the image count as far as their response reaches into it.
     """
     shape = imaging.spec.shape
     frames = torch.zeros((z.shape[0], *shape), dtype=torch.float32, device=z.device)
@@ -124,7 +124,7 @@ def _add_zone(
     extent: tuple[float, float],
     scatterers: tuple[Tensor, Tensor, Tensor],
 ) -> None:
-    """Add one zone's picture to `frames` (batch, n_axial, n_lateral)."""
+    """Add one zone's image to `frames` (batch, n_axial, n_lateral)."""
     spec = imaging.spec
     batch, n_axial, n_lateral = frames.shape
     z, x, amplitude = scatterers
@@ -132,7 +132,7 @@ def _add_zone(
     aside = math.ceil(spread.lateral_reach / spec.line_pitch)
     margin, border = reach + _KERNEL_WIDTH, aside + _KERNEL_WIDTH
 
-    # rows of the picture that this zone can reach, and the scatterers that reach them
+    # rows of the image that this zone can reach, and the scatterers that reach them
     top = max(0, math.floor(extent[0] / spec.sample_pitch) - margin) if extent[0] > -math.inf else 0
     bottom = n_axial
     if extent[1] < math.inf:
@@ -166,8 +166,8 @@ def _add_zone(
     spectrum = torch.fft.fft(spectrum[..., : length // 2 + 1], dim=1)
     spectrum *= _filter(spread, spec, (length, width), fine_axial, fine_lateral).to(z.device)
     lines = torch.fft.ifft(spectrum, dim=1)[:, : width * fine_lateral : fine_lateral]
-    picture = torch.fft.irfft(lines[:, border : border + n_lateral], n=length)[..., margin : margin + rows]
-    frames[:, top:bottom] += picture.transpose(1, 2)
+    image = torch.fft.irfft(lines[:, border : border + n_lateral], n=length)[..., margin : margin + rows]
+    frames[:, top:bottom] += image.transpose(1, 2)
 
 
 def _refinement(highest: float, sampling: float) -> int:

@@ -1,7 +1,7 @@
 """Truth that is stored in a recording: rest displacement per frame, from which every pair's truth follows.
 
 Frame k stores where each point of a regular rest grid has moved, in samples and lines. The grid reaches
-beyond the picture, so that whatever a frame shows came from inside it.
+beyond the image, so that whatever a frame shows came from inside it.
 """
 
 import math

@@ -42,7 +42,7 @@ def draw_scatterers(
     elevational_fwhm: float | None = None,
     rng: np.random.Generator,
 ) -> Scatterers:
-    """Uniformly random scatterers of random sign wherever the picture can reach in any frame.
+    """Uniformly random scatterers of random sign wherever the image can reach in any frame.
 
     `per_cell` counts scatterers in one resolution cell (-6 dB envelope length times beam width, times
     `elevational_fwhm` where given); 10 or more give fully developed speckle. `elevational_fwhm` (m,
@@ -77,7 +77,7 @@ def draw_scatterers(
 
 
 def _cell_area(imaging: Imaging) -> float:
-    """m^2 of the smallest resolution cell of the picture."""
+    """m^2 of the smallest resolution cell of the image."""
     half_speed = imaging.spec.sound_speed / 2.0
     spreads = [zone.point_spread for zone in imaging.zones]
     return min(FWHM * s.duration_sigma * half_speed * s.lateral_fwhm for s in spreads)
@@ -97,7 +97,7 @@ def rest_extent(imaging: Imaging, motion: Motion) -> tuple[float, float, float]:
     amplitude = np.stack([mode.amplitude for mode in motion.modes], axis=1)
     moved_z = amplitude @ torch.stack([u_z for u_z, _ in unit]).numpy()
     moved_x = amplitude @ torch.stack([u_x for _, u_x in unit]).numpy()
-    # Displacement at the rest point differs from that at the place in the picture by its own gradient.
+    # Displacement at the rest point differs from that at the place in the image by its own gradient.
     spare = 1.2
     turn = np.abs(np.sin(motion.rotation)).max()
     more_z = spare * np.abs(moved_z).max() + np.abs(motion.axial_shift).max() + turn * half_width

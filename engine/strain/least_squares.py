@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from engine.banded import band_blocks
 from engine.spec import FloatArray
 
-LEAST_WEIGHT = 1e-30  # its inverse is still a float32
+MIN_WEIGHT = 1e-30  # its inverse is still a float32
 
 
 def box_overlap(
@@ -44,7 +44,7 @@ class Moments:
 
     def line(self) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Slope, value at the window's centre, and spread (the variance of t); slope 0 where it has none."""
-        known = self.w > LEAST_WEIGHT
+        known = self.w > MIN_WEIGHT
         inverse = np.ones_like(self.w)
         np.divide(1.0, self.w, out=inverse, where=known)
         mean_t, mean_y = self.wt * inverse, self.wy * inverse

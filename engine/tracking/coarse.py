@@ -55,8 +55,8 @@ class CoarseSearch:
         max_lag = min(
             max(MAX_AXIAL_SHARE * self._n_far, reach / (ROWS_PER_CELL * self._per_far)), self._n_far / 2
         )
-        self._far = FarSearch(self._n_cols, self._n_far, max_side, int(max_lag) + 2, width)
-        self._near = NearSearch(self._n_cols, self._n_near, width)
+        self._far = ExhaustiveSearch(self._n_cols, self._n_far, max_side, int(max_lag) + 2, width)
+        self._near = RefinementSearch(self._n_cols, self._n_near, width)
         self._reach = int(PLAY * self._per_far) + 2
         self.nodes = self._near.nodes
         """Over near cells: cell k covers rows k * ROWS_PER_CELL onwards."""
@@ -115,7 +115,7 @@ class LocalMean:
         return removed
 
 
-class FarSearch:
+class ExhaustiveSearch:
     """All shifts, in cells and columns."""
 
     def __init__(self, n_cols: int, n_cells: int, max_side: int, max_lag: int, width: float) -> None:
@@ -186,7 +186,7 @@ class FarSearch:
         return axial, lateral, top
 
 
-class NearSearch:
+class RefinementSearch:
     """A few shifts along depth of frames that are already aligned to about a far cell."""
 
     def __init__(self, n_cols: int, n_cells: int, width: float) -> None:

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from engine.tracking.frontend import FrameInputs, GridInputs, Start
 from engine.tracking.iq import OVERSAMPLING
+from engine.tracking.normalisation import FrameInputs, GridInputs, Start
 from engine.tracking.warp import bordered, warp
 
 MIN_CURVATURE = 0.02  # of log correlation per line squared; flatter says nothing about lateral motion
@@ -56,13 +56,14 @@ class PhasePasses(nn.Module):
             u, v = (grid.across @ (motion @ grid.to_seen) for motion in (axial, lateral))
             warped = moved(post_planes, grid.seen, u, v, grid)
             re, im = (across @ part @ along for part in product(seen, warped))
-            # both frames are levelled: it weights by coherence. Not + TINY: ONNX's optimiser takes it for + 0
+            # both frames are normalised, so this weights by coherence; not + TINY, which
+            # ONNX's optimiser folds to + 0
             size = magnitude(re, im).clamp(min=TINY)
             angle = torch.atan2(im, re)
             phase, weight = (grid.smooth_across @ part @ grid.smooth_along for part in (angle * size, size))
             lateral = lateral + lateral_step(seen, warped, size, (across, along), grid)
             axial = axial + phase / weight / start.node_radians
-        u, v = (grid.across @ (motion @ grid.to_left) for motion in (axial, lateral))
+        u, v = (grid.across @ (motion @ grid.to_kept) for motion in (axial, lateral))
         a = at_rows(pre.planes, grid.left * OVERSAMPLING).unbind()
         b = moved(post_planes, grid.left, u, v, grid)
         held = warp(bordered(post.known[None]), grid.left + u / grid.pitch, grid.lines[:, None] + v)[0]

@@ -5,21 +5,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.spec import EngineSpec, FloatArray, FrameArray
-from engine.tracking.frontend import ALL_ROWS, FrontEnd, Levelled, Start
 from engine.tracking.iq import Band, IqGrid, IqTransform
+from engine.tracking.normalisation import ALL_ROWS, NormalisedFrame, PairInitialiser, Start
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedPair:
-    """Both frames levelled on one canonical grid, and a first guess of the motion between them."""
+    """Both frames normalised on one canonical grid, and a first guess of the motion between them."""
 
-    pre: Levelled
+    pre: NormalisedFrame
     """The very object that was `post` before, where this frame was."""
-    post: Levelled
+    post: NormalisedFrame
     start: Start[FloatArray]
     radians: FloatArray
     """Phase per sample of displacement, for every row that products are left on."""
-    front: FrontEnd
+    front: PairInitialiser
     """Of the grid: the same object until the measured carrier moves."""
     grid: IqGrid
 
@@ -31,7 +31,7 @@ class _Seen:
     frame: FrameArray
     band: Band
     grid: IqGrid
-    levelled: Levelled
+    normalised: NormalisedFrame
 
 
 class Preparation:
@@ -44,7 +44,7 @@ class Preparation:
         self._spec = spec
         self._every_row = every_row
         self._transform = IqTransform(spec)
-        self._front: FrontEnd | None = None
+        self._front: PairInitialiser | None = None
         self._grid: IqGrid | None = None
         self._seen: _Seen | None = None
 
@@ -57,7 +57,7 @@ class Preparation:
         grid = self._transform.grid(first)
         front = self._front_of(grid)
         if seen is not None and seen.grid == grid:
-            before = seen.levelled
+            before = seen.normalised
         else:
             before = front.level(self._transform.demodulate(first, grid))
         after = front.level(self._transform.demodulate(second, grid))
@@ -65,10 +65,12 @@ class Preparation:
         start, radians = front.start(before, after)
         return PreparedPair(before, after, start, radians, front, grid)
 
-    def _front_of(self, grid: IqGrid) -> FrontEnd:
+    def _front_of(self, grid: IqGrid) -> PairInitialiser:
         if self._front is None or grid != self._grid:
             spec = self._spec
             rows = grid.n_rows if self._every_row else ALL_ROWS
-            self._front = FrontEnd(grid, spec.shape[1], spec.line_pitch, spec.sample_pitch, most_rows=rows)
+            self._front = PairInitialiser(
+                grid, spec.shape[1], spec.line_pitch, spec.sample_pitch, max_rows=rows
+            )
             self._grid = grid
         return self._front

@@ -22,7 +22,7 @@ from engine.training.task import Task
 
 CHECKPOINT = "checkpoint.safetensors"
 CHECKPOINT_EVERY = 200  # steps: a minute or two of work to lose
-LARGEST_GRADIENT = 1.0
+MAX_GRADIENT = 1.0
 
 
 class OtherRun(EngineError):
@@ -107,7 +107,7 @@ class Trainer:
             raise TrainingFailed(f"step {self.step}: the loss is not finite: {told}")
         self._adam.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]  # torch
-        clip_grad_norm_(self.task.net.parameters(), LARGEST_GRADIENT)
+        clip_grad_norm_(self.task.net.parameters(), MAX_GRADIENT)
         self._whole = False
         self._adam.step()
         self.step += 1

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from streamer.accounts import Accounts
+from streamer.frame_counters import FrameCounters
 from streamer.metrics import Metrics
 from tests.docs.docs_reading import DOCS, code, tables
 from tests.root import ROOT
@@ -21,7 +21,7 @@ OPEN = {"version", "engine", "precision", "device", "le", "instance"}  # labels 
 
 
 def _registry() -> CollectorRegistry:
-    metrics = Metrics(Accounts(), "1.0")
+    metrics = Metrics(FrameCounters(), "1.0")
     metrics.stage("infer", 0.01)
     metrics.engine("trivial", "float32", "cpu")
     metrics.health("LIVE")

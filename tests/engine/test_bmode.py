@@ -46,9 +46,9 @@ def among_speckle(sample: int, amplitude: float, kind: str = "rf") -> NDArray[An
 @pytest.mark.parametrize("kind", ["rf", "iq"])
 @pytest.mark.parametrize("sample", [40, 700, 1963])
 def test_a_point_target_is_where_it_is(kind: str, sample: int) -> None:
-    picture = bmode(among_speckle(sample, 600.0, kind), spec(kind))
-    step = SHAPE[0] / picture.shape[0]
-    column = picture[:, 20].astype(float)
+    image = bmode(among_speckle(sample, 600.0, kind), spec(kind))
+    step = SHAPE[0] / image.shape[0]
+    column = image[:, 20].astype(float)
     assert 0 < column.max() < 255
     assert column.argmax() * step == pytest.approx(sample, abs=step)
     other = bmode(among_speckle(sample + 50, 600.0, kind), spec(kind))[:, 20]
@@ -68,7 +68,7 @@ def test_the_gain_of_the_scanner_changes_nothing(gain: float) -> None:
     assert np.abs(difference).max() <= 1
 
 
-def test_integer_and_float_lines_and_samples_first_are_the_same_picture() -> None:
+def test_integer_and_float_lines_and_samples_first_are_the_same_image() -> None:
     frame = np.random.default_rng(1).normal(0, 500, SHAPE).astype(np.int16)
     expected = bmode(frame, spec())
     np.testing.assert_array_equal(bmode(frame.astype(np.float32), spec()), expected)
@@ -76,25 +76,25 @@ def test_integer_and_float_lines_and_samples_first_are_the_same_picture() -> Non
 
 
 @pytest.mark.parametrize("mixed", [0.0, 0.8 * FC, FC])
-def test_iq_is_the_same_picture_whatever_it_was_mixed_down_by(mixed: float) -> None:
+def test_iq_is_the_same_image_whatever_it_was_mixed_down_by(mixed: float) -> None:
     depth = np.arange(SHAPE[0])[:, None]
     baseband = np.random.default_rng(3).normal(0, 500, (*SHAPE, 2)).astype(np.float32)
     carrier = np.exp(2j * np.pi * FC / FS * depth)
     analytic = (baseband[..., 0] + 1j * baseband[..., 1]) * carrier
     iq = (analytic * np.exp(-2j * np.pi * mixed / FS * depth)).astype(np.complex64)
     expected = bmode((analytic / carrier).astype(np.complex64), spec("iq")).astype(int)
-    picture = bmode(iq, replace(spec("iq"), demodulation_frequency=mixed)).astype(int)
-    assert np.abs(picture - expected).max() <= 1
+    image = bmode(iq, replace(spec("iq"), demodulation_frequency=mixed)).astype(int)
+    assert np.abs(image - expected).max() <= 1
     wrong = bmode(iq, replace(spec("iq"), demodulation_frequency=mixed + 0.3 * FC)).astype(int)
-    assert np.abs(wrong - expected).mean() > 5  # the control: another band is another picture
+    assert np.abs(wrong - expected).mean() > 5  # the control: another band is another image
 
 
 @pytest.mark.parametrize(("n_axial", "rows"), [(64, 64), (300, 300), (512, 512), (5000, 512)])
 def test_no_more_rows_than_a_screen_shows(n_axial: int, rows: int) -> None:
     frame = np.random.default_rng(2).normal(0, 500, (n_axial, 8)).astype(np.int16)
-    picture = bmode(frame, spec(shape=(n_axial, 8)))
-    assert (picture.shape, picture.dtype) == ((rows, 8), np.uint8)
-    assert picture.max() == 255
+    image = bmode(frame, spec(shape=(n_axial, 8)))
+    assert (image.shape, image.dtype) == ((rows, 8), np.uint8)
+    assert image.max() == 255
 
 
 def test_silence_is_black() -> None:

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from streamer.accounts import MOST_LOST, Accounts, Counts
-from streamer.health import Condition
+from streamer.frame_counters import MAX_LOST, Counts, FrameCounters
+from streamer.health import Health
 from tests.echo_frames import rf_header
 
 
@@ -17,9 +17,9 @@ def counts(**changes: Any) -> Counts:
     return Counts(**{**none, **changes})
 
 
-def fed(frames: int = 20, rate: float = 50.0, **changes: Any) -> tuple[Condition, float]:
+def fed(frames: int = 20, rate: float = 50.0, **changes: Any) -> tuple[Health, float]:
     """A condition that heard so many frames, and the time of the last."""
-    condition = Condition()
+    condition = Health()
     condition.state(counts(), 0.0)
     for number in range(frames):
         condition.frame_accepted(rf_header(number, **changes), number / rate)
@@ -27,7 +27,7 @@ def fed(frames: int = 20, rate: float = 50.0, **changes: Any) -> tuple[Condition
 
 
 def test_rate_and_age_are_unknown_before_frames_came() -> None:
-    condition = Condition()
+    condition = Health()
     assert (condition.frame_rate(), condition.frame_age(5.0)) == (None, None)
     assert condition.state(counts(), 5.0) == ("WAITING", ())
     condition, last = fed()
@@ -83,7 +83,7 @@ def test_old_trouble_is_forgotten() -> None:
 
 
 def test_frames_that_are_all_refused_are_told_while_waiting_and_stale() -> None:
-    waiting = Condition()
+    waiting = Health()
     waiting.state(counts(), 0.0)
     state, reasons = waiting.state(counts(received=9, refused={"malformed": 9}), 1.0)
     assert (state, reasons) == ("WAITING", ("9 of 9 frames refused, most as malformed",))
@@ -112,19 +112,19 @@ def test_a_fault_is_said_before_everything_else() -> None:
 
 
 def test_accounts_add_up_and_never_leave_64_bits() -> None:
-    accounts = Accounts()
+    frame_counters = FrameCounters()
     for _ in range(7):
-        accounts.frame_received()
-    accounts.frame_refused("saturated")
-    accounts.frames_overwritten(2)
-    accounts.result_published(None, 0.010)
-    accounts.result_published("gap", 0.030)
+        frame_counters.frame_received()
+    frame_counters.frame_refused("saturated")
+    frame_counters.frames_overwritten(2)
+    frame_counters.result_published(None, 0.010)
+    frame_counters.result_published("gap", 0.030)
     for _ in range(3):
-        accounts.frames_lost(2**63 - 2)
-    accounts.link_reset()
-    now = accounts.counts()
-    assert (now.in_flight, now.published_no_value, now.lost, now.link_resets) == (2, 1, MOST_LOST, 1)
-    assert accounts.latency(50) == pytest.approx(0.020)
-    assert Accounts().latency(50) is None
-    accounts.frame_received()
+        frame_counters.frames_lost(2**63 - 2)
+    frame_counters.link_reset()
+    now = frame_counters.counts()
+    assert (now.in_flight, now.published_no_value, now.lost, now.link_resets) == (2, 1, MAX_LOST, 1)
+    assert frame_counters.latency(50) == pytest.approx(0.020)
+    assert FrameCounters().latency(50) is None
+    frame_counters.frame_received()
     assert now.received == 7  # a moment that has passed does not change

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from streamer.errors import AddressInUse, ConfigError
-from streamer.http import MOST_CONNECTIONS, HealthServer
+from streamer.http import MAX_CONNECTIONS, HealthServer
 
 
 @contextlib.contextmanager
@@ -45,7 +45,7 @@ def test_it_answers_what_it_knows_and_names_what_there_is() -> None:
 
 def test_a_request_too_many_ends_the_oldest_and_only_that() -> None:
     with server() as running, contextlib.ExitStack() as closing:
-        held = [closing.enter_context(connect(running)) for _ in range(MOST_CONNECTIONS)]
+        held = [closing.enter_context(connect(running)) for _ in range(MAX_CONNECTIONS)]
         for connection in held:
             connection.sendall(b"GET /li")
         assert get(running)[0] == 200

@@ -174,11 +174,11 @@ def test_samples_are_judged_whatever_their_type_and_order(
         assert refused.value.reason == reason
 
 
-def test_a_fusion_that_fails_costs_its_picture_only(
+def test_a_fusion_that_fails_costs_its_image_only(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*_: object, **__: object) -> None:
-        raise ArithmeticError("no picture today")
+        raise ArithmeticError("no image today")
 
     step = step_for(Config())
     pair = FramePair(frame(0), frame(1), None)
@@ -188,4 +188,4 @@ def test_a_fusion_that_fails_costs_its_picture_only(
     sound(message)
     assert message.header.rejection is None
     assert message.fused is None
-    assert "no picture today" in caplog.text
+    assert "no image today" in caplog.text

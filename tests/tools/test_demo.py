@@ -16,7 +16,7 @@ import pytest
 from tests.tools.programs import PATIENCE, Program, program, write_press
 from tools.demo import demo_path
 
-SECONDS_FOR_ONE_PICTURE = "0.3"
+SECONDS_FOR_ONE_IMAGE = "0.3"
 COUNTS = ("received", "lost", "overwritten", "published", "rejected", "latency_p50_ms", "latency_p99_ms")
 
 
@@ -42,12 +42,12 @@ def summary(demo: Program) -> dict[str, float]:
     return found
 
 
-def test_one_command_ends_in_a_picture_and_its_counts(cache: str, tmp_path: Path) -> None:
-    picture = tmp_path / "out.png"
-    arguments = headless("--seconds", SECONDS_FOR_ONE_PICTURE, "--save", str(picture))
+def test_one_command_ends_in_an_image_and_its_counts(cache: str, tmp_path: Path) -> None:
+    image = tmp_path / "out.png"
+    arguments = headless("--seconds", SECONDS_FOR_ONE_IMAGE, "--save", str(image))
     with program(*arguments, XDG_CACHE_HOME=cache) as demo:
         assert demo.end() == 0, demo.err
-    image = cv2.imread(str(picture))
+    image = cv2.imread(str(image))
     assert image is not None
     colour = image.astype(int).max(axis=2) - image.astype(int).min(axis=2)
     assert (colour > 60).mean() > 0.01  # strain is coloured, and a display that waits is grey
@@ -134,11 +134,11 @@ def screen() -> Iterator[str]:
 
 
 def test_with_a_window_seconds_and_a_signal_end_it(screen: str, cache: str, tmp_path: Path) -> None:
-    picture = tmp_path / "out.png"
-    arguments = ("demo", "--engine", "trivial", "--json", "--save", str(picture))
+    image = tmp_path / "out.png"
+    arguments = ("demo", "--engine", "trivial", "--json", "--save", str(image))
     with program(*arguments, "--seconds", "0.3", XDG_CACHE_HOME=cache, DISPLAY=screen) as demo:
         assert demo.end() == 0, demo.err
-    assert cv2.imread(str(picture)) is not None
+    assert cv2.imread(str(image)) is not None
     with program(*arguments, XDG_CACHE_HOME=cache, DISPLAY=screen) as demo:
         demo.wait_for("engine trivial ready")
         assert demo.end(signal.SIGINT) == 0, demo.err

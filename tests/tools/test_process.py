@@ -75,7 +75,7 @@ def test_rejected_rows_hold_no_number_and_the_others_do(press: Path, tmp_path: P
         assert np.isnan(found["mean_strain"][0])
 
 
-def test_no_value_within_a_picture_is_nan_in_every_map(press: Path, tmp_path: Path) -> None:
+def test_no_value_within_an_image_is_nan_in_every_map(press: Path, tmp_path: Path) -> None:
     process(press, tmp_path / "a.h5", "--engine", "reference")
     found = contents(tmp_path / "a.h5")
     unknown = np.isnan(found["axial_strain"][1:])
@@ -165,12 +165,12 @@ def test_an_inclusion_lies_where_it_is(phantom: Path, tmp_path: Path, delay: flo
     for depth, lateral in places:
         assert depth == pytest.approx(6e-3 + shift, abs=0.6e-3)
         assert lateral == pytest.approx(-1.5e-3, abs=0.6e-3)
-    # the control: it is nowhere near there in a picture upside down
+    # the control: it is nowhere near there in an image upside down
     depth, _ = hardest(single[::-1], found["axial_position"], found["lateral_position"])
     assert depth != pytest.approx(6e-3 + shift, abs=0.6e-3)
 
 
-def test_the_fused_picture_is_kept_beside_the_pairs(phantom: Path, tmp_path: Path) -> None:
+def test_the_fused_image_is_kept_beside_the_pairs(phantom: Path, tmp_path: Path) -> None:
     process(phantom, tmp_path / "a.h5", "--engine", "reference")
     found = contents(tmp_path / "a.h5")
     accepted = found["rejection"] == b""
@@ -187,7 +187,7 @@ def test_the_fused_picture_is_kept_beside_the_pairs(phantom: Path, tmp_path: Pat
     np.testing.assert_allclose(middle, 1.0, atol=0.15)  # 1 is the average, in press and release
 
 
-def test_without_fusion_there_is_no_fused_picture(press: Path, tmp_path: Path) -> None:
+def test_without_fusion_there_is_no_fused_image(press: Path, tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text("[fusion]\ntime_constant = 0.0\n")
     process(press, tmp_path / "a.h5", "--engine", "trivial", "--config", str(tmp_path / "a.toml"))
     found = contents(tmp_path / "a.h5")

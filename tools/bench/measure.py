@@ -45,7 +45,7 @@ def measure(
 ) -> dict[str, Any]:
     """Send the recording, bounced, at `rate` Hz for `seconds`; returns counts, times in ms and environment.
 
-    `displays` headless displays watch strain, B-mode and status; their pictures go to `folder`.
+    `displays` headless displays watch strain, B-mode and status; their images go to `folder`.
     Raises NothingReceived where no result comes, ToolError where a process ends by itself.
     """
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -78,9 +78,9 @@ def measure(
         for peer in (bare, listener):
             peer.wait_for("ready")
         for number in range(displays):
-            picture = str(folder / f"display-{number}.png")
+            image = str(folder / f"display-{number}.png")
             closing.enter_context(
-                child("display", "--connect", results, "--headless", "--save", picture, "--json")
+                child("display", "--connect", results, "--headless", "--save", image, "--json")
             )
         _await_subscribers(link, 2)
         sent = _send(link, recording, rate, seconds, stop=stop, results=results)

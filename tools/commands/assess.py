@@ -24,7 +24,7 @@ def assess(
         typer.Option(help="bounce: forward and back. Steadier, because pairs then share their noise."),
     ] = "off",
     save: Annotated[
-        Path | None, typer.Option(help="Also draw single pairs and fused pictures of the first engine, PNG.")
+        Path | None, typer.Option(help="Also draw single pairs and fused images of the first engine, PNG.")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="End in one JSON line.")] = False,
     *,
@@ -33,7 +33,7 @@ def assess(
     """Tell how well engines do on recordings whose true strain nobody knows.
 
     Mean strain against the displacement difference, closure of three frames, correlation after warping beside
-    what the standard deviation explains, steadiness from picture to picture, pairs accepted.
+    what the standard deviation explains, steadiness from image to image, pairs accepted.
 
     Examples:
 
@@ -41,21 +41,21 @@ def assess(
 
         musse-stream assess a.mhd b.mhd --config configs/handheld.toml --engine reference --engine ncc
 
-        musse-stream assess scan.mhd --loop bounce --save pictures.png
+        musse-stream assess scan.mhd --loop bounce --save images.png
     """
     from rich.console import Console
 
     from streamer.config import load_config
-    from tools.evaluate.assess import assess_here
+    from tools.evaluate.assess import run_assessment
 
     settings = load_config(config, options.given(pairing={"mode": pairing, "stride": stride}))
-    assess_here(
+    run_assessment(
         files,
         opening.open,
         settings,
         engine or ["reference"],
         Console(stderr=True),
         loop=loop,
-        picture=save,
+        image=save,
         as_json=json,
     )

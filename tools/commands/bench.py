@@ -45,12 +45,12 @@ def bench(
     from rich.console import Console
 
     from engine.factory import resolve
-    from tools.tell import tell
+    from tools.output import emit
 
     if yardstick:
         from tools.bench.ratios import measure_ratios
 
-        tell("yardstick", measure_ratios(threads=1, runs=runs, weights=weights), as_json=json)
+        emit("yardstick", measure_ratios(threads=1, runs=runs, weights=weights), as_json=json)
         return
 
     from tools.bench.measure import measure
@@ -77,4 +77,4 @@ def bench(
             stop=stop,
             folder=Path(folder),
         )
-    tell("bench", figures, as_json=json)
+    emit("bench", figures, as_json=json)

@@ -16,7 +16,7 @@ def demo(
     seconds: Annotated[
         float | None, typer.Option(help="End so long after the first strain [default: when closed].", min=0)
     ] = None,
-    save: Annotated[Path | None, typer.Option(help="PNG file for the last picture.")] = None,
+    save: Annotated[Path | None, typer.Option(help="PNG file for the last image.")] = None,
     engine: Annotated[str, typer.Option(help=options.ENGINES)] = "auto",
     weights: options.Weights = None,
     json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON line.")] = False,
@@ -59,7 +59,7 @@ def demo(
     except StopRequested:
         return  # before anything was received
 
-    from tools.tell import tell
+    from tools.output import emit
 
     told = {
         "received": summary["received"],
@@ -70,7 +70,7 @@ def demo(
         "latency_p50_ms": _milliseconds(summary["latency_p50"]),
         "latency_p99_ms": _milliseconds(summary["latency_p99"]),
     }
-    tell("summary", told, as_json=json)
+    emit("summary", told, as_json=json)
 
 
 def _prepare(engine: str, stop: "Stop", *, needs_screen: bool) -> Path:

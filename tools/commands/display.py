@@ -26,7 +26,7 @@ def display(
     ] = None,
     picture: Annotated[
         Literal["fused", "pair"] | None,
-        typer.Option(help="The steady picture fused from many pairs, or the newest pair alone."),
+        typer.Option(help="The steady image fused from many pairs, or the newest pair alone."),
     ] = None,
     color_map: Annotated[
         Literal["clinical", "perceptual", "grey"] | None,
@@ -36,7 +36,7 @@ def display(
         float | None, typer.Option(min=0, max=1, help="Of strain over B-mode in the overlay.")
     ] = None,
     persistence: Annotated[
-        float | None, typer.Option(min=0, max=30, help="Averaging of pictures: time constant in s, 0: off.")
+        float | None, typer.Option(min=0, max=30, help="Averaging of images: time constant in s, 0: off.")
     ] = None,
     range_max: Annotated[
         float | None, typer.Option(min=0.1, max=100, help="Top of the relative colour range.")
@@ -52,9 +52,9 @@ def display(
         float | None,
         typer.Option(min=0, help="End after this many seconds, from the first strain result on."),
     ] = None,
-    save: Annotated[Path | None, typer.Option(dir_okay=False, help="PNG file for the last picture.")] = None,
+    save: Annotated[Path | None, typer.Option(dir_okay=False, help="PNG file for the last image.")] = None,
     save_folder: Annotated[
-        Path, typer.Option(file_okay=False, exists=True, help="Folder for the pictures saved with the key s.")
+        Path, typer.Option(file_okay=False, exists=True, help="Folder for the images saved with the key s.")
     ] = Path(),
     timeout: Annotated[
         float, typer.Option(min=0, help="Headless: give up after so many seconds without any strain result.")
@@ -80,8 +80,8 @@ def display(
     from streamer.config import load_config
     from tools.display.loop import run_display
     from tools.display.options import DisplayOptions
+    from tools.output import emit
     from tools.processes import on_stop_signal
-    from tools.tell import tell
 
     chosen = {
         "layout": mode,
@@ -98,7 +98,7 @@ def display(
     options = DisplayOptions(
         layout=settings.layout,
         value=settings.value,
-        picture=settings.picture,
+        image=settings.picture,
         color_map=settings.color_map,
         opacity=settings.opacity,
         persistence=settings.persistence,
@@ -118,7 +118,7 @@ def display(
         timeout=timeout,
         stopped=lambda: bool(signals),
     )
-    tell("summary", asdict(summary), as_json=json)
+    emit("summary", asdict(summary), as_json=json)
 
 
 def _region(text: str | None) -> tuple[float, ...] | None:

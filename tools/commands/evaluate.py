@@ -38,7 +38,7 @@ def evaluate(
 ) -> None:
     """Compare engines and settings on the same simulated pairs, beside controls that must lose.
 
-    Writes cases.jsonl (one line per case and contender), figures.json and report.html to the output folder.
+    Writes cases.jsonl (one line per case and method), figures.json and report.html to the output folder.
 
     Examples:
 
@@ -50,9 +50,9 @@ def evaluate(
     """
     from rich.console import Console
 
-    from tools.evaluate.command import Request, evaluate_here
+    from tools.evaluate.command import Request, run_evaluation
 
-    evaluate_here(
+    run_evaluation(
         Request(
             engines=tuple(engine or ("reference", "ncc")),
             suite=suite,

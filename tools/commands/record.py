@@ -43,8 +43,8 @@ def record(
     from dataclasses import asdict
 
     from tools.log import log_to_stderr
+    from tools.output import emit
     from tools.record import Until, record_rf, record_strain
-    from tools.tell import tell
 
     log_to_stderr()
     writer, address = (
@@ -52,4 +52,4 @@ def record(
     )
     until = Until(seconds=seconds, count=count, timeout=timeout)
     summary = writer(connect or address, output, stop, until, overwrite=overwrite)
-    tell("summary", asdict(summary), as_json=json)
+    emit("summary", asdict(summary), as_json=json)

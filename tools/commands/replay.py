@@ -45,8 +45,8 @@ def replay(
     from dataclasses import asdict
 
     from tools.log import log_to_stderr
+    from tools.output import emit
     from tools.replay import replay as publish
-    from tools.tell import tell
 
     log_to_stderr()
     with opening.open(file) as recording:
@@ -59,6 +59,6 @@ def replay(
             rate=rate,
             speed=speed,
             wait_subscribers=wait_subscribers,
-            on_ready=lambda address: tell("ready", {"rf": address}, as_json=json),
+            on_ready=lambda address: emit("ready", {"rf": address}, as_json=json),
         )
-    tell("summary", asdict(summary), as_json=json)
+    emit("summary", asdict(summary), as_json=json)

@@ -49,7 +49,7 @@ def run(
     from streamer.config import load_config
     from streamer.node import run as run_node
     from tools.log import log_to_stderr
-    from tools.tell import tell
+    from tools.output import emit
 
     settings = load_config(
         config,
@@ -62,7 +62,7 @@ def run(
         ),
     )
     log_to_stderr(as_json=log_json)
-    summary = run_node(settings, stop, on_ready=lambda ready: tell("ready", asdict(ready), as_json=json))
-    tell("summary", asdict(summary), as_json=json)
+    summary = run_node(settings, stop, on_ready=lambda ready: emit("ready", asdict(ready), as_json=json))
+    emit("summary", asdict(summary), as_json=json)
     if summary.busy:
         end_without_waiting(0)

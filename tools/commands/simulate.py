@@ -8,7 +8,7 @@ import typer
 
 _TISSUE = "Tissue"
 _HAND = "Hand"
-_PICTURE = "Picture"
+_IMAGE = "Image"
 
 
 def simulate(
@@ -87,7 +87,7 @@ def simulate(
             metavar="DEG",
             min=0,
             max=5,
-            help="Rotation of the probe in the picture, standard deviation.",
+            help="Rotation of the probe in the image, standard deviation.",
             rich_help_panel=_HAND,
         ),
     ] = None,
@@ -96,34 +96,34 @@ def simulate(
         typer.Option(
             metavar="DB",
             help="Echoes over noise within the pulse's -6 dB band [default: 30].",
-            rich_help_panel=_PICTURE,
+            rich_help_panel=_IMAGE,
         ),
     ] = None,
     snr_fall: Annotated[
         float | None,
-        typer.Option(metavar="DB/CM", min=0, help="Loss of it with depth.", rich_help_panel=_PICTURE),
+        typer.Option(metavar="DB/CM", min=0, help="Loss of it with depth.", rich_help_panel=_IMAGE),
     ] = None,
     attenuation: Annotated[
         float | None,
         typer.Option(
-            metavar="DB/CM/MHZ", min=0, help="Lowers the received frequency.", rich_help_panel=_PICTURE
+            metavar="DB/CM/MHZ", min=0, help="Lowers the received frequency.", rich_help_panel=_IMAGE
         ),
     ] = None,
     focus: Annotated[
-        float | None, typer.Option(metavar="MM", min=1, help="Depth of the focus.", rich_help_panel=_PICTURE)
+        float | None, typer.Option(metavar="MM", min=1, help="Depth of the focus.", rich_help_panel=_IMAGE)
     ] = None,
     clutter: Annotated[
         float | None,
         typer.Option(
-            metavar="DB", max=10, help="Standing reverberation against speckle.", rich_help_panel=_PICTURE
+            metavar="DB", max=10, help="Standing reverberation against speckle.", rich_help_panel=_IMAGE
         ),
     ] = None,
     shadow: Annotated[
-        float | None, typer.Option(metavar="DB", min=0, help="Loss in a shadow.", rich_help_panel=_PICTURE)
+        float | None, typer.Option(metavar="DB", min=0, help="Loss in a shadow.", rich_help_panel=_IMAGE)
     ] = None,
     gain_jump: Annotated[
         float | None,
-        typer.Option(metavar="DB", help="Change of gain halfway through.", rich_help_panel=_PICTURE),
+        typer.Option(metavar="DB", help="Change of gain halfway through.", rich_help_panel=_IMAGE),
     ] = None,
     clip: Annotated[
         float | None,
@@ -131,11 +131,11 @@ def simulate(
             metavar="TIMES",
             min=0.1,
             help="Receiver clips at this many speckle RMS.",
-            rich_help_panel=_PICTURE,
+            rich_help_panel=_IMAGE,
         ),
     ] = None,
     dead_rows: Annotated[
-        int | None, typer.Option(min=0, help="Rows of zeros in the near field.", rich_help_panel=_PICTURE)
+        int | None, typer.Option(min=0, help="Rows of zeros in the near field.", rich_help_panel=_IMAGE)
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Another number is another phantom, noise and hand.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,

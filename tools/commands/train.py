@@ -58,7 +58,7 @@ def train(
     if start is not None and data:
         if workers is not None or scenes is not None:
             raise ToolError("--workers and --scenes are of simulated scenes: adapting learns from recordings")
-        from tools.train.adapt import Adaptation, adapt_here
+        from tools.train.adapt import Adaptation, run_adaptation
 
         adaptation = Adaptation(
             recipe=recipe or "adapt",
@@ -69,9 +69,9 @@ def train(
             threads=threads,
             device=device,
         )
-        adapt_here(adaptation, console, as_json=json)
+        run_adaptation(adaptation, console, as_json=json)
         return
-    from tools.train.command import Request, train_here
+    from tools.train.command import Request, run_training
 
     request = Request(
         recipe=recipe or "live",
@@ -82,4 +82,4 @@ def train(
         threads=threads,
         device=device,
     )
-    train_here(request, console, as_json=json)
+    run_training(request, console, as_json=json)

@@ -81,7 +81,7 @@ def blend(under: Image, over: Image, weight: NDArray[np.float32]) -> Image:
 
 @lru_cache(maxsize=4)
 def hatch(width: int, height: int) -> Image:
-    """Grey stripes: the ground of the strain picture, seen where there is no value and through faint ones."""
+    """Grey stripes: the ground of the strain image, seen where there is no value and through faint ones."""
     y, x = np.mgrid[0:height, 0:width]
     stripes = ((x + y) // (_HATCH_PERIOD // 2)) % 2
     level = np.where(stripes == 1, _HATCH[1], _HATCH[0]).astype(np.uint8)

@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import Final, TypeVar
 
 from tools.display.geometry import extent_of
-from tools.display.options import COLOR_MAPS, LAYOUTS, PICTURES, RANGE_MODES, VALUES, DisplayOptions
+from tools.display.options import COLOR_MAPS, IMAGES, LAYOUTS, RANGE_MODES, VALUES, DisplayOptions
 from tools.display.view import View
 
 HELP: Final = (
     ("m", "B-mode and strain side by side, or strain over B-mode"),
     ("v", "value: relative strain (1 = average), or signed strain in %"),
-    ("p", "picture: fused from many pairs, or the newest pair alone"),
+    ("p", "image: fused from many pairs, or the newest pair alone"),
     ("c", "colour map: clinical, perceptual, grey"),
     ("+  –", "opacity of strain in the overlay"),
     ("[  ]", "persistence: shorter, longer"),
@@ -23,16 +23,16 @@ HELP: Final = (
     ("w n d u", "make it wider, narrower, deeper, shallower"),
     ("b", "show or hide the region's box"),
     ("f", "freeze, or go on"),
-    ("s", "save this picture as PNG"),
+    ("s", "save this image as PNG"),
     ("h", "show or hide this help"),
     ("q", "quit"),
 )
 
 _PERSISTENCES: Final = (0.0, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0)  # s
 _RANGES: Final = (1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0)
-_STEP: Final = 0.05  # of the picture's size, per key press
-_MIN_REGION: Final = 0.1  # of the picture's size
-# Key: shift of (top, bottom, left, right) in steps of the picture's height and width.
+_STEP: Final = 0.05  # of the image's size, per key press
+_MIN_REGION: Final = 0.1  # of the image's size
+# Key: shift of (top, bottom, left, right) in steps of the image's height and width.
 _MOVES: Final[dict[str, tuple[int, int, int, int]]] = {
     "i": (-1, -1, 0, 0),
     "k": (1, 1, 0, 0),
@@ -48,14 +48,14 @@ Box = tuple[float, float, float, float]
 _T = TypeVar("_T")
 
 
-def press(key: str, options: DisplayOptions, picture: Box | None) -> DisplayOptions:
+def press(key: str, options: DisplayOptions, image: Box | None) -> DisplayOptions:
     """The options after a key; unknown keys change nothing.
 
-    `picture` is the box that the maps fill: top, bottom, left, right in mm (degrees across a curved probe);
+    `image` is the box that the maps fill: top, bottom, left, right in mm (degrees across a curved probe);
     without one the region keys do nothing.
     """
     if key in _MOVES or key == "r":
-        return _press_region(key, options, picture)
+        return _press_region(key, options, image)
     changed: dict[str, object] = {}
     match key:
         case "m":
@@ -63,7 +63,7 @@ def press(key: str, options: DisplayOptions, picture: Box | None) -> DisplayOpti
         case "v":
             changed = {"value": _next(VALUES, options.value)}
         case "p":
-            changed = {"picture": _next(PICTURES, options.picture)}
+            changed = {"image": _next(IMAGES, options.image)}
         case "c":
             changed = {"color_map": _next(COLOR_MAPS, options.color_map)}
         case "+" | "=" | "-":
@@ -82,22 +82,22 @@ def press(key: str, options: DisplayOptions, picture: Box | None) -> DisplayOpti
     return replace(options, **changed)  # type: ignore[arg-type]  # each value has its field's type
 
 
-def picture_box(view: View) -> Box | None:
-    """The box that the strain map fills, for `press`; None before the first picture."""
+def image_box(view: View) -> Box | None:
+    """The box that the strain map fills, for `press`; None before the first image."""
     if view.strain is None:
         return None
     extent = extent_of([(view.strain.grid, view.strain.normalised.shape)])
     return extent.top, extent.bottom, extent.left, extent.right
 
 
-def _press_region(key: str, options: DisplayOptions, picture: Box | None) -> DisplayOptions:
-    if picture is None:
+def _press_region(key: str, options: DisplayOptions, image: Box | None) -> DisplayOptions:
+    if image is None:
         return options
-    top, bottom, left, right = picture
+    top, bottom, left, right = image
     height, width = bottom - top, right - left
     if key == "r" and options.region is not None:
         return replace(options, region=None)
-    if key == "r":  # the middle of the picture, without its margins
+    if key == "r":  # the middle of the image, without its margins
         inset = (top + height / 4, bottom - height / 4, left + width / 4, right - width / 4)
         return replace(options, region=inset)
     if options.region is None:

@@ -11,7 +11,7 @@ import cv2
 
 from streamer.subscriber import Subscriber
 from tools.display.colors import Image
-from tools.display.keys import picture_box, press
+from tools.display.keys import image_box, press
 from tools.display.options import DisplayOptions
 from tools.display.render import SIZE, render
 from tools.display.state import DisplayState
@@ -19,7 +19,7 @@ from tools.display.view import View
 from tools.display.window import Window
 from tools.errors import NothingReceived, ToolError
 
-_FRAME: Final = 1 / 30  # s between two pictures at most: a hand-held scan shows nothing faster
+_FRAME: Final = 1 / 30  # s between two images at most: a hand-held scan shows nothing faster
 _IDLE: Final = 0.1  # s: without messages the ages and the STALE banner still move on
 
 
@@ -30,13 +30,13 @@ class Summary:
     results: int
     """Strain messages that arrived, rejected pairs too."""
     shown: int
-    """Strain pictures put on the screen (headless: that would have been)."""
+    """Strain images put on the screen (headless: that would have been)."""
     skipped: int
     """Messages of any kind that a newer one had replaced by the time they were read."""
     refused: int
     """Messages that break the protocol."""
     saved: str | None
-    """Where the last picture was written."""
+    """Where the last image was written."""
 
 
 def run_display(
@@ -53,19 +53,19 @@ def run_display(
     """Show results until `q`, the window's close button, `stopped()`, or for `seconds`.
 
     `seconds` count from the first strain result. Headless, the same loop runs without a window and draws
-    only the picture it saves; NothingReceived is raised when no strain result comes for `timeout` seconds.
-    `save` is a PNG of the last picture. Raises NoScreen where no window can open, ConfigError for an
+    only the image it saves; NothingReceived is raised when no strain result comes for `timeout` seconds.
+    `save` is a PNG of the last image. Raises NoScreen where no window can open, ConfigError for an
     impossible address, ToolError where `save` cannot be written.
     """
     if save is not None and not save.absolute().parent.is_dir():
         raise ToolError(f"cannot save {save}: the folder {save.absolute().parent} does not exist")
-    cv2.setNumThreads(1)  # the cores belong to the node; one picture takes about 15 ms on one of them
+    cv2.setNumThreads(1)  # the cores belong to the node; one image takes about 15 ms on one of them
     started = drawn = time.monotonic()
     with ExitStack() as stack:
         window = None if headless else stack.enter_context(Window())
         subscriber = stack.enter_context(Subscriber(address, source=source))
         state = DisplayState(options, address=address, now=started, source=source)
-        fresh, shown, picture = True, 0, None
+        fresh, shown, strain = True, 0, None
         while not stopped():
             due = drawn + (_FRAME if fresh else _IDLE)
             received = subscriber.poll(min(max(due - time.monotonic(), 0.001), _FRAME))
@@ -84,8 +84,8 @@ def run_display(
                 continue
             drawn, fresh = now, False
             view = _view(state, subscriber, now)
-            shown += view.strain is not picture and view.strain is not None
-            picture = view.strain
+            shown += view.strain is not strain and view.strain is not None
+            strain = view.strain
             if window is not None:
                 image = render(view, window.size)
                 window.show(image)
@@ -111,9 +111,9 @@ def _press(key: str, state: DisplayState, view: View, image: Image) -> None:
     if key == "f":
         state.toggle_freeze(view.now)
     elif key == "s":
-        state.tell(_save_by_key(image, view), view.now)
+        state.emit(_save_by_key(image, view), view.now)
     else:
-        state.change(press(key, state.options, picture_box(view)))
+        state.change(press(key, state.options, image_box(view)))
 
 
 def save_png(image: Image, path: Path) -> None:
@@ -130,7 +130,7 @@ def _view(state: DisplayState, subscriber: Subscriber, now: float) -> View:
 
 
 def _save_by_key(image: Image, view: View) -> str:
-    """Save the picture as it stands; the answer is the notice to show."""
+    """Save the image as it stands; the answer is the notice to show."""
     pair = f"-{view.strain.post_index}" if view.strain is not None else ""
     path = view.options.save_folder / f"musse-{time.strftime('%Y%m%d-%H%M%S')}{pair}.png"
     try:

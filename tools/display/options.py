@@ -9,7 +9,7 @@ from streamer.errors import ConfigError
 
 Layout = Literal["side-by-side", "overlay"]
 Value = Literal["normalised", "percent"]
-Picture = Literal["fused", "pair"]
+ImageKind = Literal["fused", "pair"]
 ColorMap = Literal["perceptual", "clinical", "grey"]
 RangeMode = Literal["held", "fixed"]
 Region: TypeAlias = tuple[float, float, float, float]
@@ -17,33 +17,33 @@ Region: TypeAlias = tuple[float, float, float, float]
 
 LAYOUTS: Final[tuple[Layout, ...]] = ("side-by-side", "overlay")
 VALUES: Final[tuple[Value, ...]] = ("normalised", "percent")
-PICTURES: Final[tuple[Picture, ...]] = ("fused", "pair")
+IMAGES: Final[tuple[ImageKind, ...]] = ("fused", "pair")
 RANGE_MODES: Final[tuple[RangeMode, ...]] = ("held", "fixed")
 COLOR_MAPS: Final[tuple[ColorMap, ...]] = ("clinical", "perceptual", "grey")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisplayOptions:
-    """How the picture is shown. Raises ConfigError where a value is impossible."""
+    """How the image is shown. Raises ConfigError where a value is impossible."""
 
     layout: Layout = "side-by-side"
     value: Value = "normalised"
     """normalised: strain over the region's signed median, 1 = average; percent: signed strain in %."""
-    picture: Picture = "fused"
-    """fused: the node's steady picture of many pairs, where it sends one; pair: the newest pair alone. Signed
+    image: ImageKind = "fused"
+    """fused: the node's steady image of many pairs, where it sends one; pair: the newest pair alone. Signed
     strain in % is always that of a pair."""
     color_map: ColorMap = "clinical"
     opacity: float = 0.6
     """Of strain over B-mode in the overlay, 0 to 1."""
     persistence: float = 0.0
-    """s, time constant of averaging consecutive pictures; 0: off. Display only, measurements never see it."""
+    """s, time constant of averaging consecutive images; 0: off. Display only, measurements never see it."""
     range_max: float = 2.5
     """Top of the normalised colour range."""
     range_mode: RangeMode = "held"
     """held: widened to the softest tissue with a time constant of 1 s; fixed: as it is now."""
     region: tuple[float, float, float, float] | None = None
     """Own region of interest: axial from, to, lateral from, to in mm (lateral in degrees for a curved probe).
-    None: the node's region, or the whole picture where the node has none."""
+    None: the node's region, or the whole image where the node has none."""
     show_region: bool = True
     show_help: bool = False
     save_folder: Path = Path()

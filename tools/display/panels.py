@@ -1,4 +1,4 @@
-"""B-mode and strain pictures with mm axes, region box and captions."""
+"""B-mode and strain images with mm axes, region box and captions."""
 
 import math
 from collections.abc import Callable
@@ -21,20 +21,20 @@ from tools.display.colors import (
 )
 from tools.display.geometry import Frame, extent_of, fit, resample_image, resample_values
 from tools.display.options import Region
-from tools.display.picture import StrainPicture
+from tools.display.strain_image import StrainImage
 from tools.display.text import BOLD, LARGE, SMALL, draw_text, wrap
 from tools.display.view import View
 
 Area = tuple[int, int, int, int]
 """x, y, width, height in pixels."""
 
-_LEFT, _TOP, _RIGHT, _BOTTOM = 56, 30, 10, 36  # px around a picture for its axes and title
+_LEFT, _TOP, _RIGHT, _BOTTOM = 56, 30, 10, 36  # px around an image for its axes and title
 _CAPTION_LINE: Final = 20
-_GREYED_WEIGHT: Final = 0.75  # a greyed picture lets its ground through: unlike any live grey map
+_GREYED_WEIGHT: Final = 0.75  # a greyed image lets its ground through: unlike any live grey map
 
 
-def draw_pictures(canvas: Image, view: View, area: Area) -> None:
-    """Draw both pictures side by side at one scale, or strain over B-mode, into `area`."""
+def draw_images(canvas: Image, view: View, area: Area) -> None:
+    """Draw both images side by side at one scale, or strain over B-mode, into `area`."""
     parts = []
     if view.bmode is not None:
         parts.append((view.bmode.grid, view.bmode.image.shape))
@@ -50,10 +50,10 @@ def draw_pictures(canvas: Image, view: View, area: Area) -> None:
     drawn: list[tuple[str, Callable[[View, Frame], Image]]] = (
         [("Strain over B-mode", _overlay)] if overlay else [("B-mode", _bmode), ("Strain", _strain)]
     )
-    for number, (title, picture) in enumerate(drawn):
+    for number, (title, image) in enumerate(drawn):
         left = x + number * cell + _LEFT
         frame = fit(extent, left, y + _TOP, cell - _LEFT - _RIGHT, height - _TOP - _BOTTOM)
-        canvas[frame.y : frame.y + frame.height, frame.x : frame.x + frame.width] = picture(view, frame)
+        canvas[frame.y : frame.y + frame.height, frame.x : frame.x + frame.width] = image(view, frame)
         _draw_axes(canvas, frame)
         _draw_region(canvas, view, frame)
         _draw_title(canvas, _title(title, view), frame, (left, cell - _LEFT - _RIGHT))
@@ -61,11 +61,11 @@ def draw_pictures(canvas: Image, view: View, area: Area) -> None:
             _draw_caption(canvas, view, frame)
 
 
-def strain_layer(view: View, picture: StrainPicture, frame: Frame) -> tuple[Image, np.ndarray]:
-    """Colours of the strain picture on the frame, and their weight (0 where there is no value)."""
+def strain_layer(view: View, image: StrainImage, frame: Frame) -> tuple[Image, np.ndarray]:
+    """Colours of the strain image on the frame, and their weight (0 where there is no value)."""
     percent = view.options.value == "percent"
-    values = picture.percent if percent else picture.normalised
-    resampled, sure = resample_values(values, picture.confidence, picture.grid, frame)
+    values = image.percent if percent else image.normalised
+    resampled, sure = resample_values(values, image.confidence, image.grid, frame)
     colors = colorize(resampled, view.range_top, view.options.color_map, greyed=view.greyed)
     weight = np.where(np.isfinite(resampled), sure, np.float32(0))
     return colors, weight * np.float32(_GREYED_WEIGHT) if view.greyed else weight
@@ -147,7 +147,7 @@ def _draw_region(canvas: Image, view: View, frame: Frame) -> None:
         (round(frame.x + np.clip(frame.column(left), 0, frame.width - 1)), round(frame.y + top)),
         (round(frame.x + np.clip(frame.column(right), 0, frame.width - 1)), round(frame.y + bottom)),
     )
-    cv2.rectangle(canvas, *corners, BACKGROUND, 3, cv2.LINE_AA)  # dark rim: seen on bright pictures too
+    cv2.rectangle(canvas, *corners, BACKGROUND, 3, cv2.LINE_AA)  # dark rim: seen on bright images too
     cv2.rectangle(canvas, *corners, (255, 255, 255), 1, cv2.LINE_AA)
 
 
@@ -160,11 +160,11 @@ def _region_in_view(region: Region, frame: Frame) -> tuple[float, float, float, 
 
 
 def _draw_caption(canvas: Image, view: View, frame: Frame) -> None:
-    """Why the picture is not new, on a dark band inside the picture's lower edge."""
+    """Why the image is not new, on a dark band inside the image's lower edge."""
     color = LEVEL_COLORS["warning"]
     if view.greyed or view.held is not None:
         said = view.held if view.held is not None else view.banner.detail
-        head = "no picture yet" if view.strain is None else "last good picture"
+        head = "no image yet" if view.strain is None else "last good image"
         age = f", {view.held_for:.1f} s old" if view.strain is not None and view.held is not None else ""
         lines = wrap(f"{head}{age}: {said}", frame.width - 24, SMALL, BOLD)
         band = _CAPTION_LINE * len(lines) + 8
@@ -185,5 +185,5 @@ def _draw_caption(canvas: Image, view: View, frame: Frame) -> None:
 def _draw_nothing(canvas: Image, view: View, area: Area) -> None:
     x, y, width, height = area
     middle, line = x + width / 2, y + height / 2
-    draw_text(canvas, "No picture yet", middle, line - 10, size=LARGE, weight=BOLD, align="center")
+    draw_text(canvas, "No image yet", middle, line - 10, size=LARGE, weight=BOLD, align="center")
     draw_text(canvas, view.held or "", middle, line + 24, color=MUTED, align="center", max_width=width - 40)

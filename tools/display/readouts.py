@@ -1,4 +1,4 @@
-"""The numbers around the pictures: colour bar, quality, mean-strain trace, status line."""
+"""The numbers around the images: colour bar, quality, mean-strain trace, status line."""
 
 from typing import Final
 
@@ -19,7 +19,7 @@ from tools.display.colors import (
     lookup_table,
 )
 from tools.display.panels import Area, ticks
-from tools.display.picture import MIN_SNRE
+from tools.display.strain_image import MIN_SNRE
 from tools.display.text import BOLD, SMALL, draw_text, text_width
 from tools.display.view import TRACE_SECONDS, View
 

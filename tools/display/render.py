@@ -8,7 +8,7 @@ import numpy as np
 
 from tools.display.colors import ACCENT, BACKGROUND, LEVEL_COLORS, LINE, MUTED, PANEL, TEXT, Image
 from tools.display.keys import HELP
-from tools.display.panels import draw_pictures
+from tools.display.panels import draw_images
 from tools.display.readouts import draw_quality, draw_scale, draw_status, draw_trace
 from tools.display.text import BOLD, LARGE, NORMAL, SMALL, draw_text
 from tools.display.view import View
@@ -32,14 +32,14 @@ def render(view: View, size: tuple[int, int] = SIZE) -> Image:
     """
     width, height = max(size[0], MIN_SIZE[0]), max(size[1], MIN_SIZE[1])
     canvas = _ground(width, height).copy()
-    pictures_bottom = height - _READOUTS - _STATUS - _FOOT
+    images_bottom = height - _READOUTS - _STATUS - _FOOT
     if view.waiting:
-        _draw_waiting(canvas, view, _TOP, pictures_bottom)
+        _draw_waiting(canvas, view, _TOP, images_bottom)
     else:
-        draw_pictures(canvas, view, (0, _TOP, width - _SCALE, pictures_bottom - _TOP))
-        draw_scale(canvas, view, (width - _SCALE, _TOP, _SCALE, pictures_bottom - _TOP))
-    draw_quality(canvas, view, (0, pictures_bottom, _QUALITY, _READOUTS))
-    draw_trace(canvas, view, (_QUALITY, pictures_bottom, width - _QUALITY - 12, _READOUTS))
+        draw_images(canvas, view, (0, _TOP, width - _SCALE, images_bottom - _TOP))
+        draw_scale(canvas, view, (width - _SCALE, _TOP, _SCALE, images_bottom - _TOP))
+    draw_quality(canvas, view, (0, images_bottom, _QUALITY, _READOUTS))
+    draw_trace(canvas, view, (_QUALITY, images_bottom, width - _QUALITY - 12, _READOUTS))
     draw_status(canvas, view, (0, height - _STATUS - _FOOT, width, _STATUS))
     _draw_top(canvas, view)
     if view.options.show_help:

@@ -3,9 +3,9 @@
 Link and age are judged by the display itself, from arrival times: a node that hangs cannot tell.
     NODE LOST   no status for 1.2 s
     STALE       no result for 10 frame periods, at most 0.5 s
-    held        the newest pair brought no picture: the last good one stays, its reason beside it; greyed at
-                once after a rejection, after 0.5 s where the pair was only too weak for a picture of its own
-The fused picture stays in colour for a second where the hand merely rests or turns: it is made to carry on.
+    held        the newest pair brought no image: the last good one stays, its reason beside it; greyed at
+                once after a rejection, after 0.5 s where the pair was only too weak for an image of its own
+The fused image stays in colour for a second where the hand merely rests or turns: it is made to carry on.
 """
 
 from collections import deque
@@ -15,23 +15,23 @@ from typing import Final
 from streamer.headers import NO_SOURCE, BmodeHeader, FusedHeader, StatusHeader, StrainHeader
 from streamer.subscriber import Received
 from streamer.wire import Message
-from tools.display.options import PICTURES, DisplayOptions, Picture
-from tools.display.picture import (
+from tools.display.options import IMAGES, DisplayOptions, ImageKind
+from tools.display.strain_image import (
     HeldRange,
-    StrainPicture,
-    fused_picture,
+    StrainImage,
+    fused_image,
     hold_reason,
     persist,
-    strain_picture,
+    strain_image,
 )
-from tools.display.view import TRACE_SECONDS, Banner, BmodePicture, Level, Rates, TracePoint, View
+from tools.display.view import TRACE_SECONDS, Banner, BmodeImage, Level, Rates, TracePoint, View
 
 NODE_LOST_AFTER: Final = 1.2  # s without status
 STALE_PERIODS: Final = 10  # frame periods without a result
 STALE_AT_MOST: Final = 0.5  # s
 _STALE_AT_LEAST: Final = 0.1  # s: this display looks about 30 times a second, faster judgement would flicker
-_GREY_AFTER: Final = 0.5  # s that a picture may stand in colour while pairs are too weak to replace it
-_FUSED_GREY_AFTER: Final = 1.0  # s that a fused picture may, while the hand rests or turns
+_GREY_AFTER: Final = 0.5  # s that an image may stand in colour while pairs are too weak to replace it
+_FUSED_GREY_AFTER: Final = 1.0  # s that a fused image may, while the hand rests or turns
 _NOTICE_SECONDS: Final = 4.0
 
 _LEVELS: Final[dict[str, Level]] = {
@@ -45,13 +45,13 @@ _LEVELS: Final[dict[str, Level]] = {
 
 @dataclass(eq=False, slots=True)
 class _Shown:
-    """One kind of picture: the last good one, and why the newest pair brought none."""
+    """One kind of image: the last good one, and why the newest pair brought none."""
 
     at: float
-    """Clock time of the picture; before the first, of the start."""
+    """Clock time of the image; before the first, of the start."""
     range_max: InitVar[float]
     range: HeldRange = field(init=False)
-    picture: StrainPicture | None = None
+    image: StrainImage | None = None
     held: str | None = None
 
     def __post_init__(self, range_max: float) -> None:
@@ -78,8 +78,8 @@ class DisplayState:
         self._status_at = now
         self._arrivals: deque[float] = deque(maxlen=50)
         self._newest: StrainHeader | None = None
-        self._bmode: BmodePicture | None = None
-        self._pictures = {kind: _Shown(now, options.range_max) for kind in PICTURES}
+        self._bmode: BmodeImage | None = None
+        self._images = {kind: _Shown(now, options.range_max) for kind in IMAGES}
         self._trace: deque[TracePoint] = deque()
         self._frozen_at: float | None = None
         self._notice = ("", now)
@@ -101,31 +101,31 @@ class DisplayState:
     def change(self, options: DisplayOptions) -> None:
         """Take new options; a new range_max is shown at once."""
         if options.range_max != self.options.range_max:
-            for shown in self._pictures.values():
+            for shown in self._images.values():
                 shown.range = HeldRange(options.range_max, shown.range.percent)
         self.options = options
 
     def toggle_freeze(self, now: float) -> None:
-        """Hold picture, B-mode and trace as they are, or go on."""
+        """Hold image, B-mode and trace as they are, or go on."""
         self._frozen_at = now if self._frozen_at is None else None
 
-    def tell(self, notice: str, now: float) -> None:
-        """Show a passing message to the viewer, such as where a picture was saved."""
+    def emit(self, notice: str, now: float) -> None:
+        """Show a passing message to the viewer, such as where an image was saved."""
         self._notice = (notice, now)
 
     def view(self, now: float, skipped: int = 0, refused: int = 0) -> View:
         """What is to be shown at clock time `now`."""
         banner = self._banner(now)
         shown = self._shown()
-        picture = shown.picture
+        image = shown.image
         held_for = 0.0 if shown.held is None else now - shown.at
         late = self._lost(now) or self._stale(now)
         greyed = self._frozen_at is None and (late or self._outdated(shown, held_for))
         percent = self.options.value == "percent"
-        drawn = picture or self._bmode
+        drawn = image or self._bmode
         region = self.options.region_on(drawn.grid.probe_type) if drawn else None
-        if region is None and picture is not None:
-            region = picture.region
+        if region is None and image is not None:
+            region = image.region
         newest, status = self._newest, self._status
         return View(
             options=self.options,
@@ -136,7 +136,7 @@ class DisplayState:
             banner=banner,
             waiting=self._waiting(now),
             bmode=self._bmode,
-            strain=picture,
+            strain=image,
             held=shown.held,
             held_for=held_for,
             greyed=greyed,
@@ -158,7 +158,7 @@ class DisplayState:
         )
 
     def _ours(self, source_id: str) -> bool:
-        """The first source that sends is the one shown, unless one was named: two pictures never mix."""
+        """The first source that sends is the one shown, unless one was named: two images never mix."""
         if source_id == NO_SOURCE:
             return True  # the status of a node that has no frames yet
         if self._source is None:
@@ -187,36 +187,36 @@ class DisplayState:
         if isinstance(header, BmodeHeader):
             image = message.arrays.get("bmode")
             if image is not None:
-                self._bmode = BmodePicture(image, header.grid, header.dynamic_range_db)
+                self._bmode = BmodeImage(image, header.grid, header.dynamic_range_db)
             return
         if isinstance(header, StrainHeader):
             self._newest = header
             region = self.options.region_on(header.grid.probe_type) if header.grid else None
-            self._take("pair", strain_picture(message, region), now)
+            self._take("pair", strain_image(message, region), now)
             if header.rejection is not None:
-                self._pictures["fused"].held = hold_reason(header)
+                self._images["fused"].held = hold_reason(header)
         elif isinstance(header, FusedHeader):
             region = self.options.region_on(header.grid.probe_type)
-            self._take("fused", fused_picture(message, region), now)
+            self._take("fused", fused_image(message, region), now)
 
-    def _take(self, kind: Picture, picture: StrainPicture | str, now: float) -> None:
-        """A new picture of one kind, or the reason why there is none."""
-        shown = self._pictures[kind]
-        if isinstance(picture, str):
-            shown.held = picture
+    def _take(self, kind: ImageKind, image: StrainImage | str, now: float) -> None:
+        """A new image of one kind, or the reason why there is none."""
+        shown = self._images[kind]
+        if isinstance(image, str):
+            shown.held = image
             return
         elapsed = now - shown.at
-        picture = persist(shown.picture, picture, elapsed, self.options.persistence)
+        image = persist(shown.image, image, elapsed, self.options.persistence)
         if self.options.range_mode == "held" or shown.range.percent is None:
-            first = shown.picture is None
-            shown.range = shown.range.follow(picture, self.options.range_max, 0.0 if first else elapsed)
-        shown.picture, shown.at, shown.held = picture, now, None
+            first = shown.image is None
+            shown.range = shown.range.follow(image, self.options.range_max, 0.0 if first else elapsed)
+        shown.image, shown.at, shown.held = image, now, None
 
     def _shown(self) -> "_Shown":
-        """The picture that the viewer asked for; the single pair's where no fused one has come."""
-        fused = self._pictures["fused"]
-        wanted = self.options.picture == "fused" and self.options.value == "normalised"
-        return fused if wanted and fused.picture is not None else self._pictures["pair"]
+        """The image that the viewer asked for; the single pair's where no fused one has come."""
+        fused = self._images["fused"]
+        wanted = self.options.image == "fused" and self.options.value == "normalised"
+        return fused if wanted and fused.image is not None else self._images["pair"]
 
     def _banner(self, now: float) -> Banner:
         if self._first_seen is None:
@@ -234,13 +234,13 @@ class DisplayState:
         return Banner(replay + status.state, _LEVELS.get(status.state, "notice"), "; ".join(status.reasons))
 
     def _outdated(self, shown: "_Shown", held_for: float) -> bool:
-        """Whether the newest pair says that the picture no longer shows what is under the probe."""
-        newest, picture = self._newest, shown.picture
-        if shown.held is None or newest is None or picture is None:
+        """Whether the newest pair says that the image no longer shows what is under the probe."""
+        newest, image = self._newest, shown.image
+        if shown.held is None or newest is None or image is None:
             return False
-        if picture.session_id != newest.session_id:
+        if image.session_id != newest.session_id:
             return True
-        if picture.pairs is not None and newest.rejection in (None, "no_motion"):
+        if image.pairs is not None and newest.rejection in (None, "no_motion"):
             return held_for > _FUSED_GREY_AFTER
         return newest.rejection is not None or held_for > _GREY_AFTER
 

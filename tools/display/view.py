@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from streamer.headers import Grid, StatusHeader
 from tools.display.options import DisplayOptions, Region
-from tools.display.picture import StrainPicture
+from tools.display.strain_image import StrainImage
 
 TRACE_SECONDS: Final = 10.0  # s of mean strain that the trace holds: four or five hand movements
 
@@ -25,7 +25,7 @@ class Banner:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class BmodePicture:
+class BmodeImage:
     """One B-mode image, uint8, on its own grid."""
 
     image: NDArray[np.uint8]
@@ -55,26 +55,26 @@ class Rates:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
-    """Everything the picture is made of."""
+    """Everything the image is made of."""
 
     options: DisplayOptions
     now: float
     """s on the display's clock."""
     trace_end: float
-    """The same, or when the picture was frozen: right end of the trace."""
+    """The same, or when the image was frozen: right end of the trace."""
     address: str
     source: str | None
     banner: Banner
     waiting: tuple[str, ...] = ()
-    """Lines of the waiting picture; empty once there is a picture to show."""
-    bmode: BmodePicture | None = None
-    strain: StrainPicture | None = None
+    """Lines of the waiting image; empty once there is an image to show."""
+    bmode: BmodeImage | None = None
+    strain: StrainImage | None = None
     held: str | None = None
     """Why `strain` is not from the newest pair; None where it is."""
     held_for: float = 0.0
     """s since `strain` was new."""
     greyed: bool = False
-    """The picture is too old, or its successor was rejected: no colours."""
+    """The image is too old, or its successor was rejected: no colours."""
     frozen: bool = False
     range_top: float = 2.5
     """Top of the colour range: relative strain, or % in the percent mode."""

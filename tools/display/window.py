@@ -59,8 +59,8 @@ class Window:
     def __init__(self) -> None:
         check_screen()
         # GUI_NORMAL: no tool and status bar, whose text would need fonts that the wheel does not bring.
-        # FREERATIO: the picture is drawn in the window's own size. KEEPRATIO would report the size of the
-        # last picture inside the window, and its bars would stay for ever.
+        # FREERATIO: the image is drawn in the window's own size. KEEPRATIO would report the size of the
+        # last image inside the window, and its bars would stay for ever.
         cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_FREERATIO | cv2.WINDOW_GUI_NORMAL)
         cv2.resizeWindow(TITLE, *SIZE)
 
@@ -86,7 +86,7 @@ class Window:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height in pixels to draw a picture in: the window's, or of its shape and MIN_SIZE."""
+        """Width and height in pixels to draw an image in: the window's, or of its shape and MIN_SIZE."""
         _, _, width, height = cv2.getWindowImageRect(TITLE)
         return drawing_size(width, height)
 

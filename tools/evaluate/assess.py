@@ -1,4 +1,4 @@
-"""What `musse-stream assess` does: engines on recordings without truth, as a table, JSON and a picture."""
+"""What `musse-stream assess` does: engines on recordings without truth, as a table, JSON and an image."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -13,9 +13,9 @@ from streamer.config import Config
 from tools.evaluate.figures.unsupervised import Watched, unlabelled_figures, watch
 from tools.evaluate.methods import Engines
 from tools.formats import Recording
+from tools.output import emit
 from tools.playback import Loop
 from tools.processes import ctrl_c
-from tools.tell import tell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,13 +54,13 @@ LINES: Final = (
     Line(figure="ncc_explained_low", title="NCC that sigma explains, at least", form="{:.3f}"),
     Line(figure="ncc_explained_high", title="NCC that sigma explains, at most", form="{:.3f}"),
     Line(figure="steady_single", title="NCC of consecutive single pairs", form="{:.2f}"),
-    Line(figure="steady_fused", title="NCC of consecutive fused pictures", form="{:.2f}"),
+    Line(figure="steady_fused", title="NCC of consecutive fused images", form="{:.2f}"),
     Line(figure="change_single", title="RMS change, single pairs, relative strain", form="{:.2f}"),
     Line(figure="change_fused", title="RMS change, fused, relative strain", form="{:.2f}"),
 )
 
 
-def assess_here(
+def run_assessment(
     files: Sequence[Path],
     opens: Callable[[Path], Recording],
     config: Config,
@@ -68,14 +68,14 @@ def assess_here(
     console: Console,
     *,
     loop: Loop,
-    picture: Path | None,
+    image: Path | None,
     as_json: bool,
 ) -> None:
-    """Show the figures of every engine on every file; `picture` is drawn with the first engine.
+    """Show the figures of every engine on every file; `image` is drawn with the first engine.
 
-    Raises RecordingError, ConfigError, EngineError, and ToolError where the picture cannot be drawn.
+    Raises RecordingError, ConfigError, EngineError, and ToolError where the image cannot be drawn.
     """
-    if picture is not None:
+    if image is not None:
         from tools.evaluate.report.page import need_matplotlib
 
         need_matplotlib()
@@ -90,16 +90,16 @@ def assess_here(
                     watched[file.stem, engine] = watch(recording, config, engine, opened, loop)
                     figures[file.stem, engine] = unlabelled_figures(watched[file.stem, engine])
     console.print(assessment_table(figures))
-    if picture is not None:
+    if image is not None:
         from tools.evaluate.report.consecutive import draw_consecutive
 
-        draw_consecutive([(file.stem, watched[file.stem, engines[0]]) for file in files], picture)
-        console.print(f"picture: {picture}")
+        draw_consecutive([(file.stem, watched[file.stem, engines[0]]) for file in files], image)
+        console.print(f"image: {image}")
     told = [
         {"file": file, "engine": engine, **{k: None if math.isnan(v) else v for k, v in found.items()}}
         for (file, engine), found in figures.items()
     ]
-    tell("assess", {"loop": loop, "figures": told}, as_json=as_json)
+    emit("assess", {"loop": loop, "figures": told}, as_json=as_json)
 
 
 def assessment_table(figures: dict[tuple[str, str], dict[str, float]]) -> Table:

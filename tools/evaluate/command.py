@@ -1,4 +1,4 @@
-"""What `musse-stream evaluate` does: run, pool, judge, write, and show a table."""
+"""What `musse-stream evaluate` does: run, pool, apply the criteria, write, and show a table."""
 
 import json
 import math
@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from tools.errors import ToolError
-from tools.evaluate.criteria import Judged, dynamic_range_db, judge_rows
+from tools.evaluate.criteria import CriterionResult, check_criteria, dynamic_range_db
 from tools.evaluate.figures.sequences import PAIRINGS
 from tools.evaluate.methods import CONTROLS, Engines, parse_setting
 from tools.evaluate.records import LINES, Record, environment
@@ -19,8 +19,8 @@ from tools.evaluate.run import Plan, run
 from tools.evaluate.suite.catalogue import SEED, cases
 from tools.evaluate.suite.scene import Case
 from tools.evaluate.summary import Row, smallest_diameter, summarise
+from tools.output import emit
 from tools.processes import ctrl_c
-from tools.tell import tell
 
 COLUMNS = (
     ("rel", "rel", "{:.2f}"),
@@ -64,11 +64,11 @@ class Outcome:
     request: Request
     records: list[Record]
     rows: list[Row]
-    judged: list[Judged]
+    judged: list[CriterionResult]
     environment: dict[str, Any]
 
 
-def evaluate_here(request: Request, console: Console, *, as_json: bool) -> Outcome:
+def run_evaluation(request: Request, console: Console, *, as_json: bool) -> Outcome:
     """Run the request, write its files, show its table on `console`; with `as_json` one line on stdout.
 
     Raises ToolError for unknown names and for a folder with old lines where `resume` is not asked for, and
@@ -100,7 +100,7 @@ def evaluate_here(request: Request, console: Console, *, as_json: bool) -> Outco
 
         records = list(run(plan, resume=request.resume, on_case=on_case))
     rows = summarise(records)
-    judged = judge_rows(rows, _is_judged)
+    judged = check_criteria(rows, _has_criteria)
     engines = Engines(weights=request.weights)
     weights = {f"weights of {s.label}": found[:12] for s in settings if (found := engines.weights(s))}
     measured_with = {**environment(), **weights}
@@ -119,7 +119,7 @@ def evaluate_here(request: Request, console: Console, *, as_json: bool) -> Outco
 
         write_summary(outcome, request.summary)
         console.print(f"summary: {request.summary}")
-    tell(
+    emit(
         "evaluate",
         {"met": sum(j.met for j in judged), "bars": len(judged), **_head(outcome)},
         as_json=as_json,
@@ -127,10 +127,10 @@ def evaluate_here(request: Request, console: Console, *, as_json: bool) -> Outco
     return outcome
 
 
-def _is_judged(contender: str) -> bool:
+def _has_criteria(method: str) -> bool:
     """Engines as people use them: no control, default windows, default pairing."""
-    pairing = contender.partition("/")[2]
-    return contender not in CONTROLS and "@" not in contender and pairing in ("", PAIRINGS[0])
+    pairing = method.partition("/")[2]
+    return method not in CONTROLS and "@" not in method and pairing in ("", PAIRINGS[0])
 
 
 def _head(outcome: Outcome) -> dict[str, Any]:
@@ -152,14 +152,14 @@ def _figures(outcome: Outcome) -> dict[str, Any]:
 
     ranges = {
         name: dynamic_range_db(outcome.records, name)
-        for name in dict.fromkeys(r.contender for r in outcome.records if r.group == "strain-filter")
+        for name in dict.fromkeys(r.method for r in outcome.records if r.group == "strain-filter")
     }
     return {
         **_head(outcome),
         "environment": outcome.environment,
         "dynamic_range_db": ranges,
         "smallest_diameter_mm": {
-            row.contender: {
+            row.method: {
                 f"rho {rho:g}, stiffness {stiffness:g}": plain(smallest_diameter(row, rho, stiffness))
                 for rho, stiffness in dict.fromkeys((e[0], e[1]) for e in row.curve["auc"])
             }
@@ -169,7 +169,7 @@ def _figures(outcome: Outcome) -> dict[str, Any]:
         "groups": [
             {
                 "group": row.group,
-                "contender": row.contender,
+                "method": row.method,
                 "cases": row.cases,
                 "figures": {name: plain(value) for name, value in row.figures.items()},
             }
@@ -178,17 +178,17 @@ def _figures(outcome: Outcome) -> dict[str, Any]:
         "bars": [
             {**{k: v for k, v in asdict(j.bar).items() if k in ("group", "figure", "says")},
              "least": plain(j.bar.least), "most": plain(j.bar.most),
-             "contender": j.contender, "value": plain(j.value), "met": j.met}
+             "method": j.method, "value": plain(j.value), "met": j.met}
             for j in outcome.judged
         ],
     }  # fmt: skip
 
 
 def figure_table(rows: list[Row]) -> Table:
-    """One line per group and contender; controls dimmed."""
+    """One line per group and method; controls dimmed."""
     table = Table(title="Strain over the inner region (one 2 x 1 mm window from every border)")
     table.add_column("group")
-    table.add_column("contender")
+    table.add_column("method")
     for _, title, _ in COLUMNS:
         table.add_column(title, justify="right")
     last = ""
@@ -201,24 +201,24 @@ def figure_table(rows: list[Row]) -> Table:
         ]
         if all(not text for text in shown[:-1]):
             continue
-        style = "dim" if row.contender in CONTROLS else ""
-        table.add_row(row.group if row.group != last else "", row.contender, *shown, style=style)
+        style = "dim" if row.method in CONTROLS else ""
+        table.add_row(row.group if row.group != last else "", row.method, *shown, style=style)
         last = row.group
     return table
 
 
-def bar_table(judged: list[Judged]) -> Table:
+def bar_table(judged: list[CriterionResult]) -> Table:
     """Bars missed, and how many were met."""
     missed = [j for j in judged if not j.met]
     table = Table(title=f"{len(judged) - len(missed)} of {len(judged)} bars met; missed:")
-    for title in ("group", "contender", "figure", "value", "bar"):
+    for title in ("group", "method", "figure", "value", "bar"):
         table.add_column(title)
     for j in missed:
-        table.add_row(j.bar.group, j.contender, j.bar.says, _shown(j.value, "{:.4g}") or "none", limits(j))
+        table.add_row(j.bar.group, j.method, j.bar.says, _shown(j.value, "{:.4g}") or "none", limits(j))
     return table
 
 
-def limits(judged: Judged) -> str:
+def limits(judged: CriterionResult) -> str:
     """The bar in words."""
     low, high = judged.bar.least, judged.bar.most
     if math.isinf(low):

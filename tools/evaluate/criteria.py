@@ -20,18 +20,18 @@ class Bar:
     says: str
     least: float = -np.inf
     most: float = np.inf
-    contender: str | None = None
+    method: str | None = None
     """Whom alone it judges; None: everyone."""
     rival: str | None = None
-    """Whose own figure is the most that is allowed; a run without it does not judge by this bar."""
+    """Whose own figure is the most that is allowed; a run without it does not apply this criterion."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
-    """A bar and how a contender stands to it."""
+class CriterionResult:
+    """A bar and how a method stands to it."""
 
     bar: Bar
-    contender: str
+    method: str
     value: float
 
     @property
@@ -82,18 +82,15 @@ BARS: Final[tuple[Bar, ...]] = (
     # closure alone proves little (shared noise cancels); above its sigma it shows what sigma does not know
     Bar(group="closure", figure="closure", most=1.2, says="three-frame closure / predicted sigma, RMS"),
     Bar(group="cycles", figure="firm_fused_worst", most=0.4, says="fused rel at every frame after the fifth"),
-    Bar(group="cut", figure="response", most=0.3, says="s until 90 % of the new picture"),
+    Bar(group="cut", figure="response", most=0.3, says="s until 90 % of the new image"),
     # of the network: a classical window of this size cannot keep as much, and is not asked to
-    *(
-        Bar(group=g, figure="slope", least=0.9, most=1.05, contender="musse", says="slope")
-        for g in CONTRASTING
-    ),
+    *(Bar(group=g, figure="slope", least=0.9, most=1.05, method="musse", says="slope") for g in CONTRASTING),
     *(
         Bar(
             group="gratings",
             figure=transfer_figure("axial", period),
             least=least,
-            contender="musse",
+            method="musse",
             says=f"slope at {period:g} mm along the beam",
         )
         for period, least in ((6.0, 0.8), (4.0, 0.5))
@@ -101,24 +98,24 @@ BARS: Final[tuple[Bar, ...]] = (
     Bar(
         group="hallucination",
         figure="blobs_per_100_cm2",
-        contender="musse",
+        method="musse",
         rival="reference",
         says="blobs per 100 cm², against the reference's",
     ),
 )
 
 
-def judge_rows(rows: Sequence[Row], contender: Callable[[str], bool]) -> list[Judged]:
-    """Every bar whose group was run, for the contenders asked for; misses first, the comparator's last."""
+def check_criteria(rows: Sequence[Row], method: Callable[[str], bool]) -> list[CriterionResult]:
+    """Every bar whose group was run, for the methods asked for; misses first, the comparator's last."""
     bars = [applied for bar in BARS if (applied := _applied(bar, rows))]
     found = [
-        Judged(bar=bar, contender=row.contender, value=row.figures.get(bar.figure, float("nan")))
+        CriterionResult(bar=bar, method=row.method, value=row.figures.get(bar.figure, float("nan")))
         for row in rows
-        if contender(row.contender)
+        if method(row.method)
         for bar in bars
-        if bar.group == row.group and bar.contender in (None, row.contender)
+        if bar.group == row.group and bar.method in (None, row.method)
     ]
-    return sorted(found, key=lambda judged: (judged.met, judged.contender.partition("/")[0] == COMPARATOR))
+    return sorted(found, key=lambda judged: (judged.met, judged.method.partition("/")[0] == COMPARATOR))
 
 
 def _applied(bar: Bar, rows: Sequence[Row]) -> Bar | None:
@@ -126,20 +123,18 @@ def _applied(bar: Bar, rows: Sequence[Row]) -> Bar | None:
     if bar.rival is None:
         return bar
     place = (bar.group, bar.rival)
-    limits = [
-        r.figures[bar.figure] for r in rows if (r.group, r.contender) == place and bar.figure in r.figures
-    ]
+    limits = [r.figures[bar.figure] for r in rows if (r.group, r.method) == place and bar.figure in r.figures]
     return replace(bar, most=limits[0]) if limits else None
 
 
-def dynamic_range_db(records: Sequence[Record], contender: str) -> float:
+def dynamic_range_db(records: Sequence[Record], method: str) -> float:
     """Span of strain in dB with SNRe of at least 5 and |bias| within 5 %, in the strain filter; 0: none.
 
     Over uniform strain the slope is mean estimate over truth. The longest run of neighbouring strains counts.
     """
     points = sorted(
         (float(r.parameters["strain"]), r.figures) for r in records if r.group == "strain-filter"
-        and r.contender == contender
+        and r.method == method
     )  # fmt: skip
     best = 0.0
     run: list[float] = []

@@ -106,7 +106,7 @@ class Engines:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Maps:
-    """What a contender says, on the evaluation grid (rows, cols); units of `StrainResult`."""
+    """What a method says, on the evaluation grid (rows, cols); units of `StrainResult`."""
 
     axial_displacement: Map
     lateral_displacement: Map

@@ -1,6 +1,6 @@
-"""What a run leaves behind: one JSON line per case and contender, appended as soon as it is known.
+"""What a run leaves behind: one JSON line per case and method, appended as soon as it is known.
 
-A line's key names everything its figures depend on: case and seed, contender, and a digest of the code and
+A line's key names everything its figures depend on: case and seed, method, and a digest of the code and
 library versions that made them and of the weights it ran with. A run that finds its key again skips the work.
 """
 
@@ -22,12 +22,12 @@ SOURCES = ("engine", "streamer", "tools/evaluate")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Record:
-    """The figures of one case for one contender."""
+    """The figures of one case for one method."""
 
     key: str
     group: str
     case: str
-    contender: str
+    method: str
     seed: int
     parameters: Mapping[str, float | str]
     figures: Mapping[str, float | None]
@@ -37,9 +37,9 @@ class Record:
     """Of one call of the estimator, wall clock; 0 for controls."""
 
 
-def record_key(group: str, case: str, seed: int, contender: str, weights: str | None) -> str:
+def record_key(group: str, case: str, seed: int, method: str, weights: str | None) -> str:
     """32 hexadecimal digits; `weights` is the hash of the network's, None for who has none."""
-    text = json.dumps([group, case, seed, contender, code_digest(), weights])
+    text = json.dumps([group, case, seed, method, code_digest(), weights])
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 

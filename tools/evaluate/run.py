@@ -1,4 +1,4 @@
-"""Runs the suite: every case once, every contender on the same frames of it."""
+"""Runs the suite: every case once, every method on the same frames of it."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -34,7 +34,7 @@ class Plan:
     weights: Path | None = None
     """Of the network; None: those of the package."""
 
-    def contenders(self, case: Case) -> list[tuple[str, Setting | None]]:
+    def methods(self, case: Case) -> list[tuple[str, Setting | None]]:
         """(label, setting) of all who take part in a case; controls have no setting."""
         if case.kind == "cycle":
             # how to pair is a question about the engine people use, not about the slow comparator
@@ -55,11 +55,11 @@ class Plan:
 
 @dataclass(frozen=True, eq=False)
 class _Work:
-    """One case while its contenders are at it."""
+    """One case while its methods are at it."""
 
     case: Case
     engines: Engines
-    pictures: dict[str, Map] = field(default_factory=dict)
+    images: dict[str, Map] = field(default_factory=dict)
 
 
 Outcome: TypeAlias = tuple[dict[str, float], dict[str, Any], float]
@@ -79,7 +79,7 @@ def run(
     engines = Engines(plan.threads, plan.weights)
     new = 0
     for number, case in enumerate(plan.cases):
-        wanted = plan.contenders(case)
+        wanted = plan.methods(case)
         keys = [
             record_key(case.group, case.name, case.seed, label, engines.weights(setting))
             for label, setting in wanted
@@ -113,15 +113,15 @@ def _case_records(
             key=record_key(case.group, case.name, case.seed, label, engines.weights(setting)),
             group=case.group,
             case=case.name,
-            contender=label,
+            method=label,
             seed=case.seed,
             parameters=case.parameters,
             figures=figures,
             sums=sums,
             seconds=seconds,
         )
-    if case.picture and work.pictures:
-        _keep(folder, case, view, work.pictures)
+    if case.image and work.images:
+        _keep(folder, case, view, work.images)
 
 
 def _pair(work: _Work, view: PairView, label: str, setting: Setting | None) -> Outcome:
@@ -142,9 +142,9 @@ def _pair(work: _Work, view: PairView, label: str, setting: Setting | None) -> O
         figures["flip"] = _flip(view, setting, maps, work.engines)
     if view.scene.reversible and setting is not None:
         figures["release_press"] = _turned_round(view, setting, maps, work.engines)
-    work.pictures[label] = maps.axial_strain
+    work.images[label] = maps.axial_strain
     if maps.strain_std is not None:
-        work.pictures[f"{label} std"] = maps.strain_std
+        work.images[f"{label} std"] = maps.strain_std
     return figures, sums, seconds
 
 
@@ -178,7 +178,7 @@ def _flip(view: PairView, setting: Setting, maps: Maps, engines: Engines) -> flo
 def _turned_round(view: PairView, setting: Setting, maps: Maps, engines: Engines) -> float:
     """RMS over the region of relative strain of this pair minus that of the pair turned round (1 = average).
 
-    The other picture lies on the other frame; it is read where this pair's true motion ends.
+    The other image lies on the other frame; it is read where this pair's true motion ends.
     """
     pre, post = view.frames
     other, _ = _estimate(view, setting, engines, (post, pre))
@@ -211,14 +211,14 @@ def _sequence(work: _Work, view: SequenceView, label: str, setting: Setting | No
     else:
         figures, sums, last = cycle_figures(view, estimator, label.partition("/")[2])
         if last is not None:
-            work.pictures[label] = last
+            work.images[label] = last
     return figures, sums, (time.perf_counter() - begun) / len(view.frames)
 
 
-def _keep(folder: Path, case: Case, view: PairView | SequenceView, pictures: dict[str, Map]) -> None:
+def _keep(folder: Path, case: Case, view: PairView | SequenceView, images: dict[str, Map]) -> None:
     """The maps of a case for the report, float32 on the evaluation grid."""
     if isinstance(view, SequenceView):
-        truth, region = view.picture(len(view.frames) - 1)
+        truth, region = view.image(len(view.frames) - 1)
     else:
         truth, region = view.truth.axial_strain, view.region
     scene: Scene = view.scene
@@ -226,7 +226,7 @@ def _keep(folder: Path, case: Case, view: PairView | SequenceView, pictures: dic
     target = folder / MAPS
     target.mkdir(parents=True, exist_ok=True)
     name = "".join(c if c.isalnum() else "-" for c in f"{case.group} {case.name}")
-    arrays = {f"map {label}": np.asarray(m, np.float32) for label, m in pictures.items()}
+    arrays = {f"map {label}": np.asarray(m, np.float32) for label, m in images.items()}
     depth, width = rows * scene.spec.sample_pitch, columns * scene.spec.line_pitch
     np.savez_compressed(
         target / f"{name}.npz",

@@ -1,4 +1,4 @@
-"""From records to one row per group and contender: sums are pooled before anything is divided."""
+"""From records to one row per group and method: sums are pooled before anything is divided."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -39,10 +39,10 @@ MEANS: Final = (
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Row:
-    """A contender's figures over a whole group."""
+    """A method's figures over a whole group."""
 
     group: str
-    contender: str
+    method: str
     cases: int
     figures: dict[str, float]
     curve: dict[str, Any] = field(default_factory=dict)
@@ -50,12 +50,12 @@ class Row:
 
 
 def summarise(records: Iterable[Record]) -> list[Row]:
-    """Rows in the order in which groups and contenders first appear."""
+    """Rows in the order in which groups and methods first appear."""
     parts: dict[tuple[str, str], list[Record]] = {}
     for record in records:
-        parts.setdefault((record.group, record.contender), []).append(record)
-    rows = [_row(group, contender, found) for (group, contender), found in parts.items()]
-    fitted = {row.group: row.figures.get("slope") for row in rows if row.contender == "truth, fitted"}
+        parts.setdefault((record.group, record.method), []).append(record)
+    rows = [_row(group, method, found) for (group, method), found in parts.items()]
+    fitted = {row.group: row.figures.get("slope") for row in rows if row.method == "truth, fitted"}
     for row in rows:
         allowed = fitted.get(row.group)
         if allowed and "slope" in row.figures:
@@ -63,7 +63,7 @@ def summarise(records: Iterable[Record]) -> list[Row]:
     return rows
 
 
-def _row(group: str, contender: str, records: Sequence[Record]) -> Row:
+def _row(group: str, method: str, records: Sequence[Record]) -> Row:
     figures: dict[str, float] = {}
     curve: dict[str, Any] = {}
     strains = [unlisted(r.sums["strain"]) for r in records if "strain" in r.sums]
@@ -120,11 +120,11 @@ def _row(group: str, contender: str, records: Sequence[Record]) -> Row:
     if seconds:
         figures["ms_median"] = 1e3 * float(np.median(seconds))
         figures["ms_least"] = 1e3 * float(min(seconds))
-    return Row(group=group, contender=contender, cases=len(records), figures=figures, curve=curve)
+    return Row(group=group, method=method, cases=len(records), figures=figures, curve=curve)
 
 
 def pooled_slopes(records: Iterable[Record]) -> dict[str, float]:
-    """Slope over the pairs of all groups together, by contender; strain that varies more weighs more.
+    """Slope over the pairs of all groups together, by method; strain that varies more weighs more.
 
     Without the frontier, whose windows are nobody's own.
     """
@@ -133,8 +133,8 @@ def pooled_slopes(records: Iterable[Record]) -> dict[str, float]:
         if record.group != "frontier" and "strain" in record.sums:
             pair = unlisted(record.sums["strain"])
             if pair.varies:
-                totals[record.contender] = totals.get(record.contender, Agreement()) + pair
-    return {contender: total.slope for contender, total in totals.items()}
+                totals[record.method] = totals.get(record.method, Agreement()) + pair
+    return {method: total.slope for method, total in totals.items()}
 
 
 def transfer_figure(axis: str, period: float) -> str:
@@ -201,7 +201,7 @@ def _closed(records: Sequence[Record], name: str) -> Closure:
 def _cycled(records: Sequence[Record], curve: dict[str, Any]) -> dict[str, float]:
     figures = {
         name: float(np.median(_values(records, name) or [np.nan])) for name in ("calibration", "coverage")
-    }  # of the fused picture
+    }  # of the fused image
     hands = sorted({str(r.parameters["hand"]) for r in records})
     for hand in hands:
         chosen = [r for r in records if r.parameters["hand"] == hand]

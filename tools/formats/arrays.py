@@ -165,7 +165,7 @@ def _beam_axis(path: Path, name: str, array: NDArray[Any], frame_axis: int) -> i
             f"{path}: {name} {array.shape} is too small: no axis has {_FEWEST_AXIAL} samples"
         )
     raise RecordingError(
-        f"{path}: {name} {array.shape} is not RF: it has no carrier along any axis, as B-mode pictures, "
+        f"{path}: {name} {array.shape} is not RF: it has no carrier along any axis, as B-mode images, "
         "envelopes and noise have none. Record RF before envelope detection"
     )
 

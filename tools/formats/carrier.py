@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 _SEGMENT: Final = 256  # samples: 0.004 cycles/sample of resolution, many averages in one frame
 _COLUMNS: Final = 512  # more lines add time, not precision
 _LOWEST: Final = 0.02  # cycles/sample: below it lie drift and the envelope's own spectrum
-# Power. Measured: envelopes, pictures and noise reach 1.2, RF has 2.5 at 0 dB SNR in band and 5 at 5 dB.
+# Power. Measured: envelopes, images and noise reach 1.2, RF has 2.5 at 0 dB SNR in band and 5 at 5 dB.
 _MIN_CONTRAST: Final = 3.0
 _BAND: Final = 0.01  # of the peak power: the centroid is taken over the band 20 dB down
 
@@ -58,7 +58,7 @@ def axial_spectrum(blocks: Sequence[NDArray[Any]]) -> tuple[NDArray[np.float64],
 def measure_carrier(blocks: Sequence[NDArray[Any]]) -> Carrier | None:
     """The carrier of real RF along axis 0 of blocks (n_axial, n_columns), or None where there is none.
 
-    RF is a band: little power near zero. Envelopes and B-mode pictures have most of it there, noise and
+    RF is a band: little power near zero. Envelopes and B-mode images have most of it there, noise and
     silence have as much there as anywhere.
     """
     frequencies, power = axial_spectrum(blocks)

@@ -128,7 +128,7 @@ class Completion:
                 f"give {OPTIONS['axes']}"
             )
         raise RecordingError(
-            f"{self._path} is not RF: its samples have no carrier along the beam, as B-mode pictures, "
+            f"{self._path} is not RF: its samples have no carrier along the beam, as B-mode images, "
             "envelopes and noise have none. Record RF before envelope detection"
         )
 

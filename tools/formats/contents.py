@@ -59,5 +59,5 @@ class Contents:
     notes: tuple[str, ...] = ()
     """What the reader itself assumed or changed, for the header field `assumed`."""
     carrier_required: bool = True
-    """Whether RF must prove itself by a carrier, because this format also holds B-mode pictures."""
+    """Whether RF must prove itself by a carrier, because this format also holds B-mode images."""
     truth: Truth | None = None

@@ -26,7 +26,7 @@ class FrameFigures:
     at_extremes: float
     """Share of the samples that equal the frame's largest or smallest one; above 0.01 means clipping."""
     zeros: float
-    """Share of the samples that are exactly 0: outside the picture, or lost."""
+    """Share of the samples that are exactly 0: outside the image, or lost."""
     refused: str | None
     """Why the node would refuse the frame, or None."""
 

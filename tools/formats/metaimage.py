@@ -173,5 +173,5 @@ def _spacing(spacing: list[float], axial_is_y: bool) -> tuple[float | None, floa
     axial, lateral = (spacing[1], spacing[0]) if axial_is_y else (spacing[0], spacing[1])
     axial_known = _AXIAL_SPACING_MM[0] <= axial <= _AXIAL_SPACING_MM[1]
     lateral_known = _LATERAL_SPACING_MM[0] <= lateral <= _LATERAL_SPACING_MM[1] and lateral != axial
-    # Without an axial spacing the lateral one is as likely a pixel of a picture.
+    # Without an axial spacing the lateral one is as likely a pixel of an image.
     return axial * 1e-3 if axial_known else None, lateral * 1e-3 if lateral_known and axial_known else None

@@ -13,7 +13,7 @@ attributes axial_window and lateral_window are absent where the engine chooses i
     mean_strain, quality, predicted_snre, interval                (pairs,) float64, NaN where unknown
     axial_position, lateral_position      (rows,) and (cols,) float64, metres (lateral: rad for curved probes)
 
-The fused picture after each pair, only in files of `process`; NaN where a pair adds nothing to it:
+The fused image after each pair, only in files of `process`; NaN where a pair adds nothing to it:
     relative_strain, relative_std         (pairs, fused rows, fused cols) float32, 1 = the region's average
     effective_pairs                       (pairs,) float64
     fused_axial_position, fused_lateral_position                  as above
@@ -62,7 +62,7 @@ _UNITS: Final = {
     "lateral_position": _ACROSS,
     "relative_strain": "1, strain over its signed median: 1 = average, below 1 harder, in press and release",
     "relative_std": "1, standard deviation of relative_strain",
-    "effective_pairs": "1, how many equally weighted pairs the fused picture is worth",
+    "effective_pairs": "1, how many equally weighted pairs the fused image is worth",
     "fused_axial_position": _DEPTH,
     "fused_lateral_position": _ACROSS,
 }
@@ -119,7 +119,7 @@ class _Stack:
 class ResultWriter:
     """Strain results being written; appears under its name only when complete. One thread.
 
-    `maps` names the arrays of every pair that holds values, `fused` says whether the fused pictures are kept
+    `maps` names the arrays of every pair that holds values, `fused` says whether the fused images are kept
     too. Raises RecordingError where the file exists or cannot be written, its ending is unknown, or a later
     pair does not fit those before.
     """

@@ -22,15 +22,15 @@ from streamer.config import Config
 from streamer.geometry import Region, engine_spec
 from tools.errors import ToolError
 from tools.formats import Recording, open_recording
+from tools.output import emit
 from tools.processes import ctrl_c_asks
-from tools.tell import tell
 from tools.train.bar import TrainingBar
 from tools.train.command import STOPPED, prepare_torch
 from tools.train.curve import need_training
 from tools.train.recipe import read_recipe
 from tools.train.writing import how_trained, write_live
 
-MOST_BLOCKS = 64  # of one recording, evenly spread: about 5 MB each
+MAX_BLOCKS = 64  # of one recording, evenly spread: about 5 MB each
 
 
 class GotWorse(ToolError):
@@ -50,8 +50,8 @@ class Adaptation:
     device: str
 
 
-def adapt_here(request: Adaptation, console: Console, *, as_json: bool) -> None:
-    """Fine-tune, judge on held-back frames, and write adapted.safetensors, .json and .onnx.
+def run_adaptation(request: Adaptation, console: Console, *, as_json: bool) -> None:
+    """Fine-tune, validate on held-back frames, and write adapted.safetensors, .json and .onnx.
 
     Raises GotWorse, ConfigError for a recipe with mistakes, RecordingError for a file that cannot be read,
     EngineError for weights that do not fit and for recordings too short, typer.Exit(130) after Ctrl-C.
@@ -96,7 +96,7 @@ def adapt_here(request: Adaptation, console: Console, *, as_json: bool) -> None:
     figures = {"before": asdict(before), "after": asdict(after)}
     worse = after.worse_than(before)
     if worse is not None:
-        tell("adapt", {"step": trainer.step, "weights": None} | figures, as_json=as_json)
+        emit("adapt", {"step": trainer.step, "weights": None} | figures, as_json=as_json)
         raise GotWorse(f"adapting made it worse on held-back frames, nothing was saved: {worse}")
     path = request.output / "adapted.safetensors"
     trained = how_trained(
@@ -110,7 +110,7 @@ def adapt_here(request: Adaptation, console: Console, *, as_json: bool) -> None:
         # no truth here to measure it anew: sigma was held to what the weights said before
         write_live(task.net, path, trained, manifest.shared)
     fields = {"step": trainer.step, "blocks": len(learnt), "held_back": len(held_back), "weights": str(path)}
-    tell("adapt", fields | figures, as_json=as_json)
+    emit("adapt", fields | figures, as_json=as_json)
 
 
 def _blocks(path: Path) -> Iterator[Block]:
@@ -119,7 +119,7 @@ def _blocks(path: Path) -> Iterator[Block]:
         header = recording.header(0, source_id="train", session_id="1")
         spec = engine_spec(header, Region.whole(header), Config())
         starts = list(_starts(recording))
-        for first in starts[:: math.ceil(len(starts) / MOST_BLOCKS) or 1]:
+        for first in starts[:: math.ceil(len(starts) / MAX_BLOCKS) or 1]:
             try:
                 yield block_of([recording.frame(first + k) for k in range(FRAMES)], spec)
             except EstimateFailed:

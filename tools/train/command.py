@@ -13,13 +13,13 @@ import typer
 from rich.console import Console
 
 from tools.errors import ToolError
+from tools.output import emit
 from tools.processes import cache_folder, ctrl_c_asks
-from tools.tell import tell
 from tools.train.bar import TrainingBar
 from tools.train.curve import draw_curve, need_training
-from tools.train.journal import Journal
-from tools.train.lessons import Lesson, lesson
+from tools.train.experiments import Experiment, experiment
 from tools.train.recipe import read_recipe
+from tools.train.run_log import RunLog
 
 STOPPED = 130
 
@@ -37,7 +37,7 @@ class Request:
     device: str
 
 
-def train_here(request: Request, console: Console, *, as_json: bool) -> None:
+def run_training(request: Request, console: Console, *, as_json: bool) -> None:
     """Train until the recipe's last step, the time given, or Ctrl-C, and write what there is then.
 
     Raises ConfigError for a recipe with mistakes, ToolError for options that it has no use for, EngineError
@@ -59,39 +59,39 @@ def train_here(request: Request, console: Console, *, as_json: bool) -> None:
         bar = stack.enter_context(TrainingBar(console, recipe.steps))
         bar.say("held-out scenes")
         chosen = stack.enter_context(
-            lesson(recipe, request.scenes or scene_folder(), request.workers or 1, device)
+            experiment(recipe, request.scenes or scene_folder(), request.workers or 1, device)
         )
         trainer = Trainer(recipe, request.output, chosen.task)
-        journal = Journal(request.output, trainer.step)
+        run_log = RunLog(request.output, trainer.step)
         bar.start(trainer.step)
 
         def on_step(progress: Any) -> None:
-            journal.add(progress)
+            run_log.add(progress)
             bar.show(progress)
 
-        if not any(look["step"] == trainer.step for look in journal.looks):
-            journal.look(trainer.step, chosen.look())
+        if not any(look["step"] == trainer.step for look in run_log.looks):
+            run_log.look(trainer.step, chosen.look())
         for until in _stops(trainer.step, recipe.validate_every, recipe.steps):
             trainer.run(until, on_step, lambda: asked() or late())
             if trainer.step == until:
                 bar.say("held-out scenes")
-                journal.look(until, chosen.look())
+                run_log.look(until, chosen.look())
             if asked() or late():
                 break
-        draw_curve(journal, chosen.figure, request.output / "curve.png")
+        draw_curve(run_log, chosen.figure, request.output / "curve.png")
         done = trainer.step >= recipe.steps
     if asked():
         console.print(f"stopped at step {trainer.step} of {recipe.steps}: the same command goes on")
         raise typer.Exit(STOPPED)
     weights = _finish(chosen, trainer.step, request, console) if done else None
-    newest = journal.looks[-1]
+    newest = run_log.looks[-1]
     # a slice may end between two looks: figures of an earlier step would be taken for this one's
-    last = newest["contenders"]["network"] if newest["step"] == trainer.step else {}
+    last = newest["methods"]["network"] if newest["step"] == trainer.step else {}
     fields = {"step": trainer.step, "steps": recipe.steps, "weights": weights, "output": str(request.output)}
-    tell("train", fields | last, as_json=as_json)
+    emit("train", fields | last, as_json=as_json)
 
 
-def _finish(chosen: Lesson, step: int, request: Request, console: Console) -> str:
+def _finish(chosen: Experiment, step: int, request: Request, console: Console) -> str:
     """Write the weights under the recipe's name; returns their path."""
     path = request.output / f"{Path(request.recipe).stem}.safetensors"
     with console.status("writing weights and program"):

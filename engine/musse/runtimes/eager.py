@@ -7,8 +7,8 @@ import torch
 
 from engine.errors import EngineUnavailable
 from engine.musse.checkpoint import load
-from engine.musse.interface import LiveOutputs
 from engine.musse.program import LiveProgram
+from engine.musse.program_io import LiveOutputs
 from engine.spec import FloatArray
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import EngineUnavailable
-from engine.musse.interface import HASH, INPUTS, OUTPUTS, LiveOutputs
 from engine.musse.manifest import UNMEASURED, read_manifest
+from engine.musse.program_io import HASH, INPUTS, OUTPUTS, LiveOutputs
 from engine.spec import FloatArray
 
 

@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.musse.interface import LEAST_KNOWN
-from engine.musse.tracked import Cells
+from engine.musse.program_io import MIN_KNOWN
+from engine.musse.tracking_features import Cells
 from engine.training.data.pool import PoolFigures
 from engine.training.data.samples import MAPS, Samples
 from engine.training.data.scenes import FRAMES
@@ -43,7 +43,7 @@ class Batch:
     @property
     def counted(self) -> Tensor:
         """Where truth exists and both frames hold samples: bool."""
-        return torch.isfinite(self.strain) & (self.cells.known > LEAST_KNOWN)
+        return torch.isfinite(self.strain) & (self.cells.known > MIN_KNOWN)
 
     def to(self, device: torch.device) -> "Batch":
         """The same on `device`."""

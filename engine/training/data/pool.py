@@ -23,7 +23,7 @@ from engine.training.data.samples import Samples, load, make_samples, save
 from engine.training.data.scenes import draw_scene
 
 POLL = 0.05  # s
-MOST_ATTEMPTS = 5
+MAX_ATTEMPTS = 5
 LIMIT = 4096  # scenes kept in memory, about 1.4 MB each
 
 log = logging.getLogger(__name__)
@@ -138,9 +138,9 @@ def make_scenes(folder: Path, first: int, end: int, step: int) -> None:
 
 def _samples_of(number: int) -> Samples:
     """Samples of a scene; drawn again where its frames have no carrier, as one in some thousands has."""
-    for attempt in range(MOST_ATTEMPTS):
+    for attempt in range(MAX_ATTEMPTS):
         try:
             return make_samples(draw_scene(number, attempt=attempt))
         except EstimateFailed as error:
             log.warning("scene %d is drawn again: %s", number, error)
-    raise PoolFailed(f"scene {number} was drawn {MOST_ATTEMPTS} times and never could be tracked")
+    raise PoolFailed(f"scene {number} was drawn {MAX_ATTEMPTS} times and never could be tracked")

@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 
 from engine.musse.cells import CellGrid, CellMatrices, cell_grid
-from engine.musse.tracked import Cells, gather
+from engine.musse.tracking_features import Cells, gather
 from engine.spec import EngineSpec, FrameArray
-from engine.tracking.frontend import FrontEnd, Levelled
 from engine.tracking.iq import IqTransform
+from engine.tracking.normalisation import NormalisedFrame, PairInitialiser
 from engine.tracking.phase import PhasePasses, Track
 from engine.training.data.scenes import DrawnScene
 
@@ -66,13 +66,13 @@ def track_frames(
     transform = IqTransform(spec)
     bands = [transform.band(frame) for frame in frames]
     grid = transform.grid(bands[0])
-    front = FrontEnd(grid, spec.shape[1], spec.line_pitch, spec.sample_pitch, most_rows=grid.n_rows)
+    front = PairInitialiser(grid, spec.shape[1], spec.line_pitch, spec.sample_pitch, max_rows=grid.n_rows)
     cells = cell_grid(grid, spec.shape[1], spec.line_pitch)
-    levelled = [front.level(transform.demodulate(band, grid)) for band in bands]
+    normalised = [front.level(transform.demodulate(band, grid)) for band in bands]
     rows: list[dict[str, Map]] = []
     radians = np.empty(0, np.float32)
     for pair in pairs:
-        seen = tracked(front, cells, levelled[pair[0]], levelled[pair[1]])
+        seen = tracked(front, cells, normalised[pair[0]], normalised[pair[1]])
         nowhere = np.full(tuple(seen.axial.shape[1:]), np.nan, np.float32)
         strain, motion = (nowhere, nowhere) if truth is None else truth(pair, cells)
         rows.append(_named(seen, strain, motion))
@@ -86,7 +86,7 @@ def track_frames(
     )
 
 
-def tracked(front: FrontEnd, grid: CellGrid, pre: Levelled, post: Levelled) -> Cells:
+def tracked(front: PairInitialiser, grid: CellGrid, pre: NormalisedFrame, post: NormalisedFrame) -> Cells:
     """Cells of one pair, batch 1, as the live engine makes them."""
     start, radians = front.start(pre, post)
     arrays = (*pre.inputs, *post.inputs, *start, *front.inputs)

@@ -29,7 +29,7 @@ CELLS = 36  # of about 0.6 mm across
 CELL_MM = 0.6
 FRAMES = 6
 FINEST_TEXTURE = 0.4e-3  # m: ripples of about 1.2 mm
-MOST_PRESSED = 0.055  # of all frames together: the softest textures must not fold over
+MAX_PRESSED = 0.055  # of all frames together: the softest textures must not fold over
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -105,7 +105,7 @@ def _tissue(depth: float, width: float, rng: np.random.Generator) -> tuple[str, 
         return "sphere", _sphere(depth, width, rng)
     if draw < 0.53:
         block = Block(height=1.2 * depth, width=1.4 * width, element=max(depth, width) / 40)
-        drawn = draw_geometry(block, picture=(depth, width), rng=rng)
+        drawn = draw_geometry(block, image=(depth, width), rng=rng)
         return f"solved {drawn.kind}", drawn.phantom()
     kinds: tuple[Kind, ...] = ("random", "random", "ripples", "islands", "layers")
     kind = kinds[int(rng.integers(len(kinds)))]
@@ -161,7 +161,7 @@ def _hand(phantom: Phantom, spec: EngineSpec, rng: np.random.Generator) -> tuple
     turn = int(rng.integers(1, 2 * FRAMES))  # a third of all scenes turn
     change[turn:] *= -1.0
     press = np.concatenate([[0.0], np.cumsum(direction * change)])
-    press = 0.01 + press * min(1.0, MOST_PRESSED / float(np.abs(press).max()))
+    press = 0.01 + press * min(1.0, MAX_PRESSED / float(np.abs(press).max()))
     modes = [Mode(field=phantom.compression, amplitude=press)]
     depth, width = spec.shape[0] * spec.sample_pitch, spec.shape[1] * spec.line_pitch
     extra = ""

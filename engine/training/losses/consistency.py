@@ -11,7 +11,7 @@ from torch import Tensor
 
 from engine.network.resample import inside, positions, sample
 
-LEAST_MEAN = 1e-3  # strain: what is nearly still has no shape, only noise divided by nearly zero
+MIN_MEAN = 1e-3  # strain: what is nearly still has no shape, only noise divided by nearly zero
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,7 +23,7 @@ class Consistency:
     weight: Tensor
     """(), sum of weights: each is the smaller mean squared strain of both maps, detached."""
     left_out: int
-    """Comparisons without a say, because a map's |mean| is below `LEAST_MEAN` or nothing is confident."""
+    """Comparisons without a say, because a map's |mean| is below `MIN_MEAN` or nothing is confident."""
 
     def __add__(self, other: "Consistency") -> "Consistency":
         return Consistency(
@@ -32,7 +32,7 @@ class Consistency:
 
     def loss(self) -> Tensor:
         """(), the weighted mean; 0 where every comparison was left out."""
-        return self.total / self.weight.clamp(min=LEAST_MEAN**4)
+        return self.total / self.weight.clamp(min=MIN_MEAN**4)
 
 
 def consistency(
@@ -59,7 +59,7 @@ def consistency(
         return (c * values).sum(dim=(1, 2, 3)) / total
 
     first, second = mean(strain), mean(following)
-    kept = (first.detach().abs() >= LEAST_MEAN) & (second.detach().abs() >= LEAST_MEAN)
+    kept = (first.detach().abs() >= MIN_MEAN) & (second.detach().abs() >= MIN_MEAN)
     # a divisor of 1 where the pair is left out: 0 times an infinite gradient would be NaN
     first = torch.where(kept, first, torch.ones_like(first))[:, None, None, None]
     second = torch.where(kept, second, torch.ones_like(second))[:, None, None, None]

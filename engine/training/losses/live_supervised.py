@@ -8,7 +8,7 @@ from engine.training.data.batches import Batch
 from engine.training.losses.supervised import gaussian_likelihood, log_error, slope_error
 
 FINEST = 1e-3  # of a pair's typical strain: errors below are no longer worth anything
-LEAST_STRAIN = 2e-5  # what "typical" is at least, so that a still pair has a scale
+MIN_STRAIN = 2e-5  # what "typical" is at least, so that a still pair has a scale
 SIGMA_SHARE = 0.3  # of the loss: more makes strain wait for its sigma
 SLOPE_SHARE = 8.0  # best at a slope of 0.91 where r^2 = 0.84, which costs 2 % of the error
 
@@ -25,7 +25,7 @@ def supervised(net: LiveNet, batches: list[Batch]) -> dict[str, Tensor]:
         mask = batch.counted[:, None].float()
         truth = torch.where(batch.counted, batch.strain, 0.0)[:, None]
         count = mask.sum(dim=(1, 2, 3), keepdim=True).clamp(min=1.0)
-        typical = (truth.square().sum(dim=(1, 2, 3), keepdim=True) / count).sqrt() + LEAST_STRAIN
+        typical = (truth.square().sum(dim=(1, 2, 3), keepdim=True) / count).sqrt() + MIN_STRAIN
         estimate, wanted = fused.strain[:, None] / typical, truth / typical
         errors.append(log_error(estimate, wanted, mask, floor=FINEST))
         slopes.append(slope_error(estimate, wanted, mask))

@@ -16,18 +16,18 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from engine.musse.interface import LEAST_KNOWN
 from engine.musse.net import LiveNet
+from engine.musse.program_io import MIN_KNOWN
 from engine.musse.residual import LiveEstimate
-from engine.musse.tracked import Cells
+from engine.musse.tracking_features import Cells
 from engine.training.data.batches import Batch
 from engine.training.losses.consistency import Consistency, consistency
-from engine.training.losses.live_supervised import LEAST_STRAIN
+from engine.training.losses.live_supervised import MIN_STRAIN
 from engine.training.losses.smoothness import smoothness
 
 WINDOW = (8, 3)  # cells, 1.2 x 1.8 mm at 5 MHz: enough of them to average speckle, few enough to be local
-FAINT = 1e-6  # of the levelled energy: such windows say nothing
-LEAST_MISMATCH = 1e-3  # 1 - correlation that strain of a percent leaves anyhow: the pulse does not stretch
+FAINT = 1e-6  # of the normalised energy: such windows say nothing
+MIN_MISMATCH = 1e-3  # 1 - correlation that strain of a percent leaves anyhow: the pulse does not stretch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,7 @@ def mismatch(cells: Cells, axial: Tensor) -> tuple[Tensor, Tensor]:
 
     both = local(cells.energy[:, 0]) * local(cells.energy[:, 1])
     correlation = local(turned(cells, axial)) / (both + FAINT**2).sqrt()
-    return 1.0 - correlation, (local(cells.known) > LEAST_KNOWN) & (both > FAINT**2)
+    return 1.0 - correlation, (local(cells.known) > MIN_KNOWN) & (both > FAINT**2)
 
 
 def similarity(cells: Cells, axial: Tensor) -> Tensor:
@@ -65,7 +65,7 @@ def similarity(cells: Cells, axial: Tensor) -> Tensor:
     radian of phase counts for what the noise there lets it count.
     """
     wrong, said = mismatch(cells, axial)
-    told = (wrong.clamp(min=0.0) + LEAST_MISMATCH).log() * said
+    told = (wrong.clamp(min=0.0) + MIN_MISMATCH).log() * said
     return told.sum() / said.sum().clamp(min=1)
 
 
@@ -89,7 +89,7 @@ def unsupervised(
             with torch.no_grad():
                 said, taught = teacher(batch.cells, taught)
             moved.append((fused.strain_std / said.strain_std).log().square().mean())
-        typical = fused.strain.detach().abs().mean(dim=(-2, -1), keepdim=True) + LEAST_STRAIN
+        typical = fused.strain.detach().abs().mean(dim=(-2, -1), keepdim=True) + MIN_STRAIN
         alike.append(similarity(batch.cells, fused.axial))
         bent.append(
             smoothness(

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-LEAST_CONTRAST = 0.02  # standard deviation of truth, in its own unit: with less there is no slope to speak of
-MOST_MISSING = 1.0  # of a pair's slope that counts: one overshooting estimate would outweigh its whole batch
+MIN_CONTRAST = 0.02  # standard deviation of truth, in its own unit: with less there is no slope to speak of
+MAX_MISSING = 1.0  # of a pair's slope that counts: one overshooting estimate would outweigh its whole batch
 TINY = 1e-9
 
 
@@ -33,7 +33,7 @@ def slope_error(estimate: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
     `slope` is that of the estimate regressed on the truth, r their correlation (held constant). The estimate
     of least squared error has slope r^2: it shrinks contrast by all that it is unsure of. Where tissue is
     seen well, giving it back costs little error (at r^2 = 0.84, a slope of 0.90 costs 1.5 %); where it is
-    not, contrast would be made of noise, and r^4 leaves it be. Slopes above 1 + `MOST_MISSING` count as that.
+    not, contrast would be made of noise, and r^4 leaves it be. Slopes above 1 + `MAX_MISSING` count as that.
     Pairs without contrast are left out.
     """
     mask = mask.expand_as(estimate)
@@ -44,9 +44,9 @@ def slope_error(estimate: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
 
     e, t = centred(estimate), centred(truth)
     both, own, of_truth = ((a * b).sum(dim=(1, 2, 3)) for a, b in ((e, t), (e, e), (t, t)))
-    contrast = (of_truth > LEAST_CONTRAST**2 * count.flatten()).to(e.dtype)
+    contrast = (of_truth > MIN_CONTRAST**2 * count.flatten()).to(e.dtype)
     r = (both / (own * of_truth).clamp(min=TINY).sqrt()).clamp(min=0.0).detach()
-    missing = (both / of_truth.clamp(min=TINY) - 1.0).clamp(max=MOST_MISSING)
+    missing = (both / of_truth.clamp(min=TINY) - 1.0).clamp(max=MAX_MISSING)
     return (r**4 * missing.square() * contrast).sum() / contrast.sum().clamp(min=1.0)
 
 

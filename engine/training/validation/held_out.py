@@ -15,19 +15,19 @@ from torch import Tensor
 from engine.errors import EngineError
 from engine.metrics.accuracy import Agreement, agreement
 from engine.metrics.calibration import Calibration, calibration
-from engine.musse.evidence import WINDOWS
 from engine.musse.net import LiveNet
 from engine.musse.residual import read
+from engine.musse.window_features import WINDOWS
 from engine.training.data.batches import Batch, Scenes, as_batch, draw_crop
 
-LEAST_CONTRAST = 2e-4  # of strain, its true standard deviation: below, "relative to it" means nothing
+MIN_CONTRAST = 2e-4  # of strain, its true standard deviation: below, "relative to it" means nothing
 NETWORK = "network"
 BEST_WINDOW = "best window"
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Of one contender, pooled over pairs, each in units of its true standard deviation of strain."""
+    """Of one method, pooled over pairs, each in units of its true standard deviation of strain."""
 
     agreement: Agreement = field(default_factory=Agreement)
     calibration: Calibration = field(default_factory=Calibration)
@@ -55,7 +55,7 @@ class Score:
 
 @dataclass(slots=True)
 class Validation:
-    """Scores by contender."""
+    """Scores by method."""
 
     scores: dict[str, Score] = field(default_factory=dict)
     pairs: int = 0
@@ -63,7 +63,7 @@ class Validation:
     """Pairs without enough contrast in their truth."""
 
     def figures(self) -> dict[str, dict[str, float]]:
-        """Of every contender; see `Score.figures`."""
+        """Of every method; see `Score.figures`."""
         return {name: score.figures() for name, score in self.scores.items()}
 
 
@@ -101,11 +101,11 @@ def validate(net: LiveNet, batches: Sequence[Batch], device: torch.device) -> Va
 
 
 def _add(result: Validation, maps: dict[str, tuple[Tensor, Tensor]], batch: Batch, pair: int) -> None:
-    """Pool one pair of `batch`: (strain, sigma) of every contender."""
+    """Pool one pair of `batch`: (strain, sigma) of every method."""
     region = batch.counted[pair].numpy()
     truth = batch.strain[pair].numpy()
     unit = float(truth[region].std()) if region.any() else 0.0
-    if unit < LEAST_CONTRAST:
+    if unit < MIN_CONTRAST:
         result.left_out += 1
         return
     result.pairs += 1

@@ -1,4 +1,4 @@
-"""How much of a network's error is the same in every pair: what no fused picture averages away.
+"""How much of a network's error is the same in every pair: what no fused image averages away.
 
 A network's prior smooths the same details away in every pair of a tissue. With z the error of relative strain
 over its claimed standard deviation, pairs of one scene are compared where the tissue of one has gone in the
@@ -6,7 +6,7 @@ other, and the share is their covariance over their variance, sums over pixels p
 
     share = sum(z z') / sum((z^2 + z'^2) / 2)        z = (e / m - true e / true m) / (std / |m|)
 
-With it the errors of a picture fused of many pairs are as large beside its standard deviation as those of a
+With it the errors of an image fused of many pairs are as large beside its standard deviation as those of a
 single pair beside its own. Pairs that share a frame do not count: its noise is in both, with opposite signs.
 """
 
@@ -17,17 +17,17 @@ import torch
 from numpy.typing import NDArray
 
 from engine.metrics.closure import carried
-from engine.musse.interface import LEAST_KNOWN, LEAST_NCC
 from engine.musse.manifest import UNMEASURED
 from engine.musse.net import LiveNet
-from engine.sequence.quality import Thresholds, judge, median
+from engine.musse.program_io import MIN_KNOWN, MIN_NCC
+from engine.sequence.quality import Thresholds, assess_pair_quality, median
 from engine.spec import StrainResult
 from engine.training.data.batches import Batch, Scenes
 from engine.training.data.recorded import CONSECUTIVE
 from engine.training.validation.unsupervised import whole
 
-LEAST_APART = 2  # consecutive pairs that start so many frames apart, or more, share no frame
-LEAST_MEAN = 0.5  # true mean strain over the least that a node accepts: below, a pair has no relative truth
+MIN_APART = 2  # consecutive pairs that start so many frames apart, or more, share no frame
+MIN_MEAN = 0.5  # true mean strain over the least that a node accepts: below, a pair has no relative truth
 
 
 def shared_error(net: LiveNet, scenes: Scenes, count: int, device: torch.device) -> float:
@@ -45,7 +45,7 @@ def shared_error(net: LiveNet, scenes: Scenes, count: int, device: torch.device)
         found = [_standardised(net, batch, device) for batch in batches]
         for first, second in combinations(range(len(found)), 2):
             z, later = found[first], found[second]
-            if z is None or later is None or second - first < LEAST_APART:
+            if z is None or later is None or second - first < MIN_APART:
                 continue
             there = _followed(later, motions[first:second])
             use = np.isfinite(z) & np.isfinite(there)
@@ -64,7 +64,7 @@ def _standardised(net: LiveNet, batch: Batch, device: torch.device) -> NDArray[n
     strain, std, axial, ncc = (
         values[0].cpu().numpy() for values in (fused.strain, fused.strain_std, fused.axial, fused.coherence)
     )
-    informed = (batch.cells.known[0].numpy() >= LEAST_KNOWN) & (ncc >= LEAST_NCC)
+    informed = (batch.cells.known[0].numpy() >= MIN_KNOWN) & (ncc >= MIN_NCC)
     rows, cols = (np.arange(n, dtype=np.float32) for n in strain.shape)
     result = StrainResult(
         axial_displacement=axial,
@@ -76,13 +76,13 @@ def _standardised(net: LiveNet, batch: Batch, device: torch.device) -> NDArray[n
         lateral_index=cols,
     )
     thresholds = Thresholds()
-    verdict = judge(result, thresholds)
+    pair_quality = assess_pair_quality(result, thresholds)
     truth = batch.strain[0].numpy()
-    use = verdict.valid & np.isfinite(truth)
-    if verdict.rejection is not None or verdict.mean_strain is None or not use.any():
+    use = pair_quality.valid & np.isfinite(truth)
+    if pair_quality.rejection is not None or pair_quality.mean_strain is None or not use.any():
         return None
-    mean, true_mean = verdict.mean_strain, median(truth[use])
-    if abs(true_mean) < LEAST_MEAN * thresholds.min_strain:
+    mean, true_mean = pair_quality.mean_strain, median(truth[use])
+    if abs(true_mean) < MIN_MEAN * thresholds.min_strain:
         return None
     z = (strain / mean - truth / true_mean) / (std / abs(mean))
     return np.where(use, z, np.nan).astype(np.float64)

@@ -15,11 +15,11 @@ from torch.nn.functional import avg_pool2d
 
 from engine.metrics.closure import Closure, PairMaps, closure
 from engine.metrics.stability import Steadiness, steadiness
-from engine.musse.interface import LEAST_KNOWN
 from engine.musse.manifest import UNMEASURED
 from engine.musse.net import LiveNet
+from engine.musse.program_io import MIN_KNOWN
 from engine.musse.residual import LiveEstimate
-from engine.musse.tracked import Cells
+from engine.musse.tracking_features import Cells
 from engine.sequence.fusion import FusedStrain, Fusion
 from engine.spec import ErrorModel, StrainResult
 from engine.training.data.batches import Batch, as_batch
@@ -27,8 +27,8 @@ from engine.training.data.recorded import CONSECUTIVE, STRIDED, Block
 from engine.training.data.samples import MAPS, Samples
 from engine.training.losses.live_unsupervised import WINDOW, turned
 
-LEAST_COHERENCE = 0.5  # of a pixel that figures look at: what does not match says nothing of strain
-LEAST_MEAN = 5e-4  # of strain: gentler pairs have no relative picture
+MIN_COHERENCE = 0.5  # of a pixel that figures look at: what does not match says nothing of strain
+MIN_MEAN = 5e-4  # of strain: gentler pairs have no relative image
 INTERVAL = 0.05  # s between frames as far as fusion's fading goes: the same before and after
 NOISE_ROWS = 16.0  # over which errors of strain are alike: a window of the middle
 TOLERANCE = 1.05  # what closure and unsteadiness may grow by: blocks held back are few
@@ -48,7 +48,7 @@ class LabelFree:
     ncc_explained: float
     """The most that the closed form of sigma explains: see `matches`. Above it, noise was fitted."""
     unsteadiness: float
-    """RMS change of the fused relative picture from pair to pair, tissue followed."""
+    """RMS change of the fused relative image from pair to pair, tissue followed."""
     pairs: int
 
     def worse_than(self, before: "LabelFree") -> str | None:
@@ -65,9 +65,7 @@ class LabelFree:
         if before.ncc - self.ncc > before.ncc_leeway:
             return f"NCC fell from {before.ncc:.4f} to {self.ncc:.4f}, more than sigma explains"
         if self.unsteadiness > TOLERANCE * before.unsteadiness:
-            return (
-                f"the fused picture's change rose from {before.unsteadiness:.3f} to {self.unsteadiness:.3f}"
-            )
+            return f"the fused image's change rose from {before.unsteadiness:.3f} to {self.unsteadiness:.3f}"
         return None
 
 
@@ -137,7 +135,7 @@ def _numpy(batch: Batch, fused: LiveEstimate, lines: float) -> _Seen:
         std=plain(fused.strain_std),
         axial=plain(fused.axial),
         lateral=plain(batch.cells.lateral) / np.float32(lines),
-        usable=(plain(batch.cells.known) > LEAST_KNOWN) & (plain(fused.coherence) > LEAST_COHERENCE),
+        usable=(plain(batch.cells.known) > MIN_KNOWN) & (plain(fused.coherence) > MIN_COHERENCE),
     )
 
 
@@ -177,14 +175,14 @@ def _leeway(batch: Batch, fused: LiveEstimate) -> float:
 
 
 def _steady(seen: list[_Seen], block: Block, lines: float) -> Steadiness:
-    """Fuse consecutive pairs and compare every picture with the one before."""
+    """Fuse consecutive pairs and compare every image with the one before."""
     grid = block.grid
-    fusion = Fusion(errors=ErrorModel(window=None, shared=UNMEASURED))  # for the picture, not for its sigma
+    fusion = Fusion(errors=ErrorModel(window=None, shared=UNMEASURED))  # for the image, not for its sigma
     total = Steadiness()
     before: FusedStrain | None = None
     for k, pair in enumerate(seen):
         mean = float(np.median(pair.strain[pair.usable])) if pair.usable.any() else 0.0
-        if abs(mean) < LEAST_MEAN:
+        if abs(mean) < MIN_MEAN:
             continue
         result = StrainResult(
             axial_displacement=pair.axial * np.float32(grid.samples),

@@ -71,9 +71,9 @@ def test_steadiness_takes_motion_out_and_notices_change() -> None:
     assert held.ncc == pytest.approx(1.0)
     assert held.change == pytest.approx(0.0, abs=1e-12)
     ignored = steadiness(scene, after, none, none, INNER)
-    assert ignored.ncc < 0.7  # the control: the same pictures without their motion
+    assert ignored.ncc < 0.7  # the control: the same images without their motion
     noisy = steadiness(scene, after + 0.5 * rng.normal(size=SHAPE), down, none, INNER)
     assert noisy.change == pytest.approx(0.5, rel=0.1)
-    assert np.isnan(steadiness(np.ones(SHAPE), np.ones(SHAPE), none, none, INNER).ncc)  # constant: no verdict
+    assert np.isnan(steadiness(np.ones(SHAPE), np.ones(SHAPE), none, none, INNER).ncc)  # constant: undefined
     assert steadiness(np.full(SHAPE, np.nan), after, down, none, INNER) == Steadiness()
     assert (held + noisy).pixels == held.pixels + noisy.pixels

@@ -11,9 +11,9 @@ from scipy.interpolate import RegularGridInterpolator
 from engine.factory import shipped_weights
 from engine.musse.checkpoint import load
 from engine.musse.estimator import MusseEstimator
-from engine.musse.interface import LiveOutputs
 from engine.musse.net import LiveNet
 from engine.musse.program import LiveProgram
+from engine.musse.program_io import LiveOutputs
 from engine.spec import EngineSpec, FloatArray, StrainResult
 from tests.engine.moved_scatterers import Pair, make_pair
 

@@ -14,10 +14,10 @@ from torch import Tensor
 
 from engine.musse import residual
 from engine.musse.net import LiveNet
-from engine.musse.tracked import Cells
+from engine.musse.tracking_features import Cells
 from engine.spec import FloatArray
-from engine.tracking.frontend import FrontEnd, Levelled
 from engine.tracking.iq import CanonicalIq
+from engine.tracking.normalisation import NormalisedFrame, PairInitialiser
 from tests.engine.musse.pressed_inclusion import (
     APPLIED,
     SHAPE,
@@ -60,14 +60,14 @@ def test_gain_and_its_slope_change_nothing(monkeypatch: pytest.MonkeyPatch) -> N
     assert gain_error(constant) < 1e-5
     before = gain_error(slope_over_depth)
     assert before < 0.01 * abs(APPLIED)
-    level = FrontEnd.level
+    level = PairInitialiser.level
 
-    def unlevelled(self: FrontEnd, frame: CanonicalIq) -> Levelled:
+    def unlevelled(self: PairInitialiser, frame: CanonicalIq) -> NormalisedFrame:
         planes = np.stack((frame.iq.real, frame.iq.imag)).astype(np.float32)
-        levelled = level(self, frame)
-        return replace(levelled, inputs=levelled.inputs._replace(planes=planes))
+        normalised = level(self, frame)
+        return replace(normalised, inputs=normalised.inputs._replace(planes=planes))
 
-    monkeypatch.setattr(FrontEnd, "level", unlevelled)
+    monkeypatch.setattr(PairInitialiser, "level", unlevelled)
     assert gain_error(slope_over_depth) > 5 * before
 
 

@@ -10,7 +10,7 @@ from engine.spec import EngineSpec
 from tests.engine.moved_scatterers import make_pair
 
 SPEC = EngineSpec(shape=(900, 48), sampling_frequency=40e6, center_frequency=5e6, line_pitch=0.3e-3)
-LARGEST_BIAS = 0.01  # samples
+MAX_BIAS = 0.01  # samples
 
 
 @cache
@@ -27,6 +27,6 @@ def mean_error(strain: float, offset: float, seed: int) -> float:
 @pytest.mark.parametrize("seed", [0, 1])
 def test_displacement_is_right_to_a_hundredth_of_a_sample(strain: float, offset: float, seed: int) -> None:
     error = mean_error(strain, offset, seed)
-    assert abs(error) <= LARGEST_BIAS
+    assert abs(error) <= MAX_BIAS
     for wrong in (-0.05, 0.05):  # the control: a truth that is off by a twentieth
-        assert abs(error - wrong) > LARGEST_BIAS
+        assert abs(error - wrong) > MAX_BIAS

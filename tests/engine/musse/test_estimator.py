@@ -10,7 +10,7 @@ import pytest
 from engine.errors import EstimateFailed, InvalidAcquisition
 from engine.factory import load, shipped_weights
 from engine.musse.estimator import MusseEstimator
-from engine.musse.interface import LiveOutputs
+from engine.musse.program_io import LiveOutputs
 from engine.musse.runtimes.onnx import OnnxRuntime
 from engine.spec import EngineSpec, FloatArray, StrainResult
 from engine.tracking.iq import Band, IqGrid, IqTransform

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from engine.reference import ReferenceEstimator
-from engine.sequence.quality import Thresholds, judge
+from engine.sequence.quality import Thresholds, assess_pair_quality
 from engine.spec import EngineSpec, StrainResult
 from tests.engine.moved_scatterers import Field, Pair, Pulse, make_pair
 
@@ -218,9 +218,11 @@ def test_forearm(arm_dir: Path) -> None:
         assert -0.003 < np.median(result.axial_strain[informed]) < -0.0003
         assert not informed[result.axial_index > 1960].any()
         assert informed[(result.axial_index > 100) & (result.axial_index < 1800)].mean() > 0.85
-        assert judge(result, Thresholds()).rejection is None
+        assert assess_pair_quality(result, Thresholds()).rejection is None
     for pre, post in ((1, 0), (2, 1), (5, 3)):  # the weakest: SNRe 0.35-0.5, and a few blocks of another sign
-        assert judge(engine(spec).step(frames[pre], frames[post]), Thresholds()).rejection is None
+        assert (
+            assess_pair_quality(engine(spec).step(frames[pre], frames[post]), Thresholds()).rejection is None
+        )
 
 
 def test_wide_motion_of_a_shallow_frame_skips_no_cycle() -> None:

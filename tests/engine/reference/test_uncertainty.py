@@ -43,9 +43,9 @@ def rms(values: np.ndarray) -> float:
 
 @pytest.mark.parametrize(("stiffness", "compression"), [(4.0, 0.01), (0.4, 0.01), (4.0, -0.02)])
 def test_sigma_holds_at_the_border_of_an_inclusion(stiffness: float, compression: float) -> None:
-    picture, border = errors_over_sigma(stiffness, compression, "of the engine")
-    assert 0.8 <= rms(picture) <= 1.25
-    assert np.mean(np.abs(picture) <= 1.96) >= 0.9
+    image, border = errors_over_sigma(stiffness, compression, "of the engine")
+    assert 0.8 <= rms(image) <= 1.25
+    assert np.mean(np.abs(image) <= 1.96) >= 0.9
     assert rms(border) <= 2.0
     # negative control: what noise alone explains, which holds everywhere else, is far too small here
     without, at_border = errors_over_sigma(stiffness, compression, "of noise")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engine.factory import open_estimator
-from engine.sequence.accumulation import Chain
+from engine.sequence.accumulation import Accumulation
 from engine.simulation import inclusion_phantom, simulate_acquisition
 from engine.simulation.deformation import Mode, motion
 from engine.simulation.effects import Noise
@@ -33,7 +33,7 @@ def _stretch(scale: float) -> StrainResult:
 
 
 def test_stretches_multiply() -> None:
-    chain = Chain()
+    chain = Accumulation()
     for k in range(5):
         reached = chain.take(_stretch(0.98), valid=EVERYWHERE, pre_index=k, post_index=k + 1)
     assert reached is not None
@@ -45,7 +45,7 @@ def test_stretches_multiply() -> None:
 
 
 def test_press_and_release_end_where_they_began() -> None:
-    chain = Chain()
+    chain = Accumulation()
     chain.take(_stretch(0.98), valid=EVERYWHERE, pre_index=0, post_index=1)
     back = chain.take(_stretch(1 / 0.98), valid=EVERYWHERE, pre_index=1, post_index=2)
     assert back is not None
@@ -53,7 +53,7 @@ def test_press_and_release_end_where_they_began() -> None:
 
 
 def test_key_frames_and_strides_continue_the_chain() -> None:
-    chain = Chain()
+    chain = Accumulation()
     chain.take(_stretch(0.98), valid=EVERYWHERE, pre_index=0, post_index=2)
     same = chain.take(_stretch(0.97), valid=EVERYWHERE, pre_index=0, post_index=3)  # the same key frame
     on = chain.take(_stretch(0.98), valid=EVERYWHERE, pre_index=2, post_index=4)  # a reached post as key
@@ -64,7 +64,7 @@ def test_key_frames_and_strides_continue_the_chain() -> None:
 
 
 def test_a_pair_that_does_not_continue_it_is_left_out() -> None:
-    chain = Chain()
+    chain = Accumulation()
     chain.take(_stretch(0.98), valid=EVERYWHERE, pre_index=0, post_index=1)
     assert chain.take(_stretch(0.98), valid=EVERYWHERE, pre_index=7, post_index=8) is None
     chain.reset()
@@ -74,7 +74,7 @@ def test_a_pair_that_does_not_continue_it_is_left_out() -> None:
 def test_lost_tissue_has_no_value_and_stays_lost() -> None:
     valid = EVERYWHERE.copy()
     valid[40:50] = False
-    chain = Chain()
+    chain = Accumulation()
     first = chain.take(_stretch(0.999), valid=valid, pre_index=0, post_index=1)
     second = chain.take(_stretch(0.999), valid=EVERYWHERE, pre_index=1, post_index=2)
     assert first is not None
@@ -102,7 +102,7 @@ def test_chained_equals_direct_within_two_sigma() -> None:
     estimator = open_estimator(
         "reference", shape=spec.shape, sampling_frequency=40e6, center_frequency=5e6, line_pitch=0.3e-3
     )
-    chain, variance = Chain(), 0.0
+    chain, variance = Accumulation(), 0.0
     added = 0.0
     to_displacement = spec.axial_window / spec.sample_pitch / np.sqrt(12.0)  # slope and mean of one line fit
     for k in range(5):

@@ -47,7 +47,7 @@ def _fuse(
     move: float = 0.0,
     errors: ErrorModel = WINDOWED,
 ) -> tuple[FusedStrain, float]:
-    """Fuse a pair per mean strain; the scene moves `move` rows per pair. The picture and where it is."""
+    """Fuse a pair per mean strain; the scene moves `move` rows per pair. The image and where it is."""
     rng = np.random.default_rng(seed)
     fusion, place = Fusion(tau, errors=errors), 0.0
     for k, mean in enumerate(means):
@@ -74,7 +74,7 @@ def test_a_single_pair_is_its_strain_over_its_mean() -> None:
     assert fused.effective_pairs == pytest.approx(1.0)
 
 
-def test_press_and_release_show_the_same_picture() -> None:
+def test_press_and_release_show_the_same_image() -> None:
     press, _ = _fuse([-0.01] * 5, noise=0.0)
     release, _ = _fuse([0.01] * 5, noise=0.0)
     np.testing.assert_allclose(press.relative_strain, release.relative_strain, rtol=0.02)
@@ -111,14 +111,14 @@ def test_fusing_lowers_the_error_as_its_own_sigma_says() -> None:
     assert not 0.4 < _error(one, place) / said[1] < 1.25  # can fail
 
 
-def test_the_picture_moves_with_the_tissue() -> None:
+def test_the_image_moves_with_the_tissue() -> None:
     fused, place = _fuse([-0.01] * 30, noise=0.0, move=0.7)
     assert place == pytest.approx(21.0)
     assert _error(fused, place) < 0.03
-    assert _error(fused, 0.0) > 0.2  # a picture that stayed where it began would be here
+    assert _error(fused, 0.0) > 0.2  # an image that stayed where it began would be here
 
 
-def test_a_stride_carries_older_pictures_by_their_share() -> None:
+def test_a_stride_carries_older_images_by_their_share() -> None:
     fusion, error = Fusion(0.5, errors=WINDOWED), 0.0
     for k in range(3, 30):  # pairs (k - 3, k): every pair moves by 3 frames of 0.5 rows
         fused = fusion.add(
@@ -183,7 +183,7 @@ def test_a_new_scene_shows_nothing_of_the_old_one(forget: str) -> None:
     assert fused.effective_pairs == pytest.approx(1.0)
 
 
-def test_a_kept_picture_would_be_noticed() -> None:
+def test_a_kept_image_would_be_noticed() -> None:
     """Negative control of the test above: without forgetting, the old scene shines through."""
     fusion, shape = Fusion(0.5, errors=WINDOWED), (ROWS, COLS)
     common = {"mean_strain": -0.01, "valid": np.ones(shape, bool)}
@@ -244,7 +244,7 @@ def test_a_shared_error_taken_for_noise_is_claimed_away() -> None:
 
 def test_an_estimator_without_a_window_is_not_smoothed() -> None:
     strain = -0.01 * (1.0 + 0.5 * np.random.default_rng(0).normal(size=(ROWS, COLS)))
-    pictures = [
+    images = [
         Fusion(errors=errors).add(
             _result(strain, 0.005),
             mean_strain=-0.01,
@@ -255,10 +255,10 @@ def test_an_estimator_without_a_window_is_not_smoothed() -> None:
         )
         for errors in (ErrorModel(window=None, shared=0.7), WINDOWED)
     ]
-    detail = [float(fused.relative_strain[INSIDE].std()) for fused in pictures]
+    detail = [float(fused.relative_strain[INSIDE].std()) for fused in images]
     assert detail[0] == pytest.approx(0.5, rel=0.05)
     assert detail[1] < 0.25
-    np.testing.assert_allclose(pictures[0].relative_std, 0.5, rtol=0.01)  # one pair: its own, over its mean
+    np.testing.assert_allclose(images[0].relative_std, 0.5, rtol=0.01)  # one pair: its own, over its mean
 
 
 def test_a_time_constant_must_be_positive() -> None:

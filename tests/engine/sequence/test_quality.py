@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.sequence.quality import Thresholds, judge
+from engine.sequence.quality import Thresholds, assess_pair_quality
 from engine.spec import StrainResult
 
 SHAPE = (64, 32)
@@ -29,14 +29,14 @@ def result(**changes: Any) -> StrainResult:
 
 
 def test_a_good_pair_has_its_figures_and_no_reason() -> None:
-    verdict = judge(result(), LIMITS)
-    assert verdict.rejection is None
-    assert verdict.mean_strain == pytest.approx(-0.01, rel=0.02)
-    assert verdict.predicted_snre == pytest.approx(10, rel=0.02)
-    assert verdict.median_ncc == pytest.approx(0.95)
-    assert verdict.lateral_motion == pytest.approx(0.2)
-    assert verdict.quality == pytest.approx((0.95 - 0.8) / 0.2)
-    assert verdict.valid.all()
+    pair_quality = assess_pair_quality(result(), LIMITS)
+    assert pair_quality.rejection is None
+    assert pair_quality.mean_strain == pytest.approx(-0.01, rel=0.02)
+    assert pair_quality.predicted_snre == pytest.approx(10, rel=0.02)
+    assert pair_quality.median_ncc == pytest.approx(0.95)
+    assert pair_quality.lateral_motion == pytest.approx(0.2)
+    assert pair_quality.quality == pytest.approx((0.95 - 0.8) / 0.2)
+    assert pair_quality.valid.all()
 
 
 HALVES = np.where(np.arange(64)[:, None] < 32, -0.01, 0.011) * np.ones(SHAPE)
@@ -61,47 +61,47 @@ HALVES = np.where(np.arange(64)[:, None] < 32, -0.01, 0.011) * np.ones(SHAPE)
     ],
 )
 def test_each_reason_has_its_limit(changes: dict[str, Any], rejection: str | None) -> None:
-    verdict = judge(result(**changes), LIMITS)
-    assert verdict.rejection == rejection
-    assert (verdict.quality == 0.0) == (rejection is not None)
+    pair_quality = assess_pair_quality(result(**changes), LIMITS)
+    assert pair_quality.rejection == rejection
+    assert (pair_quality.quality == 0.0) == (rejection is not None)
 
 
 def test_noise_around_a_weak_press_is_not_sliding() -> None:
     noise = np.random.default_rng(4).standard_normal(SHAPE) * 0.003
     weak = {"axial_strain": -0.002 + noise, "strain_std": np.full(SHAPE, 0.003)}
-    assert judge(result(**weak), LIMITS).rejection is None
+    assert assess_pair_quality(result(**weak), LIMITS).rejection is None
 
 
 @pytest.mark.parametrize("name", ["axial_strain", "strain_std", "ncc", "lateral_displacement"])
 def test_a_pixel_without_a_number_holds_no_value_and_spoils_no_figure(name: str) -> None:
     values = getattr(result(), name).copy()
     values[:5] = np.nan
-    verdict = judge(result(**{name: values}), LIMITS)
-    assert verdict.rejection is None
-    assert not verdict.valid[:5].any()
-    assert verdict.valid[5:].all()
-    assert np.isfinite([verdict.mean_strain, verdict.median_ncc, verdict.lateral_motion]).all()
+    pair_quality = assess_pair_quality(result(**{name: values}), LIMITS)
+    assert pair_quality.rejection is None
+    assert not pair_quality.valid[:5].any()
+    assert pair_quality.valid[5:].all()
+    assert np.isfinite([pair_quality.mean_strain, pair_quality.median_ncc, pair_quality.lateral_motion]).all()
 
 
 def test_uncertain_pixels_cost_quality() -> None:
     std = np.full(SHAPE, 0.001)
     std[:16] = 0.03
-    verdict = judge(result(strain_std=std), LIMITS)
-    assert verdict.quality == pytest.approx(0.75 * judge(result(), LIMITS).quality)
-    assert not verdict.valid[:16].any()
+    pair_quality = assess_pair_quality(result(strain_std=std), LIMITS)
+    assert pair_quality.quality == pytest.approx(0.75 * assess_pair_quality(result(), LIMITS).quality)
+    assert not pair_quality.valid[:16].any()
 
 
 def test_only_the_region_counts() -> None:
     region = np.zeros(SHAPE, bool)
     region[32:] = True
-    verdict = judge(result(axial_strain=HALVES), LIMITS, region)
-    assert verdict.rejection is None
-    assert verdict.mean_strain == pytest.approx(0.011)
-    assert not verdict.valid[:32].any()
+    pair_quality = assess_pair_quality(result(axial_strain=HALVES), LIMITS, region)
+    assert pair_quality.rejection is None
+    assert pair_quality.mean_strain == pytest.approx(0.011)
+    assert not pair_quality.valid[:32].any()
 
 
 def test_press_and_release_are_judged_alike() -> None:
     press, release = result(), result(axial_strain=-result().axial_strain)
-    one, other = judge(press, LIMITS), judge(release, LIMITS)
+    one, other = assess_pair_quality(press, LIMITS), assess_pair_quality(release, LIMITS)
     assert (one.quality, one.predicted_snre) == (other.quality, other.predicted_snre)
     assert one.mean_strain == -other.mean_strain

@@ -20,7 +20,7 @@ def _lesion(radius: float = 30.0) -> NDArray[np.float64]:
     return np.asarray(1.0 - 0.6 / (1.0 + np.exp((distance - radius) / 3.0)))
 
 
-def _pictures(
+def _images(
     truth: NDArray[np.float64],
     std: float,
     window: tuple[float, float] = WINDOW,
@@ -30,19 +30,19 @@ def _pictures(
     noise = 0.0 if seed is None else std * strain_noise(np.random.default_rng(seed), SHAPE)
     noisy = truth + noise
     information = np.full(SHAPE, std**-2)
-    return Resolution(SHAPE, window).picture(
+    return Resolution(SHAPE, window).image(
         np.stack([noisy * information, information]).astype(np.float32), 1.0
     )
 
 
-def _rel(picture: NDArray[np.float32], truth: NDArray[np.float64]) -> float:
-    return float(np.sqrt(np.mean((picture - truth)[INSIDE] ** 2)) / truth[INSIDE].std())
+def _rel(image: NDArray[np.float32], truth: NDArray[np.float64]) -> float:
+    return float(np.sqrt(np.mean((image - truth)[INSIDE] ** 2)) / truth[INSIDE].std())
 
 
 def test_a_light_hand_shows_the_lesion_that_its_noise_would_hide() -> None:
     truth = _lesion()
-    assert _rel(_pictures(truth, 0.6)[0], truth) < 0.6
-    assert _rel(_pictures(truth, 0.6, FIXED)[0], truth) > 2.0  # the negative control: one fixed resolution
+    assert _rel(_images(truth, 0.6)[0], truth) < 0.6
+    assert _rel(_images(truth, 0.6, FIXED)[0], truth) > 2.0  # the negative control: one fixed resolution
 
 
 @pytest.mark.parametrize("radius", [8.0, 30.0])
@@ -51,16 +51,16 @@ def test_detail_comes_back_with_information(radius: float) -> None:
     rows = slice(100 - int(radius) - 20, 101)
 
     def edge(std: float) -> float:
-        return float(np.abs(np.diff(_pictures(truth, std, seed=None)[0][rows, 30:35].mean(axis=1))).max())
+        return float(np.abs(np.diff(_images(truth, std, seed=None)[0][rows, 30:35].mean(axis=1))).max())
 
     true = float(np.abs(np.diff(truth[rows, 30:35].mean(axis=1))).max())
     assert edge(0.005) > 0.95 * true
     assert edge(0.005) > edge(0.05) > edge(0.3)
-    assert _rel(_pictures(truth, 0.005)[0], truth) < 0.1
+    assert _rel(_images(truth, 0.005)[0], truth) < 0.1
 
 
 def test_a_constant_stays_what_it_is_up_to_the_border() -> None:
-    value, _ = Resolution(SHAPE, WINDOW).picture(np.full((2, *SHAPE), 3.0, np.float32), 1.0)
+    value, _ = Resolution(SHAPE, WINDOW).image(np.full((2, *SHAPE), 3.0, np.float32), 1.0)
     np.testing.assert_allclose(value, 1.0, atol=1e-5)
 
 
@@ -68,7 +68,7 @@ def test_nothing_is_made_up_where_nothing_was_measured() -> None:
     sums = np.full((2, *SHAPE), 40.0, np.float32)
     sums[:, 60:90, 20:30] = 0.0
     sums[:, :, 50:] = 0.0
-    value, std = Resolution(SHAPE, WINDOW).picture(sums, 1.0)
+    value, std = Resolution(SHAPE, WINDOW).image(sums, 1.0)
     empty = sums[1] == 0
     assert np.isnan(value[empty]).all()
     assert np.isnan(std[empty]).all()
@@ -82,8 +82,8 @@ def test_it_claims_no_more_than_it_knows(std: float) -> None:
     """Pooled over draws; a ratio below 1 is room for a drifting hand, which this noise does not have."""
     truth, square, said = _lesion(), 0.0, 0.0
     for seed in range(6):
-        picture, spread = _pictures(truth, std, seed=seed)
-        square += float(np.mean((picture - truth)[INSIDE] ** 2))
+        image, spread = _images(truth, std, seed=seed)
+        square += float(np.mean((image - truth)[INSIDE] ** 2))
         said += float(np.mean(spread[INSIDE] ** 2))
     assert 0.2 < np.sqrt(square / said) < 1.25
 
@@ -95,13 +95,13 @@ def test_one_uncertain_pixel_is_taken_from_its_neighbours() -> None:
     values = truth.copy()
     values[100, 32] = 5.0
     sums = np.stack([values * information, information]).astype(np.float32)
-    value, _ = Resolution(SHAPE, WINDOW).picture(sums, 1.0)
+    value, _ = Resolution(SHAPE, WINDOW).image(sums, 1.0)
     assert value[100, 32] == pytest.approx(1.0, abs=0.05)
 
 
 @pytest.mark.parametrize("shape", [(8, 4), (33, 5), (250, 128), (256, 128), (37, 200)])
 def test_any_grid_and_window_will_do(shape: tuple[int, int]) -> None:
     for window in ((13.0, 3.3), (26.0, 0.5), (300.0, 300.0), (1.0, 1.0)):
-        value, std = Resolution(shape, window).picture(np.full((2, *shape), 2.0, np.float32), 0.5)
+        value, std = Resolution(shape, window).image(np.full((2, *shape), 2.0, np.float32), 0.5)
         assert value.shape == std.shape == shape
         np.testing.assert_allclose(value, 1.0, atol=1e-4)

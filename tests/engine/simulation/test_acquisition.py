@@ -1,4 +1,4 @@
-"""Whole acquisitions: speckle, truth against the pictures, repeatability."""
+"""Whole acquisitions: speckle, truth against the images, repeatability."""
 
 import numpy as np
 import pytest

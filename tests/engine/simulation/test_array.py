@@ -1,4 +1,4 @@
-"""The delay-based array, and the fast picture's truth held against it."""
+"""The delay-based array, and the fast image's truth held against it."""
 
 import numpy as np
 import torch
@@ -29,7 +29,7 @@ def test_a_point_is_where_it_is() -> None:
         assert abs(error) < 0.1 * 2 * np.pi * 5e6 / SPEC.sampling_frequency
 
 
-def test_truth_warps_the_arrays_own_pictures_onto_each_other() -> None:
+def test_truth_warps_the_arrays_own_images_onto_each_other() -> None:
     moves = motion([Mode(field=UniformCompression(), amplitude=np.array([0.0, 0.005]))])
     rng = np.random.default_rng(0)
     n = 9000

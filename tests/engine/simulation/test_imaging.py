@@ -1,4 +1,4 @@
-"""The fast picture of scatterers against the exact one."""
+"""The fast image of scatterers against the exact one."""
 
 import math
 
@@ -22,7 +22,7 @@ def imaging(spread: PointSpread, spec: EngineSpec = SPEC) -> Imaging:
 
 def cloud(seed: int, n: int = 4000) -> tuple[torch.Tensor, ...]:
     rng = np.random.default_rng(seed)
-    # beyond every border of the picture, because responses reach in from outside
+    # beyond every border of the image, because responses reach in from outside
     z, x = rng.uniform(-1.5e-3, 9.5e-3, (1, n)), rng.uniform(-7e-3, 7e-3, (1, n))
     return torch.from_numpy(z), torch.from_numpy(x), torch.from_numpy(rng.standard_normal((1, n)))
 

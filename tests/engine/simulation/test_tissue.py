@@ -122,12 +122,12 @@ def test_random_stiffness_has_its_spread_and_correlation() -> None:
 
 def test_geometries_come_in_the_wanted_shares() -> None:
     rng = np.random.default_rng(0)
-    drawn = [draw_geometry(BLOCK, picture=(38e-3, 38e-3), rng=rng) for _ in range(600)]
+    drawn = [draw_geometry(BLOCK, image=(38e-3, 38e-3), rng=rng) for _ in range(600)]
     share = {kind: count / 600 for kind, count in Counter(geometry.kind for geometry in drawn).items()}
     assert share["plain"] == pytest.approx(0.3, abs=0.05)
     assert share["random-field"] + share["lesion"] == pytest.approx(0.35, abs=0.05)
     assert share["ellipse"] < 0.4
-    again = draw_geometry(BLOCK, picture=(38e-3, 38e-3), rng=np.random.default_rng(0))
+    again = draw_geometry(BLOCK, image=(38e-3, 38e-3), rng=np.random.default_rng(0))
     assert again == drawn[0]
 
 

@@ -34,13 +34,13 @@ def test_a_display_that_never_reads_costs_others_nothing(setup: Setup) -> None:
     for index in range(frames):
         setup.scanner.send(index, samples[index % 6], shape=shape)
         listener.strain_of(index)
-    pictures = 0
+    images = 0
     while stalled.poll(0):
-        pictures += stalled.recv_multipart()[0].startswith(b"bmode/")
+        images += stalled.recv_multipart()[0].startswith(b"bmode/")
     stalled.close(0)
     context.term()
     assert [message.header.post_index for message in listener.strain] == list(range(frames))
-    assert pictures < frames  # the control: it was stalled indeed
+    assert images < frames  # the control: it was stalled indeed
     setup.settle(listener)
 
 

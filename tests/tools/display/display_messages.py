@@ -84,7 +84,7 @@ def fused_message(
     grid: Grid = STRAIN_GRID,
     **fields: Any,
 ) -> Message:
-    """A picture of many pairs: 1 = average."""
+    """An image of many pairs: 1 = average."""
     relative = phantom(1.0) if relative is None else relative
     arrays = {"relative_strain": relative, "relative_std": np.full(relative.shape, std, np.float32)}
     given: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""The fused picture: shown by default, normalised by the viewer's region, honest about its age."""
+"""The fused image: shown by default, normalised by the viewer's region, honest about its age."""
 
 import numpy as np
 import pytest
@@ -12,9 +12,9 @@ from tests.tools.display.display_messages import (
     strain_message,
 )
 from tools.display.options import DisplayOptions
-from tools.display.picture import StrainPicture, fused_picture, strain_picture
 from tools.display.render import render
 from tools.display.state import DisplayState
+from tools.display.strain_image import StrainImage, fused_image, strain_image
 
 
 def opened(options: DisplayOptions | None = None) -> DisplayState:
@@ -27,7 +27,7 @@ def test_it_is_shown_by_default_and_the_pair_on_demand() -> None:
     shown = state.view(1.0).strain
     assert shown is not None
     assert shown.pairs == pytest.approx(12.0)
-    state.change(DisplayOptions(picture="pair"))
+    state.change(DisplayOptions(image="pair"))
     pair = state.view(1.0).strain
     assert pair is not None
     assert pair.pairs is None
@@ -41,26 +41,26 @@ def test_signed_percent_is_always_that_of_a_pair() -> None:
     assert np.isfinite(shown.percent).all()
 
 
-def test_without_a_fused_picture_the_pair_is_shown() -> None:
+def test_without_a_fused_image_the_pair_is_shown() -> None:
     state = opened()
     state.update(received(status_message(), strain_message()), 1.0)
-    assert isinstance(state.view(1.0).strain, StrainPicture)
+    assert isinstance(state.view(1.0).strain, StrainImage)
 
 
-def test_it_equals_the_picture_of_a_pair_of_the_same_strain() -> None:
-    fused, pair = fused_picture(fused_message(phantom(1.0)), None), strain_picture(strain_message(), None)
-    assert isinstance(fused, StrainPicture)
-    assert isinstance(pair, StrainPicture)
+def test_it_equals_the_image_of_a_pair_of_the_same_strain() -> None:
+    fused, pair = fused_image(fused_message(phantom(1.0)), None), strain_image(strain_message(), None)
+    assert isinstance(fused, StrainImage)
+    assert isinstance(pair, StrainImage)
     np.testing.assert_allclose(fused.normalised, pair.normalised, rtol=1e-5)
-    other = fused_picture(fused_message(phantom(1.0) ** 2), None)
-    assert isinstance(other, StrainPicture)
+    other = fused_image(fused_message(phantom(1.0) ** 2), None)
+    assert isinstance(other, StrainImage)
     assert not np.allclose(other.normalised, pair.normalised, rtol=1e-2)
 
 
 def test_the_viewers_region_divides_its_own_median_out() -> None:
     region = (14e-3, 22e-3, -1e-3, 5e-3)  # inside the hard inclusion
-    shown = fused_picture(fused_message(), region)
-    assert isinstance(shown, StrainPicture)
+    shown = fused_image(fused_message(), region)
+    assert isinstance(shown, StrainImage)
     finite = np.isfinite(shown.normalised)
     assert 0 < np.count_nonzero(finite) < finite.size
     np.testing.assert_allclose(shown.normalised[finite], 1.0, rtol=1e-5)
@@ -69,8 +69,8 @@ def test_the_viewers_region_divides_its_own_median_out() -> None:
 def test_no_value_stays_no_value() -> None:
     relative = phantom(1.0)
     relative[:20] = np.nan
-    shown = fused_picture(fused_message(relative), None)
-    assert isinstance(shown, StrainPicture)
+    shown = fused_image(fused_message(relative), None)
+    assert isinstance(shown, StrainImage)
     assert np.isnan(shown.normalised[:20]).all()
     assert (shown.confidence[:20] == 0).all()
 
@@ -98,7 +98,7 @@ def test_it_outlives_a_resting_hand_for_a_second_and_nothing_else(
     assert view.held
 
 
-def test_a_new_picture_ends_the_holding() -> None:
+def test_a_new_image_ends_the_holding() -> None:
     state = opened()
     state.update(received(status_message(), strain_message(), fused_message()), 1.0)
     state.update(received(strain_message(rejection="no_motion")), 1.1)

@@ -4,7 +4,7 @@ import pytest
 
 from streamer.errors import ConfigError
 from tests.tools.display.display_messages import received, strain_message
-from tools.display.keys import HELP, picture_box, press
+from tools.display.keys import HELP, image_box, press
 from tools.display.options import DisplayOptions
 from tools.display.state import DisplayState
 
@@ -49,7 +49,7 @@ def test_keys_change_one_option_in_steps(keys: str, field: str, values: list[obj
         ("u", (10.0, 28.0, -10.0, 10.0)),
     ],
 )
-def test_the_region_moves_and_changes_its_size_by_a_twentieth_of_the_picture(
+def test_the_region_moves_and_changes_its_size_by_a_twentieth_of_the_image(
     key: str, region: tuple[float, ...]
 ) -> None:
     options = press("r", START, BOX)
@@ -57,7 +57,7 @@ def test_the_region_moves_and_changes_its_size_by_a_twentieth_of_the_picture(
 
 
 @pytest.mark.parametrize("key", list("ikjlwndu"))
-def test_the_region_stays_inside_the_picture_and_never_vanishes(key: str) -> None:
+def test_the_region_stays_inside_the_image_and_never_vanishes(key: str) -> None:
     options = press("r", START, BOX)
     for _ in range(60):
         options = press(key, options, BOX)
@@ -69,16 +69,16 @@ def test_the_region_stays_inside_the_picture_and_never_vanishes(key: str) -> Non
     assert right - left >= 3.99
 
 
-def test_region_keys_do_nothing_without_a_picture_or_without_an_own_region() -> None:
+def test_region_keys_do_nothing_without_an_image_or_without_an_own_region() -> None:
     assert press("r", START, None) == START
     assert press("i", START, BOX) == START
 
 
-def test_the_picture_box_is_the_strain_maps_extent_in_mm() -> None:
+def test_the_image_box_is_the_strain_maps_extent_in_mm() -> None:
     state = DisplayState(START, address="x", now=0.0)
-    assert picture_box(state.view(0.0)) is None
+    assert image_box(state.view(0.0)) is None
     state.update(received(strain_message()), 0.1)
-    box = picture_box(state.view(0.1))
+    box = image_box(state.view(0.1))
     assert box == pytest.approx((0.924, 38.924, -19.15, 19.15), abs=0.01)
 
 

@@ -1,4 +1,4 @@
-"""The whole display without a window: real sockets, real command, a saved picture."""
+"""The whole display without a window: real sockets, real command, a saved image."""
 
 import json
 import os
@@ -24,7 +24,7 @@ COMMAND = [
 ]
 
 
-def test_headless_counts_from_the_first_result_and_saves_the_last_picture(tmp_path: Path) -> None:
+def test_headless_counts_from_the_first_result_and_saves_the_last_image(tmp_path: Path) -> None:
     path = tmp_path / "outé.png"
     with SyntheticNode(steady=True) as node:
         summary = run_display(
@@ -38,7 +38,7 @@ def test_headless_counts_from_the_first_result_and_saves_the_last_picture(tmp_pa
     assert image is not None
     assert image.shape == (720, 1280, 3)
     strain = image[80:500, 680:1080].astype(int)
-    assert (strain.max(axis=2) - strain.min(axis=2)).mean() > 20  # a colour picture, not the waiting one
+    assert (strain.max(axis=2) - strain.min(axis=2)).mean() > 20  # a colour image, not the waiting one
 
 
 def test_headless_without_strain_says_so_in_time_although_the_node_lives() -> None:
@@ -49,7 +49,7 @@ def test_headless_without_strain_says_so_in_time_although_the_node_lives() -> No
         run_display(DisplayOptions(), address=node.address, headless=True, seconds=1, timeout=0.5)
 
 
-def test_a_picture_that_cannot_be_saved_is_told_before_anything_runs(tmp_path: Path) -> None:
+def test_an_image_that_cannot_be_saved_is_told_before_anything_runs(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match=r"folder .*missing does not exist"):
         run_display(
             DisplayOptions(), address="tcp://127.0.0.1:9", headless=True, save=tmp_path / "missing/a.png"

@@ -1,4 +1,4 @@
-"""The picture itself, looked at pixel by pixel: no window, no socket."""
+"""The image itself, looked at pixel by pixel: no window, no socket."""
 
 from dataclasses import replace
 
@@ -60,7 +60,7 @@ def distance_to_map(colors: NDArray[np.uint8], name: str) -> NDArray[np.float64]
 
 @pytest.mark.parametrize("value", ["normalised", "percent"])
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_press_and_release_draw_the_same_picture(value: str, layout: str) -> None:
+def test_press_and_release_draw_the_same_image(value: str, layout: str) -> None:
     options = DisplayOptions(value=value, layout=layout)  # type: ignore[arg-type]
     press, release = live(phantom(-0.005), -0.005, options), live(phantom(0.005), 0.005, options)
     draw = panels._overlay if layout == "overlay" else panels._strain
@@ -184,7 +184,7 @@ def test_bmode_and_strain_of_other_grids_lie_on_each_other() -> None:
     )
 
 
-def test_both_pictures_have_one_scale_and_stand_at_one_height(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_images_have_one_scale_and_stand_at_one_height(monkeypatch: pytest.MonkeyPatch) -> None:
     frames = []
     monkeypatch.setattr(panels, "_draw_axes", lambda canvas, frame: frames.append(frame))
     render(live(phantom(), -0.005))
@@ -195,7 +195,7 @@ def test_both_pictures_have_one_scale_and_stand_at_one_height(monkeypatch: pytes
     assert left.x + left.width < right.x
 
 
-def test_a_rejected_pair_leaves_no_colour_but_the_picture_and_its_reason() -> None:
+def test_a_rejected_pair_leaves_no_colour_but_the_image_and_its_reason() -> None:
     state = DisplayState(DisplayOptions(), address="x", now=0.0)
     state.update(received(status_message(), bmode_message(), strain_message(std=SURE)), 1.0)
     good = state.view(1.0)
@@ -228,7 +228,7 @@ def said_by(monkeypatch: pytest.MonkeyPatch, view: View, size: tuple[int, int] =
     return "\n".join(told)
 
 
-def test_every_needed_word_is_on_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_needed_word_is_on_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
     said = said_by(monkeypatch, live(phantom(), -0.005))
     for words in (
         "SOFT", "HARD", "1 average", "opposite sign", "no value", "range held, 1 s", "no persistence",
@@ -255,7 +255,7 @@ def test_curved_data_say_that_they_are_not_scan_converted(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("size", [SIZE, MIN_SIZE, (1920, 1080), (300, 200)])
-def test_the_disclaimer_stands_on_every_picture(size: tuple[int, int]) -> None:
+def test_the_disclaimer_stands_on_every_image(size: tuple[int, int]) -> None:
     busy = DisplayOptions(show_help=True, color_map="grey")
     state = DisplayState(busy, address="tcp://127.0.0.1:5561", now=0.0)
     views = [state.view(1.0), state.view(500.0)]

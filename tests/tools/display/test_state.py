@@ -63,17 +63,17 @@ def test_node_lost_outweighs_stale_and_a_status_ends_it() -> None:
     view = state.view(last + 1.21)
     assert (view.banner.text, view.banner.level, view.greyed) == ("NODE LOST", "alarm", True)
     state.update(received(status_message(state="WAITING")), last + 3)
-    assert state.view(last + 3).banner.text == "STALE"  # the node lives, its picture is old
+    assert state.view(last + 3).banner.text == "STALE"  # the node lives, its image is old
 
 
-def test_a_fault_is_told_with_its_reason_and_an_old_picture_is_grey_under_it() -> None:
+def test_a_fault_is_told_with_its_reason_and_an_old_image_is_grey_under_it() -> None:
     state, last = running()
     state.update(received(status_message(state="FAULT", reasons=("no GPU memory",))), last + 0.9)
     view = state.view(last + 0.9)
     assert (view.banner.text, view.banner.detail, view.greyed) == ("FAULT", "no GPU memory", True)
 
 
-def test_a_rejected_pair_keeps_the_last_good_picture_greyed_with_its_reason() -> None:
+def test_a_rejected_pair_keeps_the_last_good_image_greyed_with_its_reason() -> None:
     state, last = running()
     before = state.view(last).strain
     state.update(received(status_message(), strain_message(rejection="decorrelated")), last + 0.04)
@@ -86,7 +86,7 @@ def test_a_rejected_pair_keeps_the_last_good_picture_greyed_with_its_reason() ->
     assert view.mean_strain is None
 
 
-def test_a_weak_pair_keeps_the_last_picture_in_colour_for_half_a_second_only() -> None:
+def test_a_weak_pair_keeps_the_last_image_in_colour_for_half_a_second_only() -> None:
     state, last = running()
     before = state.view(last).strain
     for step in range(1, 20):
@@ -113,7 +113,7 @@ def test_the_trace_gets_every_pair_rejected_ones_as_gaps() -> None:
     assert state.view(11.0).trace == ()
 
 
-def test_frozen_nothing_of_the_picture_moves_but_a_lost_node_is_still_told() -> None:
+def test_frozen_nothing_of_the_image_moves_but_a_lost_node_is_still_told() -> None:
     state, last = running()
     state.toggle_freeze(last)
     frozen = state.view(last)
@@ -157,7 +157,7 @@ def test_the_first_source_is_shown_and_others_are_named() -> None:
     assert named.view(0.2).strain is None
 
 
-def test_an_old_sessions_picture_is_grey_at_once() -> None:
+def test_an_old_sessions_image_is_grey_at_once() -> None:
     state, last = running()
     before = state.view(last).strain
     state.update(received(strain_message(session_id="s2", predicted_snre=1.0)), last + 0.04)
@@ -188,7 +188,7 @@ def test_the_range_is_held_or_fixed_and_a_new_one_shows_at_once() -> None:
 
 def test_notices_pass() -> None:
     state = opened()
-    state.tell("saved a.png", 1.0)
+    state.emit("saved a.png", 1.0)
     assert state.view(2.0).notice == "saved a.png"
     assert state.view(6.0).notice == ""
 

@@ -1,4 +1,4 @@
-"""A real window on a real X server (Xvfb): opens, shows the picture, obeys keys, closes cleanly."""
+"""A real window on a real X server (Xvfb): opens, shows the image, obeys keys, closes cleanly."""
 
 import ctypes
 import os
@@ -151,20 +151,20 @@ def colourful(image: NDArray[np.uint8]) -> float:
     return float((spread > 60).mean())
 
 
-def test_the_window_shows_the_picture_obeys_keys_saves_and_quits(screen: str, tmp_path: Path) -> None:
+def test_the_window_shows_the_image_obeys_keys_saves_and_quits(screen: str, tmp_path: Path) -> None:
     def scenario() -> None:
         shot = tmp_path / "screen.png"
         with (
             SyntheticNode() as node,
             display("--connect", node.address, "--save-folder", str(tmp_path)) as child,
         ):
-            wait_for(lambda: colourful(screenshot(shot)) > 0.05, "a colour picture")
+            wait_for(lambda: colourful(screenshot(shot)) > 0.05, "a colour image")
             seen = screenshot(shot)[:720, :1280]
             assert (seen.min(axis=2) < 200)[[0, -1]].mean() > 0.95  # filled to its edges, without bars
             window = xdotool("search", "--name", "^musse-stream$").split()[-1]
             xdotool("windowfocus", "--sync", window)
             xdotool("key", "s")
-            wait_for(lambda: list(tmp_path.glob("musse-*.png")), "the saved picture")
+            wait_for(lambda: list(tmp_path.glob("musse-*.png")), "the saved image")
             xdotool("key", "c")  # from clinical
             xdotool("key", "c")  # over perceptual to grey
             wait_for(lambda: colourful(screenshot(shot)) < 0.02, "the grey map")
@@ -180,7 +180,7 @@ def test_the_window_shows_the_picture_obeys_keys_saves_and_quits(screen: str, tm
 def test_closing_the_window_ends_it_even_while_nothing_is_received(screen: str, tmp_path: Path) -> None:
     def scenario() -> None:
         with display("--connect", "tcp://127.0.0.1:9", "--json") as child:
-            wait_for(lambda: screenshot(tmp_path / "a.png").max() > 0, "the waiting picture")
+            wait_for(lambda: screenshot(tmp_path / "a.png").max() > 0, "the waiting image")
             ask_to_close(int(xdotool("search", "--name", "^musse-stream$").split()[-1]))
             told, complaint = ended(child)
         assert (child.returncode, complaint) == (0, "")
@@ -213,7 +213,7 @@ def test_without_a_screen_one_line_names_the_headless_option(
 @pytest.mark.parametrize(
     ("width", "height"), [(1280, 720), (1920, 1080), (400, 300), (2000, 300), (300, 900)]
 )
-def test_pictures_are_drawn_in_the_shape_of_the_window(width: int, height: int) -> None:
+def test_images_are_drawn_in_the_shape_of_the_window(width: int, height: int) -> None:
     drawn = drawing_size(width, height)
     assert drawn[0] / drawn[1] == pytest.approx(width / height, rel=0.01)
     assert drawn[0] >= max(width, MIN_SIZE[0])

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from tools.commands.evaluate import evaluate
 from tools.errors import ToolError
-from tools.evaluate.command import Request, _is_judged, evaluate_here
+from tools.evaluate.command import Request, _has_criteria, run_evaluation
 from tools.evaluate.figures.sequences import PAIRINGS
 from tools.evaluate.report.findings import explained
 from tools.evaluate.report.pairing import pairing_table
@@ -49,7 +49,7 @@ def test_it_writes_figures_and_a_page_of_its_own(tmp_path: Path, capsys: pytest.
     summary = tmp_path / "docs" / "README.md"
     summary.parent.mkdir()
     (summary.parent / "rejection.md").write_text("# Thresholds\n\nText.\n\n## Pairs\n\n| a |\n")
-    evaluate_here(_request(tmp_path, summary=summary), Console(stderr=True), as_json=True)
+    run_evaluation(_request(tmp_path, summary=summary), Console(stderr=True), as_json=True)
     event = json.loads(capsys.readouterr().out)
     assert event["event"] == "evaluate"
     written = json.loads((tmp_path / "figures.json").read_text())
@@ -69,29 +69,29 @@ def test_it_writes_figures_and_a_page_of_its_own(tmp_path: Path, capsys: pytest.
     missed = [bar for bar in written["bars"] if not bar["met"]]
     assert all(f"| {bar['group']} | reference | {bar['says']} |" in text for bar in missed)
     with pytest.raises(ToolError, match="--resume"):
-        evaluate_here(_request(tmp_path), Console(stderr=True), as_json=True)
+        run_evaluation(_request(tmp_path), Console(stderr=True), as_json=True)
 
 
 def test_the_report_names_the_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tools.evaluate.methods.model_hash", lambda name, weights: "0123456789abcdef")
     summary = tmp_path / "README.md"
     request = _request(tmp_path, engines=("trivial", "ncc"), groups=("still",), report=False, summary=summary)
-    outcome = evaluate_here(request, Console(stderr=True), as_json=True)
+    outcome = run_evaluation(request, Console(stderr=True), as_json=True)
     assert "| weights of trivial | 0123456789ab |" in summary.read_text(encoding="utf-8")
     assert "weights of ncc" not in outcome.environment
 
 
 def test_every_kind_of_pairing_is_shown_and_only_the_default_is_judged() -> None:
     figures = {"firm_fused_worst": 0.5, "firm_fused_mean": 0.3}
-    rows = [Row(group="cycles", contender=f"reference/{mode}", cases=1, figures=figures) for mode in PAIRINGS]
+    rows = [Row(group="cycles", method=f"reference/{mode}", cases=1, figures=figures) for mode in PAIRINGS]
     table = pairing_table(rows)
     assert table is not None
     assert [line[0] for line in table.lines] == [f"reference, {mode}" for mode in PAIRINGS]
     assert table.lines[0][1:3] == ("0.30", "0.50")
     assert pairing_table(rows[:-1]) is None  # a table without one of them decides nothing
-    assert _is_judged("reference/sequential")
-    assert not _is_judged("reference/stride 3")
-    assert not _is_judged("zero")
+    assert _has_criteria("reference/sequential")
+    assert not _has_criteria("reference/stride 3")
+    assert not _has_criteria("zero")
 
 
 def test_a_miss_is_explained_by_its_most_specific_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import pytest
 from engine.factory import shipped_weights
 from engine.musse.manifest import read_manifest
 from tools.evaluate import run as running
-from tools.evaluate.criteria import BARS, Bar, judge_rows
+from tools.evaluate.criteria import BARS, Bar, check_criteria
 from tools.evaluate.figures.pairs import PairView, mean_preserved, pair_figures
 from tools.evaluate.methods import CONTROLS, Engines, parse_setting
 from tools.evaluate.records import LINES, Record, load
@@ -32,12 +32,12 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
 
 @pytest.fixture(scope="module")
 def rows(records: list[Record]) -> dict[tuple[str, str], Row]:
-    return {(row.group, row.contender): row for row in summarise(records)}
+    return {(row.group, row.method): row for row in summarise(records)}
 
 
-def assert_as_reported(rows: dict[tuple[str, str], Row], contender: str) -> None:
+def assert_as_reported(rows: dict[tuple[str, str], Row], method: str) -> None:
     """The report's figures of the reference on these cases, which may not worsen."""
-    noise, release = rows["noise", contender].figures, rows["release", contender].figures
+    noise, release = rows["noise", method].figures, rows["release", method].figures
     assert noise["rel"] < 1.25
     assert 0.9 < noise["slope_kept"] < 1.1
     assert release["rel"] < 0.5
@@ -45,9 +45,9 @@ def assert_as_reported(rows: dict[tuple[str, str], Row], contender: str) -> None
     assert abs(noise["mean_preserved"] - 1) < 0.02
     assert noise["cycle_skips"] < 0.001
     assert noise["edge_axial"] < 1.8
-    assert rows["bound", contender].figures["over_bound"] < 1.05
-    assert 0.95 < rows["gratings", contender].figures["slope_kept"] < 1.05
-    assert 0.8 < rows["still", contender].figures["calibration"] < 1.25
+    assert rows["bound", method].figures["over_bound"] < 1.05
+    assert 0.95 < rows["gratings", method].figures["slope_kept"] < 1.05
+    assert 0.8 < rows["still", method].figures["calibration"] < 1.25
 
 
 def test_the_reference_holds_its_figures(rows: dict[tuple[str, str], Row]) -> None:
@@ -55,10 +55,10 @@ def test_the_reference_holds_its_figures(rows: dict[tuple[str, str], Row]) -> No
     assert rows["cut", "reference"].figures["response"] <= 0.3
 
 
-@pytest.mark.parametrize("contender", ["trivial", "constant", "zero"])
-def test_what_knows_nothing_does_not(rows: dict[tuple[str, str], Row], contender: str) -> None:
+@pytest.mark.parametrize("method", ["trivial", "constant", "zero"])
+def test_what_knows_nothing_does_not(rows: dict[tuple[str, str], Row], method: str) -> None:
     with pytest.raises(AssertionError):
-        assert_as_reported(rows, contender)
+        assert_as_reported(rows, method)
 
 
 def test_controls_stand_where_they_must(rows: dict[tuple[str, str], Row]) -> None:
@@ -103,7 +103,7 @@ def test_three_frames_close_and_a_frozen_map_does_not(rows: dict[tuple[str, str]
 
 
 def test_bars_tell_met_from_missed(rows: dict[tuple[str, str], Row]) -> None:
-    judged = judge_rows(list(rows.values()), lambda name: name == "reference")
+    judged = check_criteria(list(rows.values()), lambda name: name == "reference")
     assert {j.bar.group for j in judged} >= {"bound", "noise", "release", "cut", "closure"}
     assert any(j.met for j in judged)
     impossible = replace(judged[0], bar=Bar(group="noise", figure="rel", says="", most=-1.0))
@@ -111,8 +111,8 @@ def test_bars_tell_met_from_missed(rows: dict[tuple[str, str], Row]) -> None:
     assert not replace(judged[0], value=float("nan")).met
 
 
-def _row(group: str, contender: str, **figures: float) -> Row:
-    return Row(group=group, contender=contender, cases=1, figures=figures)
+def _row(group: str, method: str, **figures: float) -> Row:
+    return Row(group=group, method=method, cases=1, figures=figures)
 
 
 def test_contrast_is_asked_of_the_network_alone() -> None:
@@ -120,9 +120,9 @@ def test_contrast_is_asked_of_the_network_alone() -> None:
         _row("noise", name, slope=0.8, calibration=1.0, coverage=0.95, mean_preserved=1.0)
         for name in ("reference", "musse")
     ]
-    judged = judge_rows(rows, lambda name: True)
-    assert [(j.bar.figure, j.contender) for j in judged if not j.met] == [("slope", "musse")]
-    assert {j.bar.figure for j in judged if j.contender == "reference"} == {
+    judged = check_criteria(rows, lambda name: True)
+    assert [(j.bar.figure, j.method) for j in judged if not j.met] == [("slope", "musse")]
+    assert {j.bar.figure for j in judged if j.method == "reference"} == {
         "calibration",
         "coverage",
         "mean_preserved",
@@ -132,10 +132,10 @@ def test_contrast_is_asked_of_the_network_alone() -> None:
 @pytest.mark.parametrize(("blobs", "met"), [(4.9, True), (5.1, False)])
 def test_the_network_may_invent_no_more_than_the_reference(blobs: float, met: bool) -> None:
     rows = [_row("hallucination", "musse", blobs_per_100_cm2=blobs)]
-    assert all(j.bar.rival is None for j in judge_rows(rows, lambda name: True))  # nobody to compare with
+    assert all(j.bar.rival is None for j in check_criteria(rows, lambda name: True))  # nobody to compare with
     rows.append(_row("hallucination", "reference", blobs_per_100_cm2=5.0))
-    (judged,) = (j for j in judge_rows(rows, lambda name: True) if j.bar.rival)
-    assert (judged.contender, judged.bar.most, judged.met) == ("musse", 5.0, met)
+    (judged,) = (j for j in check_criteria(rows, lambda name: True) if j.bar.rival)
+    assert (judged.method, judged.bar.most, judged.met) == ("musse", 5.0, met)
 
 
 def test_bars_on_gratings_find_the_slopes_of_their_periods(rows: dict[tuple[str, str], Row]) -> None:
@@ -188,7 +188,7 @@ def test_other_weights_are_not_resumed(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr("tools.evaluate.methods.model_hash", lambda name, weights: "other")
     again = list(run(plan, resume=True))
     known = {record.key for record in first}
-    assert [record.contender for record in again if record.key not in known] == ["trivial"]
+    assert [record.method for record in again if record.key not in known] == ["trivial"]
 
 
 def test_only_the_network_has_weights() -> None:

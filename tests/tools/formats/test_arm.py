@@ -32,16 +32,16 @@ def test_arm_recordings(arm_dir: Path, name: str, first: int, first_time: int) -
             assert header.status == "OK"
 
 
-def test_arm_as_a_bmode_picture_is_refused(arm_dir: Path, tmp_path: Path) -> None:
+def test_arm_as_a_bmode_image_is_refused(arm_dir: Path, tmp_path: Path) -> None:
     header = (arm_dir / "rf0304_86.mhd").read_text()
     raw = np.fromfile(arm_dir / "rf0304_86.raw", "<f4").reshape(6, 2000, 128)
     spectrum = np.fft.fft(raw, axis=1)
     spectrum[:, 1001:] = 0.0
-    pictures = np.abs(2 * np.fft.ifft(spectrum, axis=1)).astype("<f4")
+    images = np.abs(2 * np.fft.ifft(spectrum, axis=1)).astype("<f4")
     (tmp_path / "rf0304_86.mhd").write_text(header)
     raw.tofile(tmp_path / "rf0304_86.raw")
     open_recording(tmp_path / "rf0304_86.mhd").close()  # the control: the same header around the RF
-    for picture in (pictures, np.log10(pictures + 1e-4)):
-        picture.astype("<f4").tofile(tmp_path / "rf0304_86.raw")
+    for image in (images, np.log10(images + 1e-4)):
+        image.astype("<f4").tofile(tmp_path / "rf0304_86.raw")
         with pytest.raises(RecordingError, match="not RF"):
             open_recording(tmp_path / "rf0304_86.mhd")

@@ -105,8 +105,8 @@ def test_iq_is_taken_as_it_is_said(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".npz", ".mat"])
 def test_envelopes_are_refused(tmp_path: Path, suffix: str) -> None:
-    pictures = envelope(band_noise((5, 512, 64)))
-    path = save(tmp_path / f"a{suffix}", {"rf": pictures, **CONSTANTS, **TIMES})
+    images = envelope(band_noise((5, 512, 64)))
+    path = save(tmp_path / f"a{suffix}", {"rf": images, **CONSTANTS, **TIMES})
     with pytest.raises(RecordingError, match="not RF"):
         open_recording(path)
     with pytest.raises(RecordingError, match="not RF"):

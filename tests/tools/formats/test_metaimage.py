@@ -184,11 +184,11 @@ def test_the_samples_decide_what_is_rf(write_mhd: MetaWriter, image_type: str | 
     with open_recording(as_rf) as recording:
         assert recording.acquisition.center_frequency == pytest.approx(0.12 * 38.5e6, rel=0.03)
     bmode = np.clip(60 + 20 * np.log10(envelope(signal) + 1e-3), 0, 255).astype(np.uint8)
-    for picture in (bmode, (envelope(signal) * 500).astype(np.int16)):
-        path = write_mhd(picture, name="bmode.mhd", UltrasoundImageType=image_type)
+    for image in (bmode, (envelope(signal) * 500).astype(np.int16)):
+        path = write_mhd(image, name="bmode.mhd", UltrasoundImageType=image_type)
         with pytest.raises(RecordingError, match="not RF"):
             open_recording(path)
-        with pytest.raises(RecordingError, match="not RF"):  # no statement makes a picture RF
+        with pytest.raises(RecordingError, match="not RF"):  # no statement makes an image RF
             open_recording(path, overrides={"center_frequency": 5e6, "sampling_frequency": 40e6})
     with pytest.raises(RecordingError, match="zero"):
         open_recording(write_mhd(np.zeros((2, 256, 32), np.int16)))

@@ -22,8 +22,8 @@ from engine.training.live_task import LiveTask
 from engine.training.recipe import Recipe
 from engine.training.trainer import Progress
 from tests.engine.training.tiny_training import RECIPE, Scenes
-from tools.train import journal, lessons
-from tools.train.lessons import LiveLesson
+from tools.train import experiments, run_log
+from tools.train.experiments import LiveExperiment
 
 SHORT = replace(RECIPE, steps=24, validate_every=10, held_out=2)  # a checkpoint at every look
 FORMS = {
@@ -41,11 +41,13 @@ def train(output: Path, form: str, lost_at: int = 0) -> None:
         save(net, path, trained=trained, shared=shared)
 
     @contextmanager
-    def lesson(recipe: Recipe, folder: Path, workers: int, device: torch.device) -> Iterator[LiveLesson]:
+    def experiment(
+        recipe: Recipe, folder: Path, workers: int, device: torch.device
+    ) -> Iterator[LiveExperiment]:
         scenes = Scenes(truth=recipe.truth)
-        yield LiveLesson(recipe, LiveTask(recipe, scenes, device), Scenes(0.2), device)
+        yield LiveExperiment(recipe, LiveTask(recipe, scenes, device), Scenes(0.2), device)
 
-    class Lost(journal.Journal):
+    class Lost(run_log.RunLog):
         def add(self, progress: Progress) -> None:
             super().add(progress)
             if progress.step == lost_at:
@@ -55,12 +57,12 @@ def train(output: Path, form: str, lost_at: int = 0) -> None:
         recipe="tiny", output=output, minutes=0.0, workers=1, scenes=output, threads=1, device="cpu"
     )
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(lessons, "write_live", write)
-        patched.setattr(module, "lesson", lesson)
+        patched.setattr(experiments, "write_live", write)
+        patched.setattr(module, "experiment", experiment)
         patched.setattr(module, "read_recipe", lambda name: recipe)
-        patched.setattr(module, "Journal", Lost)
-        patched.setattr(journal, "EVERY", ROWS_EVERY)
-        module.train_here(request, Console(stderr=True), as_json=True)
+        patched.setattr(module, "RunLog", Lost)
+        patched.setattr(run_log, "EVERY", ROWS_EVERY)
+        module.run_training(request, Console(stderr=True), as_json=True)
 
 
 if __name__ == "__main__":

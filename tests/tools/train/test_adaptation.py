@@ -26,7 +26,7 @@ from tests.engine.training.tiny_training import RECIPE, TINY, Scenes, trained
 from tools.errors import ToolError
 from tools.formats import Acquisition as Constants
 from tools.formats import write_recording
-from tools.train.adapt import Adaptation, GotWorse, adapt_here
+from tools.train.adapt import Adaptation, GotWorse, run_adaptation
 
 CPU = torch.device("cpu")
 # training draws 2.5-12 MHz, bandwidths up to 0.9, beams up to 3.5 wavelengths
@@ -112,7 +112,7 @@ def test_weights_adapt_to_an_unknown_scanner_and_are_saved(
         save(net, path, trained=trained, shared=shared)
 
     monkeypatch.setattr(module, "write_live", write)
-    adapt_here(_request(start, recording, tmp_path), Console(stderr=True), as_json=True)
+    run_adaptation(_request(start, recording, tmp_path), Console(stderr=True), as_json=True)
     adapted = tmp_path / "out" / "adapted.safetensors"
     _, manifest = load(adapted)
     assert manifest.trained["adapted_from"] == load(start)[1].sha256
@@ -126,7 +126,7 @@ def test_weights_that_got_worse_are_refused_by_figure_and_not_saved(
     start: Path, recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(GotWorse, match=r"nothing was saved: (closure|NCC|the fused|figures)"):
-        adapt_here(_request(start, recording, tmp_path, rate=1.0), Console(stderr=True), as_json=True)
+        run_adaptation(_request(start, recording, tmp_path, rate=1.0), Console(stderr=True), as_json=True)
     assert not (tmp_path / "out").exists()
     told = json.loads(capsys.readouterr().out)
     assert told["weights"] is None
@@ -141,7 +141,7 @@ def test_every_figure_is_judged() -> None:
         ({"closure": 0.96}, "closure"),
         ({"ncc": 0.96}, "fitted noise"),
         ({"ncc": 0.88}, "NCC fell"),
-        ({"unsteadiness": 0.3}, "fused picture"),
+        ({"unsteadiness": 0.3}, "fused image"),
         ({"closure": float("nan")}, "not finite"),
     ):
         assert told in (replace(before, **change).worse_than(before) or "")
@@ -163,7 +163,7 @@ def test_sigma_explains_the_match_of_true_motion_and_not_of_motion_that_follows_
         assert explained - of_truth < 0.02
 
 
-def test_a_picture_of_noise_is_worse_by_these_figures(scanner: Acquisition) -> None:
+def test_an_image_of_noise_is_worse_by_these_figures(scanner: Acquisition) -> None:
     block = block_of([scanner.frame(k) for k in range(FRAMES)], SPEC)
     torch.manual_seed(0)
     net = LiveNet(TINY)
@@ -187,8 +187,8 @@ def test_held_back_frames_are_never_learnt_from(scanner: Acquisition) -> None:
 def test_what_cannot_adapt_is_refused(start: Path, recording: Path, tmp_path: Path) -> None:
     request = _request(start, recording, tmp_path)
     with pytest.raises(ToolError, match="truth = false"):
-        adapt_here(replace(request, recipe="quick"), Console(stderr=True), as_json=True)
+        run_adaptation(replace(request, recipe="quick"), Console(stderr=True), as_json=True)
     with pytest.raises(ConfigError, match="no recipe 'nothing'"):
-        adapt_here(replace(request, recipe="nothing"), Console(stderr=True), as_json=True)
+        run_adaptation(replace(request, recipe="nothing"), Console(stderr=True), as_json=True)
     with pytest.raises(EngineUnavailable, match="no usable manifest"):
-        adapt_here(replace(request, start=tmp_path / "x.safetensors"), Console(stderr=True), as_json=True)
+        run_adaptation(replace(request, start=tmp_path / "x.safetensors"), Console(stderr=True), as_json=True)

@@ -24,11 +24,11 @@ from streamer.errors import ConfigError
 from tests.engine.training.tiny_training import RECIPE, Scenes
 from tools.cli import app
 from tools.errors import ToolError
-from tools.train import lessons
-from tools.train.command import Request, train_here
-from tools.train.journal import Journal
-from tools.train.lessons import LiveLesson
+from tools.train import experiments
+from tools.train.command import Request, run_training
+from tools.train.experiments import LiveExperiment
 from tools.train.recipe import read_recipe, shipped
+from tools.train.run_log import RunLog
 
 CPU = torch.device("cpu")
 
@@ -99,11 +99,13 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Request:
         save(net, path, trained=trained, shared=shared)
 
     @contextmanager
-    def lesson(recipe: Recipe, folder: Path, workers: int, device: torch.device) -> Iterator[LiveLesson]:
-        yield LiveLesson(recipe, LiveTask(recipe, Scenes(), device), Scenes(0.2), device)
+    def experiment(
+        recipe: Recipe, folder: Path, workers: int, device: torch.device
+    ) -> Iterator[LiveExperiment]:
+        yield LiveExperiment(recipe, LiveTask(recipe, Scenes(), device), Scenes(0.2), device)
 
-    monkeypatch.setattr(lessons, "write_live", write)
-    monkeypatch.setattr(module, "lesson", lesson)
+    monkeypatch.setattr(experiments, "write_live", write)
+    monkeypatch.setattr(module, "experiment", experiment)
     monkeypatch.setattr(
         module, "read_recipe", lambda name: replace(RECIPE, steps=30, validate_every=10, held_out=2)
     )
@@ -121,7 +123,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Request:
 def test_a_run_leaves_weights_log_figures_and_curve(
     tiny: Request, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    train_here(tiny, Console(stderr=True), as_json=True)
+    run_training(tiny, Console(stderr=True), as_json=True)
     told = json.loads(capsys.readouterr().out)
     assert (told["event"], told["step"]) == ("train", 30)
     _, manifest = load(Path(told["weights"]))
@@ -130,7 +132,7 @@ def test_a_run_leaves_weights_log_figures_and_curve(
     assert 0.0 <= manifest.shared < 1.0  # measured
     looks = json.loads((tiny.output / "figures.json").read_text())
     assert [look["step"] for look in looks] == [0, 10, 20, 30]
-    assert {NETWORK, BEST_WINDOW, "6 x 1 cells"} <= set(looks[0]["contenders"])
+    assert {NETWORK, BEST_WINDOW, "6 x 1 cells"} <= set(looks[0]["methods"])
     with (tiny.output / "log.csv").open() as file:
         assert [row["step"] for row in csv.DictReader(file)] == ["10", "20", "30"]
     assert (tiny.output / "curve.png").read_bytes().startswith(b"\x89PNG")
@@ -139,7 +141,7 @@ def test_a_run_leaves_weights_log_figures_and_curve(
 def test_ctrl_c_checkpoints_and_the_same_command_goes_on(
     tiny: Request, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Interrupted(Journal):
+    class Interrupted(RunLog):
         def add(self, progress: Progress) -> None:
             super().add(progress)
             if progress.step == 14:
@@ -148,44 +150,44 @@ def test_ctrl_c_checkpoints_and_the_same_command_goes_on(
                 signal.raise_signal(signal.SIGINT)
 
     with monkeypatch.context() as patched:
-        patched.setattr(module, "Journal", Interrupted)
+        patched.setattr(module, "RunLog", Interrupted)
         with pytest.raises(typer.Exit) as ended:
-            train_here(tiny, Console(stderr=True), as_json=True)
+            run_training(tiny, Console(stderr=True), as_json=True)
     assert ended.value.exit_code == 130
     streams = capsys.readouterr()
     assert streams.err.strip() == "stopped at step 14 of 30: the same command goes on"
     assert not streams.out
-    train_here(tiny, Console(stderr=True), as_json=True)
+    run_training(tiny, Console(stderr=True), as_json=True)
     assert json.loads(capsys.readouterr().out)["step"] == 30
     monkeypatch.setattr(
         module, "read_recipe", lambda name: replace(RECIPE, steps=31, validate_every=10, held_out=2)
     )
     with pytest.raises(OtherRun, match="steps: 30 there, 31 here"):
-        train_here(tiny, Console(stderr=True), as_json=True)
+        run_training(tiny, Console(stderr=True), as_json=True)
 
 
 def test_a_slice_of_no_time_still_makes_a_step_and_keeps_it(
     tiny: Request, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    train_here(replace(tiny, minutes=1e-6), Console(stderr=True), as_json=True)
+    run_training(replace(tiny, minutes=1e-6), Console(stderr=True), as_json=True)
     told = json.loads(capsys.readouterr().out)
     assert told["step"] == 1
     assert told["weights"] is None
 
 
 def test_a_journal_forgets_what_was_written_beyond_the_checkpoint(tmp_path: Path) -> None:
-    journal = Journal(tmp_path, 0)
+    run_log = RunLog(tmp_path, 0)
     for step in range(1, 31):
-        journal.add(
+        run_log.add(
             Progress(
                 step=step, terms={"a": 1.0}, learning_rate=1.0, samples_per_second=1.0, waited=0.0, left_out=2
             )
         )
-    journal.look(10, {"contenders": {}})
-    journal.look(30, {"contenders": {}})
+    run_log.look(10, {"methods": {}})
+    run_log.look(30, {"methods": {}})
     with (tmp_path / "log.csv").open("a") as file:
         file.write("40,0.")  # killed while writing
-    again = Journal(tmp_path, 20)
+    again = RunLog(tmp_path, 20)
     assert [row["step"] for row in again.rows] == ["10", "20"]
     assert [row["left_out"] for row in again.rows] == ["20", "20"]  # of the row's ten steps
     assert [look["step"] for look in again.looks] == [10]

@@ -1,4 +1,4 @@
-"""The figures of one pair for one contender: numbers for the table, and sums that are pooled later."""
+"""The figures of one pair for one method: numbers for the table, and sums that are pooled later."""
 
 from dataclasses import astuple, dataclass
 from functools import cached_property
@@ -25,7 +25,7 @@ BRIGHTEST = 3.0  # of the mean: relative strain beyond it says no more to a matc
 
 @dataclass(frozen=True, eq=False)
 class PairView:
-    """A pair with everything that its contenders share: frames, truth and region."""
+    """A pair with everything that its methods share: frames, truth and region."""
 
     scene: Scene
 
@@ -86,7 +86,7 @@ def mean_preserved(strain: Map, truth: Map, region: Mask) -> float:
 
 
 def pair_figures(view: PairView, maps: Maps) -> tuple[dict[str, float], dict[str, Any]]:
-    """(figures, sums) of one contender. Strain dimensionless, displacement in samples, lengths in mm."""
+    """(figures, sums) of one method. Strain dimensionless, displacement in samples, lengths in mm."""
     scene, truth, region = view.scene, view.truth, view.region
     known = region & np.isfinite(truth.axial_strain)
     cycles = scene.spec.center_frequency / scene.spec.sampling_frequency

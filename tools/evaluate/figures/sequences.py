@@ -1,6 +1,6 @@
-"""The figures of a sequence: single pairs and the fused picture, frame by frame, as the node makes them.
+"""The figures of a sequence: single pairs and the fused image, frame by frame, as the node makes them.
 
-Pictures are compared as relative strain (1 = the region's average), because a hand presses and releases.
+Images are compared as relative strain (1 = the region's average), because a hand presses and releases.
 """
 
 from collections import deque
@@ -28,8 +28,8 @@ from tools.evaluate.methods import fitted_strain
 from tools.evaluate.suite.scene import Scene, evaluation_grid, inner_region
 
 PAIRINGS: Final = ("sequential", "stride 2", "stride 3", "keyframe", "auto")
-SETTLED = 5  # frames after which the fused picture has to hold
-SHOWN = 0.9  # of the way from the old picture to the new one
+SETTLED = 5  # frames after which the fused image has to hold
+SHOWN = 0.9  # of the way from the old image to the new one
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +37,7 @@ class SequenceView:
     """A sequence with its frames, and the true relative strain of every one of them."""
 
     scene: Scene
-    _pictures: dict[tuple[int, bool], tuple[Map, Mask]] = field(default_factory=dict)
+    _images: dict[tuple[int, bool], tuple[Map, Mask]] = field(default_factory=dict)
 
     @cached_property
     def frames(self) -> list[NDArray[Any]]:
@@ -45,19 +45,19 @@ class SequenceView:
         after = self.scene.after
         return [*self.scene.acquisition.frames(), *(() if after is None else after.frames())]
 
-    def picture(self, index: int, *, fitted: bool = False) -> tuple[Map, Mask]:
+    def image(self, index: int, *, fitted: bool = False) -> tuple[Map, Mask]:
         """(true relative strain, region) on the evaluation grid of frame `index`.
 
-        `fitted`: as the strain window shows it, which is all that any picture can become.
+        `fitted`: as the strain window shows it, which is all that any image can become.
         """
         key = (index, fitted)
-        if key not in self._pictures:  # every kind of pairing asks for the same ones
+        if key not in self._images:  # every kind of pairing asks for the same ones
             first, after = self.scene.acquisition, self.scene.after
             acquisition, local = first, index
             if after is not None and index >= first.n_frames:
                 acquisition, local = after, index - first.n_frames
-            self._pictures[key] = _relative_truth(acquisition, local, fitted)
-        return self._pictures[key]
+            self._images[key] = _relative_truth(acquisition, local, fitted)
+        return self._images[key]
 
 
 def _relative_truth(acquisition: Acquisition, frame: int, fitted: bool) -> tuple[Map, Mask]:
@@ -142,13 +142,13 @@ class Shown:
     fused: Map | None
     fused_std: Map | None
     added: bool
-    """Whether this pair went into the fused picture."""
+    """Whether this pair went into the fused image."""
 
 
 def shown(
     view: SequenceView, estimator: Estimator, pairing: str, limits: Limits | None = None
 ) -> Iterator[Shown]:
-    """Frame by frame; the fused picture of a frame that adds nothing is the last one, as on the screen."""
+    """Frame by frame; the fused image of a frame that adds nothing is the last one, as on the screen."""
     grid = evaluation_grid(view.scene.spec)
     fused: Map | None = None
     std: Map | None = None
@@ -156,7 +156,7 @@ def shown(
         single = None
         if message.header.rejection is None and message.result is not None and message.header.mean_strain:
             pre = message.header.pre_index or 0
-            truth, region = view.picture(pre)
+            truth, region = view.image(pre)
             result = message.result
             own = _at_grid(result.axial_strain, (result.axial_index, result.lateral_index), grid)
             single = agreement(own / np.float32(message.header.mean_strain), truth, region)
@@ -171,7 +171,7 @@ def cycle_figures(
 ) -> tuple[dict[str, float], dict[str, Any], Map | None]:
     """(figures, sums, last fused map) of a hand-held sequence; agreements of relative strain per frame.
 
-    A frozen control shows the first fused picture forever.
+    A frozen control shows the first fused image forever.
     """
     single: list[list[float] | None] = []
     fused: list[list[float] | None] = []
@@ -186,7 +186,7 @@ def cycle_figures(
             frozen.append(None)
             continue
         last, first = now.fused, now.fused if first is None else first
-        truth, region = view.picture(index)
+        truth, region = view.image(index)
         known = region & np.isfinite(now.fused)
         fused.append(_listed(agreement(now.fused, truth, known)))
         frozen.append(_listed(agreement(first, truth, region & np.isfinite(first))))
@@ -215,23 +215,23 @@ def cycle_figures(
 
 
 def cut_figures(view: SequenceView, estimator: Estimator) -> tuple[dict[str, float], dict[str, Any]]:
-    """How the picture goes over from one phantom to another: share of the way, per frame after the cut.
+    """How the image goes over from one phantom to another: share of the way, per frame after the cut.
 
-    The share is the projection of (picture - old truth) on (new truth - old truth), truth as the strain
-    window shows it: a picture that has arrived has 1. The response is the time after which it stays above
+    The share is the projection of (image - old truth) on (new truth - old truth), truth as the strain
+    window shows it: an image that has arrived has 1. The response is the time after which it stays above
     0.9 until the end, in s; a frozen map never gets there (inf).
     """
     cut = view.scene.acquisition.n_frames
-    old, _ = view.picture(cut - 1, fitted=True)
+    old, _ = view.image(cut - 1, fitted=True)
     shares: dict[str, list[float]] = {"fused": [], "frozen": []}
     before: Map | None = None
     for index, now in enumerate(shown(view, estimator, "sequential")):
         if index < cut:
             before = now.fused
             continue
-        new, region = view.picture(index, fitted=True)
-        for name, picture in (("fused", now.fused), ("frozen", before)):
-            shares[name].append(0.0 if picture is None else _share(picture, old, new, region))
+        new, region = view.image(index, fitted=True)
+        for name, image in (("fused", now.fused), ("frozen", before)):
+            shares[name].append(0.0 if image is None else _share(image, old, new, region))
     figures = {}
     for name, values in shares.items():
         short = [k for k, share in enumerate(values) if share < SHOWN]
@@ -241,10 +241,10 @@ def cut_figures(view: SequenceView, estimator: Estimator) -> tuple[dict[str, flo
     return figures, {"shares": shares}
 
 
-def _share(picture: Map, old: Map, new: Map, region: Mask) -> float:
-    use = region & np.isfinite(picture) & np.isfinite(old) & np.isfinite(new)
+def _share(image: Map, old: Map, new: Map, region: Mask) -> float:
+    use = region & np.isfinite(image) & np.isfinite(old) & np.isfinite(new)
     way = (new - old)[use].astype(np.float64)
-    return float(np.dot((picture - old)[use], way) / np.dot(way, way))
+    return float(np.dot((image - old)[use], way) / np.dot(way, way))
 
 
 def unlisted(row: list[float]) -> Agreement:

@@ -18,7 +18,7 @@ def triple_figures(
 ) -> tuple[dict[str, float], dict[str, Any]]:
     """(figures, sums) of frames 0, 1 and 2, where `estimate` says what it finds between two of them.
 
-    The frozen control answers every pair with its picture of the first: consistent with nothing.
+    The frozen control answers every pair with its image of the first: consistent with nothing.
     """
     view = PairView(scene)
     rows = view.truth.axial_index

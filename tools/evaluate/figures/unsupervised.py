@@ -1,7 +1,7 @@
 """What can be said of an engine on a recording without truth: five figures, none of which counts alone.
 
 Mean kept (the mean strain is the displacement difference), closure of three frames, correlation after warping
-beside the one that the claimed std explains, steadiness from picture to picture, and pairs accepted.
+beside the one that the claimed std explains, steadiness from image to image, and pairs accepted.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -37,7 +37,7 @@ Estimate = Callable[[int, int], StrainResult]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Watched:
-    """A recording through one engine: all that figures and pictures are made of."""
+    """A recording through one engine: all that figures and images are made of."""
 
     spec: EngineSpec
     frames: Mapping[int, NDArray[Any]]
@@ -71,7 +71,7 @@ def watch(recording: Recording, config: Config, engine: str, engines: Engines, l
     if not results:
         raise RecordingError(f"{recording.path}: no two frames of it make a pair")
     shown = region.mask(results[0])
-    held = np.mean([m.verdict.valid for m in messages if m.verdict is not None], axis=0)
+    held = np.mean([m.pair_quality.valid for m in messages if m.pair_quality is not None], axis=0)
     return Watched(
         spec=spec,
         frames=frames,
@@ -88,7 +88,7 @@ def unlabelled_figures(watched: Watched) -> dict[str, float]:
     kept, weights = _means_kept(accepted, watched.region)
     measured, low, high = _correlations(watched, accepted)
     triples = _closures(watched)
-    single, fused = (_steady(watched, of) for of in (single_picture, fused_picture))
+    single, fused = (_steady(watched, of) for of in (single_image, fused_image))
     return {
         "pairs": float(len(pairs)),
         "accepted": len(accepted) / len(pairs),
@@ -108,17 +108,17 @@ def unlabelled_figures(watched: Watched) -> dict[str, float]:
     }
 
 
-def single_picture(message: StrainMessage) -> tuple[int, Map, int] | None:
+def single_image(message: StrainMessage) -> tuple[int, Map, int] | None:
     """(frame it lies on, relative strain with NaN for no value, every how many rows of the result)."""
-    result, verdict, header = message.result, message.verdict, message.header
-    if header.rejection is not None or result is None or verdict is None or not header.mean_strain:
+    result, pair_quality, header = message.result, message.pair_quality, message.header
+    if header.rejection is not None or result is None or pair_quality is None or not header.mean_strain:
         return None
-    relative = np.where(verdict.valid, result.axial_strain / np.float32(header.mean_strain), np.nan)
+    relative = np.where(pair_quality.valid, result.axial_strain / np.float32(header.mean_strain), np.nan)
     return header.pre_index or 0, relative, 1
 
 
-def fused_picture(message: StrainMessage) -> tuple[int, Map, int] | None:
-    """The same of the fused picture; None where this pair adds nothing to it."""
+def fused_image(message: StrainMessage) -> tuple[int, Map, int] | None:
+    """The same of the fused image; None where this pair adds nothing to it."""
     if message.fused is None or message.result is None:
         return None
     relative = message.fused.arrays[0]
@@ -240,11 +240,11 @@ def _on_rows(result: StrainResult) -> PairMaps:
     )
 
 
-def _steady(watched: Watched, picture: Callable[[StrainMessage], tuple[int, Map, int] | None]) -> Steadiness:
-    """Consecutive pictures, the tissue's motion between their frames taken out."""
+def _steady(watched: Watched, image: Callable[[StrainMessage], tuple[int, Map, int] | None]) -> Steadiness:
+    """Consecutive images, the tissue's motion between their frames taken out."""
     total = Steadiness()
     for (a, before, every), (b, after, _) in pairwise(
-        found for m in watched.messages if (found := picture(m)) is not None
+        found for m in watched.messages if (found := image(m)) is not None
     ):
         if a == b:
             continue

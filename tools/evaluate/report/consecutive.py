@@ -1,4 +1,4 @@
-"""Consecutive pictures of recordings: single pairs above, the fused picture below, on one colour scale."""
+"""Consecutive images of recordings: single pairs above, the fused image below, on one colour scale."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from engine.bmode import bmode
 from engine.metrics.accuracy import Map
 from streamer.headers import Grid
 from streamer.step import StrainMessage
-from tools.evaluate.figures.unsupervised import Watched, fused_picture, single_picture
+from tools.evaluate.figures.unsupervised import Watched, fused_image, single_image
 from tools.evaluate.report.plots import save_png
 
 Extent: TypeAlias = tuple[float, float, float, float]
@@ -28,9 +28,9 @@ SCALE: Final = (
 
 
 def draw_consecutive(shown: Sequence[tuple[str, Watched]], path: Path) -> None:
-    """Write a PNG: for each (title, recording) the B-mode and the last few pictures, single pairs and fused.
+    """Write a PNG: for each (title, recording) the B-mode and the last few images, single pairs and fused.
 
-    Only frames whose pair went into the fused picture are shown.
+    Only frames whose pair went into the fused image are shown.
     """
     figure = Figure(figsize=(2.0 * (COLUMNS + 1), 4.5 * len(shown) + 0.7), layout="constrained")
     axes = figure.subplots(2 * len(shown), COLUMNS + 1, squeeze=False)
@@ -56,12 +56,12 @@ def _draw(axes: Any, title: str, watched: Watched) -> list[AxesImage]:
     for column, message in enumerate(messages, start=1):
         pre, post, grid = message.header.pre_index, message.header.post_index, message.header.grid
         assert grid is not None  # noqa: S101 - chosen so above
-        found = (single_picture(message), fused_picture(message))
+        found = (single_image(message), fused_image(message))
         titles = (f"single pair {pre}-{post}", f"fused, frame {post}")
-        for row, (name, picture) in enumerate(zip(titles, found, strict=True)):
-            if picture is None:
+        for row, (name, image) in enumerate(zip(titles, found, strict=True)):
+            if image is None:
                 continue
-            _, values, every = picture
+            _, values, every = image
             axis = axes[row, column]
             axis.axis("on")
             axis.set_title(name, fontsize=8)

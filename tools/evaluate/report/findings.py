@@ -1,6 +1,6 @@
 """Why a bar is missed, one line each, shown beside the miss: to be edited when engines or findings change.
 
-Keys are (contender, group, figure); an empty group stands for every group, an empty figure for every one.
+Keys are (method, group, figure); an empty group stands for every group, an empty figure for every one.
 """
 
 from typing import Final
@@ -65,8 +65,8 @@ EXPLAINED: Final[dict[tuple[str, str, str], str]] = {
 }
 
 
-def explained(contender: str, group: str, figure: str) -> str:
+def explained(method: str, group: str, figure: str) -> str:
     """The most specific line there is; empty where nobody has written one."""
-    engine = contender.partition("/")[0]
+    engine = method.partition("/")[0]
     keys = ((engine, group, figure), (engine, "", figure), (engine, group, ""), (engine, "", ""))
     return next((EXPLAINED[key] for key in keys if key in EXPLAINED), "")

@@ -1,4 +1,4 @@
-"""The report's pictures: truth, every engine, its error and its claimed standard deviation, on one scale."""
+"""The report's images: truth, every engine, its error and its claimed standard deviation, on one scale."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from tools.evaluate.run import MAPS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
+class CaseImage:
     """One case as an image."""
 
     group: str
@@ -20,12 +20,12 @@ class Picture:
     uri: str
 
 
-def pictures(folder: Path) -> list[Picture]:
+def case_images(folder: Path) -> list[CaseImage]:
     """Every case whose maps the run kept, in the order of the files' names."""
-    return [_picture(path) for path in sorted((folder / MAPS).glob("*.npz"))]
+    return [_image(path) for path in sorted((folder / MAPS).glob("*.npz"))]
 
 
-def _picture(path: Path) -> Picture:
+def _image(path: Path) -> CaseImage:
     with np.load(path, allow_pickle=False) as held:
         arrays = {name: held[name] for name in held.files}
     group, case = str(arrays["group"]), str(arrays["case"])
@@ -67,4 +67,4 @@ def _picture(path: Path) -> Picture:
                 bar = figure.colorbar(shown, ax=axis, fraction=0.05)
                 bar.ax.tick_params(labelsize=6)
                 bar.set_label(unit, fontsize=6)
-    return Picture(group=group, case=case, uri=data_uri(figure, "webp"))
+    return CaseImage(group=group, case=case, uri=data_uri(figure, "webp"))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tools.evaluate.criteria import Judged
+from tools.evaluate.criteria import CriterionResult
 from tools.evaluate.methods import CONTROLS
 from tools.evaluate.records import Record
 from tools.evaluate.report.findings import explained
@@ -49,16 +49,14 @@ def write_summary(outcome: "Outcome", path: Path) -> None:
         + f"--summary docs/evaluation/{path.name}"
     )
     report = (
-        " The pictures and curves are in [report.html](report.html)." * (path.parent / "report.html").exists()
+        " The images and curves are in [report.html](report.html)." * (path.parent / "report.html").exists()
     )
     n_cases = len({(r.group, r.case) for r in outcome.records})
     parts = [
         f"# Evaluation of {engines}",
         f"Made by `{command}`, seed {SEED}, {n_cases} cases; do not edit.{report}",
         f"## Weaknesses: {len(missed)} of {len(outcome.judged)} bars missed",
-        _table(
-            ("group", "contender", "figure", "value", "bar", "why"), [_miss(j, limits(j)) for j in missed]
-        ),
+        _table(("group", "method", "figure", "value", "bar", "why"), [_miss(j, limits(j)) for j in missed]),
         _displaced(outcome.rows),
         "## Groups",
         ABOUT.replace("Grey rows are controls", "Rows in italics are controls"),
@@ -78,10 +76,10 @@ def write_summary(outcome: "Outcome", path: Path) -> None:
     path.write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
 
 
-def _miss(judged: Judged, limits: str) -> tuple[str, ...]:
+def _miss(judged: CriterionResult, limits: str) -> tuple[str, ...]:
     bar = judged.bar
-    why = explained(judged.contender, bar.group, bar.figure)
-    return (bar.group, judged.contender, bar.says, _shown(judged.value, 1.0, "{:.4g}") or "none", limits, why)
+    why = explained(judged.method, bar.group, bar.figure)
+    return (bar.group, judged.method, bar.says, _shown(judged.value, 1.0, "{:.4g}") or "none", limits, why)
 
 
 def _group(rows: Sequence[Row], group: str) -> str:
@@ -96,7 +94,7 @@ def _group(rows: Sequence[Row], group: str) -> str:
         )
         for row in found
     ]
-    head = ("contender", *(title for _, title, _, _ in used))
+    head = ("method", *(title for _, title, _, _ in used))
     parts = (f"**{group}** - {question(group)}", _table(head, lines), _transfer(found))
     return "\n\n".join(part for part in parts if part)
 
@@ -104,19 +102,19 @@ def _group(rows: Sequence[Row], group: str) -> str:
 def _slopes(records: Sequence[Record]) -> str:
     """One line: the slope over the whole suite."""
     found = "; ".join(
-        f"{contender} {slope:.2f}"
-        for contender, slope in pooled_slopes(records).items()
-        if contender not in CONTROLS or contender == "truth, fitted"
+        f"{method} {slope:.2f}"
+        for method, slope in pooled_slopes(records).items()
+        if method not in CONTROLS or method == "truth, fitted"
     )
     return f"Slope over the pairs of all groups, where large strain weighs most: {found}." if found else ""
 
 
 def _named(row: Row) -> str:
-    return f"*{row.contender}*" if row.contender in CONTROLS else row.contender
+    return f"*{row.method}*" if row.method in CONTROLS else row.method
 
 
 def _transfer(rows: Sequence[Row]) -> str:
-    """Modulation transfer: the slope on each grating for every contender; empty for other groups."""
+    """Modulation transfer: the slope on each grating for every method; empty for other groups."""
     slopes = [{(axis, period): value for axis, period, value in row.curve.get("slopes", ())} for row in rows]
     lines = [
         (axis, f"{period:g}", *(_shown(_known(found.get((axis, period))), 1.0, "{:.2f}") for found in slopes))
@@ -134,11 +132,11 @@ def _known(value: float | None) -> float:
 
 def _displaced(rows: Sequence[Row]) -> str:
     """Where the network's displacement is farther off than the reference's, which no bar covers."""
-    found = {(row.group, row.contender): row.figures.get("displacement_rmse", math.nan) for row in rows}
+    found = {(row.group, row.method): row.figures.get("displacement_rmse", math.nan) for row in rows}
     worse = [
         f"{group} ({own:.3f} against {found[group, 'reference']:.3f})"
-        for (group, contender), own in found.items()
-        if contender == "musse" and own > found.get((group, "reference"), math.nan)
+        for (group, method), own in found.items()
+        if method == "musse" and own > found.get((group, "reference"), math.nan)
     ]
     if not worse:
         return ""

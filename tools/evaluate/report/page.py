@@ -1,4 +1,4 @@
-"""report.html: misses first, then figures, curves and pictures, and what all of it was measured with."""
+"""report.html: misses first, then figures, curves and images, and what all of it was measured with."""
 
 import html
 import math
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tools.errors import ToolError
-from tools.evaluate.criteria import Judged, dynamic_range_db
+from tools.evaluate.criteria import CriterionResult, dynamic_range_db
 from tools.evaluate.methods import CONTROLS
 from tools.evaluate.report.findings import explained
 from tools.evaluate.report.pairing import DecisionTable, pairing_table
@@ -53,7 +53,7 @@ FIGURES = (
     ("resolution_axial", "H 50 % axial, mm", 1.0, "{:.2f}", "period"),
     ("resolution_lateral", "H 50 % lateral, mm", 1.0, "{:.2f}", "period"),
     ("closure", "closure / sigma", 1.0, "{:.2f}", "three frames, RMS of strain closure over predicted sigma"),
-    ("closure_frozen", "frozen map", 1.0, "{:.1f}", "control: the first pair's picture for all three"),
+    ("closure_frozen", "frozen map", 1.0, "{:.1f}", "control: the first pair's image for all three"),
     ("closure_strain", "closure, %", 100.0, "{:.3f}", "RMS of strain closure, median"),
     ("closure_samples", "closure, samples", 1.0, "{:.3f}", "RMS of displacement closure, median"),
     ("auc", "AUC", 1.0, "{:.3f}", "mean over the table"),
@@ -63,7 +63,7 @@ FIGURES = (
     ("light_single_mean", "light: single, mean rel", 1.0, "{:.2f}", ""),
     ("light_fused_mean", "light: fused, mean rel", 1.0, "{:.2f}", ""),
     ("light_fused_worst", "light: fused, worst rel", 1.0, "{:.2f}", ""),
-    ("response", "response, s", 1.0, "{:.2f}", "to 90 % of the new picture, median"),
+    ("response", "response, s", 1.0, "{:.2f}", "to 90 % of the new image, median"),
     ("response_frozen", "frozen map, s", 1.0, "{:.2f}", "control"),
     ("ms_median", "ms", 1.0, "{:.0f}", "one pair, median; this machine, as loaded as it was"),
 )
@@ -91,7 +91,7 @@ def need_matplotlib() -> None:
 def write_report(outcome: "Outcome") -> Path:
     """Write report.html into the run's folder and return its path."""
     from tools.evaluate.report import plots
-    from tools.evaluate.report.images import pictures
+    from tools.evaluate.report.images import case_images
 
     request, rows, records = outcome.request, outcome.rows, outcome.records
     curves = {
@@ -103,7 +103,7 @@ def write_report(outcome: "Outcome") -> Path:
         "cycles": plots.cycles(rows),
         "cut": plots.cut(records),
     }
-    images = pictures(request.output)
+    images = case_images(request.output)
     n_cases = len({(r.group, r.case) for r in records})
     parts = [
         f"<h1>Strain engines, evaluated: {html.escape(', '.join(request.engines))}</h1>",
@@ -133,7 +133,7 @@ def write_report(outcome: "Outcome") -> Path:
             parts.append(_decision(pairing_table(found)))
         if group == "detectability":
             parts.append(_diameters(found))
-        parts += [_image(picture.uri) for picture in images if picture.group == group]
+        parts += [_image(image.uri) for image in images if image.group == group]
     parts.append(_environment(outcome))
     head = f"<meta charset=utf-8><title>Strain evaluation</title><style>{STYLE}</style>"
     page = "\n".join(["<!doctype html><html lang=en>", head, *parts, "</html>\n"])
@@ -142,17 +142,17 @@ def write_report(outcome: "Outcome") -> Path:
     return path
 
 
-def _judged(judged: Sequence[Judged]) -> str:
+def _judged(judged: Sequence[CriterionResult]) -> str:
     from tools.evaluate.command import limits
 
     missed = [j for j in judged if not j.met]
     lines = "".join(
-        f"<tr><td>{j.bar.group}<td>{html.escape(j.contender)}<td>{html.escape(j.bar.says)}"
+        f"<tr><td>{j.bar.group}<td>{html.escape(j.method)}<td>{html.escape(j.bar.says)}"
         f"<td class=missed>{_number(j.value, '{:.4g}') or 'none'}<td>{limits(j)}"
-        f"<td class=why>{html.escape(explained(j.contender, j.bar.group, j.bar.figure))}"
+        f"<td class=why>{html.escape(explained(j.method, j.bar.group, j.bar.figure))}"
         for j in missed
     )
-    head = "<tr><th>group<th>contender<th>figure<th>value<th>bar<th class=why>why"
+    head = "<tr><th>group<th>method<th>figure<th>value<th>bar<th class=why>why"
     return (
         f"<h2>Weaknesses: {len(missed)} of {len(judged)} bars missed</h2><table>{head}{lines}</table>"
         if missed
@@ -164,14 +164,14 @@ def _table(rows: Sequence[Row]) -> str:
     used = [f for f in FIGURES if any(not math.isnan(row.figures.get(f[0], math.nan)) for row in rows)]
     head = "".join(f'<th title="{html.escape(about)}">{html.escape(title)}' for _, title, _, _, about in used)
     body = "".join(
-        f"<tr{' class=control' if row.contender in CONTROLS else ''}><td>{html.escape(row.contender)}"
+        f"<tr{' class=control' if row.method in CONTROLS else ''}><td>{html.escape(row.method)}"
         + "".join(
             f"<td>{_number(row.figures.get(name, math.nan) * scale, form)}"
             for name, _, scale, form, _ in used
         )
         for row in rows
     )
-    return f"<div class=wide><table><tr><th>contender{head}{body}</table></div>"
+    return f"<div class=wide><table><tr><th>method{head}{body}</table></div>"
 
 
 def _glossary() -> str:
@@ -194,13 +194,13 @@ def _decision(table: DecisionTable | None) -> str:
 
 def _diameters(rows: Sequence[Row]) -> str:
     lines = "".join(
-        f"<tr><td>{html.escape(row.contender)}<td>{rho:g}<td>{stiffness:g}"
+        f"<tr><td>{html.escape(row.method)}<td>{rho:g}<td>{stiffness:g}"
         f"<td>{_number(smallest_diameter(row, rho, stiffness), '{:g}')}"
         for row in rows
-        if row.contender not in CONTROLS
+        if row.method not in CONTROLS
         for rho, stiffness in dict.fromkeys((e[0], e[1]) for e in row.curve["auc"])
     )
-    head = "<tr><th>contender<th>rho<th>stiffness<th>smallest diameter at AUC 0.95, mm"
+    head = "<tr><th>method<th>rho<th>stiffness<th>smallest diameter at AUC 0.95, mm"
     return f"<table>{head}{lines}</table>"
 
 

@@ -44,7 +44,7 @@ class DecisionTable:
 
 def pairing_table(rows: Sequence[Row]) -> DecisionTable | None:
     """Every kind of pairing of each engine that was run with all of them; None without the group cycles."""
-    cycles = {row.contender: row for row in rows if row.group == "cycles"}
+    cycles = {row.method: row for row in rows if row.group == "cycles"}
     engines = [name for name in dict.fromkeys(c.partition("/")[0] for c in cycles)
                if all(f"{name}/{mode}" in cycles for mode in PAIRINGS)]  # fmt: skip
     if not engines:

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from engine.metrics.resolution import BIN, LEAST_COHERENCE
+from engine.metrics.resolution import BIN, MIN_COHERENCE
 from tools.evaluate.figures.sequences import SETTLED
 from tools.evaluate.methods import CONTROLS
 from tools.evaluate.records import Record
@@ -50,7 +50,7 @@ def _figure(columns: int = 1) -> tuple[Figure, list[Axes]]:
 
 def engines_of(records: Sequence[Record], group: str) -> list[str]:
     """Contenders of a group that are no controls, in order."""
-    return [c for c in dict.fromkeys(r.contender for r in records if r.group == group) if c not in CONTROLS]
+    return [c for c in dict.fromkeys(r.method for r in records if r.group == group) if c not in CONTROLS]
 
 
 def strain_filter(records: Sequence[Record]) -> str | None:
@@ -63,7 +63,7 @@ def strain_filter(records: Sequence[Record]) -> str | None:
         points = sorted(
             (float(r.parameters["strain"]), r.figures["snre"], r.figures["bound"])
             for r in records
-            if r.group == "strain-filter" and r.contender == name
+            if r.group == "strain-filter" and r.method == name
         )
         strain = np.array([p[0] for p in points])
         axis.loglog(100 * strain, [p[1] for p in points], "o-", color=color, label=name)
@@ -87,13 +87,13 @@ def frontier(records: Sequence[Record]) -> str | None:
     for axis, case in zip(axes, cases, strict=True):
         here = [r for r in chosen if r.case.rpartition(",")[0] == case]
         for color, engine in zip(
-            COLORS, dict.fromkeys(r.contender.partition("@")[0] for r in here), strict=False
+            COLORS, dict.fromkeys(r.method.partition("@")[0] for r in here), strict=False
         ):
             points: dict[str, list[tuple[float, float]]] = {}
             for r in here:
                 rel, down, aside = (r.figures.get(n) for n in ("rel", "edge_axial", "edge_lateral"))
-                if r.contender.startswith(f"{engine}@") and rel and down and aside:
-                    points.setdefault(r.contender, []).append((float(np.sqrt(down * aside)), rel))
+                if r.method.startswith(f"{engine}@") and rel and down and aside:
+                    points.setdefault(r.method, []).append((float(np.sqrt(down * aside)), rel))
             place = np.array([np.median(p, axis=0) for p in points.values()])
             if not place.size:
                 continue
@@ -111,7 +111,7 @@ def frontier(records: Sequence[Record]) -> str | None:
 
 def calibration(rows: Sequence[Row]) -> str | None:
     """Error over claimed std per group: inside the band is calibrated."""
-    own = [r for r in rows if not ({"@", "/"} & set(r.contender)) and r.contender not in CONTROLS]
+    own = [r for r in rows if not ({"@", "/"} & set(r.method)) and r.method not in CONTROLS]
     chosen = [r for r in own if "calibration" in r.figures]
     if not chosen:
         return None
@@ -119,8 +119,8 @@ def calibration(rows: Sequence[Row]) -> str | None:
     figure = Figure(figsize=(8.0, 0.28 * len(groups) + 1.2), layout="constrained")
     axis = figure.add_subplot()
     axis.axvspan(0.8, 1.25, color="#e4f1e4")
-    for color, name in zip(COLORS, dict.fromkeys(r.contender for r in chosen), strict=False):
-        found = {r.group: r.figures["calibration"] for r in chosen if r.contender == name}
+    for color, name in zip(COLORS, dict.fromkeys(r.method for r in chosen), strict=False):
+        found = {r.group: r.figures["calibration"] for r in chosen if r.method == name}
         axis.plot([found.get(g, np.nan) for g in groups], range(len(groups)), "o", color=color, label=name)
     axis.set_yticks(range(len(groups)), groups)
     axis.invert_yaxis()
@@ -135,14 +135,14 @@ def calibration(rows: Sequence[Row]) -> str | None:
 def sparsification(records: Sequence[Record]) -> str | None:
     """What dropping the least sure pixels does to the error, mean over all pairs."""
     names = [
-        n for n in dict.fromkeys(r.contender for r in records if "sparsification" in r.sums) if "@" not in n
+        n for n in dict.fromkeys(r.method for r in records if "sparsification" in r.sums) if "@" not in n
     ]
     if not names:
         return None
     figure, (axis,) = _figure()
     for color, name in zip(COLORS, names, strict=False):
         curves = np.array(
-            [r.sums["sparsification"] for r in records if r.contender == name and "sparsification" in r.sums]
+            [r.sums["sparsification"] for r in records if r.method == name and "sparsification" in r.sums]
         )
         dropped = np.arange(curves.shape[2]) * 100.0 / curves.shape[2]
         axis.plot(dropped, curves[:, 0].mean(axis=0), color=color, label=f"{name}, by its std")
@@ -157,7 +157,7 @@ def sparsification(records: Sequence[Record]) -> str | None:
 def coherence(rows: Sequence[Row]) -> str | None:
     """What is known of each spatial frequency, and how much of it is shown."""
     chosen = [
-        r for r in rows if "coherence_axial" in r.curve and r.contender not in ("zero", "constant", "truth")
+        r for r in rows if "coherence_axial" in r.curve and r.method not in ("zero", "constant", "truth")
     ]
     if not chosen:
         return None
@@ -166,8 +166,8 @@ def coherence(rows: Sequence[Row]) -> str | None:
         for name, style in (("axial", "-"), ("lateral", "--")):
             k = (np.arange(len(row.curve[f"coherence_{name}"])) + 0.5) * BIN
             values = [np.nan if v is None else v for v in row.curve[f"coherence_{name}"]]
-            axes[0].plot(k, values, style, color=color, label=f"{row.contender}, {name}")
-            known = [value >= LEAST_COHERENCE for value in values]
+            axes[0].plot(k, values, style, color=color, label=f"{row.method}, {name}")
+            known = [value >= MIN_COHERENCE for value in values]
             axes[1].plot(k, np.where(known, row.curve[f"transfer_{name}"], np.nan), style, color=color)
     axes[0].set_ylabel("coherence with true strain")
     axes[1].set_ylabel("H")
@@ -181,14 +181,14 @@ def coherence(rows: Sequence[Row]) -> str | None:
 
 def gratings(rows: Sequence[Row]) -> str | None:
     """Slope on strain gratings against their period."""
-    chosen = [r for r in rows if "slopes" in r.curve and r.contender not in ("zero", "constant", "truth")]
+    chosen = [r for r in rows if "slopes" in r.curve and r.method not in ("zero", "constant", "truth")]
     if not chosen:
         return None
     figure, axes = _figure(2)
     for axis, name in zip(axes, ("axial", "lateral"), strict=True):
         for color, row in zip(COLORS, chosen, strict=False):
             points = sorted((p, s) for a, p, s in row.curve["slopes"] if a == name)
-            axis.plot([p for p, _ in points], [s for _, s in points], "o-", color=color, label=row.contender)
+            axis.plot([p for p, _ in points], [s for _, s in points], "o-", color=color, label=row.method)
         axis.set_title(f"{name} gratings", fontsize=10)
         axis.set_xlabel("period, mm")
         axis.set_ylabel("slope (1 = contrast kept)")
@@ -199,7 +199,7 @@ def gratings(rows: Sequence[Row]) -> str | None:
 
 def detection(rows: Sequence[Row]) -> str | None:
     """AUC against diameter, one panel per rho, one line style per stiffness."""
-    chosen = [r for r in rows if "auc" in r.curve and r.contender not in CONTROLS]
+    chosen = [r for r in rows if "auc" in r.curve and r.method not in CONTROLS]
     if not chosen:
         return None
     rhos = sorted({entry[0] for entry in chosen[0].curve["auc"]}, reverse=True)
@@ -210,7 +210,7 @@ def detection(rows: Sequence[Row]) -> str | None:
             for stiffness, style in styles.items():
                 points = sorted((e[2], e[4]) for e in row.curve["auc"] if e[0] == rho and e[1] == stiffness)
                 axis.plot(*zip(*points, strict=True), f"o{style}", color=color, markersize=3,
-                          label=f"{row.contender}, stiffness {stiffness:g}")  # fmt: skip
+                          label=f"{row.method}, stiffness {stiffness:g}")  # fmt: skip
         axis.axhline(0.95, color=GREY, linewidth=0.8, linestyle=":")
         axis.set_title(f"rho {rho:g}", fontsize=10)
         axis.set_xlabel("diameter, mm")
@@ -221,7 +221,7 @@ def detection(rows: Sequence[Row]) -> str | None:
 
 
 def cycles(rows: Sequence[Row]) -> str | None:
-    """Error of single pairs and of the fused picture, frame by frame."""
+    """Error of single pairs and of the fused image, frame by frame."""
     chosen = [r for r in rows if r.group == "cycles"]
     hands = sorted({name.partition(" ")[0] for r in chosen for name in r.curve})
     if not hands:
@@ -229,11 +229,11 @@ def cycles(rows: Sequence[Row]) -> str | None:
     figure, axes = _figure(len(hands))
     for axis, hand in zip(axes, hands, strict=True):
         for color, row in zip(COLORS, chosen, strict=False):
-            axis.plot(row.curve[f"{hand} fused"], color=color, label=f"fused, {row.contender}")
+            axis.plot(row.curve[f"{hand} fused"], color=color, label=f"fused, {row.method}")
         axis.plot(
-            chosen[0].curve[f"{hand} single"], ".", color=GREY, label=f"single pairs, {chosen[0].contender}"
+            chosen[0].curve[f"{hand} single"], ".", color=GREY, label=f"single pairs, {chosen[0].method}"
         )
-        axis.plot(chosen[0].curve[f"{hand} frozen"], ":", color=GREY, label="frozen at the first picture")
+        axis.plot(chosen[0].curve[f"{hand} frozen"], ":", color=GREY, label="frozen at the first image")
         axis.axhline(0.4, color=GREY, linewidth=0.8, linestyle="--")
         axis.axvline(SETTLED, color=GREY, linewidth=0.8, linestyle=":")
         axis.set_yscale("log")
@@ -245,18 +245,18 @@ def cycles(rows: Sequence[Row]) -> str | None:
 
 
 def cut(records: Sequence[Record]) -> str | None:
-    """Share of the way from the old picture to the new one."""
+    """Share of the way from the old image to the new one."""
     chosen = [r for r in records if r.group == "cut"]
     if not chosen:
         return None
     figure, (axis,) = _figure()
-    for color, name in zip(COLORS, dict.fromkeys(r.contender for r in chosen), strict=False):
-        for r in (r for r in chosen if r.contender == name):
+    for color, name in zip(COLORS, dict.fromkeys(r.method for r in chosen), strict=False):
+        for r in (r for r in chosen if r.method == name):
             axis.plot(r.sums["shares"]["fused"], color=color, label=name if r.case.endswith("1") else None)
             axis.plot(r.sums["shares"]["frozen"], ":", color=GREY, label="frozen" if r is chosen[0] else None)
     axis.axhline(0.9, color=GREY, linewidth=0.8, linestyle="--")
     axis.axvline(8.0, color=GREY, linewidth=0.8, linestyle=":")
     axis.set_xlabel("frames after the cut (30/s; dotted: 0.3 s)")
-    axis.set_ylabel("share of the new picture")
+    axis.set_ylabel("share of the new image")
     axis.legend(frameon=False)
     return data_uri(figure)

@@ -14,11 +14,11 @@ ABOUT: Final = (
 GLOSSARY: Final = (
     (
         "rel",
-        "error over contrast: 0 is perfect, 1 is what a picture of one colour has; below 0.5 a lesion shows",
+        "error over contrast: 0 is perfect, 1 is what an image of one colour has; below 0.5 a lesion shows",
     ),
     (
         "slope",
-        "how much of the true contrast is left: 1 all, 0 none; a wide window or a smooth picture loses it",
+        "how much of the true contrast is left: 1 all, 0 none; a wide window or a smooth image loses it",
     ),
     (
         "edge width",
@@ -32,14 +32,14 @@ GLOSSARY: Final = (
     ("in 95 %", "share of pixels whose truth lies within the interval that the engine claims: 0.95 is right"),
     ("cycle skips", "pixels that locked on to the wrong wave: strain there is wrong by far"),
     ("rho", "how alike the echoes of both frames are after motion is taken out: 1 the same, 0.85 poor"),
-    ("single, fused", "the picture of one pair of frames, and the one built up from all recent pairs"),
-    ("AUC", "chance that a picture with a lesion scores above one without: 0.5 is guessing, 0.95 is useful"),
+    ("single, fused", "the image of one pair of frames, and the one built up from all recent pairs"),
+    ("AUC", "chance that an image with a lesion scores above one without: 0.5 is guessing, 0.95 is useful"),
 )
 
 CAPTIONS: Final[dict[str, str]] = {
     "strain-filter": (
         "SNRe (mean over spread of strain, no unit) against applied strain. Dashed: the bound for "
-        "this window and noise. Dotted: 5, below which a picture is of little use."
+        "this window and noise. Dotted: 5, below which an image is of little use."
     ),
     "gratings": (
         "How much of a fine strain pattern is kept, by its period: 1 is all of it. Truth, fitted, is "
@@ -58,8 +58,8 @@ CAPTIONS: Final[dict[str, str]] = {
         "Far below 1 is expected, because the pairs share their frames' noise. Above 1.2 shows errors "
         "that the standard deviation does not know of."
     ),
-    "cycles": ("Error of relative strain frame by frame; dashed: the bar for the fused picture."),
-    "cut": ("Share of the way from the old picture to the new one; dashed: 90 %."),
+    "cycles": ("Error of relative strain frame by frame; dashed: the bar for the fused image."),
+    "cut": ("Share of the way from the old image to the new one; dashed: 90 %."),
 }
 
 UNCERTAINTY: Final = (

@@ -1,4 +1,4 @@
-"""What uncertainty and fusion do, in four pictures of one simulated frame.
+"""What uncertainty and fusion do, in four images of one simulated frame.
 
 python -m tools.evaluate.studies.illustration docs/images/uncertainty-fusion.png
 """
@@ -24,18 +24,18 @@ UNSURE: Final = 1.0  # top of its standard deviation: as large as the average st
 
 
 def draw(path: Path) -> None:
-    """Write the PNG: truth, a single pair, its standard deviation, and the fused picture of one frame."""
+    """Write the PNG: truth, a single pair, its standard deviation, and the fused image of one frame."""
     view = next(sequences(SEED, 1, FRAME + 1))
     spec = view.scene.spec
     messages = list(run_sequence(view, Engines()(Setting(engine="reference"), spec), "sequential"))
     last = next(m for m in reversed(messages) if m.fused is not None)
-    result, verdict, fused = last.result, last.verdict, last.fused
-    assert result is not None  # noqa: S101 - a fused picture comes only with a result
-    assert verdict is not None  # noqa: S101 - the same
+    result, pair_quality, fused = last.result, last.pair_quality, last.fused
+    assert result is not None  # noqa: S101 - a fused image comes only with a result
+    assert pair_quality is not None  # noqa: S101 - the same
     assert fused is not None  # noqa: S101 - chosen so above
-    truth, _ = view.picture(last.header.post_index)
+    truth, _ = view.image(last.header.post_index)
     mean = np.float32(last.header.mean_strain or 1.0)
-    hidden = ~verdict.valid
+    hidden = ~pair_quality.valid
     panels: list[tuple[str, Map, Any]] = [
         ("what is there", truth, COLORS),
         ("one pair of frames", np.where(hidden, np.nan, result.axial_strain / mean), COLORS),

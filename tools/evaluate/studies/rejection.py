@@ -50,7 +50,7 @@ SWEPT: Final[tuple[tuple[str, str, tuple[float, ...]], ...]] = (
 
 FINDINGS: Final = (
     "What it says: no threshold at its default costs a good sequential pair. Most bad ones pass, because "
-    "the fused picture weighs them down and is coarser where there is nothing else; throwing them out makes "
+    "the fused image weighs them down and is coarser where there is nothing else; throwing them out makes "
     "it no better, so min_ncc, min_strain and min_snre stay. A lateral limit below 2 lines throws good pairs "
     "away. At "
     "a stride of 3 even 2 lines cost a tenth of them, and 4 would not; 2 stays, because lateral tracking is "
@@ -86,14 +86,14 @@ class Remembering(StatelessEstimator):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one setting did to all sequences; pairs are counted as they enter the fused picture."""
+    """What one setting did to all sequences; pairs are counted as they enter the fused image."""
 
     good: int = 0
     good_kept: int = 0
     bad: int = 0
     bad_kept: int = 0
-    pictures: tuple[Agreement | None, ...] = ()
-    """Fused picture of every frame after the first `SETTLED` of each sequence; None: nothing to show."""
+    images: tuple[Agreement | None, ...] = ()
+    """Fused image of every frame after the first `SETTLED` of each sequence; None: nothing to show."""
 
     def __add__(self, other: "Outcome") -> "Outcome":
         return Outcome(
@@ -101,23 +101,23 @@ class Outcome:
             self.good_kept + other.good_kept,
             self.bad + other.bad,
             self.bad_kept + other.bad_kept,
-            self.pictures + other.pictures,
+            self.images + other.images,
         )
 
     def rel(self, frames: Sequence[int] | None = None) -> float:
-        """Of the fused pictures of these frames, pooled; None: of all that have one."""
-        chosen = self.pictures if frames is None else [self.pictures[k] for k in frames]
+        """Of the fused images of these frames, pooled; None: of all that have one."""
+        chosen = self.images if frames is None else [self.images[k] for k in frames]
         return sum((found for found in chosen if found is not None), Agreement()).rel
 
     @property
-    def pictured(self) -> list[int]:
-        """Frames that have a picture."""
-        return [k for k, found in enumerate(self.pictures) if found is not None]
+    def with_image(self) -> list[int]:
+        """Frames that have an image."""
+        return [k for k, found in enumerate(self.images) if found is not None]
 
     @property
     def worst(self) -> float:
-        """Largest rel of a fused picture."""
-        return max((found.rel for found in self.pictures if found is not None), default=float("nan"))
+        """Largest rel of a fused image."""
+        return max((found.rel for found in self.images if found is not None), default=float("nan"))
 
 
 def sequences(seed: int, repeats: int, n_frames: int = 3 * CYCLE) -> Iterator[SequenceView]:
@@ -142,7 +142,7 @@ def judged(view: SequenceView, estimator: Estimator, pairing: str, limits: Limit
     """One setting on one sequence. What a pair is worth is known from a run that rejects nothing."""
     worth = [now.single for now in shown(view, estimator, pairing, OPEN)]
     counts = dict.fromkeys(("good", "good_kept", "bad", "bad_kept"), 0)
-    pictures: list[Agreement | None] = []
+    images: list[Agreement | None] = []
     for index, now in enumerate(shown(view, estimator, pairing, limits)):
         single = worth[index]
         kind = "" if single is None else "good" if single.rel < GOOD else "bad" if single.rel > BAD else ""
@@ -150,10 +150,10 @@ def judged(view: SequenceView, estimator: Estimator, pairing: str, limits: Limit
             counts[kind] += 1
             counts[f"{kind}_kept"] += now.added
         if index >= SETTLED:
-            truth, region = view.picture(index)
+            truth, region = view.image(index)
             fused = now.fused
-            pictures.append(None if fused is None else agreement(fused, truth, region & np.isfinite(fused)))
-    return Outcome(**counts, pictures=tuple(pictures))
+            images.append(None if fused is None else agreement(fused, truth, region & np.isfinite(fused)))
+    return Outcome(**counts, images=tuple(images))
 
 
 def study(
@@ -184,17 +184,17 @@ def is_default(name: str, value: str) -> bool:
 def table(found: Mapping[tuple[str, str, str], Outcome], pairing: str) -> str:
     """One Markdown table; default values in bold."""
     lines = [
-        "| threshold | value | good kept | bad let through | with a picture | rel | worst | same frames |",
+        "| threshold | value | good kept | bad let through | with an image | rel | worst | same frames |",
         "|---|---|---|---|---|---|---|---|",
     ]
     rows = {(name, value): o for (kind, name, value), o in found.items() if kind == pairing}
     for (name, value), o in rows.items():
-        alike = [set(other.pictured) for (of, _), other in rows.items() if of == name]
+        alike = [set(other.with_image) for (of, _), other in rows.items() if of == name]
         common = sorted(set.intersection(*alike))
         bold = "**" if is_default(name, value) else ""
         lines.append(
             f"| {name} | {bold}{value}{bold} | {_share(o.good_kept, o.good)} | {_share(o.bad_kept, o.bad)} "
-            f"| {_share(len(o.pictured), len(o.pictures))} | {o.rel():.2f} | {o.worst:.2f} "
+            f"| {_share(len(o.with_image), len(o.images))} | {o.rel():.2f} | {o.worst:.2f} "
             f"| {f'{o.rel(common):.2f}' if len(alike) > 1 else ''} |"
         )
     return "\n".join(lines)
@@ -214,9 +214,9 @@ def document(found: Mapping[tuple[str, str, str], Outcome]) -> str:
         f"{3 * CYCLE} frames at {FRAME_RATE:g}/s; seed {SEED}, none of the suite's. One threshold is changed "
         "at a time, the others keep their defaults (bold). A pair is good where the rel of its own relative "
         f"strain is below {GOOD:g}, bad where it is above {BAD:g}; it counts as kept where it enters the "
-        f"fused picture. rel is that of the fused picture, pooled over all frames after the first {SETTLED} "
+        f"fused image. rel is that of the fused image, pooled over all frames after the first {SETTLED} "
         "that have one; a setting that shows nothing in bad moments wins it. Same frames: over those that "
-        "have a picture with every value of this threshold, which alone compares the pictures themselves."
+        "have an image with every value of this threshold, which alone compares the images themselves."
     )
     parts = [
         "# Rejection thresholds: what each one costs and brings",

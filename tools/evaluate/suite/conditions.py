@@ -27,7 +27,7 @@ from tools.evaluate.suite.random_cases import (
 from tools.evaluate.suite.scene import SPEC, Case, Scene
 
 DEEP = replace(SPEC, shape=(2000, 64))
-"""38 mm: 100 samples of motion are a twentieth of it, as 60 are of the usual picture."""
+"""38 mm: 100 samples of motion are a twentieth of it, as 60 are of the usual image."""
 STRAINS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05)
 
 
@@ -81,7 +81,7 @@ def lesion_case(
     seed: int,
     *,
     quick: bool = False,
-    picture: bool = False,
+    image: bool = False,
     build: Callable[[Inclusion], Scene],
     **parameters: float,
 ) -> Case:
@@ -94,7 +94,7 @@ def lesion_case(
         seed=seed,
         build=lambda: build(inclusion),
         quick=quick,
-        picture=picture,
+        image=image,
         parameters=parameters,
     )
 
@@ -108,7 +108,7 @@ def noise(seed: int) -> Iterator[Case]:
             return Scene(acquisition=pair, inclusions=(inclusion,))
 
         chosen = snr in (10.0, 20.0)
-        yield lesion_case("noise", f"{snr:g} dB", seed, quick=chosen, picture=chosen, build=build, snr_db=snr)
+        yield lesion_case("noise", f"{snr:g} dB", seed, quick=chosen, image=chosen, build=build, snr_db=snr)
 
 
 def decorrelation(seed: int) -> Iterator[Case]:
@@ -124,7 +124,7 @@ def decorrelation(seed: int) -> Iterator[Case]:
             f"rho {rho:g}",
             seed,
             quick=rho in (0.95,),
-            picture=rho in (0.95, 0.85),
+            image=rho in (0.95, 0.85),
             build=build,
             rho=rho,
         )
@@ -194,7 +194,7 @@ def clutter(seed: int) -> Iterator[Case]:
 
         chosen = level == -20.0
         yield lesion_case(
-            "clutter", f"{level:g} dB", seed, quick=chosen, picture=chosen, build=build, level_db=level
+            "clutter", f"{level:g} dB", seed, quick=chosen, image=chosen, build=build, level_db=level
         )
 
 
@@ -220,7 +220,7 @@ def slip(seed: int) -> Iterator[Case]:
             return Scene(acquisition=pair, inclusions=(inclusion,))
 
         chosen = way == 0.2e-3
-        yield lesion_case("slip", f"{1e3 * way:g} mm", seed, quick=chosen, picture=chosen, build=build)
+        yield lesion_case("slip", f"{1e3 * way:g} mm", seed, quick=chosen, image=chosen, build=build)
 
 
 def still(seed: int) -> Iterator[Case]:
@@ -259,7 +259,7 @@ def small(seed: int) -> Iterator[Case]:
 
 
 def release(seed: int) -> Iterator[Case]:
-    """Tissue that expands: as good as a press, and the same picture as the press it undoes?"""
+    """Tissue that expands: as good as a press, and the same image as the press it undoes?"""
     for strain in (0.005, 0.01, 0.02):
 
         def build(inclusion: Inclusion, strain: float = strain) -> Scene:

@@ -33,7 +33,7 @@ def plain_imaging(
 
 
 def drawn_inclusion(rng: np.random.Generator, spec: EngineSpec = SPEC) -> Inclusion:
-    """One round inclusion that lies inside the picture, hard (1.5-5) or, one in four times, soft."""
+    """One round inclusion that lies inside the image, hard (1.5-5) or, one in four times, soft."""
     depth, width = spec.shape[0] * spec.sample_pitch, spec.shape[1] * spec.line_pitch
     radius = float(rng.uniform(0.11, 0.18) * min(depth, width))
     hard = rng.uniform() < 0.75
@@ -111,7 +111,7 @@ def bound_case(strain: float, *, correlation: float = 1.0, in_band_snr_db: float
 
 
 def block(element: float = ELEMENT) -> Block:
-    """Tissue a fifth deeper and two fifths wider than the picture: its free borders stay out of it."""
+    """Tissue a fifth deeper and two fifths wider than the image: its free borders stay out of it."""
     return Block(
         height=1.2 * SPEC.shape[0] * SPEC.sample_pitch,
         width=1.4 * SPEC.shape[1] * SPEC.line_pitch,

@@ -64,7 +64,7 @@ class Case:
     kind: Kind = "pair"
     quick: bool = False
     """Also part of the quick suite."""
-    picture: bool = False
+    image: bool = False
     """Its maps go into the report."""
     windows: tuple[tuple[float, float], ...] = ()
     """Strain windows (wavelengths, lines) to sweep; none: the engine's own."""
@@ -72,7 +72,7 @@ class Case:
 
 
 def evaluation_grid(spec: EngineSpec) -> tuple[FloatArray, FloatArray]:
-    """Rows (samples) and columns (lines) on which every contender is compared."""
+    """Rows (samples) and columns (lines) on which every method is compared."""
     step = max(1, round(ROW_MM * 1e-3 / spec.sample_pitch))
     rows = np.arange(0, spec.shape[0], step, dtype=np.float32)
     return rows, np.arange(spec.shape[1], dtype=np.float32)

@@ -29,7 +29,7 @@ FRAMES_PER_SIZE = 4  # of four lesions each
 
 
 def _places(rng: np.random.Generator, diameter: float, stiffness: float) -> tuple[Inclusion, ...]:
-    """Four lesions, one around the middle of each quarter of the picture."""
+    """Four lesions, one around the middle of each quarter of the image."""
     depth, width = SPEC.shape[0] * SPEC.sample_pitch, SPEC.shape[1] * SPEC.line_pitch
     return tuple(
         Inclusion(
@@ -120,7 +120,7 @@ def closure(seed: int) -> Iterator[Case]:
 
 
 def drawn_large(rng: np.random.Generator) -> Inclusion:
-    """One that a hand-held picture has to show: hard, a quarter of the picture wide."""
+    """One that a hand-held image has to show: hard, a quarter of the image wide."""
     depth, width = SPEC.shape[0] * SPEC.sample_pitch, SPEC.shape[1] * SPEC.line_pitch
     return Inclusion(
         depth=float(rng.uniform(0.4, 0.6) * depth),
@@ -163,7 +163,7 @@ def hand_held(
 
 
 def cycles(seed: int) -> Iterator[Case]:
-    """Three hand-held cycles: single pairs and the fused picture, frame by frame, by kind of pairing."""
+    """Three hand-held cycles: single pairs and the fused image, frame by frame, by kind of pairing."""
     for hand, index in product(("firm", "light"), range(3)):
 
         def build(hand: str = hand, index: int = index) -> Scene:
@@ -182,7 +182,7 @@ def cycles(seed: int) -> Iterator[Case]:
             build=build,
             kind="cycle",
             quick=hand == "firm" and index == 0,
-            picture=index == 0,
+            image=index == 0,
             parameters={"hand": hand},
         )
 
@@ -202,7 +202,7 @@ def _steady(inclusion: Inclusion, seed: int) -> Acquisition:
 
 
 def cut(seed: int) -> Iterator[Case]:
-    """The picture jumps to another phantom: how soon does the fused picture show it?"""
+    """The image jumps to another phantom: how soon does the fused image show it?"""
     for index in range(3):
 
         def build(index: int = index) -> Scene:

@@ -1,4 +1,4 @@
-"""The suite's groups that ask how fine a picture is and what it invents: textures, not conditions."""
+"""The suite's groups that ask how fine an image is and what it invents: textures, not conditions."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -57,7 +57,7 @@ def coherence(seed: int) -> Iterator[Case]:
             build=build,
             kind="spectra",
             quick=index < 2,
-            picture=index == 0,
+            image=index == 0,
         )
 
 
@@ -84,7 +84,7 @@ def hallucination(seed: int) -> Iterator[Case]:
             seed=seed,
             build=build,
             quick=index == 0 and kind == "uniform",
-            picture=index == 0 and kind == "random field" and rho < 1,
+            image=index == 0 and kind == "random field" and rho < 1,
         )
 
 

@@ -10,9 +10,9 @@ import torch
 
 from engine.musse.cells import CellMatrices
 from engine.musse.estimator import MusseEstimator
-from engine.musse.interface import LiveOutputs
 from engine.musse.program import PHASE_INPUTS
-from engine.musse.tracked import Cells, gather
+from engine.musse.program_io import LiveOutputs
+from engine.musse.tracking_features import Cells, gather
 from engine.spec import FloatArray
 from engine.tracking.iq import IqTransform
 from engine.tracking.phase import PhasePasses

@@ -115,7 +115,7 @@ def test_slope_error_leaves_alone_what_is_not_seen() -> None:
 def test_slope_error_of_one_pair_that_overshoots_is_bounded() -> None:
     estimate, truth, mask = _scene(0.84)
     error = float(slope_error(100.0 * estimate, truth, mask))
-    assert error == pytest.approx(0.84**2, rel=0.1)  # r^4 times MOST_MISSING squared
+    assert error == pytest.approx(0.84**2, rel=0.1)  # r^4 times MAX_MISSING squared
 
 
 def test_slope_error_asks_for_more_contrast() -> None:

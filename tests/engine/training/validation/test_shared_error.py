@@ -9,7 +9,7 @@ from torch import Tensor
 from engine.musse.manifest import UNMEASURED
 from engine.musse.net import LiveNet
 from engine.musse.residual import LiveEstimate
-from engine.musse.tracked import Cells
+from engine.musse.tracking_features import Cells
 from engine.training.data.pool import PoolFigures
 from engine.training.data.samples import Samples
 from engine.training.data.scenes import FRAMES

@@ -75,7 +75,7 @@ def assert_sound(found: dict[str, float]) -> None:
     assert found["mean_preserved"] == pytest.approx(1.0, abs=0.02)
     assert found["closure"] < 1.2
     assert found["ncc_explained_low"] - 0.01 < found["ncc"] < found["ncc_explained_high"] + 0.01
-    # in size, not in NCC: the first picture is coarse, and becomes another one as it grows finer
+    # in size, not in NCC: the first image is coarse, and becomes another one as it grows finer
     assert found["change_fused"] < 0.5 * found["change_single"]
     assert found["change_fused"] < found["change_single"]
 
@@ -95,7 +95,7 @@ def test_a_spoilt_engine_is_caught(recording: Path, how: str) -> None:
 
 def test_the_command_tells_and_draws(recording: Path, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    target = tmp_path / "pictures.png"
+    target = tmp_path / "images.png"
     result = CliRunner().invoke(app, ["assess", str(recording), "--json", "--save", str(target)])
     assert result.exception is None
     event: dict[str, Any] = json.loads(result.stdout.strip().splitlines()[-1])
@@ -113,7 +113,7 @@ def test_the_b_mode_lies_where_strain_lies(
     monkeypatch.setattr(consecutive, "save_png", lambda figure, path: drawn.append(figure))
     with open_recording(recording) as opened:
         watched = watch(opened, Config(), engine, Engines())
-    consecutive.draw_consecutive([("press", watched)], tmp_path / "pictures.png")
+    consecutive.draw_consecutive([("press", watched)], tmp_path / "images.png")
     b_mode, strain = (drawn[0].axes[k].images[0].get_extent() for k in (0, 1))
     assert b_mode[1] - b_mode[0] == pytest.approx(1e3 * 32 * watched.spec.line_pitch)
     assert b_mode == pytest.approx(strain, abs=0.7)  # mm, a column
@@ -125,6 +125,6 @@ def test_the_arm_recordings(arm_dir: Path) -> None:
     found = figures(arm_dir / "rf0304_86.mhd", "whole", config)
     assert found["pairs"] == 3
     assert found["closure"] < 1.2
-    # in size, not in NCC: the first picture is coarse, and becomes another one as it grows finer
+    # in size, not in NCC: the first image is coarse, and becomes another one as it grows finer
     assert found["change_fused"] < 0.5 * found["change_single"]
     assert not np.isnan(found["mean_preserved"])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tools.evaluate.command import Outcome, Request
-from tools.evaluate.criteria import judge_rows
+from tools.evaluate.criteria import check_criteria
 from tools.evaluate.records import Record
 from tools.evaluate.report.markdown import write_summary
 from tools.evaluate.summary import Row
@@ -27,7 +27,7 @@ def write(tmp_path: Path) -> Write:
             limit=0,
             report=False,
         )
-        judged = judge_rows(rows, lambda name: True)
+        judged = check_criteria(rows, lambda name: True)
         write_summary(
             Outcome(request=request, records=list(records), rows=rows, judged=judged, environment={}),
             tmp_path / "README.md",
@@ -37,8 +37,8 @@ def write(tmp_path: Path) -> Write:
     return written
 
 
-def _row(group: str, contender: str, **figures: float) -> Row:
-    return Row(group=group, contender=contender, cases=1, figures=figures)
+def _row(group: str, method: str, **figures: float) -> Row:
+    return Row(group=group, method=method, cases=1, figures=figures)
 
 
 def test_blobs_mean_and_displacement_have_columns_where_a_group_has_them(write: Write) -> None:
@@ -50,16 +50,16 @@ def test_blobs_mean_and_displacement_have_columns_where_a_group_has_them(write: 
             _row("clutter", "musse", mean_preserved=0.99),
         ]
     )
-    assert "| contender | mean kept, worst | displ. RMSE, samples | blobs / 100 cm² |" in text
+    assert "| method | mean kept, worst | displ. RMSE, samples | blobs / 100 cm² |" in text
     assert "| musse | 0.970 | 0.050 | 3.4 |" in text
-    assert "| contender | mean kept, worst |\n" in text
+    assert "| method | mean kept, worst |\n" in text
 
 
 def test_gratings_have_a_table_of_modulation_transfer(write: Write) -> None:
     slopes = {"musse": [["axial", 2.0, None], ["lateral", 6.0, 0.91]], "truth": [["axial", 2.0, 1.0]]}
     text = write(
         [
-            Row(group="gratings", contender=name, cases=2, figures={"rel": 0.5}, curve={"slopes": found})
+            Row(group="gratings", method=name, cases=2, figures={"rel": 0.5}, curve={"slopes": found})
             for name, found in slopes.items()
         ]
     )
@@ -82,12 +82,12 @@ def test_it_says_where_displacement_is_worse_than_the_reference(write: Write) ->
     assert "No bar covers displacement" not in write(rows[2:])
 
 
-def _pair(group: str, contender: str, variance: float, covariance: float) -> Record:
+def _pair(group: str, method: str, variance: float, covariance: float) -> Record:
     return Record(
         key="",
         group=group,
         case="",
-        contender=contender,
+        method=method,
         seed=0,
         parameters={},
         figures={},

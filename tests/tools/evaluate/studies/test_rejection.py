@@ -27,7 +27,7 @@ def test_settings_differ_in_what_they_let_through() -> None:
     asked: list[int] = []
     estimator._estimator.propose = lambda *frames: asked.append(1)  # type: ignore[method-assign]
     nothing = judged(view, estimator, "sequential", {"quality": {"min_ncc": 1.0}})
-    assert (nothing.good_kept, nothing.bad_kept, nothing.pictured) == (0, 0, [])
+    assert (nothing.good_kept, nothing.bad_kept, nothing.with_image) == (0, 0, [])
     assert nothing.good == everything.good  # what a pair is worth does not depend on the setting
     assert not asked
 
@@ -55,8 +55,8 @@ def test_the_table_has_every_setting_and_marks_the_defaults() -> None:
 def test_settings_are_compared_on_frames_that_all_of_them_show() -> None:
     near, far = (Agreement(4, 0.0, error, 4.0, 4.0, 4.0) for error in (1.0, 100.0))
     found = {
-        ("sequential", "min_snre", "0.3"): Outcome(pictures=(far, near)),
-        ("sequential", "min_snre", "3"): Outcome(pictures=(None, near)),
+        ("sequential", "min_snre", "0.3"): Outcome(images=(far, near)),
+        ("sequential", "min_snre", "3"): Outcome(images=(None, near)),
     }
     first, second = table(found, "sequential").splitlines()[2:]
     assert first.endswith("| 100 % of 2 | 3.55 | 5.00 | 0.50 |")

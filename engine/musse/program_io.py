@@ -3,7 +3,7 @@
 from typing import Final, Generic, NamedTuple
 
 from engine.musse.cells import CellMatrices
-from engine.tracking.frontend import Array, FrameInputs, GridInputs, Start
+from engine.tracking.normalisation import Array, FrameInputs, GridInputs, Start
 
 
 class LiveOutputs(NamedTuple, Generic[Array]):
@@ -21,8 +21,8 @@ class LiveOutputs(NamedTuple, Generic[Array]):
     """Share of the cell that both frames hold."""
 
 
-LEAST_KNOWN: Final = 0.7  # of a cell: with less there is no information
-LEAST_NCC: Final = 0.1  # the same of its correlation
+MIN_KNOWN: Final = 0.7  # of a cell: with less there is no information
+MIN_NCC: Final = 0.1  # the same of its correlation
 
 INPUTS: Final = (
     *(f"{frame}_{name}" for frame in ("pre", "post") for name in FrameInputs._fields),

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 RECENT = 1024  # results that latency percentiles are taken over
-MOST_LOST = 2**62  # a sender that lies about frame_index must not push the count beyond 64 bits
+MAX_LOST = 2**62  # a sender that lies about frame_index must not push the count beyond 64 bits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class Counts:
         return self.received - settled - self.published_no_value
 
 
-class Accounts:
+class FrameCounters:
     """Counts of one run of the node. Every method may be called from any thread."""
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class Accounts:
     def frames_lost(self, count: int) -> None:
         """Holes in frame_index."""
         with self._lock:
-            self._lost = min(self._lost + count, MOST_LOST)
+            self._lost = min(self._lost + count, MAX_LOST)
 
     def frame_refused(self, reason: str) -> None:
         """A received message will not be used."""

@@ -1,11 +1,11 @@
-"""From one strain message to the values of a picture: orient, normalise, clip to the region. No physics.
+"""From one strain message to the values of an image: orient, normalise, clip to the region. No physics.
 
     normalised = strain / m          m: signed median strain of the region of interest
     percent    = 100 strain sign(m)  so that the tissue's own direction is positive in press and release
     confidence = 1 / (1 + (std / reference)^2),  reference = |m| / 2
 
 The reference makes a pixel half faded where its own |m| / std is 2, the signal-to-noise ratio below which no
-single-pair picture is shown at all. Negative values have the opposite sign to the region's median.
+single-pair image is shown at all. Negative values have the opposite sign to the region's median.
 """
 
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ from tools.display.options import Region
 
 FloatMap = NDArray[np.float32]
 
-MIN_SNRE: Final = 2.0  # below this predicted SNRe a single pair's picture is mostly noise
+MIN_SNRE: Final = 2.0  # below this predicted SNRe a single pair's image is mostly noise
 _RANGE_TAU: Final = 1.0  # s, time constant of the held colour range
 _RANGE_QUANTILE: Final = 0.98  # of the oriented values: the softest tissue without its outliers
 _SURE: Final = 0.5  # confidence of pixels that the range follows
@@ -29,7 +29,7 @@ _PERCENT_FLOOR: Final = 0.1  # %, the colour range of the percent mode never get
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class StrainPicture:
+class StrainImage:
     """One drawable strain map, (rows, cols) on `grid`; NaN = no value."""
 
     normalised: FloatMap
@@ -46,11 +46,11 @@ class StrainPicture:
     pre_index: int | None
     post_index: int
     pairs: float | None = None
-    """How many pairs a fused picture is worth; None: a single pair."""
+    """How many pairs a fused image is worth; None: a single pair."""
 
 
 def hold_reason(header: StrainHeader) -> str | None:
-    """Why this message brings no new picture, in words; None where it brings one."""
+    """Why this message brings no new image, in words; None where it brings one."""
     if header.rejection is not None:
         return REJECTIONS.get(header.rejection, header.rejection.replace("_", " "))
     if header.mean_strain is None or header.mean_strain == 0:
@@ -62,11 +62,11 @@ def hold_reason(header: StrainHeader) -> str | None:
     return None
 
 
-def strain_picture(message: Message, region: Region | None) -> StrainPicture | str:
-    """The picture of an accepted strain message, or the reason why there is none.
+def strain_image(message: Message, region: Region | None) -> StrainImage | str:
+    """The image of an accepted strain message, or the reason why there is none.
 
     `region` is the viewer's own region of interest; without one the node's region and its mean strain hold,
-    so that the picture is normalised by the very number the node publishes.
+    so that the image is normalised by the very number the node publishes.
     """
     header = message.header
     if not isinstance(header, StrainHeader):
@@ -91,7 +91,7 @@ def strain_picture(message: Message, region: Region | None) -> StrainPicture | s
         normalised = np.asarray(strain / np.float32(mean), np.float32)
         confidence = np.asarray(1 / (1 + ratio * ratio), np.float32)
     confidence = np.where(np.isfinite(confidence) & np.isfinite(normalised), confidence, np.float32(0))
-    return StrainPicture(
+    return StrainImage(
         normalised=normalised,
         percent=strain * np.float32(100 * sign),
         confidence=confidence,
@@ -104,8 +104,8 @@ def strain_picture(message: Message, region: Region | None) -> StrainPicture | s
     )
 
 
-def fused_picture(message: Message, region: Region | None) -> StrainPicture | str:
-    """The picture of a fused message, or the reason why there is none; it holds no strain in %.
+def fused_image(message: Message, region: Region | None) -> StrainImage | str:
+    """The image of a fused message, or the reason why there is none; it holds no strain in %.
 
     It comes normalised by the node's region; with the viewer's own `region` its median is divided out.
     """
@@ -127,7 +127,7 @@ def fused_picture(message: Message, region: Region | None) -> StrainPicture | st
         ratio = std / np.float32(average / 2)
         confidence = np.asarray(1 / (1 + ratio * ratio), np.float32)
     normalised = np.asarray(normalised / np.float32(average), np.float32)
-    return StrainPicture(
+    return StrainImage(
         normalised=normalised,
         percent=np.full_like(normalised, np.nan),
         confidence=np.where(np.isfinite(confidence) & np.isfinite(normalised), confidence, np.float32(0)),
@@ -141,8 +141,8 @@ def fused_picture(message: Message, region: Region | None) -> StrainPicture | st
     )
 
 
-def persist(old: StrainPicture | None, new: StrainPicture, elapsed: float, tau: float) -> StrainPicture:
-    """The new picture averaged into the old one with time constant `tau` (s); `elapsed` s lie between them.
+def persist(old: StrainImage | None, new: StrainImage, elapsed: float, tau: float) -> StrainImage:
+    """The new image averaged into the old one with time constant `tau` (s); `elapsed` s lie between them.
 
     A pixel without a value now shows none, whatever it had; another geometry, region or session starts anew,
     and so does the percent map where press turns into release.
@@ -169,13 +169,13 @@ class HeldRange:
 
     normalised: float
     percent: float | None = None
-    """%; None before the first picture."""
+    """%; None before the first image."""
 
-    def follow(self, picture: StrainPicture, range_max: float, elapsed: float) -> "HeldRange":
-        """The ranges `elapsed` seconds later, with this picture shown."""
+    def follow(self, image: StrainImage, range_max: float, elapsed: float) -> "HeldRange":
+        """The ranges `elapsed` seconds later, with this image shown."""
         weight = 1 - float(np.exp(-max(elapsed, 0.0) / _RANGE_TAU))
-        target = max(range_max, _top(picture.normalised, picture.confidence))
-        percent_target = max(_PERCENT_FLOOR, _top(picture.percent, picture.confidence))
+        target = max(range_max, _top(image.normalised, image.confidence))
+        percent_target = max(_PERCENT_FLOOR, _top(image.percent, image.confidence))
         percent = percent_target if self.percent is None else self.percent
         return HeldRange(
             self.normalised + weight * (target - self.normalised),
@@ -203,5 +203,5 @@ def _inside(grid: Grid, shape: tuple[int, ...], region: Region | None) -> NDArra
     return inside
 
 
-def _origin(picture: StrainPicture) -> tuple[Any, ...]:
-    return (picture.grid, picture.region, picture.session_id)
+def _origin(image: StrainImage) -> tuple[Any, ...]:
+    return (image.grid, image.region, image.session_id)

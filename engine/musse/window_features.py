@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, conv2d, interpolate, pad
 
-from engine.musse.tracked import Cells
+from engine.musse.tracking_features import Cells
 from engine.strain.least_squares import box_overlap
 
 
@@ -39,10 +39,10 @@ WINDOWS: Final = (
 """0.9-10 mm by 0.6-6 mm at 5 MHz; 12 wavelengths, the classical engine's window there, lie between the second
 and the third."""
 SCALED_BY = 4  # the window that the strain scale is read from: robust, and still local
-LARGEST_STRAIN = 0.3
+MAX_STRAIN = 0.3
 TINY = 1e-12  # as a clamp: the ONNX optimiser takes "+ TINY" for "+ 0", and dead rows become NaN
-LEAST_COHERENCE = 0.05
-LEAST_SPREAD = 0.05  # of a full window's
+MIN_COHERENCE = 0.05
+MIN_SPREAD = 0.05  # of a full window's
 FLOOR = 2e-5  # of strain: below, the scale of a still pair would blow noise up
 
 
@@ -95,10 +95,10 @@ def fit(maps: Tensor, window: Window) -> Fit:
     y = conv2d(beside[1], along[:2], padding=(rows, 0))
     energy = conv2d(beside[2], along[:1], padding=(rows, 0))
     total = w[:, :1]
-    safe = total.clamp(min=TINY) + (LEAST_COHERENCE * energy - total).clamp(min=0.0)
+    safe = total.clamp(min=TINY) + (MIN_COHERENCE * energy - total).clamp(min=0.0)
     mean_t, mean_y = w[:, 1:2] / safe, y[:, :1] / safe
     full = (window.length / window.pooled) ** 2 / 12
-    spread = (w[:, 2:] / safe - mean_t**2).clamp(min=LEAST_SPREAD * full)
+    spread = (w[:, 2:] / safe - mean_t**2).clamp(min=MIN_SPREAD * full)
     slope = (y[:, 1:] / safe - mean_t * mean_y) / spread
     return Fit(slope / window.pooled, spread * window.pooled**2, total, energy)
 
@@ -135,13 +135,13 @@ def evidence(cells: Cells) -> Evidence:
     for window in WINDOWS:
         line = fit(pooled(maps, window), window)
         coherence = (line.total / line.energy.clamp(min=TINY)).clamp(-0.99999, 0.99999)
-        squared = coherence.clamp(min=LEAST_COHERENCE) ** 2
+        squared = coherence.clamp(min=MIN_COHERENCE) ** 2
         variance = 0.5 * (1.0 - squared) / (squared * (window.length * window.width) * line.spread)
         maps_of_window = torch.cat((line.slope, variance.sqrt(), coherence), dim=1)
         found.append(spread_back(maps_of_window, window)[..., :rows, :cols])
     strain, std, coherence = torch.stack(found, dim=2).unbind(dim=1)
     radians = cells.radians[:, None, :, None]
-    return Evidence(strain.clamp(-LARGEST_STRAIN, LARGEST_STRAIN), std / radians, coherence)
+    return Evidence(strain.clamp(-MAX_STRAIN, MAX_STRAIN), std / radians, coherence)
 
 
 def strain_scale(found: Evidence, known: Tensor) -> Tensor:

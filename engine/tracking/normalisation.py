@@ -69,7 +69,7 @@ class GridInputs(NamedTuple, Generic[Array]):
     """(lines, node lines): from nodes to lines."""
     to_seen: Array
     """(node rows, seen rows): from nodes to seen rows."""
-    to_left: Array
+    to_kept: Array
     """(node rows, left rows)"""
     first_across: Array
     """(node lines, lines): window of the first pass."""
@@ -90,7 +90,7 @@ class GridInputs(NamedTuple, Generic[Array]):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Levelled:
+class NormalisedFrame:
     """One frame, whether as pre or as post."""
 
     inputs: FrameInputs[FloatArray]
@@ -99,7 +99,7 @@ class Levelled:
     cells: Cells
 
 
-class FrontEnd:
+class PairInitialiser:
     """Levels frames of one canonical grid and starts their pairs. Holds constants only."""
 
     def __init__(
@@ -109,13 +109,13 @@ class FrontEnd:
         line_pitch: float,
         sample_pitch: float,
         *,
-        most_rows: int = ALL_ROWS,
+        max_rows: int = ALL_ROWS,
     ) -> None:
         self._grid = grid
         lines_per_mm = 1e-3 / line_pitch
         rows_per_mm = 1e-3 / (sample_pitch * grid.pitch)
-        self.every = 1 if grid.n_rows <= most_rows else 2
-        """Products are left on every so many rows: on every one up to `most_rows`, then on every second."""
+        self.every = 1 if grid.n_rows <= max_rows else 2
+        """Products are left on every so many rows: on every one up to `max_rows`, then on every second."""
         self._longer = max(1, round(grid.n_rows / ROWS_PER_CYCLE / CYCLES))
         gain_lines, gain_rows = GAIN_MM * lines_per_mm, GAIN_MM * rows_per_mm / self._longer
         n_levelled = len(range(0, grid.n_rows, self._longer))
@@ -139,7 +139,7 @@ class FrontEnd:
         first, second = (nodes.window(mm * lines_per_mm, cycles * per_cycle) for cycles, mm in PASSES)
         smooth = nodes.blur(1.0 * lines_per_mm, 4.0 * per_cycle)
         side = nodes.blur(LATERAL_BLUR[1] * lines_per_mm, LATERAL_BLUR[0] * per_cycle)
-        to_left = nodes.at(np.arange(n_lines), left / skip)
+        to_kept = nodes.at(np.arange(n_lines), left / skip)
         matrices = GridInputs(
             pitch=np.array([grid.pitch]),
             carrier=np.array([2 * np.pi * grid.frequency]),
@@ -148,7 +148,7 @@ class FrontEnd:
             left=left,
             across=nodes.spread.across.dense.T,
             to_seen=nodes.spread.along.dense,
-            to_left=to_left.along.dense,
+            to_kept=to_kept.along.dense,
             first_across=first.across.dense.T,
             first_along=first.along.dense,
             second_across=second.across.dense.T,
@@ -161,7 +161,7 @@ class FrontEnd:
         self.inputs = GridInputs(*(np.ascontiguousarray(values, np.float32) for values in matrices))
         """The part of the phase passes' inputs that never changes."""
 
-    def level(self, frame: CanonicalIq) -> Levelled:
+    def level(self, frame: CanonicalIq) -> NormalisedFrame:
         """Divide a frame by its local amplitude, and take from it what every pair needs."""
         iq, known = frame.iq, frame.known
         some, held = iq[:, :: OVERSAMPLING * self._longer], known[:, :: self._longer]
@@ -181,7 +181,7 @@ class FrontEnd:
         re, im = np.ascontiguousarray(planes[..., ::OVERSAMPLING])
         envelope = np.square(re)
         envelope += np.square(im)
-        return Levelled(
+        return NormalisedFrame(
             FrameInputs(planes, known),
             self._lag_one(re[::CARRIER_LINES], im[::CARRIER_LINES]),
             self._coarse.cells(np.sqrt(envelope, out=envelope), known),
@@ -197,7 +197,7 @@ class FrontEnd:
             ]
         )
 
-    def start(self, pre: Levelled, post: Levelled) -> tuple[Start[FloatArray], FloatArray]:
+    def start(self, pre: NormalisedFrame, post: NormalisedFrame) -> tuple[Start[FloatArray], FloatArray]:
         """Motion from pre to post that envelopes tell, and radians per sample for every left row."""
         radians = self._carrier(pre.lag_one + post.lag_one)
         motion = self._from_coarse(np.stack(self._coarse(pre.cells, post.cells)))

@@ -13,7 +13,7 @@ LOG = "log.csv"
 FIGURES = "figures.json"
 
 
-class Journal:
+class RunLog:
     """The files of a run in `folder`. A run that goes on from `step` forgets what was written beyond it."""
 
     def __init__(self, folder: Path, step: int) -> None:

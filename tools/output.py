@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 
-def tell(event: str, fields: Mapping[str, Any], *, as_json: bool) -> None:
+def emit(event: str, fields: Mapping[str, Any], *, as_json: bool) -> None:
     """Print one event as `event: key value, ...` or as a JSON object with the key "event"; flushed."""
     if as_json:
         line = json.dumps({"event": event, **fields})

@@ -22,7 +22,7 @@ from tools.train.writing import how_trained, write_live
 HELD_OUT = 100_000  # number of the first held-out scene: beyond those that any recipe learns from
 
 
-class Lesson(Protocol):
+class Experiment(Protocol):
     """A task, and how it is judged and written."""
 
     @property
@@ -32,11 +32,11 @@ class Lesson(Protocol):
 
     @property
     def figure(self) -> str:
-        """The figure of every contender that the curve shows."""
+        """The figure of every method that the curve shows."""
         ...
 
     def look(self) -> dict[str, Any]:
-        """Figures on held-out scenes: {"contenders": {name: {figure: value}}, ...}, ready for JSON."""
+        """Figures on held-out scenes: {"methods": {name: {figure: value}}, ...}, ready for JSON."""
         ...
 
     def write(self, path: Path, step: int) -> None:
@@ -44,7 +44,7 @@ class Lesson(Protocol):
         ...
 
 
-class LiveLesson:
+class LiveExperiment:
     """The live network."""
 
     figure = "typical_rel"
@@ -55,21 +55,21 @@ class LiveLesson:
         self._batches = held_out_batches(held_out, recipe.held_out, recipe.batch)
 
     def look(self) -> dict[str, Any]:
-        """See `Lesson`."""
+        """See `Experiment`."""
         found = validate(self.task.net, self._batches, self._device)
         return {
             "pairs": found.pairs,
             "left_out": found.left_out,
-            "contenders": {name: finite(figures) for name, figures in found.figures().items()},
+            "methods": {name: finite(figures) for name, figures in found.figures().items()},
         }
 
     def write(self, path: Path, step: int) -> None:
-        """See `Lesson`."""
+        """See `Experiment`."""
         shared = shared_error(self.task.net, self._held_out, self._recipe.held_out, self._device)
         write_live(self.task.net, path, how_trained(self._recipe, step), round(shared, 3))
 
 
-class PaperLesson:
+class PaperExperiment:
     """The paper's network."""
 
     figure = "similarity"
@@ -79,31 +79,31 @@ class PaperLesson:
         self._recipe = recipe
 
     def look(self) -> dict[str, Any]:
-        """See `Lesson`."""
+        """See `Experiment`."""
         found = self.task.held_out()
         return {
-            "contenders": {
+            "methods": {
                 "network": {"similarity": found["similarity"]},
                 "no motion": {"similarity": found["without_motion"]},
             }
         }
 
     def write(self, path: Path, step: int) -> None:
-        """See `Lesson`. There is no program: this network does not run live."""
+        """See `Experiment`. There is no program: this network does not run live."""
         save(self.task.net.cpu().eval(), path, trained=how_trained(self._recipe, step))
 
 
 @contextmanager
-def lesson(recipe: Recipe, folder: Path, workers: int, device: torch.device) -> Iterator[Lesson]:
-    """The lesson of a recipe, its scenes in `folder`. Processes that make scenes end with it."""
+def experiment(recipe: Recipe, folder: Path, workers: int, device: torch.device) -> Iterator[Experiment]:
+    """The experiment of a recipe, its scenes in `folder`. Processes that make scenes end with it."""
     if recipe.kind == "paper":
-        yield PaperLesson(recipe, PaperTask(recipe, device))
+        yield PaperExperiment(recipe, PaperTask(recipe, device))
         return
     with ScenePool(folder, first=HELD_OUT, count=recipe.held_out, workers=workers) as held_out:
         for index in range(recipe.held_out):
             held_out.scene(index)  # made and kept from here on
     with ScenePool(folder, first=0, count=recipe.scenes, workers=workers) as pool:
-        yield LiveLesson(recipe, LiveTask(recipe, pool, device), held_out, device)
+        yield LiveExperiment(recipe, LiveTask(recipe, pool, device), held_out, device)
 
 
 def finite(figures: dict[str, float]) -> dict[str, float | None]:
