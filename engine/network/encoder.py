@@ -2,7 +2,7 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import max_pool2d, relu, softmax
+from torch.nn.functional import max_pool2d, pad, relu, softmax
 
 from engine.network.configuration import UsseConfiguration
 from engine.network.layers import conv, conv_norm
@@ -46,8 +46,12 @@ class Block(nn.Module):
 
 
 def halved(image: Tensor) -> Tensor:
-    """Max-pooled 2 x 2; an odd last row or line is a pool of its own, so that any size can be halved."""
-    return max_pool2d(image, 2, ceil_mode=True)
+    """Max-pooled 2 x 2; an odd last row or line is a pool of its own, so that any size can be halved.
+
+    The last row and line are repeated instead of `ceil_mode`, which torch-tensorrt does not convert. A
+    repeated value never changes a maximum, and an even size leaves the repeated edge out.
+    """
+    return max_pool2d(pad(image, (0, 1, 0, 1), mode="replicate"), 2)
 
 
 class Stream(nn.Module):

@@ -65,6 +65,12 @@ class MusseNet(nn.Module):
     def zero_state(
         self, size: tuple[int, int], *, batch: int = 1, device: torch.device | str = "cpu"
     ) -> State:
-        """The state before the first pair of images of `size` = (rows, lines)."""
-        state = cast(UsseNet, self.stages[0]).zero_state(size, batch=batch, device=device)
-        return (*state, *state)
+        """The state before the first pair of images of `size` = (rows, lines).
+
+        No two entries are the same tensor: exporters treat one tensor passed twice as one input, and the
+        second stage would then read the state of the first.
+        """
+        first, second = (
+            cast(UsseNet, self.stages[0]).zero_state(size, batch=batch, device=device) for _ in range(2)
+        )
+        return (*first, *second)

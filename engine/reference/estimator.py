@@ -6,11 +6,12 @@ from typing import Literal
 import numpy as np
 import torch
 
-from engine.errors import EngineUnavailable, InvalidAcquisition
+from engine.errors import InvalidAcquisition
 from engine.estimator import StatelessEstimator
 from engine.reference.measure import MIN_COVERAGE, Products, measure
 from engine.spec import EngineSpec, FloatArray, FrameArray, Stopwatch, StrainResult, no_stopwatch
 from engine.strain.least_squares import StrainWindow
+from engine.torch_device import torch_device
 from engine.tracking.normalisation import NormalisedFrame, PairInitialiser
 from engine.tracking.phase import PhasePasses, Track
 from engine.tracking.preparation import Preparation, PreparedPair
@@ -30,11 +31,9 @@ class ReferenceEstimator(StatelessEstimator):
     model_hash = None
 
     def __init__(self, spec: EngineSpec, device: Literal["cpu", "cuda"] = "cpu") -> None:
-        if device == "cuda" and not torch.cuda.is_available():
-            raise EngineUnavailable("device 'cuda': PyTorch finds no CUDA device here; choose device 'cpu'")
+        self._device = torch_device(device)
         _check(spec)
         self.spec = spec
-        self._device = torch.device(device)
         self._passes = PhasePasses()
         self._prepare = Preparation(spec)
         n_axial, n_lateral = spec.shape

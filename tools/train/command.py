@@ -110,13 +110,11 @@ def prepare_torch(threads: int, device: str) -> Any:
     """The torch device; sets the threads of this process. Raises EngineUnavailable where there is no CUDA."""
     import torch
 
-    from engine.errors import EngineUnavailable
+    from engine.torch_device import torch_device
 
     if threads:
         torch.set_num_threads(threads)
-    if device == "cuda" and not torch.cuda.is_available():
-        raise EngineUnavailable("device 'cuda': PyTorch finds no CUDA device here; choose --device cpu")
-    return torch.device(device)
+    return torch_device(device)
 
 
 def scene_folder() -> Path:

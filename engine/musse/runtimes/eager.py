@@ -5,11 +5,11 @@ from typing import Literal
 
 import torch
 
-from engine.errors import EngineUnavailable
 from engine.musse.checkpoint import load
 from engine.musse.program import LiveProgram
 from engine.musse.program_io import LiveOutputs
 from engine.spec import FloatArray
+from engine.torch_device import torch_device
 
 
 class EagerRuntime:
@@ -19,11 +19,9 @@ class EagerRuntime:
     precision = "float32"
 
     def __init__(self, weights: Path, device: Literal["cpu", "cuda"] = "cpu") -> None:
-        if device == "cuda" and not torch.cuda.is_available():
-            raise EngineUnavailable("device 'cuda': PyTorch finds no CUDA device here; choose device 'cpu'")
+        self._device = torch_device(device)
         net, manifest = load(weights)
         self.model_hash, self.shared = manifest.sha256, manifest.shared
-        self._device = torch.device(device)
         self._program = LiveProgram(net).to(self._device)
 
     def run(self, inputs: tuple[FloatArray, ...]) -> LiveOutputs[FloatArray]:
