@@ -46,12 +46,10 @@ def load(path: Path) -> tuple[LiveNet, Manifest]:
     manifest = read_manifest(path)
     if manifest.kind != "live":
         raise EngineUnavailable(f"weights {path} are of the {manifest.kind} network, which does not run live")
-    if manifest.configuration.recurrent != "none":
-        raise EngineUnavailable(f"weights {path} are of a network with memory, which nothing here carries on")
-    net = LiveNet(manifest.configuration)
     try:
+        net = LiveNet(manifest.configuration)
         net.load_state_dict(load_file(path))
-    except (SafetensorError, RuntimeError) as error:
+    except (SafetensorError, RuntimeError, EngineUnavailable) as error:
         raise EngineUnavailable(f"weights {path} do not fit their configuration: {error}") from error
     net.eval()
     return net, manifest

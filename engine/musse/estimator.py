@@ -7,7 +7,7 @@ import numpy as np
 from engine.errors import EstimateFailed, InvalidAcquisition
 from engine.estimator import StatelessEstimator
 from engine.musse.cells import CellGrid, cell_grid
-from engine.musse.program_io import MIN_KNOWN, MIN_NCC, LiveOutputs
+from engine.musse.program_io import MIN_COVERAGE, MIN_NCC, LiveOutputs
 from engine.spec import (
     EngineSpec,
     ErrorModel,
@@ -87,7 +87,7 @@ class MusseEstimator(StatelessEstimator):
         with stopwatch("post"):
             if not np.isfinite(maps.strain).all():
                 raise EstimateFailed(f"the network gave values that are not finite ({self.name})")
-            informed = (maps.known >= MIN_KNOWN) & (maps.ncc >= MIN_NCC)
+            informed = (maps.coverage >= MIN_COVERAGE) & (maps.ncc >= MIN_NCC)
             return StrainResult(
                 axial_displacement=maps.axial * np.float32(cells.samples),
                 lateral_displacement=maps.lateral,

@@ -2,8 +2,8 @@
 
 Stage 1 of the paper learns displacement from RF. Phase tracking on IQ gets it to hundredths of a sample by
 physics, so here it is stage 1; the residual second stage keeps its shape: three streams (pre, post warped by
-stage 1, and what both say together), fusion (CACFF), tri-cross attention (TCA), cross-attentive decoding
-(CAF) and, where the configuration asks for it, a ConvLSTM per level.
+stage 1, and what both say together), fusion (CACFF), tri-cross attention (TCA) and cross-attentive decoding
+(CAF). The ConvLSTM stays with the paper's network: here memory lost to fusion (docs/ablations.md).
 """
 
 from contextlib import nullcontext
@@ -12,6 +12,7 @@ from typing import Final
 import torch
 from torch import nn
 
+from engine.errors import EngineUnavailable
 from engine.musse.residual import (
     MID_CHANNELS,
     OUT_CHANNELS,
@@ -23,7 +24,6 @@ from engine.musse.residual import (
 )
 from engine.musse.tracking_features import Cells
 from engine.network.configuration import UsseConfiguration
-from engine.network.decoder import State
 from engine.network.usse import UsseNet
 
 TRUNK: Final = UsseConfiguration(
@@ -35,31 +35,31 @@ TRUNK: Final = UsseConfiguration(
     normalisation="none",  # inputs are free of scale; statistics at run time cost time, running ones bias
     third="none",
     attention_kernel=1,  # mixes channels: what lies beside a cell the block's own convolutions have brought
-    recurrent="none",  # with memory it was worse than without it and fused: docs/ablations.md
+    recurrent="none",
     shared_encoder=True,  # pre and post are the same kind of thing, normalised alike
 )
 
 
 class LiveNet(nn.Module):
-    """Cells of a pair to strain, its standard deviation and displacement, with explicit state."""
+    """Cells of a pair to strain, its standard deviation and displacement.
+
+    Raises EngineUnavailable for a trunk with memory.
+    """
 
     def __init__(self, trunk: UsseConfiguration = TRUNK) -> None:
         super().__init__()
+        if trunk.recurrent != "none":
+            raise EngineUnavailable(f"the live network has no memory: recurrent = {trunk.recurrent!r}")
         self.trunk = UsseNet(trunk)
         self.half_precision = False
         """Trunk in bfloat16, for training on CPUs that have it; everything measured stays float32."""
 
-    def forward(self, cells: Cells, state: State) -> tuple[LiveEstimate, State]:
-        """Maps of `cells` are (batch, rows, cols), at least 8 x 8; `state` of the pair before, or zero."""
+    def forward(self, cells: Cells) -> LiveEstimate:
+        """Estimate strain. Maps of `cells` are (batch, rows, cols), at least 8 x 8."""
         with torch.no_grad():  # measured, not learnt: nothing of it has parameters
             found, scale = read(cells)
         device = cells.weight.device.type
         coarse = torch.autocast(device, dtype=torch.bfloat16) if self.half_precision else nullcontext()
         with coarse:
-            answer, state = self.trunk(*trunk_inputs(cells, found, scale), state)
-        return fuse(cells, found, scale, answer.float()), state
-
-    def zero_state(self, cells: Cells) -> State:
-        """The state before the first pair."""
-        batch, rows, cols = cells.weight.shape
-        return self.trunk.zero_state((rows, cols), batch=batch, device=cells.weight.device)
+            answer, _ = self.trunk(*trunk_inputs(cells, found, scale), ())
+        return fuse(cells, found, scale, answer.float())

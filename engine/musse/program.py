@@ -37,14 +37,14 @@ class LiveProgram(nn.Module):
         """Strain of one pair; see `engine.musse.program_io`."""
         track = self.passes(*inputs[:PHASE_INPUTS])
         cells = gather(track, inputs[PHASE_INPUTS], CellMatrices(*inputs[PHASE_INPUTS + 1 :]))
-        fused, _ = self.net(cells, ())
+        fused = self.net(cells)
         return LiveOutputs(
             strain=fused.strain[0],
             strain_std=fused.strain_std[0],
             axial=fused.axial[0],
             lateral=cells.lateral[0],
             ncc=fused.coherence[0],
-            known=cells.known[0],
+            coverage=cells.coverage[0],
         )
 
 

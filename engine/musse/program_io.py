@@ -17,11 +17,11 @@ class LiveOutputs(NamedTuple, Generic[Array]):
     """Displacement, lines."""
     ncc: Array
     """Local correlation of pre and warped post."""
-    known: Array
+    coverage: Array
     """Share of the cell that both frames hold."""
 
 
-MIN_KNOWN: Final = 0.7  # of a cell: with less there is no information
+MIN_COVERAGE: Final = 0.7  # of a cell: with less there is no information
 MIN_NCC: Final = 0.1  # the same of its correlation
 
 INPUTS: Final = (

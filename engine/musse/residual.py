@@ -53,22 +53,22 @@ class LiveEstimate:
 
 def trunk_inputs(cells: Cells, found: Evidence, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """(pre, post, mid) for the trunk: (batch, 2, rows, cols) twice, and (batch, MID_CHANNELS, rows, cols)."""
-    known = cells.known.unsqueeze(1)
+    coverage = cells.coverage.unsqueeze(1)
     sides = []
     for side in range(2):
         envelope = 0.2 * (cells.energy[:, side : side + 1] + 1e-3).log()
-        sides.append(torch.cat((envelope * known, known), dim=1))
+        sides.append(torch.cat((envelope * coverage, coverage), dim=1))
     per_scale = scale.unsqueeze(1)
     mid = torch.cat(
         (
             arsinh(found.strain / per_scale),
             0.3 * (found.strain_std / per_scale + 1e-3).log(),
             found.coherence,
-            0.1 * (scale.unsqueeze(1) / FLOOR).log().expand_as(known),
+            0.1 * (scale.unsqueeze(1) / FLOOR).log().expand_as(coverage),
         ),
         dim=1,
     )
-    return sides[0], sides[1], mid * known
+    return sides[0], sides[1], mid * coverage
 
 
 def fuse(cells: Cells, found: Evidence, scale: Tensor, answer: Tensor) -> LiveEstimate:
@@ -78,7 +78,7 @@ def fuse(cells: Cells, found: Evidence, scale: Tensor, answer: Tensor) -> LiveEs
     residual, log_std = answer[:, count], answer[:, count + 1]
     drawn = (gates * found.strain).sum(dim=1) + residual * scale
     strain = drawn + _missing(cells, found, scale, drawn)
-    closed = (gates * found.strain_std**2).sum(dim=1).sqrt()
+    closed = (gates * found.strain_std * found.strain_std).sum(dim=1).sqrt()
     std = (closed + 0.02 * scale) * (WIDEST * torch.tanh(log_std / WIDEST)).exp()
     return LiveEstimate(
         strain=strain,
@@ -102,8 +102,12 @@ def shares(logits: Tensor) -> Tensor:
 
 
 def integrated(strain: Tensor) -> Tensor:
-    """Displacement at each cell's centre that `strain` adds up to, 0 at the upper edge of the first cell."""
-    return strain.cumsum(dim=-2) - 0.5 * strain
+    """Displacement at each cell's centre that `strain` adds up to, 0 at the upper edge of the first cell.
+
+    A product with 1 below the diagonal and 1/2 on it: TensorRT makes a loop over rows of cumsum.
+    """
+    row = torch.arange(strain.shape[-2], device=strain.device)
+    return (0.5 * ((row[:, None] - row).clamp(-1, 1) + 1)) @ strain
 
 
 def _missing(cells: Cells, found: Evidence, scale: Tensor, drawn: Tensor) -> Tensor:
@@ -113,7 +117,7 @@ def _missing(cells: Cells, found: Evidence, scale: Tensor, drawn: Tensor) -> Ten
     left = replace(cells, axial=cells.axial - integrated(drawn))
     slope = spread_back(fit(pooled(sums(left), window), window).slope, window)[:, 0, :rows, :cols]
     doubt = found.strain_std[:, ANCHOR] / (TRUSTED * scale)
-    return slope.clamp(-MAX_STRAIN, MAX_STRAIN) / (1.0 + doubt**2)
+    return slope.clamp(-MAX_STRAIN, MAX_STRAIN) / (1.0 + doubt * doubt)
 
 
 def _displacement(cells: Cells, strain: Tensor) -> Tensor:
@@ -129,4 +133,4 @@ def _displacement(cells: Cells, strain: Tensor) -> Tensor:
 def read(cells: Cells) -> tuple[Evidence, Tensor]:
     """Evidence of all windows and the pair's strain scale; maps of `cells` are (batch, rows, cols)."""
     found = evidence(cells)
-    return found, strain_scale(found, cells.known)
+    return found, strain_scale(found, cells.coverage)

@@ -18,7 +18,7 @@ class Cells:
     """Weight times displacement beyond `axial`, in cells."""
     energy: Tensor
     """(batch, 2, rows, cols) squared magnitude of pre and of warped post."""
-    known: Tensor
+    coverage: Tensor
     """Share that both frames hold, 0-1."""
     axial: Tensor
     """Displacement that post was warped by, cells."""
@@ -40,7 +40,7 @@ def gather(track: Track, radians: Tensor, matrices: CellMatrices[Tensor]) -> Cel
         weight=weight[None],
         moment=((moved - weight * axial) / matrices.cell_samples)[None],
         energy=mean(track.energy)[None],
-        known=mean(track.known)[None],
+        coverage=mean(track.known)[None],
         axial=(axial / matrices.cell_samples)[None],
         lateral=mean(track.lateral)[None],
         radians=matrices.cell_radians[None],

@@ -98,7 +98,7 @@ def fit(maps: Tensor, window: Window) -> Fit:
     safe = total.clamp(min=TINY) + (MIN_COHERENCE * energy - total).clamp(min=0.0)
     mean_t, mean_y = w[:, 1:2] / safe, y[:, :1] / safe
     full = (window.length / window.pooled) ** 2 / 12
-    spread = (w[:, 2:] / safe - mean_t**2).clamp(min=MIN_SPREAD * full)
+    spread = (w[:, 2:] / safe - mean_t * mean_t).clamp(min=MIN_SPREAD * full)
     slope = (y[:, 1:] / safe - mean_t * mean_y) / spread
     return Fit(slope / window.pooled, spread * window.pooled**2, total, energy)
 
@@ -122,7 +122,7 @@ def spread_back(maps: Tensor, window: Window) -> Tensor:
 
 def sums(cells: Cells) -> Tensor:
     """(batch, 3, rows, cols): weight, weight times displacement, and power."""
-    power = (cells.energy[:, 0] * cells.energy[:, 1]).clamp(min=TINY).sqrt() * cells.known
+    power = (cells.energy[:, 0] * cells.energy[:, 1]).clamp(min=TINY).sqrt() * cells.coverage
     moved = cells.moment + cells.weight * cells.axial
     return torch.stack((cells.weight, moved, power), dim=1)
 
@@ -135,7 +135,8 @@ def evidence(cells: Cells) -> Evidence:
     for window in WINDOWS:
         line = fit(pooled(maps, window), window)
         coherence = (line.total / line.energy.clamp(min=TINY)).clamp(-0.99999, 0.99999)
-        squared = coherence.clamp(min=MIN_COHERENCE) ** 2
+        floored = coherence.clamp(min=MIN_COHERENCE)
+        squared = floored * floored  # ** exports as Pow, which TensorRT-RTX gets wrong for negative bases
         variance = 0.5 * (1.0 - squared) / (squared * (window.length * window.width) * line.spread)
         maps_of_window = torch.cat((line.slope, variance.sqrt(), coherence), dim=1)
         found.append(spread_back(maps_of_window, window)[..., :rows, :cols])
@@ -144,12 +145,12 @@ def evidence(cells: Cells) -> Evidence:
     return Evidence(strain.clamp(-MAX_STRAIN, MAX_STRAIN), std / radians, coherence)
 
 
-def strain_scale(found: Evidence, known: Tensor) -> Tensor:
+def strain_scale(found: Evidence, coverage: Tensor) -> Tensor:
     """(batch, 1, 1) typical absolute strain of a pair, above what noise alone would show.
 
     A weighted mean: medians cannot be compiled by every runtime.
     """
     strain, std = found.strain[:, SCALED_BY], found.strain_std[:, SCALED_BY]
-    weight = known / (std + strain.abs() + FLOOR)
+    weight = coverage / (std + strain.abs() + FLOOR)
     total = weight.sum(dim=(-2, -1), keepdim=True).clamp(min=TINY)
     return (weight * strain.abs()).sum(dim=(-2, -1), keepdim=True) / total + FLOOR

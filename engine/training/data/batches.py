@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.musse.program_io import MIN_KNOWN
+from engine.musse.program_io import MIN_COVERAGE
 from engine.musse.tracking_features import Cells
 from engine.training.data.pool import PoolFigures
 from engine.training.data.samples import MAPS, Samples
@@ -43,7 +43,7 @@ class Batch:
     @property
     def counted(self) -> Tensor:
         """Where truth exists and both frames hold samples: bool."""
-        return torch.isfinite(self.strain) & (self.cells.known > MIN_KNOWN)
+        return torch.isfinite(self.strain) & (self.cells.coverage > MIN_COVERAGE)
 
     def to(self, device: torch.device) -> "Batch":
         """The same on `device`."""
@@ -118,7 +118,7 @@ def as_batch(items: list[dict[str, NDArray[np.floating]]]) -> Batch:
             weight=maps["weight"],
             moment=maps["moment"],
             energy=torch.stack((maps["energy_pre"], maps["energy_post"]), dim=1),
-            known=maps["known"],
+            coverage=maps["known"],
             axial=maps["axial"],
             lateral=maps["lateral"],
             radians=maps["radians"],

@@ -104,7 +104,7 @@ def _named(
         "moment": cells.moment[0].numpy(),
         "energy_pre": cells.energy[0, 0].numpy(),
         "energy_post": cells.energy[0, 1].numpy(),
-        "known": cells.known[0].numpy(),
+        "known": cells.coverage[0].numpy(),
         "axial": cells.axial[0].numpy(),
         "lateral": cells.lateral[0].numpy(),
         "strain": strain,

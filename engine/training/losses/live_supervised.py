@@ -18,10 +18,9 @@ def supervised(net: LiveNet, batches: list[Batch]) -> dict[str, Tensor]:
 
     All are in units of each pair's typical strain, so that gentle presses count as much as firm ones.
     """
-    state = net.zero_state(batches[0].cells)
     errors, slopes, likelihoods = [], [], []
     for batch in batches:
-        fused, state = net(batch.cells, state)
+        fused = net(batch.cells)
         mask = batch.counted[:, None].float()
         truth = torch.where(batch.counted, batch.strain, 0.0)[:, None]
         count = mask.sum(dim=(1, 2, 3), keepdim=True).clamp(min=1.0)

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from engine.musse.net import LiveNet
-from engine.musse.program_io import MIN_KNOWN
+from engine.musse.program_io import MIN_COVERAGE
 from engine.musse.residual import LiveEstimate
 from engine.musse.tracking_features import Cells
 from engine.training.data.batches import Batch
@@ -55,7 +55,7 @@ def mismatch(cells: Cells, axial: Tensor) -> tuple[Tensor, Tensor]:
 
     both = local(cells.energy[:, 0]) * local(cells.energy[:, 1])
     correlation = local(turned(cells, axial)) / (both + FAINT**2).sqrt()
-    return 1.0 - correlation, (local(cells.known) > MIN_KNOWN) & (both > FAINT**2)
+    return 1.0 - correlation, (local(cells.coverage) > MIN_COVERAGE) & (both > FAINT**2)
 
 
 def similarity(cells: Cells, axial: Tensor) -> Tensor:
@@ -80,14 +80,12 @@ def unsupervised(
     was trained with truth, the term "sigma" holds sigma to what that says: features move, and nothing else
     here would notice that sigma moves with them.
     """
-    state = net.zero_state(batches[0].cells)
-    taught = state if teacher is None else teacher.zero_state(batches[0].cells)
     alike, bent, seen, moved = [], [], [], []
     for batch in batches:
-        fused, state = net(batch.cells, state)
+        fused = net(batch.cells)
         if teacher is not None:
             with torch.no_grad():
-                said, taught = teacher(batch.cells, taught)
+                said = teacher(batch.cells)
             moved.append((fused.strain_std / said.strain_std).log().square().mean())
         typical = fused.strain.detach().abs().mean(dim=(-2, -1), keepdim=True) + MIN_STRAIN
         alike.append(similarity(batch.cells, fused.axial))
@@ -110,7 +108,7 @@ def unsupervised(
 
 def _confidence(fused: LiveEstimate, cells: Cells, typical: Tensor) -> Tensor:
     """0-1: 1 / (1 + (sigma / typical strain)^2), nothing where a frame holds no samples."""
-    return cells.known / (1.0 + (fused.strain_std.detach() / typical).square())
+    return cells.coverage / (1.0 + (fused.strain_std.detach() / typical).square())
 
 
 def _agreed(seen: list[tuple[LiveEstimate, Tensor]]) -> Consistency:

@@ -86,7 +86,7 @@ def validate(net: LiveNet, batches: Sequence[Batch], device: torch.device) -> Va
     for batch in batches:
         there = batch.to(device)
         with torch.inference_mode():
-            fused, _ = net(there.cells, net.zero_state(there.cells))
+            fused = net(there.cells)
             found, _ = read(there.cells)
         maps = {NETWORK: (fused.strain, fused.strain_std)} | {
             f"{window.length:g} x {window.width:g} cells": (found.strain[:, k], found.strain_std[:, k])

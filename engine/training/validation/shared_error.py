@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from engine.metrics.closure import carried
 from engine.musse.manifest import UNMEASURED
 from engine.musse.net import LiveNet
-from engine.musse.program_io import MIN_KNOWN, MIN_NCC
+from engine.musse.program_io import MIN_COVERAGE, MIN_NCC
 from engine.sequence.quality import Thresholds, assess_pair_quality, median
 from engine.spec import StrainResult
 from engine.training.data.batches import Batch, Scenes
@@ -60,11 +60,11 @@ def _standardised(net: LiveNet, batch: Batch, device: torch.device) -> NDArray[n
     """z of a pair, batch 1: (rows, cols), NaN where it has none; None for a pair that is not accepted."""
     there = batch.to(device)
     with torch.inference_mode():
-        fused, _ = net(there.cells, net.zero_state(there.cells))
+        fused = net(there.cells)
     strain, std, axial, ncc = (
         values[0].cpu().numpy() for values in (fused.strain, fused.strain_std, fused.axial, fused.coherence)
     )
-    informed = (batch.cells.known[0].numpy() >= MIN_KNOWN) & (ncc >= MIN_NCC)
+    informed = (batch.cells.coverage[0].numpy() >= MIN_COVERAGE) & (ncc >= MIN_NCC)
     rows, cols = (np.arange(n, dtype=np.float32) for n in strain.shape)
     result = StrainResult(
         axial_displacement=axial,

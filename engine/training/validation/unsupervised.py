@@ -17,7 +17,7 @@ from engine.metrics.closure import Closure, PairMaps, closure
 from engine.metrics.stability import Steadiness, steadiness
 from engine.musse.manifest import UNMEASURED
 from engine.musse.net import LiveNet
-from engine.musse.program_io import MIN_KNOWN
+from engine.musse.program_io import MIN_COVERAGE
 from engine.musse.residual import LiveEstimate
 from engine.musse.tracking_features import Cells
 from engine.sequence.fusion import FusedStrain, Fusion
@@ -98,7 +98,7 @@ def label_free(net: LiveNet, blocks: Sequence[Block], device: torch.device) -> L
         for pair in range(len(CONSECUTIVE) + len(STRIDED)):
             batch = whole(block.samples, pair).to(device)
             with torch.inference_mode():
-                fused, _ = net(batch.cells, net.zero_state(batch.cells))
+                fused = net(batch.cells)
             seen.append(_numpy(batch, fused, lines))
             ncc, most = matches(batch.cells, fused.axial)
             alike.append(ncc)
@@ -135,7 +135,7 @@ def _numpy(batch: Batch, fused: LiveEstimate, lines: float) -> _Seen:
         std=plain(fused.strain_std),
         axial=plain(fused.axial),
         lateral=plain(batch.cells.lateral) / np.float32(lines),
-        usable=(plain(batch.cells.known) > MIN_KNOWN) & (plain(fused.coherence) > MIN_COHERENCE),
+        usable=(plain(batch.cells.coverage) > MIN_COVERAGE) & (plain(fused.coherence) > MIN_COHERENCE),
     )
 
 

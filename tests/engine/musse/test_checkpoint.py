@@ -66,10 +66,11 @@ def test_the_manifest_of_other_weights_is_refused(written: Path, tmp_path: Path)
         ({"format_version": 99}, "no manifest of weights"),
         ({"configuration": {"channels": [4], "depth": 3}}, "depth"),
         ({"kind": "paper"}, "paper"),
+        ({"configuration": {"recurrent": "full"}}, "has no memory"),
         ({"configuration": {"channels": [8, 8], "recurrent": "none"}}, "do not fit their configuration"),
         ({"shared": 1.2}, "a share lies between 0 and 1"),
     ],
-    ids=["format", "version", "configuration", "kind", "size", "share"],
+    ids=["format", "version", "configuration", "kind", "memory", "size", "share"],
 )
 def test_a_manifest_that_does_not_fit_is_refused(written: Path, change: dict[str, object], told: str) -> None:
     described = written.with_suffix(".json")
@@ -88,8 +89,6 @@ def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
         load(path)
 
 
-def test_weights_of_a_network_with_memory_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "memory.safetensors"
-    save(LiveNet(replace(TINY, recurrent="full")), path, trained={})
-    with pytest.raises(EngineUnavailable, match="with memory"):
-        load(path)
+def test_a_live_network_with_memory_is_refused() -> None:
+    with pytest.raises(EngineUnavailable, match="has no memory: recurrent = 'full'"):
+        LiveNet(replace(TINY, recurrent="full"))

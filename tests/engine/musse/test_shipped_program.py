@@ -13,6 +13,7 @@ from engine.musse.program import OPSET
 TYPES = {TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL}  # nothing double, half or complex
 CONTROL_FLOW = {"If", "Loop", "Scan"}
 FORBIDDEN = {"GridSample", "LSTM", "GRU", "RNN", "SplitToSequence", "ConcatFromSequence", *CONTROL_FLOW}
+FORBIDDEN |= {"CumSum", "Pow"}  # TensorRT loops over rows, and gives NaN for a negative base
 
 
 def faults(model: Any) -> Iterator[str]:
@@ -27,6 +28,8 @@ def faults(model: Any) -> Iterator[str]:
     for node in graph.node:
         if node.op_type in FORBIDDEN or "Sequence" in node.op_type or node.domain:
             yield f"operator {node.op_type}"
+        if any(attribute.name == "ceil_mode" and attribute.i for attribute in node.attribute):
+            yield f"ceil_mode in {node.op_type}"
         if any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute):
             yield f"a graph within {node.op_type}"
         for name in filter(None, node.output):
@@ -76,6 +79,10 @@ CONTROLS = {
     "operator GridSample": program(helper.make_node("GridSample", ["x", "at"], ["y"])),
     "operator If": choice(),
     "a graph within If": choice(),
+    "operator Pow": program(helper.make_node("Pow", ["x", "at"], ["y"])),
+    "ceil_mode in MaxPool": program(
+        helper.make_node("MaxPool", ["x"], ["y"], kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1)
+    ),
     "operator SequenceConstruct": program(
         helper.make_node("SequenceConstruct", ["x", "at"], ["s"]),
         helper.make_node("ConcatFromSequence", ["s"], ["y"], axis=0),

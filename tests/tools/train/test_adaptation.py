@@ -100,7 +100,7 @@ def _strain_error(path: Path, scanner: Acquisition) -> float:
             lateral_index=block.grid.lateral_index,
         ).axial_strain
         with torch.inference_mode():
-            strain = net(batch.cells, ())[0].strain[0].numpy()
+            strain = net(batch.cells).strain[0].numpy()
         errors.append(np.sqrt(np.nanmean((strain - truth) ** 2) / np.nanvar(truth)))
     return float(np.mean(errors))
 

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from engine.musse.manifest import UNMEASURED
 from engine.musse.net import LiveNet
@@ -50,10 +49,10 @@ class _Wrong(LiveNet):
                 self._told.append(strain * (1.0 + 0.2 * error))
         self._std = 0.2 * abs(strain)
 
-    def forward(self, cells: Cells, state: tuple[Tensor, ...]) -> tuple[LiveEstimate, tuple[Tensor, ...]]:
+    def forward(self, cells: Cells) -> LiveEstimate:
         strain = torch.from_numpy(self._told.pop(0).astype(np.float32))[None]
         one = torch.ones_like(strain)
-        return LiveEstimate(strain, self._std * one, 0 * one, one[None], one), state
+        return LiveEstimate(strain, self._std * one, 0 * one, one[None], one)
 
 
 def _measured(scenes: _Moving, shared: float, strain: float = 0.01) -> float:
