@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test format configs clean
+.PHONY: demo test test-long format configs clean
 
 demo: .venv/installed
 	$(BIN)/musse-stream demo $(ARGS)
@@ -15,6 +15,10 @@ test: .venv/installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest $(ARGS)
+
+# what takes minutes: more seeds, more kills
+test-long: .venv/installed-dev
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -m long --timeout 3600 $(ARGS)
 
 format: .venv/installed-dev
 	$(BIN)/ruff format .

@@ -20,7 +20,7 @@ from tools.commands.replay import replay
 from tools.commands.run import run
 from tools.commands.simulate import simulate
 from tools.commands.train import train
-from tools.errors import NoScreen, NothingReceived, RecordingError, ToolError
+from tools.errors import DiskFull, NoScreen, NothingReceived, RecordingError, ToolError
 
 EXIT_CODES = {
     0: "all went well, also when ended by Ctrl-C, SIGTERM or q",
@@ -32,6 +32,7 @@ EXIT_CODES = {
     6: "an address is in use or cannot be bound",
     7: "no screen for a window: use --headless",
     8: "nothing was received in time",
+    9: "the disk is full",
     130: "Ctrl-C came before the work was done",
 }
 
@@ -41,6 +42,7 @@ _CODE_OF: tuple[tuple[type[Exception], int], ...] = (
     (EngineUnavailable, 5),
     (AddressInUse, 6),
     (NoScreen, 7),
+    (DiskFull, 9),
     (NothingReceived, 8),
     (EngineError, 4),
     (StreamerError, 1),

@@ -2,6 +2,7 @@
 
 ToolError
 ├── RecordingError    a file cannot be read as a recording; the message names what is missing and the option
+├── DiskFull          the disk has no room for what is written; the message names the file
 ├── NoScreen          a window was asked for where no screen exists
 └── NothingReceived   no frame or result came within the time given
 """
@@ -13,6 +14,10 @@ class ToolError(Exception):
 
 class RecordingError(ToolError, ValueError):
     """A file cannot be read as a recording; the message names what is missing and the option."""
+
+
+class DiskFull(ToolError):
+    """The disk has no room for what is written; the message names the file and what is left of it."""
 
 
 class NoScreen(ToolError):

@@ -1,0 +1,6 @@
+"""Tapes: protocol messages in a crash-safe MCAP file, and the ring in memory that keeps what was just seen.
+
+layout      what a tape holds, byte by byte
+writer      messages to a tape, each one in the file as soon as it is appended
+reader      messages of a tape in file order, whole or torn
+"""
