@@ -10,6 +10,7 @@ from streamer.errors import AddressInUse, ConfigError, StreamerError
 from tools.commands.assess import assess
 from tools.commands.bench import bench
 from tools.commands.config import config
+from tools.commands.convert import convert
 from tools.commands.demo import demo
 from tools.commands.display import display
 from tools.commands.evaluate import evaluate
@@ -93,6 +94,7 @@ COMMANDS = (
     record,
     process,
     info,
+    convert,
     simulate,
     evaluate,
     assess,

@@ -1,5 +1,6 @@
 """An HDF5 file in the making: under a name of its own until it is complete, and gone if it never is."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import h5py
@@ -36,7 +37,8 @@ class PartFile:
         try:
             self._close()
         finally:
-            self.name.unlink(missing_ok=True)
+            with suppress(NotADirectoryError):  # where it could not be created either
+                self.name.unlink(missing_ok=True)
 
     def _close(self) -> None:
         if self._file is not None:

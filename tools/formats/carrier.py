@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 _SEGMENT: Final = 256  # samples: 0.004 cycles/sample of resolution, many averages in one frame
 _COLUMNS: Final = 512  # more lines add time, not precision
+_SHORTEST: Final = 16  # samples: a shorter axis resolves no band
 _LOWEST: Final = 0.02  # cycles/sample: below it lie drift and the envelope's own spectrum
 # Power. Measured: envelopes, images and noise reach 1.2, RF has 2.5 at 0 dB SNR in band and 5 at 5 dB.
 _MIN_CONTRAST: Final = 3.0
@@ -61,6 +62,8 @@ def measure_carrier(blocks: Sequence[NDArray[Any]]) -> Carrier | None:
     RF is a band: little power near zero. Envelopes and B-mode images have most of it there, noise and
     silence have as much there as anywhere.
     """
+    if blocks[0].shape[0] < _SHORTEST:
+        return None
     frequencies, power = axial_spectrum(blocks)
     smooth = _smoothed(power)
     smooth[frequencies < _LOWEST] = 0.0

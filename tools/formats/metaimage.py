@@ -14,8 +14,9 @@ from tools.errors import RecordingError
 from tools.formats.acquisition import OPTIONS
 from tools.formats.carrier import measure_carrier
 from tools.formats.contents import Contents, Layout
-from tools.formats.metaimage_data import Blocks, open_blocks
-from tools.formats.metaimage_header import MetaHeader, parse_header
+from tools.formats.metaimage_data import Blocks, IqBlocks, open_blocks
+from tools.formats.metaimage_header import ASSUMED, MetaHeader, parse_header
+from tools.formats.names import stated_in
 from tools.formats.samples import handed_out_dtype
 
 _ELEMENT_TYPES: Final = {
@@ -40,32 +41,43 @@ def read_metaimage(path: Path, layout: Layout) -> Contents:
     """
     header = parse_header(path)
     n_x, n_y, n_frames = _size(header)
-    if header.frames and len(header.frames) != n_frames:
+    if header.frames and len(header.frames) < n_frames:
         raise RecordingError(
             f"{path}: DimSize says {n_frames} frames, the Seq_Frame lines describe {len(header.frames)}: "
-            "correct DimSize, or delete the lines of frames that are not there"
+            "correct DimSize, or add the lines that are missing"
         )
     dtype = _dtype(header)
-    conversion = handed_out_dtype(dtype)[1]
     spacing = header.numbers("ElementSpacing") or header.numbers("ElementSize")
-    times = header.times() if layout.times_wanted else None
-    status = tuple(fields.get("ImageStatus", "OK")[:32] for fields in header.frames.values())
     blocks = open_blocks(header, dtype, (n_frames, n_y, n_x))
+    described = len(header.frames) or n_frames
+    cut = ""
+    if blocks.shape[0] < max(n_frames, described):
+        cut = f"frames: {blocks.shape[0]} whole ones in the file, its header describes {described}"
+        header = header.first(blocks.shape[0])
     try:
+        times = header.times() if layout.times_wanted else None
+        blocks, conversion = _as_iq(header, blocks)
+        stated = stated_in(path, header.fields)
         axial_is_y, reversed_, orientation, notes = _orientation(header, blocks, layout)
     except BaseException:
         blocks.close()
         raise
     axial, lateral = _spacing(spacing, axial_is_y)
+    status = tuple(fields.get("ImageStatus", "OK")[:32] for fields in header.frames.values())
+    if orientation:
+        stated["orientation"] = orientation
+    if angles := header.numbers("steering_angles"):
+        stated["steering_angles"] = tuple(angles)
+    recorded = tuple(note for note in header.text(ASSUMED).split(" | ") if note)
     return Contents(
         frames=MetaFrames(blocks, axial_is_y=axial_is_y, reversed_=reversed_),
-        stated={"orientation": orientation} if orientation else {},
+        stated=stated,
         t_acq=times,
         frame_index=np.array(list(header.frames), np.int64) if header.frames else None,
         status=status or None,
         axial_spacing=axial,
         lateral_spacing=lateral,
-        notes=tuple(note for note in (*notes, conversion) if note),
+        notes=tuple(note for note in (*recorded, *notes, conversion, cut) if note),
     )
 
 
@@ -103,12 +115,27 @@ def _size(header: MetaHeader) -> tuple[int, int, int]:
             "frames (x, y, frames): channel data and volumes have to be beamformed and cut into planes first"
         )
     channels = header.text("ElementNumberOfChannels", default="1")
-    if channels != "1" or header.text("UltrasoundImageType") in {"RF_IQ_LINE", "RF_I_LINE_Q_LINE"}:
+    if channels not in {"1", "2"}:
+        raise RecordingError(f"{header.path} holds colour: ElementNumberOfChannels = {channels}")
+    return size[0] * int(channels), size[1], size[2]
+
+
+def _as_iq(header: MetaHeader, blocks: Blocks) -> tuple[Blocks, str]:
+    """The blocks, complex where the header says that they are IQ, and a note on the sample type.
+
+    PLUS: RF_IQ_LINE holds I1, Q1, I2, Q2 along a line, RF_I_LINE_Q_LINE a line of I and then one of Q. ITK
+    has two channels per pixel.
+    """
+    kind = header.text("UltrasoundImageType").upper()
+    in_turn = kind == "RF_I_LINE_Q_LINE"
+    if not in_turn and kind != "RF_IQ_LINE" and header.text("ElementNumberOfChannels", default="1") != "2":
+        return blocks, handed_out_dtype(blocks.dtype)[1]
+    if blocks.shape[1 if in_turn else 2] % 2:
         raise RecordingError(
-            f"{header.path} holds IQ or colour (ElementNumberOfChannels = {channels}, UltrasoundImageType = "
-            f"{header.text('UltrasoundImageType')}): write IQ as complex64 into .npz or the project's HDF5"
+            f"{header.path}: UltrasoundImageType = {kind} needs an even number of "
+            f"{'lines' if in_turn else 'samples'}, DimSize is {header.text('DimSize')}"
         )
-    return size[0], size[1], size[2]
+    return IqBlocks(blocks, in_turn=in_turn), f"samples: {blocks.dtype.name} I and Q in the file"
 
 
 def _dtype(header: MetaHeader) -> np.dtype[Any]:
@@ -140,6 +167,11 @@ def _orientation(header: MetaHeader, blocks: Blocks, layout: Layout) -> tuple[bo
         axial_is_y = layout.axes == "axial,lateral"
     elif known:
         axial_is_y = code[1] in "FN"
+    elif blocks.dtype.kind == "c":
+        raise RecordingError(
+            f"{header.path} holds IQ and does not say which axis is along the beam "
+            f"(UltrasoundImageOrientation = {code!r}): give {OPTIONS['axes']} (slowest axis first)"
+        )
     else:
         picked = [blocks.read(index) for index in _some(blocks.shape[0])]
         along_x = measure_carrier([block.T for block in picked])

@@ -37,7 +37,8 @@ class Blocks(Protocol):
 def open_blocks(header: MetaHeader, dtype: np.dtype[Any], shape: tuple[int, int, int]) -> Blocks:
     """The samples that `header` describes, `shape` (n_frames, n_y, n_x) of `dtype`.
 
-    Raises RecordingError where the data file is missing, or holds more or less than that.
+    A recorder that was stopped leaves a file that ends within a frame: the blocks are then the whole frames
+    before it. Raises RecordingError where the data file is missing, holds no whole frame, or a frame more.
     """
     place = header.text("ElementDataFile")
     if place.split()[:1] == ["LIST"] or "%" in place:
@@ -49,22 +50,50 @@ def open_blocks(header: MetaHeader, dtype: np.dtype[Any], shape: tuple[int, int,
     try:
         available = path.stat().st_size - offset
         if header.flag("CompressedData"):
-            return _InflatedBlocks(_inflate(path, offset, wanted).view(dtype).reshape(shape))
+            data = _inflate(path, offset, wanted)
+            n_whole = _whole_frames(path, data.size, shape, dtype)
+            whole = data[: n_whole * (wanted // shape[0])].view(dtype)
+            return _InflatedBlocks(whole.reshape(n_whole, *shape[1:]))
         skip = header.numbers("HeaderSize")
         if skip:  # -1: the samples are the end of the file, whatever stands before them
-            skipped = available - wanted if skip[0] == -1 else int(skip[0])
+            skipped = max(0, available - wanted) if skip[0] == -1 else int(skip[0])
             offset, available = offset + skipped, available - skipped
-        if available != wanted:
-            frame_bytes = wanted // shape[0]
-            raise RecordingError(
-                f"{path} holds {available / frame_bytes:g} frames of {frame_bytes} bytes, its header says "
-                f"{shape[0]}: correct DimSize or ElementType"
-            )
-        return _RawBlocks(path, offset, dtype, shape)
+        return _RawBlocks(path, offset, dtype, (_whole_frames(path, available, shape, dtype), *shape[1:]))
     except FileNotFoundError:
         raise RecordingError(f"{header.path} names its data file {place}, which is not there") from None
     except OSError as error:
         raise RecordingError(f"{path} cannot be read: {error}") from error
+
+
+def _whole_frames(path: Path, available: int, shape: tuple[int, int, int], dtype: np.dtype[Any]) -> int:
+    """How many of the frames the header describes are there as a whole."""
+    frame_bytes = shape[1] * shape[2] * dtype.itemsize
+    other_type = any(available * ratio == shape[0] * frame_bytes for ratio in (2, 4, 8))
+    if other_type or not frame_bytes <= available < (shape[0] + 1) * frame_bytes:
+        raise RecordingError(
+            f"{path} holds {available / frame_bytes:g} frames of {frame_bytes} bytes, its header says "
+            f"{shape[0]}: correct DimSize or ElementType"
+        )
+    return min(shape[0], available // frame_bytes)
+
+
+class IqBlocks:
+    """Blocks of real numbers seen as complex ones: I and Q side by side in a row, or in rows in turn."""
+
+    def __init__(self, blocks: Blocks, *, in_turn: bool) -> None:
+        self._blocks, self._in_turn = blocks, in_turn
+        n_frames, n_y, n_x = blocks.shape
+        self.dtype = np.dtype(np.complex64)
+        self.shape: tuple[int, int, int] = (n_frames, n_y // 2, n_x) if in_turn else (n_frames, n_y, n_x // 2)
+
+    def read(self, index: int) -> NDArray[Any]:
+        """Block `index`: see `Blocks.read`."""
+        block = self._blocks.read(index).astype(np.float32)
+        return block[0::2] + 1j * block[1::2] if self._in_turn else block.view(np.complex64)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._blocks.close()
 
 
 class _RawBlocks:
@@ -110,7 +139,10 @@ class _InflatedBlocks:
 
 
 def _inflate(path: Path, offset: int, wanted: int) -> NDArray[np.uint8]:
-    """The zlib stream behind `offset`, never more than one byte beyond what the header promises."""
+    """The zlib stream behind `offset`, never more than one byte beyond what the header promises.
+
+    Less than promised where the stream ends early.
+    """
     with path.open("rb") as stream:
         stream.seek(offset)
         inflator = zlib.decompressobj()
@@ -118,7 +150,6 @@ def _inflate(path: Path, offset: int, wanted: int) -> NDArray[np.uint8]:
             data = inflator.decompress(stream.read(), wanted + 1)
         except zlib.error as error:
             raise RecordingError(f"{path}: the compressed samples are damaged: {error}") from error
-    if len(data) != wanted:
-        more = "more than " if len(data) > wanted else ""
-        raise RecordingError(f"{path} inflates to {more}{min(len(data), wanted)} bytes, not {wanted}")
+    if len(data) > wanted:
+        raise RecordingError(f"{path} inflates to more than {wanted} bytes: correct DimSize or ElementType")
     return np.frombuffer(data, np.uint8)

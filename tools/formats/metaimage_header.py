@@ -6,10 +6,12 @@ so frames are ordered by number, not by text. Conventions: PLUS user manual, 'Se
 'Ultrasound image orientation'; ITK's MetaIO documentation.
 """
 
+import codecs
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Context, Decimal, DecimalException
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -19,9 +21,14 @@ from numpy.typing import NDArray
 from tools.errors import RecordingError
 from tools.formats.acquisition import OPTIONS
 
+ASSUMED: Final = "assumed"
+"""Header field with the notes of a recording that was written here, separated by ' | '."""
 _MAX_HEADER_BYTES: Final = 64 * 1024 * 1024  # 10 000 frames with ten tracked transforms each are about 20 MB
 _MAX_LINE_BYTES: Final = 64 * 1024
 _SEQUENCE_FIELD: Final = re.compile(r"Seq_Frame(\d{1,18})_(\w+)\Z")
+_FIRST_FIELDS: Final = frozenset(
+    {"ObjectType", "ObjectSubType", "Comment", "NDims", "Name", "ID", "BinaryData", "DimSize", "ElementType"}
+)  # a file that begins with anything else is no MetaImage
 _EXACT: Final = Context(prec=60)  # float64 would round today's date to 256 ns
 _MAX_SECONDS: Final = 9 * 10**9  # int64 nanoseconds reach to the year 2262
 
@@ -56,7 +63,11 @@ class MetaHeader:
 
     def flag(self, *keys: str) -> bool:
         """The truth value of the first of `keys` that is there; False where none is."""
-        return self.text(*keys).lower() in {"true", "1", "yes"}
+        return self.text(*keys)[:1] in {"T", "t", "1"}  # as ITK's own library reads them
+
+    def first(self, n_frames: int) -> "MetaHeader":
+        """The same without what it says of frames behind the first `n_frames`."""
+        return replace(self, frames=dict(islice(self.frames.items(), n_frames)))
 
     def times(self) -> NDArray[np.int64] | None:
         """(frames,) ns of every frame in order, or None where no frame has a Timestamp.
@@ -100,11 +111,13 @@ def parse_header(path: Path) -> MetaHeader:
                 line = stream.readline(_MAX_LINE_BYTES)
                 if not line or stream.tell() > _MAX_HEADER_BYTES:
                     raise RecordingError(_unfinished(path, fields))
+                if stream.tell() == len(line):
+                    line = _without_mark(path, line)
                 key, equals, value = line.decode("utf-8", "replace").partition("=")
                 key, value = key.strip(), value.strip()
-                if not equals and not key:
+                if not key or key[0] in "#%;":
                     continue
-                if not equals or (not fields and key not in {"ObjectType", "Comment", "NDims"}):
+                if not equals or (not fields and key not in _FIRST_FIELDS):
                     raise RecordingError(f"{path} is not MetaImage: it has no line `ObjectType = Image`")
                 match = _SEQUENCE_FIELD.match(key)
                 if match:
@@ -116,6 +129,13 @@ def parse_header(path: Path) -> MetaHeader:
         raise RecordingError(f"{path} cannot be read: {error}") from error
     ordered = {number: frames[number] for number in sorted(frames)}
     return MetaHeader(path=path, fields=fields, frames=ordered, data_offset=offset)
+
+
+def _without_mark(path: Path, line: bytes) -> bytes:
+    """The first line without UTF-8's byte order mark, which some editors write."""
+    if line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise RecordingError(f"{path} is UTF-16 text: save its header as UTF-8 or ASCII")
+    return line.removeprefix(codecs.BOM_UTF8)
 
 
 def _unfinished(path: Path, fields: dict[str, str]) -> str:
