@@ -24,17 +24,17 @@ from tools.commands.train import train
 from tools.errors import DiskFull, NoScreen, NothingReceived, RecordingError, ToolError
 
 EXIT_CODES = {
-    0: "all went well, also when ended by Ctrl-C, SIGTERM or q",
-    1: "it failed: the message says why; a traceback is a mistake in the program, please report it",
-    2: "the command line is wrong",
-    3: "the configuration is wrong",
+    0: "success, also when ended by Ctrl-C, SIGTERM or q",
+    1: "failure, with the reason in the message; a traceback is a bug, please report it",
+    2: "wrong command line",
+    3: "wrong configuration",
     4: "a recording or result file cannot be used",
     5: "the engine cannot run here",
     6: "an address is in use or cannot be bound",
     7: "no screen for a window: use --headless",
     8: "nothing was received in time",
     9: "the disk is full",
-    130: "Ctrl-C came before the work was done",
+    130: "interrupted before finishing",
 }
 
 _CODE_OF: tuple[tuple[type[Exception], int], ...] = (

@@ -24,7 +24,7 @@ from tests.docs.commands_named import command_lines, mistakes
 from tests.docs.docs_reading import DOCS
 from tests.root import ROOT
 
-DOCUMENTS = [*sorted(DOCS.rglob("*.md")), ROOT / "CHANGELOG.md", ROOT / "README.md"]
+DOCUMENTS = [*sorted(DOCS.rglob("*.md")), *sorted(ROOT.glob("*.md"))]
 CONFIG, LIMITS = Config(), Thresholds()
 RING_FRAMES = ring.SPARE_SLOTS + 2  # of sequential pairs: history 1, one more for a key frame
 

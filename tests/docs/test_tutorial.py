@@ -1,0 +1,63 @@
+"""The tutorial runs as it stands: its commands, its Python blocks, and its table of fields."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import h5py
+import pytest
+from typer.testing import CliRunner
+
+from tests.docs.commands_named import command_lines
+from tests.docs.docs_reading import DOCS, code, python_blocks, tables
+from tools.cli import app
+
+TEXT = (DOCS / "tutorial.md").read_text(encoding="utf-8")
+OFFLINE = ("simulate", "info", "process")  # step 3 is three programs that run until they are stopped
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where the commands of the tutorial have run, in their order."""
+    path = tmp_path_factory.mktemp("tutorial")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(path)
+        for arguments in command_lines(re.sub(r"`[^`\n]+`", "", TEXT)):
+            if arguments[0] in OFFLINE:
+                assert CliRunner().invoke(app, arguments).exit_code == 0, arguments
+        yield path
+
+
+@pytest.fixture(scope="module")
+def names(folder: Path) -> Iterator[dict[str, Any]]:
+    """The names that the Python blocks leave behind."""
+    found: dict[str, Any] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("MPLBACKEND", "agg")
+        for block in python_blocks(TEXT):
+            exec(compile(block, "docs/tutorial.md", "exec"), found)  # noqa: S102 - the project's own document
+        yield found
+
+
+def test_the_figure_is_drawn(names: dict[str, Any], folder: Path) -> None:
+    image = cv2.imread(str(folder / "strain.png"))
+    assert image is not None
+    assert image.std() > 10  # not one empty page
+    assert 0.2 < names["image"][names["inside"]].min() < names["image"][names["around"]].max() < 2.5
+
+
+def test_the_ratio_is_the_one_that_the_page_states(names: dict[str, Any]) -> None:
+    assert "about 2 here" in TEXT
+    assert names["strain_ratio"] == pytest.approx(2.2, abs=0.3)
+    assert 1 / names["strain_ratio"] != pytest.approx(2.2, abs=0.3)  # the control: soft and hard exchanged
+
+
+def test_the_table_lists_every_array_and_attribute_of_a_result_file(folder: Path) -> None:
+    (table,) = tables(TEXT)["Fields of a result file"]
+    section = TEXT[TEXT.index("Attributes of the file") :].replace("`\n", "` ")
+    with h5py.File(folder / "strain.h5") as file:
+        assert {name for row in table for name in code(row[0])} == set(file)
+        assert set(file.attrs) <= set(code(section))
