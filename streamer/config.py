@@ -178,6 +178,13 @@ def config_toml(config: Config) -> str:
     return "\n".join(lines) + "\n"
 
 
+def result_settings(config: Config) -> str:
+    """The settings that results depend on, as JSON: numbers and fixed words, no address, no file name."""
+    sections = config.model_dump(include={"pairing", "region", "engine", "quality", "fusion"})
+    del sections["engine"]["weights"]  # the hash in every strain message says which
+    return json.dumps(sections)
+
+
 def _toml_value(value: str | float | tuple[float, ...]) -> str:
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # all else is TOML already

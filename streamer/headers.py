@@ -20,7 +20,10 @@ AssumedLine = Annotated[str, Field(max_length=200, pattern=PRINTABLE)]
 Assumed = Annotated[tuple[AssumedLine, ...], Field(max_length=24)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
+Nanoseconds = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+
 Origin = Literal["live", "replay"]
+Clock = Literal["unix", "monotonic", "device"]
 
 PROTOCOL_VERSION: Final = 1
 NO_SOURCE: Final = "none"
@@ -42,9 +45,9 @@ class RfHeader(_Header):
     """Changes whenever frame_index starts anew."""
     frame_index: Count
     """Running number within the session; order and loss come from it alone."""
-    t_acq: Annotated[int, Field(ge=-(2**63), lt=2**63)]
+    t_acq: Nanoseconds
     """ns on `clock`; gives the interval between frames, never their order."""
-    clock: Literal["unix", "monotonic", "device"]
+    clock: Clock
     shape: tuple[Annotated[int, Field(ge=64, le=65536)], Annotated[int, Field(ge=4, le=4096)]]
     """(n_axial, n_lateral), whatever the order in memory."""
     axes: Literal["axial,lateral", "lateral,axial"]
@@ -171,6 +174,10 @@ class StrainHeader(_ResultHeader):
     stage_seconds: dict[Annotated[str, Field(max_length=16)], NonNegative]
     """Seconds of each stage of this result."""
     assumed: Assumed
+    t_acq: Nanoseconds | None = None
+    """ns, acquisition time of the post frame on `clock`; None from nodes that do not send it."""
+    clock: Clock = "device"
+    """Of `t_acq`."""
 
 
 class FusedHeader(_ResultHeader):
@@ -243,6 +250,8 @@ class StatusHeader(_Header):
     latency_p99: NonNegative | None
     status_interval: Positive
     """s between status messages: a display knows by it when the node is lost."""
+    configuration: Annotated[str, Field(max_length=8192)] = ""
+    """JSON of the settings that results depend on; no address, no name of a file."""
 
 
 ResultHeader: TypeAlias = StrainHeader | FusedHeader | BmodeHeader | StatusHeader

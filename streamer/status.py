@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from streamer.config import Config
+from streamer.config import Config, result_settings
 from streamer.frame_counters import FrameCounters
 from streamer.headers import StateName, StatusHeader
 from streamer.health import Health
@@ -37,6 +37,7 @@ class StatusPublisher:
         self._condition = condition
         self._metrics = metrics
         self._engine, self._engine_note = engine
+        self._configuration = result_settings(config)
         self._state: StateName = "STARTING"
         self._reasons: tuple[str, ...] = ()
         self._last_turn = time.perf_counter()
@@ -85,6 +86,7 @@ class StatusPublisher:
             latency_p50=frame_counters.latency(50),
             latency_p99=frame_counters.latency(99),
             status_interval=config.output.status_interval,
+            configuration=self._configuration,
         )
         self._publisher.send(encode("status", header))
 

@@ -183,6 +183,8 @@ class StrainStep:
             origin=post.origin,
             stage_seconds={},
             assumed=post.assumed,
+            t_acq=post.t_acq,
+            clock=post.clock,
         )
         return StrainMessage(header, arrays, result, pair_quality, fused)
 

@@ -3,4 +3,7 @@
 layout      what a tape holds, byte by byte
 writer      messages to a tape, each one in the file as soon as it is appended
 reader      messages of a tape in file order, whole or torn
+    ring        the newest messages in memory
+    service     the process that holds a ring, and saves or serves it
+    protocol    what it is asked and answers, and a client
 """

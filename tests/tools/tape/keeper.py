@@ -1,0 +1,88 @@
+"""A tape process in a thread, with both senders it subscribes to."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from streamer.stopping import Stop
+from tests.tools.recorder import PATIENCE, Sender
+from tests.tools.tape.tapes import rf_parts, strain_parts
+from tools.tape.protocol import KeepClient
+from tools.tape.service import Counts, KeepSettings, serve
+
+
+class Keeper:
+    """The service, its senders and a client."""
+
+    def __init__(self, folder: Path, memory: int) -> None:
+        self.rf, self.results = Sender(), Sender()
+        self.folder = folder
+        self.counts: Counts | None = None
+        self._stop = Stop()
+        ready = threading.Event()
+        addresses: list[str] = []
+
+        settings = KeepSettings(
+            rf=self.rf.address, results=self.results.address, bind="tcp://127.0.0.1:*", memory=memory,
+            folder=folder,
+        )  # fmt: skip
+
+        def on_ready(address: str) -> None:
+            addresses.append(address)
+            ready.set()
+
+        def run() -> None:
+            self.counts = serve(settings, self._stop, on_ready)
+
+        self._thread = threading.Thread(target=run, name="keeper")
+        self._thread.start()
+        assert ready.wait(PATIENCE)
+        self.address = addresses[0]
+        self.rf.wait_for_subscriptions(1)
+        self.results.wait_for_subscriptions(4)
+        self.client = KeepClient(self.address, "test")
+
+    def send(self, *indices: int, **changes: Any) -> None:
+        """An RF frame and its strain for each number."""
+        for index in indices:
+            self.rf.parts(rf_parts(index, **changes))
+            self.results.parts(strain_parts(index))
+
+    def wait_until_held(self, count: int) -> list[Any]:
+        """Rows of the frames, as soon as so many have both messages."""
+        return wait_for(lambda: self._complete(count))
+
+    def _complete(self, count: int) -> list[Any] | None:
+        rows = [row for row in self.client.ask({"do": "frames"})["frames"] if len(row[4]) == 2]
+        return rows if len(rows) >= count else None
+
+    def close(self) -> Counts:
+        self._stop.set()
+        self._thread.join(PATIENCE)
+        assert not self._thread.is_alive()
+        self.client.close()
+        self.rf.close()
+        self.results.close()
+        assert self.counts is not None
+        return self.counts
+
+
+def wait_for(found: Callable[[], Any]) -> Any:
+    """What `found` returns once it is not None."""
+    end = time.monotonic() + PATIENCE
+    while (value := found()) is None:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    return value
+
+
+@contextmanager
+def keeper(folder: Path, memory: int = 2**24) -> Iterator[Keeper]:
+    running = Keeper(folder, memory)
+    try:
+        yield running
+    finally:
+        running.close()

@@ -1,0 +1,149 @@
+"""What was just seen can be kept, looked at frame by frame and frozen; nothing is on disk before that."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from streamer.headers import StrainHeader
+from tests.tools.recorder import maps, status_header
+from tests.tools.tape.keeper import Keeper, keeper, wait_for
+from tests.tools.tape.tapes import rf_parts, strain_parts
+from tools.errors import ToolError
+from tools.tape.protocol import KeepClient
+from tools.tape.reader import Tape
+from tools.tape.ring import OVERHEAD, Ring
+
+
+def saved(path: str) -> tuple[list[int], list[int]]:
+    """Frame numbers of RF and of strain on a tape; every one is checked bit for bit."""
+    found: dict[str, list[int]] = {"rf": [], "strain": []}
+    with Tape(Path(path)) as tape:
+        for message in tape.messages():
+            header: Any = message.header
+            index = header.post_index if isinstance(header, StrainHeader) else header.frame_index
+            expected = strain_parts(index) if message.kind == "strain" else rf_parts(index)
+            assert message.parts() == [bytes(part) for part in expected]
+            found[message.kind].append(index)
+        assert tape.condition.note() is None
+    return found["rf"], found["strain"]
+
+
+def test_keep_saves_rf_and_results_within_a_second(tmp_path: Path) -> None:
+    with keeper(tmp_path / "kept") as running:
+        running.results.status(3)
+        running.send(*range(100))
+        running.wait_until_held(100)
+        assert not (tmp_path / "kept").exists()
+        begun = time.monotonic()
+        reply = running.client.ask({"do": "keep"})
+        assert time.monotonic() - begun < 1.0
+        assert Path(reply["path"]).parent == tmp_path / "kept"
+        assert reply["messages"] == 200
+        assert saved(reply["path"]) == (list(range(100)), list(range(100)))
+        with Tape(Path(reply["path"])) as tape:
+            list(tape.messages())
+            assert tape.condition.about["musse-node"]["source_id"] == status_header(0, 0).source_id
+        state = running.client.ask({"do": "state"})
+        assert state["last"]["path"] == reply["path"]
+        assert not state["saving"]
+
+
+def test_what_comes_after_the_key_follows_without_a_gap(tmp_path: Path) -> None:
+    with keeper(tmp_path) as running:
+        running.send(*range(30))
+        running.wait_until_held(30)
+        with KeepClient(running.address, "other") as other:
+            other._socket.send_json({"do": "keep", "after": 0.5})
+            wait_for(lambda: running.client.ask({"do": "state"})["saving"] or None)
+            running.send(*range(30, 60))
+            assert other._socket.poll(5000)
+            path = other._socket.recv_json()["path"]
+        assert saved(path) == (list(range(60)), list(range(60)))
+
+
+def test_the_oldest_make_room(tmp_path: Path) -> None:
+    size = sum(len(bytes(part)) for part in (*rf_parts(0), *strain_parts(0))) + 2 * OVERHEAD
+    with keeper(tmp_path, memory=20 * size) as running:
+        running.send(*range(50))
+        wait_for(lambda: True if running.wait_until_held(15)[-1][2] == 49 else None)
+        state = running.client.ask({"do": "state"})
+        assert 15 * size < state["bytes"] <= state["limit"] == 20 * size
+        held = [row[2] for row in running.client.ask({"do": "frames"})["frames"]]
+        assert held == list(range(held[0], 50))
+        with pytest.raises(ToolError, match="frame 3 is not held"):
+            running.client.frame("bridge", "one", 3, ["strain"])
+
+
+def test_a_freeze_holds_the_span_before_it_until_unfrozen(tmp_path: Path) -> None:
+    size = sum(len(bytes(part)) for part in (*rf_parts(0), *strain_parts(0))) + 2 * OVERHEAD
+    with keeper(tmp_path, memory=20 * size) as running, KeepClient(running.address, "other") as other:
+        running.send(*range(10))
+        running.wait_until_held(10)
+        running.client.ask({"do": "freeze"})
+        running.send(*range(10, 50))  # twice what there is room for
+        wait_for(lambda: running.client.ask({"do": "state"})["not_held"] > 40 or None)
+        frozen = running.client.ask({"do": "frames"})["frames"]
+        assert [row[2] for row in frozen] == list(range(10))
+        assert len(other.ask({"do": "frames"})["frames"]) > 10
+        assert saved(running.client.ask({"do": "keep"})["path"]) == (list(range(10)), list(range(10)))
+        running.client.ask({"do": "unfreeze"})
+        running.send(*range(50, 90))
+        wait_for(lambda: running.wait_until_held(10)[-1][2] == 89 or None)
+        held = [row[2] for row in running.client.ask({"do": "frames"})["frames"]]
+        assert held == list(range(held[0], 90))
+
+
+def test_frames_are_served_by_number(tmp_path: Path) -> None:
+    with keeper(tmp_path) as running:
+        running.send(*range(5))
+        rows = running.wait_until_held(5)
+        assert [row[:3] for row in rows] == [["bridge", "one", index] for index in range(5)]
+        assert abs(rows[0][3] - time.time()) < 60
+        assert sorted(rows[0][4]) == ["rf", "strain"]
+        assert rows[0][5:] == [-0.01, 0.9, 0.99, None]
+        (message,) = running.client.frame("bridge", "one", 3, ["bmode", "strain"])
+        np.testing.assert_array_equal(message.arrays["axial_strain"], maps(3, (6, 5)))
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        ({"do": "nonsense"}, "do:"),
+        ({"do": "keep", "seconds": -1}, "seconds:"),
+        ({"do": "keep", "path": "/etc/passwd"}, "path: Extra inputs"),
+        ({"do": "keep"}, "nothing is held"),
+        ({"do": "freeze", "client": ""}, "name of the client"),
+        ({"do": "frame", "index": 7}, "frame 7 is not held"),
+    ],
+)
+def test_a_request_that_cannot_be_met_is_answered(
+    running: Keeper, request_: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ToolError, match=words):
+        running.client.ask(request_)
+    assert running.client.ask({"do": "state"})["seconds"] == 0
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    with keeper(tmp_path_factory.mktemp("keep")) as running:
+        yield running
+
+
+def test_lost_frames_are_counted(tmp_path: Path) -> None:
+    with keeper(tmp_path) as running:
+        running.send(0, 1, 2, 7, 8)
+        running.wait_until_held(5)
+        assert running.client.ask({"do": "state"})["missed"] == 4
+
+
+def test_nobody_there_is_said_within_the_time(tmp_path: Path) -> None:
+    with KeepClient("tcp://127.0.0.1:9", "x") as client, pytest.raises(ToolError, match="no answer from"):
+        client.ask({"do": "state"}, within=0.1)
+
+
+def test_an_empty_ring_has_no_length() -> None:
+    assert Ring(1000).seconds == 0.0
