@@ -4,9 +4,10 @@ from typing import Protocol
 
 import numpy as np
 
-from engine.errors import EstimateFailed, InvalidAcquisition
+from engine.errors import EstimateFailed
 from engine.estimator import StatelessEstimator
 from engine.musse.cells import CellGrid, cell_grid
+from engine.musse.output_grid import OutputGrid, check_size
 from engine.musse.program_io import MIN_COVERAGE, MIN_NCC, LiveOutputs
 from engine.spec import (
     EngineSpec,
@@ -19,8 +20,6 @@ from engine.spec import (
 )
 from engine.tracking.iq import IqGrid
 from engine.tracking.preparation import Preparation
-
-MIN_CELLS = 8  # along depth and across: what the trunk halves three times
 
 
 class Runtime(Protocol):
@@ -54,8 +53,8 @@ class Runtime(Protocol):
 class MusseEstimator(StatelessEstimator):
     """MUSSE-Net live; see `engine.estimator.Estimator`.
 
-    The output grid is that of the cells: a carrier cycle by about 0.6 mm. It moves only where the measured
-    carrier does. The strain windows of `spec` do not count: the network chooses its own, pixel by pixel.
+    The output grid depends on the acquisition alone: a cycle of the stated carrier by about 0.6 mm.
+    The strain windows of `spec` do not count: the network chooses its own, pixel by pixel.
     Raises InvalidAcquisition for frames of less than 8 x 8 cells.
     """
 
@@ -66,6 +65,7 @@ class MusseEstimator(StatelessEstimator):
         self.model_hash: str | None = runtime.model_hash
         self._runtime = runtime
         self._prepare = Preparation(spec, every_row=True)
+        self._output = OutputGrid(spec)
         self._grid: IqGrid | None = None
 
     @property
@@ -87,16 +87,22 @@ class MusseEstimator(StatelessEstimator):
         with stopwatch("post"):
             if not np.isfinite(maps.strain).all():
                 raise EstimateFailed(f"the network gave values that are not finite ({self.name})")
+            maps = maps._replace(axial=maps.axial * np.float32(cells.samples))
+            maps = self._output.resampled(maps, cells)
             informed = (maps.coverage >= MIN_COVERAGE) & (maps.ncc >= MIN_NCC)
             return StrainResult(
-                axial_displacement=maps.axial * np.float32(cells.samples),
+                axial_displacement=maps.axial,
                 lateral_displacement=maps.lateral,
                 axial_strain=maps.strain,
                 strain_std=np.where(informed, maps.strain_std, np.float32(np.inf)),
                 ncc=maps.ncc,
-                axial_index=cells.axial_index,
-                lateral_index=cells.lateral_index,
+                axial_index=self._output.axial_index,
+                lateral_index=self._output.lateral_index,
             )
+
+    def reset(self) -> None:
+        """Forget every earlier frame: the working grid is chosen anew."""
+        self._prepare.reset()
 
     def inputs(self, pre: FrameArray, post: FrameArray) -> tuple[tuple[FloatArray, ...], CellGrid]:
         """What the program is given for a pair, and where the maps it answers with lie."""
@@ -109,11 +115,6 @@ class MusseEstimator(StatelessEstimator):
         """What depends on the canonical grid alone: built again only when the measured carrier moves."""
         if grid != self._grid:
             cells = cell_grid(grid, self.spec.shape[1], self.spec.line_pitch)
-            size = (len(cells.axial_index), len(cells.lateral_index))
-            if min(size) < MIN_CELLS:
-                raise InvalidAcquisition(
-                    f"the frame has {size[0]} x {size[1]} cells of one cycle by 0.6 mm; the network needs "
-                    f"{MIN_CELLS} x {MIN_CELLS}: use engine reference"
-                )
+            check_size(cells)
             self._cells, self._grid = cells, grid
         return self._cells

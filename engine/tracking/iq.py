@@ -1,7 +1,7 @@
 """IQ of a frame on the canonical grid: a fixed number of samples per *measured* cycle of the carrier.
 
 The received carrier is measured on the data, because a header gives at best the transmitted one. It is
-rounded to steps of 12 %, so that neighbouring frames share one grid. NumPy and SciPy only.
+rounded to steps of 12 % with hysteresis, so that neighbouring frames share one grid. NumPy and SciPy only.
 """
 
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ from engine.spec import EngineSpec, FrameArray
 ROWS_PER_CYCLE = 2  # free of aliasing to 200 % bandwidth
 OVERSAMPLING = 2  # frames are delivered so much finer, for interpolation between rows
 STEPS_PER_OCTAVE = 6
+HYSTERESIS = 0.75  # steps that a carrier may lie off its grid before the grid follows; rounding alone is 0.5
 MIN_ROWS = 16
 LOWEST_FREQUENCY = 0.02  # cycles per sample: below lie offsets and drift, never a carrier
 PADDING_CYCLES = (
@@ -45,6 +46,8 @@ class IqGrid:
     """Spectrum bin that became zero frequency, counted from zero frequency of the samples."""
     length: int
     """Of the inverse transform at `pitch`."""
+    step: int
+    """Rounded carrier: 2^(step / STEPS_PER_OCTAVE) cycles per sample."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,18 +122,32 @@ class IqTransform:
             raise EstimateFailed("the frame holds no signal")
         return Band(changing, spectrum, self._frequency, power, float(np.percentile(power[self._echo], 5)))
 
-    def grid(self, band: Band) -> IqGrid:
-        """The canonical grid for a frame: its carrier is the centroid of the received band.
+    def carrier(self, band: Band) -> float:
+        """Cycles per sample of a frame's carrier: the centroid of the received band.
 
-        Raises EstimateFailed for a flat spectrum, and for a frame too few cycles deep.
+        Raises EstimateFailed for a flat spectrum.
         """
         signal = np.where(
             band.power > CARRIER_SHARE * band.power.max() + band.floor, band.power - band.floor, 0.0
         )
         if not signal.any():
             raise EstimateFailed("the frame's spectrum is flat: it has no carrier to measure motion on")
-        carrier = abs(float(np.sum(band.frequency * signal) / np.sum(signal)))
-        rounded = 2.0 ** (round(STEPS_PER_OCTAVE * np.log2(carrier)) / STEPS_PER_OCTAVE)
+        return abs(float(np.sum(band.frequency * signal) / np.sum(signal)))
+
+    def nominal_carrier(self) -> float:
+        """Cycles per sample of the carrier that the acquisition states."""
+        return self.spec.center_frequency / self.spec.sampling_frequency
+
+    def grid(self, carrier: float, near: IqGrid | None = None) -> IqGrid:
+        """The canonical grid for a carrier in cycles per sample; `near` where that is still close enough.
+
+        Raises EstimateFailed for a frame too few cycles deep.
+        """
+        steps = STEPS_PER_OCTAVE * float(np.log2(carrier))
+        if near is not None and abs(steps - near.step) <= HYSTERESIS:
+            return near
+        step = round(steps)
+        rounded = 2.0 ** (step / STEPS_PER_OCTAVE)
         length = scipy.fft.next_fast_len(round(ROWS_PER_CYCLE * rounded * self._n_fft))
         center = round((rounded - self._mixed) * self._n_fft)
         pitch = self._n_fft / length
@@ -146,6 +163,7 @@ class IqTransform:
             frequency=center / self._n_fft + self._mixed,
             bin=center,
             length=length,
+            step=step,
         )
 
     def demodulate(self, band: Band, grid: IqGrid) -> CanonicalIq:

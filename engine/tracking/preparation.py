@@ -54,7 +54,7 @@ class Preparation:
         seen = self._seen if self._seen is not None and np.array_equal(self._seen.frame, pre) else None
         first = seen.band if seen is not None else self._transform.band(pre)
         second = self._transform.band(post)
-        grid = self._transform.grid(first)
+        grid = self._transform.grid(self._transform.carrier(first), near=self._grid)
         front = self._front_of(grid)
         if seen is not None and seen.grid == grid:
             before = seen.normalised
@@ -64,6 +64,10 @@ class Preparation:
         self._seen = _Seen(post.copy(), second, grid, after)
         start, radians = front.start(before, after)
         return PreparedPair(before, after, start, radians, front, grid)
+
+    def reset(self) -> None:
+        """Forget every earlier frame, so that the next grid depends on the next frame alone."""
+        self._grid = self._seen = None
 
     def _front_of(self, grid: IqGrid) -> PairInitialiser:
         if self._front is None or grid != self._grid:

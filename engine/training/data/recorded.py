@@ -43,8 +43,8 @@ def block_of(frames: Sequence[FrameArray], spec: EngineSpec) -> Block:
         raise ValueError(f"a block has {FRAMES} frames, not {len(frames)}")
     samples = track_frames(frames, spec, (*CONSECUTIVE, *STRIDED), kind="recorded")
     transform = IqTransform(spec)
-    grid = cell_grid(transform.grid(transform.band(frames[0])), spec.shape[1], spec.line_pitch)
-    return Block(samples, grid)
+    grid = transform.grid(transform.carrier(transform.band(frames[0])))
+    return Block(samples, cell_grid(grid, spec.shape[1], spec.line_pitch))
 
 
 def split(blocks: Sequence[Block]) -> tuple[list[Block], list[Block]]:

@@ -65,7 +65,7 @@ def track_frames(
     """
     transform = IqTransform(spec)
     bands = [transform.band(frame) for frame in frames]
-    grid = transform.grid(bands[0])
+    grid = transform.grid(transform.carrier(bands[0]))
     front = PairInitialiser(grid, spec.shape[1], spec.line_pitch, spec.sample_pitch, max_rows=grid.n_rows)
     cells = cell_grid(grid, spec.shape[1], spec.line_pitch)
     normalised = [front.level(transform.demodulate(band, grid)) for band in bands]

@@ -70,7 +70,8 @@ def test_samples_are_what_the_live_estimator_computes(scene: DrawnScene, samples
     tensors = tuple(torch.from_numpy(values) for values in inputs)
     track = PhasePasses()(*tensors[:PHASE_INPUTS])
     cells = gather(track, tensors[PHASE_INPUTS], CellMatrices(*tensors[PHASE_INPUTS + 1 :]))
-    assert grid.samples == pytest.approx(IqTransform(spec).grid(IqTransform(spec).band(first)).pitch * 2)
+    transform = IqTransform(spec)
+    assert grid.samples == pytest.approx(transform.grid(transform.carrier(transform.band(first))).pitch * 2)
     for name in ("weight", "moment", "axial"):
         live = getattr(cells, name)[0].numpy()
         assert np.allclose(live, samples.maps[name][0], rtol=1e-5, atol=1e-6), name
