@@ -61,7 +61,7 @@ PROTOCOL_SAYS = [
 ]
 METRICS_SAY = [
     f"`{CONFIG.http.bind}` by default",
-    f"{http.TIMEOUT:g} s to say what is wanted",
+    f"{http.TIMEOUT:g} s to send a request",
     f"503 after {status.PROGRESS_WITHIN:g} s without a turn",
 ]
 
