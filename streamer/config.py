@@ -119,9 +119,11 @@ class DisplayConfig(_Section):
     layout: Literal["side-by-side", "overlay"] = Field("side-by-side", description="B-mode beside or under")
     value: Literal["normalised", "percent"] = Field("normalised", description="1 = average, or signed %")
     picture: Literal["fused", "pair"] = Field("fused", description="of many pairs, or of the newest alone")
-    color_map: Literal["perceptual", "clinical", "grey"] = Field("clinical", description="colours of strain")
+    color_map: Literal["clinical", "reversed", "perceptual", "grey"] = Field(
+        "clinical", description="colours of strain"
+    )
     opacity: Fraction = Field(0.6, description="of strain over B-mode in the overlay")
-    persistence: NonNegative = Field(0.0, description="time constant of averaging images, s; 0: off")
+    persistence: NonNegative = Field(0.0, description="time constant of averaging single pairs, s; 0: off")
     range_max: Positive = Field(2.5, description="top of the normalised colour range at start")
     region: tuple[NonNegative, NonNegative, Finite, Finite] = Field(
         (0.0, 0.0, 0.0, 0.0), description="axial from, to, lateral from, to in mm; zeros: the node's region"

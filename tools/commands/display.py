@@ -29,17 +29,18 @@ def display(
         typer.Option(help="The steady image fused from many pairs, or the newest pair alone."),
     ] = None,
     color_map: Annotated[
-        Literal["clinical", "perceptual", "grey"] | None,
-        typer.Option(help="clinical: blue hard, red soft. perceptual, grey: dark hard."),
+        Literal["clinical", "reversed", "perceptual", "grey"] | None,
+        typer.Option(help="clinical: blue hard, red soft. reversed: red hard. perceptual, grey: dark hard."),
     ] = None,
     opacity: Annotated[
         float | None, typer.Option(min=0, max=1, help="Of strain over B-mode in the overlay.")
     ] = None,
     persistence: Annotated[
-        float | None, typer.Option(min=0, max=30, help="Averaging of images: time constant in s, 0: off.")
+        float | None,
+        typer.Option(min=0, max=30, help="Averaging of single-pair images: time constant in s, 0: off."),
     ] = None,
     range_max: Annotated[
-        float | None, typer.Option(min=0.1, max=100, help="Top of the relative colour range.")
+        float | None, typer.Option(min=1.1, max=100, help="Top of the relative colour range.")
     ] = None,
     region: Annotated[
         str | None,

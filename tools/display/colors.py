@@ -18,6 +18,8 @@ LINE: Final[Color] = (92, 86, 82)
 TEXT: Final[Color] = (232, 230, 228)
 MUTED: Final[Color] = (168, 162, 158)
 ACCENT: Final[Color] = (240, 200, 120)
+BADGE: Final[Color] = (110, 50, 20)
+BAND: Final[Color] = (58, 66, 48)  # of the trace: strain per pair that makes good images
 LEVEL_COLORS: Final[dict[str, Color]] = {
     "good": (110, 190, 90),
     "notice": (205, 165, 95),
@@ -26,19 +28,29 @@ LEVEL_COLORS: Final[dict[str, Color]] = {
 }
 
 OPPOSITE: Final[Color] = (235, 105, 240)
-"""Pixels that move against the region's median: pink, which none of the maps holds."""
+"""Pixels that certainly move against the region's median: pink, which none of the maps holds."""
+
+MAP_NAMES: Final[dict[ColorMap, str]] = {
+    "clinical": "clinical: blue hard, red soft",
+    "reversed": "reversed: red hard, blue soft",
+    "perceptual": "perceptual (viridis)",
+    "grey": "grey: dark hard",
+}
+MIDDLE: Final = 128
+"""Entry of every table that shows 1, the average, at every range."""
+EXPOSED: Final = 0.38  # grey of the median B-mode pixel after automatic exposure, 0 black to 1 white
 
 _HATCH: Final = (58, 74)  # greys of 'no value': stripes, so that no grey map looks like it
 _HATCH_PERIOD: Final = 8  # px
 
-# Knots of the clinical map from HARD to SOFT, RGB: blue is hard and red is soft, as on most consoles.
+# Knots of the clinical map from HARD to SOFT, RGB: blue hard, green average, red soft.
 _CLINICAL: Final = (
     (0.00, (16, 24, 150)),
     (0.20, (20, 110, 235)),
-    (0.40, (40, 200, 190)),
-    (0.55, (120, 220, 90)),
-    (0.72, (250, 220, 60)),
-    (0.88, (245, 120, 40)),
+    (0.36, (40, 190, 200)),
+    (MIDDLE / 255, (70, 195, 80)),
+    (0.68, (235, 215, 60)),
+    (0.84, (245, 120, 40)),
     (1.00, (205, 20, 30)),
 )
 
@@ -52,26 +64,69 @@ def lookup_table(name: ColorMap) -> Image:
     if name == "grey":
         level = np.linspace(20, 250, 256).round().astype(np.uint8)
         return np.repeat(level[:, None, None], 3, axis=2)
+    if name == "reversed":
+        return np.ascontiguousarray(lookup_table("clinical")[::-1])
     knots, colors = zip(*_CLINICAL, strict=True)
     channels = [np.interp(np.linspace(0, 1, 256), knots, [rgb[c] for rgb in colors]) for c in (2, 1, 0)]
     return np.stack(channels, axis=-1).round().astype(np.uint8)[:, None, :]
 
 
-def colorize(values: NDArray[np.float32], top: float, name: ColorMap, *, greyed: bool) -> Image:
-    """The colour of every value: 0 is HARD, `top` and above SOFT, below 0 the colour of opposite sign.
+def table_index(values: NDArray[np.float32], top: float, *, two_sided: bool = True) -> NDArray[np.uint8]:
+    """Entry of the colour table for every value; NaN gets entry 0.
 
-    A value that is NaN gets some colour too: blend it away with confidence 0. `greyed` takes all hue away.
+    Two-sided linear: 0 and below is HARD, 1 always the middle, `top` and above SOFT. One-sided (signed strain
+    in %): 0 is HARD, `top` SOFT.
     """
     with np.errstate(invalid="ignore"):
-        index = np.nan_to_num(np.clip(values * np.float32(255 / top), 0, 255)).astype(np.uint8)
-        opposite = values < 0
+        if two_sided:
+            soft = MIDDLE + (values - 1) * np.float32((255 - MIDDLE) / (top - 1))
+            index = np.where(values < 1, values * np.float32(MIDDLE), soft)
+        else:
+            index = values * np.float32(255 / top)
+        entries: NDArray[np.uint8] = np.rint(np.nan_to_num(np.clip(index, 0, 255))).astype(np.uint8)
+        return entries
+
+
+def colorize(
+    values: NDArray[np.float32],
+    top: float,
+    name: ColorMap,
+    *,
+    opposite: NDArray[np.bool_] | None = None,
+    two_sided: bool = True,
+    greyed: bool = False,
+) -> Image:
+    """The colour of every value, that of opposite sign where `opposite`; `greyed` takes all hue away.
+
+    A value that is NaN gets some colour too: blend it away with confidence 0.
+    """
+    index = table_index(values, top, two_sided=two_sided)
     image = np.asarray(cv2.applyColorMap(index, lookup_table(name)), np.uint8)
-    image[opposite] = OPPOSITE
+    if opposite is not None:
+        image[opposite] = OPPOSITE
     if greyed:
         image = np.asarray(
             cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR), np.uint8
         )
     return image
+
+
+def exposure(image: NDArray[np.uint8], dynamic_range_db: float, shown_range_db: float) -> float:
+    """dB to add to a B-mode so that its median pixel is as grey as tissue on consoles; 0 if it is black."""
+    lit = image[::4, ::2]
+    lit = lit[lit > 0]
+    if not lit.size:
+        return 0.0
+    median_db = (float(np.median(lit)) / 255 - 1) * dynamic_range_db
+    return (EXPOSED - 1) * shown_range_db - median_db
+
+
+def grey_levels(dynamic_range_db: float, gain_db: float, shown_range_db: float) -> NDArray[np.uint8]:
+    """(256,) grey that is shown for every grey of a B-mode of that dynamic range; 0 stays black."""
+    level = (np.arange(256) / 255 - 1) * dynamic_range_db + gain_db
+    levels = np.clip(255 * (1 + level / shown_range_db), 0, 255).round().astype(np.uint8)
+    levels[0] = 0
+    return levels
 
 
 def blend(under: Image, over: Image, weight: NDArray[np.float32]) -> Image:

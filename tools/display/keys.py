@@ -2,34 +2,66 @@
 every system, and OpenCV's Qt window tells no capital from its small letter.
 """
 
+import math
 from dataclasses import replace
 from typing import Final, TypeVar
 
-from tools.display.geometry import extent_of
 from tools.display.options import COLOR_MAPS, IMAGES, LAYOUTS, RANGE_MODES, VALUES, DisplayOptions
 from tools.display.view import View
+from tools.geometry import axes_of, is_curved, to_beam
 
 HELP: Final = (
+    ("space  f", "freeze, or go on"),
     ("m", "B-mode and strain side by side, or strain over B-mode"),
     ("v", "value: relative strain (1 = average), or signed strain in %"),
     ("p", "image: fused from many pairs, or the newest pair alone"),
-    ("c", "colour map: clinical, perceptual, grey"),
+    ("c", "colours: clinical (red soft), reversed (red hard), perceptual, grey"),
     ("+  –", "opacity of strain in the overlay"),
-    ("[  ]", "persistence: shorter, longer"),
+    ("[  ]", "persistence of single pairs: shorter, longer"),
     ("<  >", "colour range: narrower, wider"),
-    ("a", "colour range: held (follows soft tissue, 1 s), or fixed"),
+    ("a", "colour range: fixed, or held (its soft end follows soft tissue, 1 s)"),
+    ("1  2", "B-mode gain: lower, higher"),
+    ("3  4", "B-mode dynamic range: narrower, wider"),
+    ("x", "exchange left and right"),
+    ("mouse", "value under the pointer; drag a box: own region of interest"),
     ("r", "own region of interest, or the node's"),
     ("i j k l", "move the own region up, left, down, right"),
     ("w n d u", "make it wider, narrower, deeper, shallower"),
     ("b", "show or hide the region's box"),
-    ("f", "freeze, or go on"),
-    ("s", "save this image as PNG"),
-    ("h", "show or hide this help"),
-    ("q", "quit"),
+    ("s", "save this image as PNG, with time, settings and numbers"),
+    ("o", "show or hide the notes: assumed values, counters, delays"),
+    ("F11", "full screen, or not"),
+    ("h  Esc", "show or hide this help"),
+    ("q q", "quit"),
 )
 
-_PERSISTENCES: Final = (0.0, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0)  # s
+ESCAPE: Final = "\x1b"
+_PERSISTENCES: Final = (0.0, 0.25, 0.5, 1.0, 2.0)  # s
 _RANGES: Final = (1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0)
+_GAINS: Final = tuple(3.0 * step for step in range(-10, 11))  # dB
+_BMODE_RANGES: Final = (30.0, 40.0, 50.0, 60.0, 70.0, 80.0)  # dB
+_CYCLES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
+    "m": ("layout", LAYOUTS),
+    "v": ("value", VALUES),
+    "p": ("image", IMAGES),
+    "c": ("color_map", COLOR_MAPS),
+    "a": ("range_mode", RANGE_MODES),
+}
+# Key: option, its values, and whether the key goes up.
+_LADDERS: Final[dict[str, tuple[str, tuple[float, ...], bool]]] = {
+    "[": ("persistence", _PERSISTENCES, False),
+    "]": ("persistence", _PERSISTENCES, True),
+    "<": ("range_max", _RANGES, False),
+    ",": ("range_max", _RANGES, False),
+    ">": ("range_max", _RANGES, True),
+    ".": ("range_max", _RANGES, True),
+    "1": ("bmode_gain", _GAINS, False),
+    "2": ("bmode_gain", _GAINS, True),
+    "3": ("bmode_range", _BMODE_RANGES, False),
+    "4": ("bmode_range", _BMODE_RANGES, True),
+}
+_TOGGLES: Final = {"b": "show_region", "x": "flip", "h": "show_help", "?": "show_help", "o": "show_notes"}
+_OVERLAYS: Final = ("show_help", "show_notes")
 _STEP: Final = 0.05  # of the image's size, per key press
 _MIN_REGION: Final = 0.1  # of the image's size
 # Key: shift of (top, bottom, left, right) in steps of the image's height and width.
@@ -57,28 +89,21 @@ def press(key: str, options: DisplayOptions, image: Box | None) -> DisplayOption
     if key in _MOVES or key == "r":
         return _press_region(key, options, image)
     changed: dict[str, object] = {}
-    match key:
-        case "m":
-            changed = {"layout": _next(LAYOUTS, options.layout)}
-        case "v":
-            changed = {"value": _next(VALUES, options.value)}
-        case "p":
-            changed = {"image": _next(IMAGES, options.image)}
-        case "c":
-            changed = {"color_map": _next(COLOR_MAPS, options.color_map)}
-        case "+" | "=" | "-":
-            step = -0.1 if key == "-" else 0.1
-            changed = {"opacity": min(max(round(options.opacity + step, 2), 0.0), 1.0)}
-        case "[" | "]":
-            changed = {"persistence": _step(_PERSISTENCES, options.persistence, key == "]")}
-        case "<" | "," | ">" | ".":
-            changed = {"range_max": _step(_RANGES, options.range_max, key in ">.")}
-        case "a":
-            changed = {"range_mode": _next(RANGE_MODES, options.range_mode)}
-        case "b":
-            changed = {"show_region": not options.show_region}
-        case "h" | "?":
-            changed = {"show_help": not options.show_help}
+    if key in _CYCLES:
+        name, choices = _CYCLES[key]
+        changed = {name: _next(choices, getattr(options, name))}
+    elif key in _LADDERS:
+        name, rungs, up = _LADDERS[key]
+        changed = {name: _step(rungs, getattr(options, name), up)}
+    elif key in _TOGGLES:
+        shown = not getattr(options, _TOGGLES[key])
+        overlays = {"show_help": False, "show_notes": False} if _TOGGLES[key] in _OVERLAYS else {}
+        changed = {**overlays, _TOGGLES[key]: shown}
+    elif key in "+=-":
+        step = -0.1 if key == "-" else 0.1
+        changed = {"opacity": min(max(round(options.opacity + step, 2), 0.0), 1.0)}
+    elif key == ESCAPE:
+        changed = dict.fromkeys(_OVERLAYS, False)
     return replace(options, **changed)  # type: ignore[arg-type]  # each value has its field's type
 
 
@@ -86,8 +111,34 @@ def image_box(view: View) -> Box | None:
     """The box that the strain map fills, for `press`; None before the first image."""
     if view.strain is None:
         return None
-    extent = extent_of([(view.strain.grid, view.strain.normalised.shape)])
-    return extent.top, extent.bottom, extent.left, extent.right
+    depth, lateral = axes_of(view.strain.grid, view.strain.normalised.shape)
+    unit = math.degrees(1) if is_curved(view.strain.grid) else 1e3
+    half, side = view.strain.grid.axial_step / 2, view.strain.grid.lateral_step / 2
+    return (
+        float(depth[0] - half) * 1e3,
+        float(depth[-1] + half) * 1e3,
+        float(lateral[0] - side) * unit,
+        float(lateral[-1] + side) * unit,
+    )
+
+
+def dragged_region(view: View, start: tuple[float, float], end: tuple[float, float]) -> Box | None:
+    """The own region that a drag between two points of the image plane (x, z in mm) makes, inside the image.
+
+    None where there is no image or the box would be smaller than a tenth of it in either direction.
+    """
+    image = image_box(view)
+    if view.strain is None or image is None:
+        return None
+    grid = view.strain.grid
+    unit = math.degrees(1) if is_curved(grid) else 1e3
+    depth, lateral = zip(*(to_beam(grid, *point) for point in (start, end)), strict=True)
+    top, bottom = (min(max(d * 1e3, image[0]), image[1]) for d in (min(depth), max(depth)))
+    left, right = (min(max(d * unit, image[2]), image[3]) for d in (min(lateral), max(lateral)))
+    large = bottom - top >= _MIN_REGION * (image[1] - image[0]) and right - left >= _MIN_REGION * (
+        image[3] - image[2]
+    )
+    return (float(top), float(bottom), float(left), float(right)) if large else None
 
 
 def _press_region(key: str, options: DisplayOptions, image: Box | None) -> DisplayOptions:

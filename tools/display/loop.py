@@ -10,9 +10,9 @@ from typing import Final
 import cv2
 
 from streamer.subscriber import Subscriber
-from tools.display.colors import Image
-from tools.display.keys import image_box, press
+from tools.display.hand import Hand
 from tools.display.options import DisplayOptions
+from tools.display.png import facts_of, save_png
 from tools.display.render import SIZE, render
 from tools.display.state import DisplayState
 from tools.display.view import View
@@ -62,9 +62,12 @@ def run_display(
     cv2.setNumThreads(1)  # the cores belong to the node; one image takes about 15 ms on one of them
     started = drawn = time.monotonic()
     with ExitStack() as stack:
-        window = None if headless else stack.enter_context(Window())
+        window = None if headless else stack.enter_context(Window(address))
         subscriber = stack.enter_context(Subscriber(address, source=source))
-        state = DisplayState(options, address=address, now=started, source=source)
+        state = DisplayState(
+            options, address=address, now=started, source=source, unix_offset=time.time() - started
+        )
+        hand = Hand(state)
         fresh, shown, strain = True, 0, None
         while not stopped():
             due = drawn + (_FRAME if fresh else _IDLE)
@@ -87,17 +90,18 @@ def run_display(
             shown += view.strain is not strain and view.strain is not None
             strain = view.strain
             if window is not None:
-                image = render(view, window.size)
+                size = window.size
+                image = render(view, size)
                 window.show(image)
                 keys = window.keys()
-                if window.closed or "q" in keys:
+                if window.closed or hand.press(keys, view, image, window):
                     break
-                for key in keys:
-                    _press(key, state, view, image)
+                hand.move(window.mouse(), view, size)
                 fresh = bool(keys)
         if save is not None:
             size = window.size if window is not None and not window.closed else SIZE
-            save_png(render(_view(state, subscriber, time.monotonic()), size), save)
+            view = _view(state, subscriber, time.monotonic())
+            save_png(render(view, size), save, facts_of(view))
         return Summary(
             results=state.results,
             shown=shown,
@@ -107,34 +111,5 @@ def run_display(
         )
 
 
-def _press(key: str, state: DisplayState, view: View, image: Image) -> None:
-    if key == "f":
-        state.toggle_freeze(view.now)
-    elif key == "s":
-        state.emit(_save_by_key(image, view), view.now)
-    else:
-        state.change(press(key, state.options, image_box(view)))
-
-
-def save_png(image: Image, path: Path) -> None:
-    """Write an image as PNG. Raises ToolError, naming the file, where it cannot be written."""
-    _, encoded = cv2.imencode(".png", image)
-    try:
-        path.write_bytes(encoded.tobytes())  # not cv2.imwrite: it cannot open every path on Windows
-    except OSError as error:
-        raise ToolError(f"cannot save {path}: {error.strerror}; choose a folder you may write to") from error
-
-
 def _view(state: DisplayState, subscriber: Subscriber, now: float) -> View:
     return state.view(now, subscriber.skipped.total(), subscriber.refused.total())
-
-
-def _save_by_key(image: Image, view: View) -> str:
-    """Save the image as it stands; the answer is the notice to show."""
-    pair = f"-{view.strain.post_index}" if view.strain is not None else ""
-    path = view.options.save_folder / f"musse-{time.strftime('%Y%m%d-%H%M%S')}{pair}.png"
-    try:
-        save_png(image, path)
-    except ToolError as error:
-        return str(error)
-    return f"saved {path.absolute()}"

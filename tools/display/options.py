@@ -10,7 +10,7 @@ from streamer.errors import ConfigError
 Layout = Literal["side-by-side", "overlay"]
 Value = Literal["normalised", "percent"]
 ImageKind = Literal["fused", "pair"]
-ColorMap = Literal["perceptual", "clinical", "grey"]
+ColorMap = Literal["clinical", "reversed", "perceptual", "grey"]
 RangeMode = Literal["held", "fixed"]
 Region: TypeAlias = tuple[float, float, float, float]
 """Axial from, to, lateral from, to, in the units of a message's grid (m; rad across a curved probe)."""
@@ -19,7 +19,8 @@ LAYOUTS: Final[tuple[Layout, ...]] = ("side-by-side", "overlay")
 VALUES: Final[tuple[Value, ...]] = ("normalised", "percent")
 IMAGES: Final[tuple[ImageKind, ...]] = ("fused", "pair")
 RANGE_MODES: Final[tuple[RangeMode, ...]] = ("held", "fixed")
-COLOR_MAPS: Final[tuple[ColorMap, ...]] = ("clinical", "perceptual", "grey")
+COLOR_MAPS: Final[tuple[ColorMap, ...]] = ("clinical", "reversed", "perceptual", "grey")
+MIN_RANGE: Final = 1.1  # 1, the average, lies in the middle of the colours: the soft end must lie beyond it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,19 +34,29 @@ class DisplayOptions:
     """fused: the node's steady image of many pairs, where it sends one; pair: the newest pair alone. Signed
     strain in % is always that of a pair."""
     color_map: ColorMap = "clinical"
+    """clinical: blue hard, green average, red soft; reversed: red hard, as some vendors show it."""
     opacity: float = 0.6
     """Of strain over B-mode in the overlay, 0 to 1."""
     persistence: float = 0.0
-    """s, time constant of averaging consecutive images; 0: off. Display only, measurements never see it."""
+    """s, time constant of averaging consecutive single-pair images; 0: off. The fused image has the node's
+    own, `fusion.time_constant`. Display only, measurements never see it."""
     range_max: float = 2.5
     """Top of the normalised colour range."""
-    range_mode: RangeMode = "held"
-    """held: widened to the softest tissue with a time constant of 1 s; fixed: as it is now."""
+    range_mode: RangeMode = "fixed"
+    """held: the soft half is widened to the softest tissue with a time constant of 1 s; fixed: as it is."""
+    bmode_gain: float = 0.0
+    """dB on top of the automatic exposure of the B-mode."""
+    bmode_range: float = 50.0
+    """dB between black and white of the B-mode."""
+    flip: bool = False
+    """Left and right exchanged, for the eye only."""
     region: tuple[float, float, float, float] | None = None
     """Own region of interest: axial from, to, lateral from, to in mm (lateral in degrees for a curved probe).
     None: the node's region, or the whole image where the node has none."""
     show_region: bool = True
     show_help: bool = False
+    show_notes: bool = False
+    """Assumed values, counters and delays of the node in full."""
     save_folder: Path = Path()
     """Where the save key puts its PNG files."""
 
@@ -54,8 +65,10 @@ class DisplayOptions:
             raise ConfigError(f"opacity = {self.opacity:g}: must lie between 0 and 1")
         if not 0 <= self.persistence <= 30:
             raise ConfigError(f"persistence = {self.persistence:g} s: must lie between 0 (off) and 30")
-        if not 0.1 <= self.range_max <= 100:
-            raise ConfigError(f"range_max = {self.range_max:g}: must lie between 0.1 and 100; 1 is average")
+        if not MIN_RANGE <= self.range_max <= 100:
+            raise ConfigError(
+                f"range_max = {self.range_max:g}: must lie between {MIN_RANGE} and 100; 1 is average"
+            )
         if self.region is not None and (self.region[0] >= self.region[1] or self.region[2] >= self.region[3]):
             raise ConfigError(
                 f"region = {self.region}: give axial from < to and lateral from < to, or no region at all"

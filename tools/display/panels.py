@@ -10,6 +10,7 @@ import numpy as np
 from tools.display.colors import (
     ACCENT,
     BACKGROUND,
+    BADGE,
     LEVEL_COLORS,
     LINE,
     MUTED,
@@ -17,13 +18,23 @@ from tools.display.colors import (
     Image,
     blend,
     colorize,
+    grey_levels,
     hatch,
 )
-from tools.display.geometry import Frame, extent_of, fit, resample_image, resample_values
-from tools.display.options import Region
 from tools.display.strain_image import StrainImage
-from tools.display.text import BOLD, LARGE, SMALL, draw_text, wrap
-from tools.display.view import View
+from tools.display.text import BOLD, LARGE, SMALL, draw_text, text_width, wrap
+from tools.display.view import View, ago
+from tools.geometry import (
+    OBLIQUE,
+    Frame,
+    axes_of,
+    extent_of,
+    fit,
+    is_curved,
+    outline,
+    resample_image,
+    resample_values,
+)
 
 Area = tuple[int, int, int, int]
 """x, y, width, height in pixels."""
@@ -33,31 +44,45 @@ _CAPTION_LINE: Final = 20
 _GREYED_WEIGHT: Final = 0.75  # a greyed image lets its ground through: unlike any live grey map
 
 
-def draw_images(canvas: Image, view: View, area: Area) -> None:
-    """Draw both images side by side at one scale, or strain over B-mode, into `area`."""
+def frames_of(view: View, area: Area) -> list[Frame]:
+    """Where the images lie in `area`: B-mode and strain side by side at one scale, or one frame for both."""
     parts = []
     if view.bmode is not None:
         parts.append((view.bmode.grid, view.bmode.image.shape))
     if view.strain is not None:
         parts.append((view.strain.grid, view.strain.normalised.shape))
-    x, y, width, height = area
     if not parts:
+        return []
+    x, y, width, height = area
+    extent = extent_of(parts)
+    cells = 1 if view.options.layout == "overlay" else 2
+    room = width // cells - _LEFT - _RIGHT, height - _TOP - _BOTTOM
+    return [
+        fit(extent, x + number * (width // cells) + _LEFT, y + _TOP, *room, flip=view.options.flip)
+        for number in range(cells)
+    ]
+
+
+def draw_images(canvas: Image, view: View, area: Area) -> None:
+    """Draw both images side by side at one scale, or strain over B-mode, into `area`."""
+    frames = frames_of(view, area)
+    if not frames:
         _draw_nothing(canvas, view, area)
         return
-    extent = extent_of(parts)
-    overlay = view.options.layout == "overlay"
-    cell = width if overlay else width // 2
+    cell = area[2] // len(frames)
     drawn: list[tuple[str, Callable[[View, Frame], Image]]] = (
-        [("Strain over B-mode", _overlay)] if overlay else [("B-mode", _bmode), ("Strain", _strain)]
+        [("B-mode", _bmode), ("Strain", _strain)] if len(frames) == 2 else [("Strain over B-mode", _overlay)]
     )
-    for number, (title, image) in enumerate(drawn):
-        left = x + number * cell + _LEFT
-        frame = fit(extent, left, y + _TOP, cell - _LEFT - _RIGHT, height - _TOP - _BOTTOM)
+    for number, (frame, (title, image)) in enumerate(zip(frames, drawn, strict=True)):
+        left = area[0] + number * cell + _LEFT
         canvas[frame.y : frame.y + frame.height, frame.x : frame.x + frame.width] = image(view, frame)
         _draw_axes(canvas, frame)
         _draw_region(canvas, view, frame)
+        _draw_pointer(canvas, view, frame)
         _draw_title(canvas, _title(title, view), frame, (left, cell - _LEFT - _RIGHT))
-        if title != "B-mode":
+        if title == "B-mode":
+            _draw_bmode_caption(canvas, view, frame)
+        else:
             _draw_caption(canvas, view, frame)
 
 
@@ -65,17 +90,27 @@ def strain_layer(view: View, image: StrainImage, frame: Frame) -> tuple[Image, n
     """Colours of the strain image on the frame, and their weight (0 where there is no value)."""
     percent = view.options.value == "percent"
     values = image.percent if percent else image.normalised
-    resampled, sure = resample_values(values, image.confidence, image.grid, frame)
-    colors = colorize(resampled, view.range_top, view.options.color_map, greyed=view.greyed)
-    weight = np.where(np.isfinite(resampled), sure, np.float32(0))
-    return colors, weight * np.float32(_GREYED_WEIGHT) if view.greyed else weight
+    resampled, sure, opposite = resample_values(values, image.confidence, image.opposite, image.grid, frame)
+    colors = colorize(
+        resampled,
+        view.range_top,
+        view.options.color_map,
+        opposite=opposite,
+        two_sided=not percent,
+        greyed=view.greyed,
+    )
+    return colors, sure * np.float32(_GREYED_WEIGHT) if view.greyed else sure
 
 
 def _bmode(view: View, frame: Frame) -> Image:
     if view.bmode is None:
         return np.full((frame.height, frame.width, 3), 0, np.uint8)
     grey = resample_image(view.bmode.image, view.bmode.grid, frame)
-    return np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), np.uint8)
+    gain = view.bmode.exposure_db + view.options.bmode_gain
+    levels = grey_levels(view.bmode.dynamic_range_db, gain, view.options.bmode_range)
+    if view.bmode_greyed:
+        levels = np.asarray(levels // 2 + 48, np.uint8)  # flat: unlike any live B-mode
+    return np.asarray(cv2.cvtColor(cv2.LUT(grey, levels), cv2.COLOR_GRAY2BGR), np.uint8)
 
 
 def _strain(view: View, frame: Frame) -> Image:
@@ -96,12 +131,14 @@ def _overlay(view: View, frame: Frame) -> Image:
 
 def _title(title: str, view: View) -> str:
     if title == "B-mode":
-        said = f"B-mode, {view.bmode.dynamic_range_db:.0f} dB" if view.bmode else "no B-mode"
+        gain = view.options.bmode_gain
+        shown = f"B-mode, {view.options.bmode_range:.0f} dB" + (f", gain {gain:+.0f} dB" if gain else "")
+        said = shown if view.bmode else "no B-mode"
     else:
         value = "1 = average of the region" if view.options.value == "normalised" else "signed, in %"
         pairs = view.strain.pairs if view.strain is not None else None
         made = "" if view.strain is None else ", one pair" if pairs is None else f", {pairs:.0f} pairs fused"
-        said = f"{title}: {value}{made}"
+        said = f"{title}: {value}{made}{_oblique(view)}"
     return said
 
 
@@ -125,9 +162,18 @@ def _draw_axes(canvas: Image, frame: Frame) -> None:
         label = f"{lateral:g}".replace("-", "–")
         draw_text(canvas, label, x, bottom + 19, size=SMALL, color=MUTED, align="center")
     # Under the axis, where no narrow window can cut it off.
-    unit = "not scan-converted, deg across" if extent.curved else "mm across"
-    draw_text(canvas, unit, right, bottom + 33, size=SMALL, color=MUTED, align="right")
+    draw_text(canvas, "mm across", right, bottom + 33, size=SMALL, color=MUTED, align="right")
     draw_text(canvas, "mm", left - 10, top - 10, size=SMALL, color=MUTED, align="right")
+    marker = right - 6 if frame.flip else left + 5  # the probe's first line
+    cv2.circle(canvas, (marker, top - 5), 4, ACCENT, -1, cv2.LINE_AA)
+
+
+def _oblique(view: View) -> str:
+    """A warning where beams diverge so far that uniform tissue looks hard at the sides."""
+    if view.strain is None or not is_curved(view.strain.grid):
+        return ""
+    _, lateral = axes_of(view.strain.grid, view.strain.normalised.shape)
+    return ", oblique beams look harder" if max(abs(lateral[0]), abs(lateral[-1])) > OBLIQUE else ""
 
 
 def ticks(start: float, stop: float, about: float) -> list[float]:
@@ -140,46 +186,68 @@ def ticks(start: float, stop: float, about: float) -> list[float]:
 
 
 def _draw_region(canvas: Image, view: View, frame: Frame) -> None:
-    if view.region is None or not view.options.show_region:
+    drawn = view.strain or view.bmode
+    if view.region is None or drawn is None or not view.options.show_region:
         return
-    top, bottom, left, right = _region_in_view(view.region, frame)
-    corners = (
-        (round(frame.x + np.clip(frame.column(left), 0, frame.width - 1)), round(frame.y + top)),
-        (round(frame.x + np.clip(frame.column(right), 0, frame.width - 1)), round(frame.y + bottom)),
-    )
-    cv2.rectangle(canvas, *corners, BACKGROUND, 3, cv2.LINE_AA)  # dark rim: seen on bright images too
-    cv2.rectangle(canvas, *corners, (255, 255, 255), 1, cv2.LINE_AA)
+    edge = [(frame.column(x), frame.row(z)) for x, z in outline(drawn.grid, view.region)]
+    clipped = np.clip(edge, 0, [frame.width - 1, frame.height - 1])
+    points = np.round(np.add(clipped, (frame.x, frame.y))).astype(np.int32)[:, None]
+    cv2.polylines(canvas, [points], True, BACKGROUND, 3, cv2.LINE_AA)  # dark rim: seen on bright images too
+    cv2.polylines(canvas, [points], True, (255, 255, 255), 1, cv2.LINE_AA)
 
 
-def _region_in_view(region: Region, frame: Frame) -> tuple[float, float, float, float]:
-    """Rows of the region's edges in the frame, and its lateral edges in the frame's unit."""
-    unit = math.degrees(1) if frame.extent.curved else 1e3
-    top = float(np.clip(frame.row(region[0] * 1e3), 0, frame.height - 1))
-    bottom = float(np.clip(frame.row(region[1] * 1e3), 0, frame.height - 1))
-    return top, bottom, region[2] * unit, region[3] * unit
+def _draw_pointer(canvas: Image, view: View, frame: Frame) -> None:
+    if view.pointer is None:
+        return
+    x, y = frame.column(view.pointer[0]), frame.row(view.pointer[1])
+    if 0 <= x < frame.width and 0 <= y < frame.height:
+        at = (round(frame.x + x), round(frame.y + y))
+        cv2.drawMarker(canvas, at, BACKGROUND, cv2.MARKER_CROSS, 19, 3)
+        cv2.drawMarker(canvas, at, (255, 255, 255), cv2.MARKER_CROSS, 17, 1)
+
+
+def _draw_bmode_caption(canvas: Image, view: View, frame: Frame) -> None:
+    """How old the B-mode is, where it is not current."""
+    if view.frozen is not None:
+        _draw_badge(canvas, view.frozen.label, frame)
+    elif view.bmode_greyed:
+        age = view.ages.bmode.seconds
+        _draw_band(canvas, f"last B-mode, {ago(age or 0.0)} old", frame)
 
 
 def _draw_caption(canvas: Image, view: View, frame: Frame) -> None:
     """Why the image is not new, on a dark band inside the image's lower edge."""
-    color = LEVEL_COLORS["warning"]
+    if view.frozen is not None:
+        _draw_badge(canvas, view.frozen.label, frame)
+        return
     if view.greyed or view.held is not None:
         said = view.held if view.held is not None else view.banner.detail
         head = "no image yet" if view.strain is None else "last good image"
-        age = f", {view.held_for:.1f} s old" if view.strain is not None and view.held is not None else ""
-        lines = wrap(f"{head}{age}: {said}", frame.width - 24, SMALL, BOLD)
-        band = _CAPTION_LINE * len(lines) + 8
-        y = frame.y + frame.height - band
-        strip = canvas[y : y + band, frame.x : frame.x + frame.width]
-        strip[:] = strip // 5
-        for number, line in enumerate(lines):
-            at = y + 19 + number * _CAPTION_LINE
-            draw_text(canvas, line, frame.x + 12, at, size=SMALL, weight=BOLD, color=color)
-    if view.greyed:
+        age = view.ages.strain.seconds
+        old = f", {ago(age)} old" if view.strain is not None and age is not None else ""
+        _draw_band(canvas, f"{head}{old}: {said}", frame, framed=view.greyed)
+
+
+def _draw_band(canvas: Image, text: str, frame: Frame, *, framed: bool = True) -> None:
+    color = LEVEL_COLORS["warning"]
+    lines = wrap(text, frame.width - 24, SMALL, BOLD)
+    band = min(_CAPTION_LINE * len(lines) + 8, frame.height)
+    y = frame.y + frame.height - band
+    strip = canvas[y : y + band, frame.x : frame.x + frame.width]
+    strip[:] = strip // 5
+    for number, line in enumerate(lines):
+        at = y + 19 + number * _CAPTION_LINE
+        draw_text(canvas, line, frame.x + 12, at, size=SMALL, weight=BOLD, color=color)
+    if framed:
         edge = ((frame.x - 2, frame.y - 2), (frame.x + frame.width + 1, frame.y + frame.height + 1))
         cv2.rectangle(canvas, *edge, color, 2)
-    elif view.frozen:
-        draw_text(canvas, "FROZEN", frame.x + frame.width - 10, frame.y + 22, align="right", color=ACCENT,
-                  weight=BOLD)  # fmt: skip
+
+
+def _draw_badge(canvas: Image, text: str, frame: Frame) -> None:
+    """White on dark blue in the image's upper left corner: legible on every colour of the maps."""
+    width = min(text_width(text, SMALL, BOLD) + 16, frame.width)
+    canvas[frame.y : frame.y + 24, frame.x : frame.x + width] = BADGE
+    draw_text(canvas, text, frame.x + 8, frame.y + 17, size=SMALL, weight=BOLD, max_width=width - 10)
 
 
 def _draw_nothing(canvas: Image, view: View, area: Area) -> None:

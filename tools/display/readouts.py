@@ -7,6 +7,7 @@ import numpy as np
 
 from tools.display.colors import (
     ACCENT,
+    BAND,
     LEVEL_COLORS,
     LINE,
     MUTED,
@@ -21,11 +22,13 @@ from tools.display.colors import (
 from tools.display.panels import Area, ticks
 from tools.display.strain_image import MIN_SNRE
 from tools.display.text import BOLD, SMALL, draw_text, text_width
-from tools.display.view import TRACE_SECONDS, View
+from tools.display.view import TRACE_SECONDS, View, ago
+from tools.geometry import to_beam
 
 _TRACE_RANGES: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)  # %
 _BAR_WIDTH: Final = 26
-_LEGEND: Final = 132  # px below the bar
+_LEGEND: Final = 160  # px below the bar
+GUIDANCE: Final = (0.2, 1.0)  # % of mean strain per pair that the hand should aim at
 
 
 def draw_scale(canvas: Image, view: View, area: Area) -> None:
@@ -41,15 +44,22 @@ def draw_scale(canvas: Image, view: View, area: Area) -> None:
     draw_text(canvas, "strain in %" if percent else "relative strain", x + 4, y + 20, size=SMALL, weight=BOLD)
     draw_text(canvas, "SOFT", middle, top - 8, weight=BOLD, align="center")
     draw_text(canvas, "HARD", middle, bottom + 19, weight=BOLD, align="center")
-    sign = view.strain.sign if percent and view.strain is not None else 1.0
-    for value in ticks(0.0, view.range_top, 8):
-        line = bottom - (bottom - top) * value / view.range_top
+    for share, label in scale_labels(view):
+        line = bottom - (bottom - top) * share
         cv2.line(canvas, (left + _BAR_WIDTH + 1, round(line)), (left + _BAR_WIDTH + 6, round(line)), MUTED, 1)
-        label = signed(value * sign) if percent else f"{value:g}"
-        if not percent and value == 1:
-            label += " average"
         draw_text(canvas, label, left + _BAR_WIDTH + 10, line + 5, size=SMALL)
     _draw_legend(canvas, view, left, bottom + 34)
+
+
+def scale_labels(view: View) -> list[tuple[float, str]]:
+    """Labels of the colour bar and where they stand: 0 at HARD, 1 at SOFT; the average is in the middle."""
+    top = view.range_top
+    if view.options.value == "percent":
+        sign = view.strain.sign if view.strain is not None else 1.0
+        return [(value / top, signed(value * sign)) for value in ticks(0.0, top, 8)]
+    soft = [value for value in ticks(1.0, top, 4) if value > 1]
+    labels = [(value / 2, f"{value:g}") for value in (0.0, 0.25, 0.5, 0.75)]
+    return [*labels, (0.5, "1 average"), *((0.5 + (v - 1) / (top - 1) / 2, f"{v:g}") for v in soft)]
 
 
 def _draw_legend(canvas: Image, view: View, left: int, y: int) -> None:
@@ -60,36 +70,56 @@ def _draw_legend(canvas: Image, view: View, left: int, y: int) -> None:
         box[:] = hatch(*swatch) if fill is None else np.array(fill, np.uint8)
         draw_text(canvas, label, left + 25, line + 11, size=SMALL, color=MUTED)
     options = view.options
-    said = ["range held, 1 s" if options.range_mode == "held" else "range fixed"]
-    said.append(f"persistence {options.persistence:g} s" if options.persistence else "no persistence")
+    said = [f"map: {options.color_map}"]
+    said.append("range held, 1 s" if options.range_mode == "held" else "range fixed")
+    said.append(persistence_label(view))
     if options.layout == "overlay":
         said.append(f"opacity {options.opacity * 100:.0f} %")
+    if options.flip:
+        said.append("left-right flipped")
     for number, line_text in enumerate(said):
         draw_text(canvas, line_text, left, y + 54 + number * 18, size=SMALL, color=MUTED)
 
 
+def persistence_label(view: View) -> str:
+    """Persistence of the image that is shown: the node's fusion, or the display's own of single pairs."""
+    if view.strain is not None and view.strain.time_constant is not None:
+        return f"persistence {view.strain.time_constant:g} s"
+    return f"persistence {view.options.persistence:g} s" if view.options.persistence else "no persistence"
+
+
 def draw_quality(canvas: Image, view: View, area: Area) -> None:
-    """Quality bar, predicted SNRe and the direction of the newest pair."""
+    """Quality bar of the image, predicted SNRe, match of the echoes and direction of the newest pair."""
     x, y, width, _ = area
     left, right = x + 14, x + width - 24
-    draw_text(canvas, "Pair quality", left, y + 20, size=SMALL, weight=BOLD)
-    cv2.rectangle(canvas, (left, y + 30), (right, y + 46), PANEL, -1)
+    grey = view.greyed
+    plain = MUTED if grey else TEXT
+    draw_text(canvas, "Image quality", left, y + 20, size=SMALL, weight=BOLD, color=plain)
+    cv2.rectangle(canvas, (left, y + 27), (right, y + 41), PANEL, -1)
     quality = view.quality
     if quality is not None:
-        draw_text(canvas, f"{quality:.2f}", right, y + 20, size=SMALL, align="right")
-        color = quality_color(quality)
-        cv2.rectangle(canvas, (left, y + 30), (left + round((right - left) * quality), y + 46), color, -1)
-    cv2.rectangle(canvas, (left, y + 30), (right, y + 46), LINE, 1)
-    snre = view.predicted_snre
-    said = "–" if snre is None else f"{snre:.1f}"
-    low = snre is not None and snre < MIN_SNRE
-    draw_text(canvas, "Predicted SNRe", left, y + 72, size=SMALL, color=MUTED)
-    draw_text(canvas, said, right, y + 72, align="right", color=LEVEL_COLORS["warning"] if low else TEXT)
+        age = view.ages.strain.seconds
+        old = f", {ago(age)} old" if grey and age is not None else ""
+        draw_text(canvas, f"{quality:.2f}{old}", right, y + 20, size=SMALL, align="right", color=plain)
+        color = LINE if grey else quality_color(quality)
+        cv2.rectangle(canvas, (left, y + 27), (left + round((right - left) * quality), y + 41), color, -1)
+    cv2.rectangle(canvas, (left, y + 27), (right, y + 41), LINE, 1)
+    snre, match = view.predicted_snre, view.echo_match
+    low = snre is not None and snre < MIN_SNRE and not grey
+    rows = (
+        ("Predicted SNRe", "–" if snre is None else f"{snre:.1f}", LEVEL_COLORS["warning"] if low else plain),
+        ("Echo match (NCC)", "–" if match is None else f"{match:.2f}", plain),
+    )
+    for number, (label, said, color) in enumerate(rows):
+        line = y + 60 + 20 * number
+        draw_text(canvas, label, left, line, size=SMALL, color=MUTED)
+        draw_text(canvas, said, right, line, size=SMALL, align="right", color=color)
     mean = view.mean_strain
     direction = "No mean strain" if mean is None else "Press" if mean < 0 else "Release"
-    draw_text(canvas, direction, left, y + 100, weight=BOLD)
+    draw_text(canvas, direction, left, y + 102, weight=BOLD, color=plain)
     if mean is not None:
-        draw_text(canvas, f"{signed(100 * mean, 2)} %", right, y + 100, align="right", weight=BOLD)
+        said = f"{signed(100 * mean, 2)} %"
+        draw_text(canvas, said, right, y + 102, align="right", weight=BOLD, color=plain)
 
 
 def quality_color(quality: float) -> Color:
@@ -103,7 +133,7 @@ def draw_trace(canvas: Image, view: View, area: Area) -> None:
     left, right, top, bottom = x + 46, x + width - 2, y + 26, y + height - 8
     cv2.rectangle(canvas, (left, top), (right, bottom), PANEL, -1)
     whose = "" if view.options.region is None else " of the node's region"
-    title = f"Mean strain{whose} in %, last {TRACE_SECONDS:.0f} s:  – press,  + release"
+    title = f"Mean strain{whose} in %, last {TRACE_SECONDS:.0f} s:  – press,  + release;  aim at the bands"
     draw_text(canvas, title, left, y + 19, size=SMALL, weight=BOLD)
     draw_text(canvas, "rejected pair", right, y + 19, size=SMALL, color=MUTED, align="right")
     mark = right - text_width("rejected pair", SMALL) - 8
@@ -116,8 +146,15 @@ def draw_trace(canvas: Image, view: View, area: Area) -> None:
         line = middle - value / limit * (bottom - top - 12) / 2
         cv2.line(canvas, (left, round(line)), (right, round(line)), LINE, 1)
         draw_text(canvas, signed(value), left - 6, line + 5, size=SMALL, color=MUTED, align="right")
+    low, high = (middle - share / limit * (bottom - top - 12) / 2 for share in GUIDANCE)
+    for band in ((high, low), (2 * middle - low, 2 * middle - high)):
+        first, last = (round(min(max(edge, top), bottom)) for edge in band)
+        canvas[first:last, left:right] = BAND
     run: list[tuple[float, float]] = []
     for point in view.trace:
+        if point.after_gap:  # nothing came in between: a line would invent strain
+            _draw_run(canvas, run)
+            run = []
         at = right - (view.trace_end - point.time) / TRACE_SECONDS * (right - left)
         if not left <= at <= right:
             continue
@@ -141,28 +178,76 @@ def _draw_run(canvas: Image, run: list[tuple[float, float]]) -> None:
 
 
 def draw_status(canvas: Image, view: View, area: Area) -> None:
-    """One line: age, losses, rates, engine, latency, and what this display skipped or refused."""
+    """One line of the link as it is now: age, rates, losses; while frozen it says so."""
     x, y, width, _ = area
+    said = [f"link now: {view.banner.text}"] if view.frozen is not None else []
+    said += status_line(view)
+    color = MUTED if view.ages.rates.grey else TEXT
+    draw_text(canvas, "   |   ".join(said), x + 14, y + 18, size=SMALL, max_width=width - 28, color=color)
+
+
+def status_line(view: View) -> list[str]:
+    """Age, rates and losses of the link, in words; everything else is in the notes."""
     status, rates = view.status, view.rates
-    said = [f"frame age {rates.frame_age * 1e3:.0f} ms" if rates.frame_age is not None else "frame age –"]
+    said = [f"newest frame {ago(rates.frame_age)} old" if rates.frame_age is not None else "no frame yet"]
+    old = view.ages.rates.seconds
+    if view.ages.rates.grey and old is not None:
+        said.append(f"last status {ago(old)} ago:")
     if status is not None:
-        said.append(f"lost {status.lost}")
-        said.append(f"overwritten {status.overwritten}")
-        if status.refused:
-            said.append("refused " + ", ".join(f"{n} {reason}" for reason, n in status.refused.items()))
         said.append(f"{status.frame_rate:.1f} frames/s" if status.frame_rate is not None else "– frames/s")
     if rates.result_rate is not None:
         said.append(f"{rates.result_rate:.1f} results/s")
+    if status is not None:
+        said.append(f"lost {status.lost}")
+        if status.refused:
+            said.append(f"refused {sum(status.refused.values())}")
     if view.engine:
         said.append(f"engine {view.engine}")
-    if status is not None and status.latency_p50 is not None and status.latency_p99 is not None:
-        said.append(f"latency {status.latency_p50 * 1e3:.0f} / {status.latency_p99 * 1e3:.0f} ms")
-    if view.skipped:
-        said.append(f"display skipped {view.skipped}")
-    if view.refused:
-        said.append(f"display refused {view.refused}")
-    line = "   |   ".join(said)
-    draw_text(canvas, line, x + 14, y + 18, size=SMALL, max_width=width - 28)
+    said.append("o: notes")
+    return said
+
+
+def notes(view: View) -> list[str]:
+    """Everything that has no room in the window: assumed values, counters, delays."""
+    said = [f"Assumed: {line}" for line in view.assumed] or ["No value of the acquisition was assumed."]
+    status = view.status
+    if status is not None:
+        refused = ", ".join(f"{n} {reason}" for reason, n in status.refused.items()) or "none"
+        said.append(
+            f"Frames: received {status.received}, lost on the link {status.lost}, refused {refused}, "
+            f"skipped to stay current {status.overwritten}"
+        )
+        if status.latency_p50 is not None and status.latency_p99 is not None:
+            half, most = status.latency_p50 * 1e3, status.latency_p99 * 1e3
+            said.append(
+                f"Delay from frame to strain: {half:.0f} ms in half of all, below {most:.0f} ms in 99 %"
+            )
+        if status.engine_note:
+            said.append(f"Engine: {status.engine_note}")
+        said += [f"Node: {reason}" for reason in status.reasons]
+    said.append(f"This display skipped {view.skipped} messages and refused {view.refused}.")
+    return said
+
+
+def pointer_text(view: View) -> str:
+    """Value, its deviation and position under the pointer; empty where there is none."""
+    if view.pointer is None:
+        return ""
+    x, z = view.pointer
+    place = f"{signed(x, 1)} mm across, {z:.1f} mm deep"
+    image = view.strain
+    if image is None:
+        return place
+    depth, lateral = to_beam(image.grid, x, z)
+    row = round((depth - image.grid.axial_start) / image.grid.axial_step)
+    column = round((lateral - image.grid.lateral_start) / image.grid.lateral_step)
+    if not (0 <= row < image.normalised.shape[0] and 0 <= column < image.normalised.shape[1]):
+        return f"{place}: outside the strain image"
+    if view.options.value == "percent":
+        value = image.percent[row, column] * image.sign
+        return f"{place}: " + (f"{signed(value, 2)} %" if np.isfinite(value) else "no value")
+    value, std = image.normalised[row, column], image.std[row, column]
+    return f"{place}: " + (f"{value:.2f} ± {std:.2f}" if np.isfinite(value) else "no value")
 
 
 def signed(value: float, digits: int | None = None) -> str:

@@ -8,9 +8,16 @@ import numpy as np
 
 from tools.display.colors import ACCENT, BACKGROUND, LEVEL_COLORS, LINE, MUTED, PANEL, TEXT, Image
 from tools.display.keys import HELP
-from tools.display.panels import draw_images
-from tools.display.readouts import draw_quality, draw_scale, draw_status, draw_trace
-from tools.display.text import BOLD, LARGE, NORMAL, SMALL, draw_text
+from tools.display.panels import Area, draw_images
+from tools.display.readouts import (
+    draw_quality,
+    draw_scale,
+    draw_status,
+    draw_trace,
+    notes,
+    pointer_text,
+)
+from tools.display.text import BOLD, LARGE, NORMAL, SMALL, draw_text, wrap
 from tools.display.view import View
 
 SIZE: Final = (1280, 720)
@@ -36,7 +43,7 @@ def render(view: View, size: tuple[int, int] = SIZE) -> Image:
     if view.waiting:
         _draw_waiting(canvas, view, _TOP, images_bottom)
     else:
-        draw_images(canvas, view, (0, _TOP, width - _SCALE, images_bottom - _TOP))
+        draw_images(canvas, view, image_area(width, height))
         draw_scale(canvas, view, (width - _SCALE, _TOP, _SCALE, images_bottom - _TOP))
     draw_quality(canvas, view, (0, images_bottom, _QUALITY, _READOUTS))
     draw_trace(canvas, view, (_QUALITY, images_bottom, width - _QUALITY - 12, _READOUTS))
@@ -44,8 +51,15 @@ def render(view: View, size: tuple[int, int] = SIZE) -> Image:
     _draw_top(canvas, view)
     if view.options.show_help:
         _draw_help(canvas)
+    elif view.options.show_notes:
+        _draw_notes(canvas, view)
     _draw_foot(canvas, view)
     return canvas
+
+
+def image_area(width: int, height: int) -> Area:
+    """Where the images lie in a window that is drawn at this size."""
+    return 0, _TOP, width - _SCALE, height - _READOUTS - _STATUS - _FOOT - _TOP
 
 
 @lru_cache(maxsize=2)
@@ -61,8 +75,8 @@ def _draw_top(canvas: Image, view: View) -> None:
     pill = x + draw_text(canvas, view.banner.text, x + 12, 25, weight=BOLD, color=color) + 24
     cv2.rectangle(canvas, (x, 7), (pill, _TOP - 7), color, 2, cv2.LINE_AA)
     x = pill + 14
-    if view.frozen:
-        x += draw_text(canvas, "FROZEN", x, 25, weight=BOLD, color=ACCENT) + 14
+    if view.frozen is not None:
+        x += draw_text(canvas, view.frozen.label, x, 25, weight=BOLD, color=ACCENT) + 14
     right = width - 14 - draw_text(canvas, "h: help", width - 14, 25, size=SMALL, color=MUTED, align="right")
     source = f"source {view.source}" if view.source else ""
     if view.other_sources:
@@ -80,9 +94,10 @@ def _draw_foot(canvas: Image, view: View) -> None:
     taken = draw_text(
         canvas, DISCLAIMER, width - 14, height - 9, color=ACCENT, weight=BOLD, size=NORMAL, align="right"
     )
-    if view.assumed:
-        told = "Assumed: " + "; ".join(view.assumed)
-        draw_text(canvas, told, 14, height - 9, size=SMALL, color=TEXT, max_width=width - taken - 52)
+    told = pointer_text(view)
+    if not told and view.assumed:
+        told = f"assumed values of the acquisition: {len(view.assumed)}, key o"
+    draw_text(canvas, told, 14, height - 9, size=SMALL, color=TEXT, max_width=width - taken - 52)
 
 
 def _draw_waiting(canvas: Image, view: View, top: int, bottom: int) -> None:
@@ -92,18 +107,31 @@ def _draw_waiting(canvas: Image, view: View, top: int, bottom: int) -> None:
     for number, line in enumerate(view.waiting[1:]):
         size, color = (20, ACCENT) if number == 0 else (NORMAL, MUTED)
         y += 38 if number == 0 else 30
-        draw_text(canvas, line, middle, y, size=size, color=color, align="center")
+        draw_text(canvas, line, middle, y, size=size, color=color, align="center", max_width=2 * middle - 40)
 
 
 def _draw_help(canvas: Image) -> None:
+    y, x = _draw_box(canvas, 560, 52 + 22 * len(HELP), "Keys")
+    for number, (key, meaning) in enumerate(HELP):
+        line = y + 22 * number
+        draw_text(canvas, key, x, line, weight=BOLD, color=ACCENT)
+        draw_text(canvas, meaning, x + 106, line)
+
+
+def _draw_notes(canvas: Image, view: View) -> None:
+    width = canvas.shape[1] * 4 // 5
+    lines = [line for note in notes(view) for line in wrap(note, width - 48, SMALL)]
+    y, x = _draw_box(canvas, width, 52 + 20 * len(lines), "Notes on this acquisition")
+    for number, line in enumerate(lines):
+        draw_text(canvas, line, x, y + 20 * number, size=SMALL)
+
+
+def _draw_box(canvas: Image, w: int, h: int, title: str) -> tuple[int, int]:
+    """A dark box in the middle; returns row and column of its first line of text."""
     height, width = canvas.shape[:2]
-    w, h = 560, 52 + 24 * len(HELP)
     x, y = (width - w) // 2, max(0, (height - h) // 2 - 20)
     box = canvas[y : y + h, x : x + w]
     box[:] = box // 6 + np.array(PANEL, np.uint8) * np.uint8(4) // 6
     cv2.rectangle(canvas, (x, y), (x + w - 1, y + h - 1), LINE, 1)
-    draw_text(canvas, "Keys", x + 24, y + 32, weight=BOLD, size=18)
-    for number, (key, meaning) in enumerate(HELP):
-        line = y + 60 + 24 * number
-        draw_text(canvas, key, x + 24, line, weight=BOLD, color=ACCENT)
-        draw_text(canvas, meaning, x + 130, line)
+    draw_text(canvas, title, x + 24, y + 30, weight=BOLD, size=18)
+    return y + 56, x + 24

@@ -1,20 +1,21 @@
 """From messages and a clock to what is to be shown. No socket, no window; the clock is passed in.
 
-Link and age are judged by the display itself, from arrival times: a node that hangs cannot tell.
-    NODE LOST   no status for 1.2 s
-    STALE       no result for 10 frame periods, at most 0.5 s
-    held        the newest pair brought no image: the last good one stays, its reason beside it; greyed at
-                once after a rejection, after 0.5 s where the pair was only too weak for an image of its own
-The fused image stays in colour for a second where the hand merely rests or turns: it is made to carry on.
+Window and page show what this module decides. Every element greys by its own age:
+    NODE LOST, STALE   strain and its numbers, B-mode, rates
+    held               the newest pairs brought no image: strain and its numbers, after 1 s
+    frozen             nothing: a frozen image is the one that is read and measured
+Frozen after the stream has stopped, the last image comes back in full colour, marked REVIEW.
 """
 
 from collections import deque
-from dataclasses import InitVar, dataclass, field
+from dataclasses import InitVar, dataclass, field, replace
 from typing import Final
 
-from streamer.headers import NO_SOURCE, BmodeHeader, FusedHeader, StatusHeader, StrainHeader
+from streamer.headers import BmodeHeader, FusedHeader, StatusHeader, StrainHeader
 from streamer.subscriber import Received
 from streamer.wire import Message
+from tools.display.bmode import BmodeImages
+from tools.display.link import Link
 from tools.display.options import IMAGES, DisplayOptions, ImageKind
 from tools.display.strain_image import (
     HeldRange,
@@ -24,23 +25,11 @@ from tools.display.strain_image import (
     persist,
     strain_image,
 )
-from tools.display.view import TRACE_SECONDS, Banner, BmodeImage, Level, Rates, TracePoint, View
+from tools.display.view import TRACE_SECONDS, Age, Ages, Frozen, Rates, TracePoint, View
 
-NODE_LOST_AFTER: Final = 1.2  # s without status
-STALE_PERIODS: Final = 10  # frame periods without a result
-STALE_AT_MOST: Final = 0.5  # s
-_STALE_AT_LEAST: Final = 0.1  # s: this display looks about 30 times a second, faster judgement would flicker
-_GREY_AFTER: Final = 0.5  # s that an image may stand in colour while pairs are too weak to replace it
-_FUSED_GREY_AFTER: Final = 1.0  # s that a fused image may, while the hand rests or turns
+HELD_AFTER: Final = 1.0  # s that an image stands in colour while pairs are rejected
 _NOTICE_SECONDS: Final = 4.0
-
-_LEVELS: Final[dict[str, Level]] = {
-    "LIVE": "good",
-    "REPLAY": "good",
-    "DEGRADED": "warning",
-    "STALE": "warning",
-    "FAULT": "alarm",
-}
+_SOURCE_NOTICE_SECONDS: Final = 15.0  # another source is another patient or probe: it must not be missed
 
 
 @dataclass(eq=False, slots=True)
@@ -59,137 +48,178 @@ class _Shown:
 
 
 class DisplayState:
-    """What the display knows. One thread."""
+    """Everything the display has received and decided. One thread.
+
+    `now` is any clock in s; `unix_offset` added to it gives the time of day.
+    """
 
     def __init__(
-        self, options: DisplayOptions, *, address: str, now: float, source: str | None = None
+        self,
+        options: DisplayOptions,
+        *,
+        address: str,
+        now: float,
+        source: str | None = None,
+        unix_offset: float = 0.0,
     ) -> None:
         self.options = options
         self.results = 0
         """Strain messages that arrived, rejected pairs too."""
         self.first_result_at: float | None = None
         """Clock time of the first strain message; None before it."""
-        self._address = address
-        self._started_at = self._updated_at = now
-        self._source = source
-        self._other_sources: set[str] = set()
-        self._first_seen: float | None = None
-        self._status: StatusHeader | None = None
-        self._status_at = now
-        self._arrivals: deque[float] = deque(maxlen=50)
-        self._newest: StrainHeader | None = None
-        self._bmode: BmodeImage | None = None
-        self._images = {kind: _Shown(now, options.range_max) for kind in IMAGES}
-        self._trace: deque[TracePoint] = deque()
-        self._frozen_at: float | None = None
+        self.link = Link(address, source, now)
+        self.pointer: tuple[float, float] | None = None
+        """x and z in mm under the mouse pointer."""
+        self._offset = unix_offset
+        self._started_at = now
+        self._frozen: View | None = None
+        self._frozen_at = now
         self._notice = ("", now)
+        self._forget(now)
+
+    def _forget(self, now: float) -> None:
+        self._newest: StrainHeader | None = None
+        self._bmodes = BmodeImages()
+        self._images = {kind: _Shown(now, self.options.range_max) for kind in IMAGES}
+        self._trace: deque[TracePoint] = deque()
 
     def update(self, received: Received, now: float) -> None:
         """Take in what one poll brought at clock time `now` (s)."""
-        messages = [message for message in received.messages if self._ours(message.header.source_id)]
-        headers = [header for header in received.strain_headers if self._ours(header.source_id)]
-        if messages and self._first_seen is None:
-            self._first_seen = now
+        ours = [m for m in received.messages if self.link.ours(m.header.source_id, now)]
+        headers = [header for header in received.strain_headers if header.source_id == self.link.source]
+        successor = self.link.successor(now)
+        if successor is not None:
+            notice = f"source {self.link.source} is gone: now showing {successor}"
+            self.emit(notice, now, _SOURCE_NOTICE_SECONDS)
+            self.link.follow(successor, now)
+            self._forget(now)
+            ours = [m for m in received.messages if self.link.ours(m.header.source_id, now)]
+            headers = [header for header in received.strain_headers if header.source_id == successor]
         self._count(headers, now)
-        for message in messages:
+        for message in ours:
             if isinstance(message.header, StatusHeader):
-                self._status, self._status_at = message.header, now
-            elif self._frozen_at is None:
+                self.link.status_came(message.header, now)
+            else:
                 self._show(message, now)
-        self._updated_at = now
 
     def change(self, options: DisplayOptions) -> None:
         """Take new options; a new range_max is shown at once."""
         if options.range_max != self.options.range_max:
             for shown in self._images.values():
                 shown.range = HeldRange(options.range_max, shown.range.percent)
+            if self._frozen is not None and options.value == "normalised":
+                self._frozen = replace(self._frozen, range_top=options.range_max)
         self.options = options
 
     def toggle_freeze(self, now: float) -> None:
-        """Hold image, B-mode and trace as they are, or go on."""
-        self._frozen_at = now if self._frozen_at is None else None
+        """Hold image, B-mode, numbers and trace as they are, or go on."""
+        if self._frozen is not None:
+            self._frozen = None
+            return
+        live = self._live(now)
+        at = self._shown().at if live.strain is not None else now - (live.ages.bmode.seconds or 0.0)
+        if live.strain is not None:
+            own = self._bmodes.of(live.strain.session_id, live.strain.post_index)
+            live = replace(live, bmode=own or live.bmode)
+        late = self.link.lost(now) or self.link.stale(now)
+        self._frozen_at = at
+        self._frozen = replace(live, frozen=Frozen(at + self._offset, now - at, late))
 
-    def emit(self, notice: str, now: float) -> None:
+    def emit(self, notice: str, now: float, seconds: float = _NOTICE_SECONDS) -> None:
         """Show a passing message to the viewer, such as where an image was saved."""
-        self._notice = (notice, now)
+        self._notice = (notice, now + seconds)
 
     def view(self, now: float, skipped: int = 0, refused: int = 0) -> View:
         """What is to be shown at clock time `now`."""
-        banner = self._banner(now)
-        shown = self._shown()
-        image = shown.image
-        held_for = 0.0 if shown.held is None else now - shown.at
-        late = self._lost(now) or self._stale(now)
-        greyed = self._frozen_at is None and (late or self._outdated(shown, held_for))
+        live = replace(self._live(now), skipped=skipped, refused=refused)
+        if self._frozen is None or self._frozen.frozen is None:
+            return live
+        return replace(
+            self._frozen,
+            frozen=replace(self._frozen.frozen, age=now - self._frozen_at),
+            options=self.options,
+            now=now,
+            banner=live.banner,
+            ages=replace(self._frozen.ages, rates=live.ages.rates),
+            rates=live.rates,
+            status=live.status,
+            skipped=skipped,
+            refused=refused,
+            other_sources=live.other_sources,
+            notice=live.notice,
+            pointer=live.pointer,
+        )
+
+    def _live(self, now: float) -> View:
+        shown, link = self._shown(), self.link
+        image, newest, status = shown.image, self._newest, link.status
         percent = self.options.value == "percent"
-        drawn = image or self._bmode
+        bmode = self._bmodes.newest
+        if image is not None and shown.held is None:
+            bmode = self._bmodes.of(image.session_id, image.post_index) or bmode
+        drawn = image or bmode
         region = self.options.region_on(drawn.grid.probe_type) if drawn else None
         if region is None and image is not None:
             region = image.region
-        newest, status = self._newest, self._status
+        held = shown.held
+        if image is not None and held is None and now - shown.at > HELD_AFTER:
+            held = "no new image came"
         return View(
             options=self.options,
             now=now,
-            trace_end=now if self._frozen_at is None else self._frozen_at,
-            address=self._address,
-            source=self._source,
-            banner=banner,
+            trace_end=now,
+            address=link.address,
+            source=link.source,
+            banner=link.banner(now),
             waiting=self._waiting(now),
-            bmode=self._bmode,
+            bmode=bmode,
             strain=image,
-            held=shown.held,
-            held_for=held_for,
-            greyed=greyed,
-            frozen=self._frozen_at is not None,
+            held=held,
+            ages=self._ages(shown, now),
+            taken_at=None if image is None else shown.at + self._offset,
             range_top=(shown.range.percent or 1.0) if percent else shown.range.normalised,
             region=region,
             trace=tuple(self._trace),
-            mean_strain=newest.mean_strain if newest else None,
-            quality=newest.quality if newest else None,
+            mean_strain=newest.mean_strain if newest and newest.rejection is None else None,
+            quality=None if image is None else image.quality,
             predicted_snre=newest.predicted_snre if newest else None,
+            echo_match=newest.median_ncc if newest else None,
+            pointer=self.pointer,
             engine=f"{newest.engine} ({newest.precision})" if newest else (status.engine if status else ""),
             assumed=newest.assumed if newest else (),
             status=status,
-            rates=Rates(self._frame_age(now), self._result_rate()),
-            skipped=skipped,
-            refused=refused,
-            other_sources=tuple(sorted(self._other_sources)),
-            notice=self._notice[0] if now - self._notice[1] < _NOTICE_SECONDS else "",
+            rates=Rates(self._frame_age(now), link.result_rate),
+            other_sources=link.other_sources,
+            notice=self._notice[0] if now < self._notice[1] else "",
         )
 
-    def _ours(self, source_id: str) -> bool:
-        """The first source that sends is the one shown, unless one was named: two images never mix."""
-        if source_id == NO_SOURCE:
-            return True  # the status of a node that has no frames yet
-        if self._source is None:
-            self._source = source_id
-        if source_id != self._source:
-            self._other_sources.add(source_id)
-        return source_id == self._source
+    def _ages(self, shown: _Shown, now: float) -> Ages:
+        late = self.link.lost(now) or self.link.stale(now)
+        image, newest, bmode = shown.image, self._newest, self.link.bmode_age(now)
+        other_scene = image is not None and newest is not None and image.session_id != newest.session_id
+        age = None if image is None else now - shown.at
+        return Ages(
+            strain=Age(age, late or other_scene or (age is not None and age > HELD_AFTER)),
+            bmode=Age(bmode, late or (bmode is not None and bmode > self.link.stale_after)),
+            rates=Age(self.link.status_age(now), late),
+        )
 
     def _count(self, headers: list[StrainHeader], now: float) -> None:
-        # Several results of one poll came at times nobody saw: spread over the poll, the trace stays even.
-        step = (now - self._updated_at) / len(headers) if headers else 0.0
-        for position, header in enumerate(headers, start=1):
-            arrived = self._updated_at + position * step
+        for header, (at, gap) in zip(headers, self.link.results_came(len(headers), now), strict=True):
             self.results += 1
             if self.first_result_at is None:
                 self.first_result_at = now
-            self._arrivals.append(arrived)
-            if self._frozen_at is None:
-                mean = None if header.rejection is not None else header.mean_strain
-                self._trace.append(TracePoint(arrived, mean))
-        while self._trace and self._frozen_at is None and self._trace[0].time < now - TRACE_SECONDS:
+            mean = None if header.rejection is not None else header.mean_strain
+            self._trace.append(TracePoint(at, mean, gap))
+        while self._trace and self._trace[0].time < now - TRACE_SECONDS:
             self._trace.popleft()
 
     def _show(self, message: Message, now: float) -> None:
         header = message.header
         if isinstance(header, BmodeHeader):
-            image = message.arrays.get("bmode")
-            if image is not None:
-                self._bmode = BmodeImage(image, header.grid, header.dynamic_range_db)
-            return
-        if isinstance(header, StrainHeader):
+            if self._bmodes.take(message):
+                self.link.bmode_came(now)
+        elif isinstance(header, StrainHeader):
             self._newest = header
             region = self.options.region_on(header.grid.probe_type) if header.grid else None
             self._take("pair", strain_image(message, region), now)
@@ -206,79 +236,39 @@ class DisplayState:
             shown.held = image
             return
         elapsed = now - shown.at
-        image = persist(shown.image, image, elapsed, self.options.persistence)
+        if kind == "pair":
+            image = persist(shown.image, image, elapsed, self.options.persistence)
         if self.options.range_mode == "held" or shown.range.percent is None:
             first = shown.image is None
             shown.range = shown.range.follow(image, self.options.range_max, 0.0 if first else elapsed)
+            if self.options.range_mode == "fixed":
+                shown.range = replace(shown.range, normalised=self.options.range_max)
         shown.image, shown.at, shown.held = image, now, None
 
-    def _shown(self) -> "_Shown":
+    def _shown(self) -> _Shown:
         """The image that the viewer asked for; the single pair's where no fused one has come."""
         fused = self._images["fused"]
         wanted = self.options.image == "fused" and self.options.value == "normalised"
         return fused if wanted and fused.image is not None else self._images["pair"]
 
-    def _banner(self, now: float) -> Banner:
-        if self._first_seen is None:
-            return Banner("WAITING", "notice", f"for {self._address}")
-        if self._lost(now):
-            return Banner("NODE LOST", "alarm", f"no status for {self._without_status(now):.1f} s")
-        status = self._status
-        if status is not None and status.state == "FAULT":
-            return Banner("FAULT", "alarm", "; ".join(status.reasons))
-        if self._stale(now):
-            return Banner("STALE", "warning", f"no new result for {now - self._arrivals[-1]:.1f} s")
-        if status is None:
-            return Banner("CONNECTED", "notice", "no status yet")
-        replay = "REPLAY, " if status.origin == "replay" and status.state != "REPLAY" else ""
-        return Banner(replay + status.state, _LEVELS.get(status.state, "notice"), "; ".join(status.reasons))
-
-    def _outdated(self, shown: "_Shown", held_for: float) -> bool:
-        """Whether the newest pair says that the image no longer shows what is under the probe."""
-        newest, image = self._newest, shown.image
-        if shown.held is None or newest is None or image is None:
-            return False
-        if image.session_id != newest.session_id:
-            return True
-        if image.pairs is not None and newest.rejection in (None, "no_motion"):
-            return held_for > _FUSED_GREY_AFTER
-        return newest.rejection is not None or held_for > _GREY_AFTER
-
-    def _without_status(self, now: float) -> float:
-        return 0.0 if self._first_seen is None else now - max(self._status_at, self._first_seen)
-
-    def _lost(self, now: float) -> bool:
-        return self._without_status(now) > NODE_LOST_AFTER
-
-    def _stale(self, now: float) -> bool:
-        return bool(self._arrivals) and now - self._arrivals[-1] > self._stale_after()
-
-    def _stale_after(self) -> float:
-        rates = [self._result_rate(), self._status.frame_rate if self._status else None]
-        known = [rate for rate in rates if rate]
-        limit = STALE_PERIODS / min(known) if known else STALE_AT_MOST
-        return min(max(limit, _STALE_AT_LEAST), STALE_AT_MOST)
-
-    def _result_rate(self) -> float | None:
-        if len(self._arrivals) < 2 or self._arrivals[-1] <= self._arrivals[0]:
-            return None
-        return (len(self._arrivals) - 1) / (self._arrivals[-1] - self._arrivals[0])
-
     def _frame_age(self, now: float) -> float | None:
-        """Status and results both tell how old the newest frame is; the younger evidence counts."""
-        ages = []
-        if self._status is not None and self._status.frame_age is not None:
-            ages.append(self._status.frame_age + now - self._status_at)
-        if self._newest is not None and self._arrivals:
-            ages.append(sum(self._newest.stage_seconds.values()) + now - self._arrivals[-1])
+        """Status and results both give the age of the newest frame; the younger evidence counts."""
+        ages, status, result_age = [], self.link.status, self.link.result_age(now)
+        if status is not None and status.frame_age is not None:
+            ages.append(status.frame_age + now - self.link.status_at)
+        if self._newest is not None and result_age is not None:
+            ages.append(sum(self._newest.stage_seconds.values()) + result_age)
         return min(ages) if ages else None
 
     def _waiting(self, now: float) -> tuple[str, ...]:
-        if self._bmode is not None or self._newest is not None:
+        if self._bmodes.newest is not None or self._newest is not None:
             return ()
-        waited = f"waited {now - self._started_at:.0f} s"
-        if self._status is None or self._lost(now):
+        link, waited = self.link, f"waited {now - self._started_at:.0f} s"
+        others = (
+            () if not link.other_sources else (f"Other sources send here: {', '.join(link.other_sources)}",)
+        )
+        if link.status is None or link.lost(now):
             hint = "Start a node with: musse-stream run     or the demonstration: musse-stream demo"
-            return ("Waiting for strain results", f"from {self._address}", hint, waited)
-        reasons = "; ".join(self._status.reasons) or "no strain result has come yet"
-        return ("Connected, waiting for the first result", f"from {self._address}", reasons, waited)
+            return ("Waiting for strain results", f"from {link.address}", *others, hint, waited)
+        reasons = link.status.reasons or ("no strain result has come yet",)
+        return ("Connected, waiting for the first result", f"from {link.address}", *reasons, *others, waited)

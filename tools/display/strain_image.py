@@ -5,7 +5,8 @@
     confidence = 1 / (1 + (std / reference)^2),  reference = |m| / 2
 
 The reference makes a pixel half faded where its own |m| / std is 2, the signal-to-noise ratio below which no
-single-pair image is shown at all. Negative values have the opposite sign to the region's median.
+single-pair image is shown at all. A negative value is of opposite sign to the region's median only where
+value + 2 std < 0; any other is the HARD end, faded.
 """
 
 from dataclasses import dataclass, replace
@@ -21,6 +22,8 @@ from tools.display.options import Region
 
 FloatMap = NDArray[np.float32]
 
+NOISE_STD: Final = 0.3
+"""c of the quality bar: standard deviation of relative strain at which an image is worth nothing."""
 MIN_SNRE: Final = 2.0  # below this predicted SNRe a single pair's image is mostly noise
 _RANGE_TAU: Final = 1.0  # s, time constant of the held colour range
 _RANGE_QUANTILE: Final = 0.98  # of the oriented values: the softest tissue without its outliers
@@ -36,6 +39,8 @@ class StrainImage:
     """Strain over the region's signed median: 1 = average, below 1 harder, negative: opposite sign."""
     percent: FloatMap
     """Strain in %, oriented so that the sign of the median is positive; times `sign` it is signed strain."""
+    std: FloatMap
+    """Standard deviation of `normalised`."""
     confidence: FloatMap
     """0 (nothing known) to 1."""
     grid: Grid
@@ -47,6 +52,37 @@ class StrainImage:
     post_index: int
     pairs: float | None = None
     """How many pairs a fused image is worth; None: a single pair."""
+    time_constant: float | None = None
+    """s of fusion; None: a single pair."""
+    engine: str = ""
+
+    @property
+    def opposite(self) -> NDArray[np.bool_]:
+        """Where tissue certainly moves against the region's median."""
+        return opposite_sign(self.normalised, self.std)
+
+    @property
+    def quality(self) -> float:
+        """Q of the region, 0 to 1; see `image_quality`."""
+        return image_quality(self.std, _inside(self.grid, self.std.shape, self.region))
+
+
+def opposite_sign(normalised: FloatMap, std: FloatMap) -> NDArray[np.bool_]:
+    """Where value + 2 std < 0: a negative value that noise does not explain."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(normalised + 2 * std < 0)
+
+
+def image_quality(std: FloatMap, region: NDArray[np.bool_]) -> float:
+    """Q = median over the region of max(0, 1 - s^2 / c^2), 0 to 1; s is the deviation of relative strain.
+
+    A pixel without a value counts as 0. 0 where the region is empty.
+    """
+    s = std[region]
+    if not s.size:
+        return 0.0
+    known = np.where(np.isfinite(s), s, np.float32(np.inf))
+    return float(np.median(np.maximum(0.0, 1.0 - np.square(known / np.float32(NOISE_STD)))))
 
 
 def hold_reason(header: StrainHeader) -> str | None:
@@ -87,20 +123,22 @@ def strain_image(message: Message, region: Region | None) -> StrainImage | str:
         return "no value inside the region of interest"
     sign = 1.0 if mean > 0 else -1.0
     with np.errstate(invalid="ignore", over="ignore"):
-        ratio = std / np.float32(abs(mean) / 2)
+        relative_std = np.asarray(std / np.float32(abs(mean)), np.float32)
+        ratio = 2 * relative_std
         normalised = np.asarray(strain / np.float32(mean), np.float32)
         confidence = np.asarray(1 / (1 + ratio * ratio), np.float32)
-    confidence = np.where(np.isfinite(confidence) & np.isfinite(normalised), confidence, np.float32(0))
     return StrainImage(
         normalised=normalised,
         percent=strain * np.float32(100 * sign),
-        confidence=confidence,
+        std=np.where(inside, relative_std, np.float32(np.nan)),
+        confidence=_faded(confidence, normalised, relative_std),
         grid=header.grid,
         sign=sign,
         region=region or header.region,
         session_id=header.session_id,
         pre_index=header.pre_index,
         post_index=header.post_index,
+        engine=header.engine,
     )
 
 
@@ -124,13 +162,15 @@ def fused_image(message: Message, region: Region | None) -> StrainImage | str:
         if average <= 0:
             return "no average inside the region of interest"
     with np.errstate(invalid="ignore", over="ignore"):
-        ratio = std / np.float32(average / 2)
+        relative_std = np.asarray(std / np.float32(average), np.float32)
+        ratio = 2 * relative_std
         confidence = np.asarray(1 / (1 + ratio * ratio), np.float32)
     normalised = np.asarray(normalised / np.float32(average), np.float32)
     return StrainImage(
         normalised=normalised,
         percent=np.full_like(normalised, np.nan),
-        confidence=np.where(np.isfinite(confidence) & np.isfinite(normalised), confidence, np.float32(0)),
+        std=np.where(inside, relative_std, np.float32(np.nan)),
+        confidence=_faded(confidence, normalised, relative_std),
         grid=header.grid,
         sign=1.0,
         region=region or header.region,
@@ -138,6 +178,8 @@ def fused_image(message: Message, region: Region | None) -> StrainImage | str:
         pre_index=None,
         post_index=header.post_index,
         pairs=header.effective_pairs,
+        time_constant=header.time_constant,
+        engine=header.engine,
     )
 
 
@@ -159,6 +201,7 @@ def persist(old: StrainImage | None, new: StrainImage, elapsed: float, tau: floa
         new,
         normalised=blend(old.normalised, new.normalised),
         percent=blend(old.percent, new.percent) if old.sign == new.sign else new.percent,
+        std=blend(old.std, new.std),
         confidence=blend(old.confidence, new.confidence),
     )
 
@@ -189,6 +232,14 @@ def _top(values: FloatMap, confidence: FloatMap) -> float:
     sample, sure = values[::4, ::2], confidence[::4, ::2] >= _SURE
     finite = sample[sure & np.isfinite(sample)]
     return float(np.quantile(finite, _RANGE_QUANTILE)) if finite.size else 0.0
+
+
+def _faded(confidence: FloatMap, normalised: FloatMap, std: FloatMap) -> FloatMap:
+    """Confidence, 0 where nothing is known; half where a value is negative and noise may explain it."""
+    with np.errstate(invalid="ignore"):
+        known = np.isfinite(confidence) & np.isfinite(normalised)
+        doubtful = (normalised < 0) & ~opposite_sign(normalised, std)
+        return np.where(known, np.where(doubtful, confidence / 2, confidence), np.float32(0))
 
 
 def _inside(grid: Grid, shape: tuple[int, ...], region: Region | None) -> NDArray[np.bool_]:

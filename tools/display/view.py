@@ -1,5 +1,6 @@
 """What is to be shown at one moment: the whole input of the pure render function."""
 
+import time
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -31,6 +32,10 @@ class BmodeImage:
     image: NDArray[np.uint8]
     grid: Grid
     dynamic_range_db: float
+    frame: tuple[str, int] = ("", 0)
+    """session_id and frame_index."""
+    exposure_db: float = 0.0
+    """dB that expose it as a console would; see `colors.exposure`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,58 @@ class TracePoint:
     """s on the display's clock."""
     mean_strain: float | None
     """Signed, dimensionless; None: rejected pair."""
+    after_gap: bool = False
+    """Nothing came for several periods before this pair: no line may lead to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Age:
+    """How old one element of the display is, and whether that makes it grey."""
+
+    seconds: float | None = None
+    """None before its first."""
+    grey: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ages:
+    """Every element by its own age."""
+
+    strain: Age = Age()
+    """The strain image, its quality, SNRe and mean strain."""
+    bmode: Age = Age()
+    rates: Age = Age()
+    """What the node's status holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """An image that is held to be read and measured: never grey."""
+
+    taken_at: float
+    """Unix time in s when the image came."""
+    age: float
+    """s since then."""
+    review: bool
+    """It was taken after the stream had stopped: the last image there is."""
+
+    @property
+    def label(self) -> str:
+        """What stands on the image: FROZEN or REVIEW, time of day and age."""
+        word = "REVIEW" if self.review else "FROZEN"
+        return f"{word} {time.strftime('%H:%M:%S', time.localtime(self.taken_at))}, {ago(self.age)} old"
+
+
+def ago(seconds: float) -> str:
+    """A duration as people read it: 0.8 s, 12 s, 3 min 20 s, 2 h 5 min."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    return (
+        f"{whole // 60} min {whole % 60} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60} min"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +112,8 @@ class Rates:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
-    """Everything the image is made of."""
+    """Everything the image is made of. A frozen view keeps all of its frame; `now`, `banner`, `ages.rates`,
+    `rates`, `status` and the notices stay those of the live link."""
 
     options: DisplayOptions
     now: float
@@ -71,11 +129,10 @@ class View:
     strain: StrainImage | None = None
     held: str | None = None
     """Why `strain` is not from the newest pair; None where it is."""
-    held_for: float = 0.0
-    """s since `strain` was new."""
-    greyed: bool = False
-    """The image is too old, or its successor was rejected: no colours."""
-    frozen: bool = False
+    ages: Ages = Ages()
+    frozen: Frozen | None = None
+    taken_at: float | None = None
+    """Unix time in s when `strain` came; None without one."""
     range_top: float = 2.5
     """Top of the colour range: relative strain, or % in the percent mode."""
     region: Region | None = None
@@ -84,7 +141,13 @@ class View:
     mean_strain: float | None = None
     """Of the newest pair, signed; None where it was rejected."""
     quality: float | None = None
+    """Q of `strain`; None without an image."""
     predicted_snre: float | None = None
+    """Of the newest pair."""
+    echo_match: float | None = None
+    """Median NCC of the newest pair after motion compensation."""
+    pointer: tuple[float, float] | None = None
+    """x and z in mm under the mouse pointer; None outside the images."""
     engine: str = ""
     assumed: tuple[str, ...] = ()
     status: StatusHeader | None = None
@@ -94,3 +157,18 @@ class View:
     other_sources: tuple[str, ...] = ()
     notice: str = ""
     """A passing message to the viewer, such as where a PNG was saved."""
+
+    @property
+    def greyed(self) -> bool:
+        """Whether the strain image has no colours: too old, or its successors were rejected."""
+        return self.frozen is None and self.ages.strain.grey
+
+    @property
+    def bmode_greyed(self) -> bool:
+        """Whether the B-mode is too old to stand as current."""
+        return self.frozen is None and self.ages.bmode.grey
+
+    @property
+    def held_for(self) -> float:
+        """s since `strain` was new; 0 where it is from the newest pair."""
+        return 0.0 if self.held is None else self.ages.strain.seconds or 0.0

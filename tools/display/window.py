@@ -3,6 +3,7 @@
 import ctypes
 import os
 import sys
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Final
 
@@ -13,6 +14,8 @@ from tools.display.render import MIN_SIZE, SIZE
 from tools.errors import NoScreen
 
 TITLE: Final = "musse-stream"
+FULL_HD: Final = (1920, 1080)
+_F11: Final = (0xFFC8, 0x7A0000)  # codes of OpenCV on X11 and on Windows
 _REMEDY: Final = "without a screen use --headless --seconds 20 --save out.png"
 
 
@@ -42,11 +45,27 @@ def check_screen() -> None:
 
 
 def drawing_size(width: int, height: int) -> tuple[int, int]:
-    """The size to draw in for a window of this size: its shape, so that mm stay true, but never too small."""
+    """The size to draw in for a window of this size: its shape, so that mm stay true.
+
+    Never smaller than MIN_SIZE. On screens above full HD it is smaller than the window, in steps of a half:
+    the window enlarges the image, so text grows with the screen, and a 4K screen costs no more than full HD.
+    """
     if width <= 0 or height <= 0:
         return SIZE
+    smaller = max(1.0, round(2 * min(width / FULL_HD[0], height / FULL_HD[1])) / 2)
+    width, height = round(width / smaller), round(height / smaller)
     larger = max(1.0, MIN_SIZE[0] / width, MIN_SIZE[1] / height)
     return round(width * larger), round(height * larger)
+
+
+@dataclass(frozen=True, slots=True)
+class Mouse:
+    """What the mouse did since the last look; pixels of the image that was shown."""
+
+    at: tuple[int, int] | None
+    """Where it is; None before it entered the window."""
+    dragged: tuple[tuple[int, int], tuple[int, int]] | None
+    """Start and end of a drag with the left button that has ended."""
 
 
 class Window:
@@ -56,13 +75,19 @@ class Window:
     display is started anew. No remedy is known: docs/decisions/0015.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, address: str = "") -> None:
         check_screen()
+        self._at: tuple[int, int] | None = None
+        self._pressed_at: tuple[int, int] | None = None
+        self._dragged: tuple[tuple[int, int], tuple[int, int]] | None = None
+        self._full_screen = False
         # GUI_NORMAL: no tool and status bar, whose text would need fonts that the wheel does not bring.
         # FREERATIO: the image is drawn in the window's own size. KEEPRATIO would report the size of the
         # last image inside the window, and its bars would stay for ever.
         cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_FREERATIO | cv2.WINDOW_GUI_NORMAL)
         cv2.resizeWindow(TITLE, *SIZE)
+        cv2.setWindowTitle(TITLE, f"{TITLE} {address}".strip())  # two displays differ in the task bar
+        cv2.setMouseCallback(TITLE, self._on_mouse)
 
     def show(self, image: Image) -> None:
         """Put an image into the window; it is painted by the next `keys`."""
@@ -72,9 +97,29 @@ class Window:
         """Let the window live, and hand out the keys pressed since the last call."""
         pressed = []
         while (code := cv2.pollKey()) != -1:
-            if 0 < code < 128:  # arrows and the like have larger codes, other ones on every system
+            if code in _F11:
+                pressed.append("F11")
+            elif 0 < code < 128:  # arrows and the like have larger codes, other ones on every system
                 pressed.append(chr(code))
         return pressed
+
+    def mouse(self) -> Mouse:
+        """What the mouse did since the last call."""
+        dragged, self._dragged = self._dragged, None
+        return Mouse(self._at, dragged)
+
+    def toggle_full_screen(self) -> None:
+        """Fill the screen, or become a window again."""
+        self._full_screen = not self._full_screen
+        mode = cv2.WINDOW_FULLSCREEN if self._full_screen else cv2.WINDOW_NORMAL
+        cv2.setWindowProperty(TITLE, cv2.WND_PROP_FULLSCREEN, mode)
+
+    def _on_mouse(self, event: int, x: int, y: int, flags: int, param: object) -> None:
+        self._at = (x, y)
+        if event == cv2.EVENT_LBUTTONDOWN:
+            self._pressed_at = (x, y)
+        elif event == cv2.EVENT_LBUTTONUP and self._pressed_at is not None:
+            self._dragged, self._pressed_at = (self._pressed_at, (x, y)), None
 
     @property
     def closed(self) -> bool:

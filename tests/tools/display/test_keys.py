@@ -1,5 +1,7 @@
 """What each key does to the options."""
 
+from dataclasses import replace
+
 import pytest
 
 from streamer.errors import ConfigError
@@ -17,11 +19,16 @@ START = DisplayOptions()
     [
         ("mm", "layout", ["overlay", "side-by-side"]),
         ("vv", "value", ["percent", "normalised"]),
-        ("ccc", "color_map", ["perceptual", "grey", "clinical"]),
+        ("cccc", "color_map", ["reversed", "perceptual", "grey", "clinical"]),
         ("+=+++-", "opacity", [0.7, 0.8, 0.9, 1.0, 1.0, 0.9]),
-        ("][[", "persistence", [0.1, 0.0, 0.0]),
+        ("]]][[[[", "persistence", [0.25, 0.5, 1.0, 0.5, 0.25, 0.0, 0.0]),
+        ("2211", "bmode_gain", [3.0, 6.0, 3.0, 0.0]),
+        ("4433", "bmode_range", [60.0, 70.0, 60.0, 50.0]),
+        ("xx", "flip", [True, False]),
+        ("oh\x1b", "show_notes", [True, False, False]),
+        ("h\x1b", "show_help", [True, False]),
         ("<,.>>>>>", "range_max", [2.0, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0, 6.0]),
-        ("aa", "range_mode", ["fixed", "held"]),
+        ("aa", "range_mode", ["held", "fixed"]),
         ("bb", "show_region", [False, True]),
         ("h?", "show_help", [True, False]),
         ("rr", "region", [(10.0, 30.0, -10.0, 10.0), None]),
@@ -85,9 +92,10 @@ def test_the_image_box_is_the_strain_maps_extent_in_mm() -> None:
 def test_every_key_of_the_help_does_something_or_belongs_to_the_loop() -> None:
     inside = press("r", START, BOX)
     for keys, _ in HELP:
-        for key in keys.replace("–", "-").split():
-            options = press("]", inside, BOX) if key == "[" else inside
-            assert key in "fsq" or press(key, options, BOX) != options, key
+        for key in keys.replace("–", "-").replace("Esc", "\x1b").split():
+            shown = replace(inside, show_help=key == "\x1b", persistence=0.5, bmode_gain=3.0)
+            others = ("f", "s", "q", "space", "mouse", "F11")
+            assert key in others or press(key, shown, BOX) != shown, key
 
 
 @pytest.mark.parametrize(

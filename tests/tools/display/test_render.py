@@ -18,14 +18,15 @@ from tests.tools.display.display_messages import (
     strain_message,
 )
 from tools.display import panels
-from tools.display.colors import OPPOSITE, hatch, lookup_table
-from tools.display.geometry import Frame, extent_of, fit, resample_image, resample_values
+from tools.display.colors import MIDDLE, OPPOSITE, colorize, grey_levels, hatch, lookup_table
 from tools.display.options import COLOR_MAPS, LAYOUTS, DisplayOptions
 from tools.display.panels import strain_layer, ticks
 from tools.display.render import DISCLAIMER, MIN_SIZE, SIZE, render
 from tools.display.state import DisplayState
 from tools.display.text import text_width, wrap
 from tools.display.view import View
+from tools.display.window import drawing_size
+from tools.geometry import Frame, extent_of, fit, resample_image, resample_values
 
 SURE = 1e-6  # strain_std so small that nothing is faded
 
@@ -88,7 +89,7 @@ def test_opposite_pixels_never_look_hard_nor_does_their_rim(name: str, mean: flo
     assert (weight > 0.99).all()
     found = {tuple(map(int, color)) for color in colors.reshape(-1, 3)}
     assert OPPOSITE in found
-    average = tuple(map(int, lookup_table(name)[int(255 / 2.5), 0]))  # type: ignore[arg-type]
+    average = tuple(map(int, lookup_table(name)[MIDDLE, 0]))  # type: ignore[arg-type]
     assert found == {OPPOSITE, average}  # nothing in between: linear interpolation would draw a HARD rim
 
 
@@ -125,7 +126,7 @@ def test_uncertain_pixels_fade_towards_the_ground() -> None:
     view = view_of(strain_message(np.full((250, 128), -0.005, np.float32), std=std))
     frame = frame_of(view)
     image, ground = panels._strain(view, frame).astype(int), hatch(frame.width, frame.height).astype(int)
-    color = lookup_table("clinical")[int(255 / 2.5), 0].astype(int)
+    color = lookup_table("clinical")[MIDDLE, 0].astype(int)
     np.testing.assert_allclose(image[50, 200], color, atol=2)
     np.testing.assert_allclose(image[-50, 200], (color + ground[-50, 200]) / 2, atol=3)
 
@@ -175,7 +176,8 @@ def test_bmode_and_strain_of_other_grids_lie_on_each_other() -> None:
     image[140:160] = 255  # the same
     extent = extent_of([(fine, image.shape), (coarse, strain.shape)])
     frame = fit(extent, 0, 0, 400, 600)
-    values, _ = resample_values(strain, np.ones_like(strain), coarse, frame)
+    values, _, opposite = resample_values(strain, np.ones_like(strain), strain < 0, coarse, frame)
+    np.testing.assert_array_equal(opposite, values < 0)
     light = resample_image(image, fine, frame) > 127
     np.testing.assert_allclose(
         np.flatnonzero((values < 0).any(axis=1))[[0, -1]],
@@ -199,8 +201,9 @@ def test_a_rejected_pair_leaves_no_colour_but_the_image_and_its_reason() -> None
     state = DisplayState(DisplayOptions(), address="x", now=0.0)
     state.update(received(status_message(), bmode_message(), strain_message(std=SURE)), 1.0)
     good = state.view(1.0)
-    state.update(received(strain_message(rejection="sliding")), 1.04)
-    bad = state.view(1.04)
+    for step in range(1, 29):
+        state.update(received(status_message(), strain_message(rejection="sliding")), 1.0 + 0.04 * step)
+    bad = state.view(2.12)
     frame = frame_of(good)
     color, grey = panels._strain(good, frame).astype(int), panels._strain(bad, frame).astype(int)
     assert (grey.max(axis=2) == grey.min(axis=2)).all()
@@ -231,27 +234,68 @@ def said_by(monkeypatch: pytest.MonkeyPatch, view: View, size: tuple[int, int] =
 def test_every_needed_word_is_on_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
     said = said_by(monkeypatch, live(phantom(), -0.005))
     for words in (
-        "SOFT", "HARD", "1 average", "opposite sign", "no value", "range held, 1 s", "no persistence",
-        "mm", "mm across", "Press", "–0.50 %", "0.80", "frame age", "lost 3", "25.0 frames/s",
-        "engine reference (float32)", "sound_speed: 1540 m/s", "LIVE", DISCLAIMER,
+        "SOFT", "HARD", "1 average", "opposite sign", "no value", "range fixed", "no persistence",
+        "map: clinical", "Image quality", "Echo match",
+        "mm", "mm across", "Press", "–0.50 %", "1.00", "newest frame", "lost 3", "25.0 frames/s",
+        "engine reference (float32)", "assumed values of the acquisition: 1, key o", "LIVE", DISCLAIMER,
     ):  # fmt: skip
         assert words in said, words
-    options = DisplayOptions(value="percent", persistence=0.3, range_mode="fixed")
+    options = DisplayOptions(value="percent", persistence=0.3, range_mode="held")
     said = said_by(monkeypatch, live(phantom(0.005), 0.005, options))
-    for words in ("+0.2", "strain in %", "Release", "+0.50 %", "persistence 0.3 s", "range fixed"):
+    for words in ("+0.2", "strain in %", "Release", "+0.50 %", "persistence 0.3 s", "range held, 1 s"):
         assert words in said, words
 
 
-def test_curved_data_say_that_they_are_not_scan_converted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_beams_that_diverge_far_are_marked(monkeypatch: pytest.MonkeyPatch) -> None:
     curved = Grid(
         axial_start=5e-3, axial_step=1e-4, lateral_start=-0.5, lateral_step=1.0 / 127, probe_type="curved",
         probe_radius=0.06,
     )  # fmt: skip
-    view = view_of(strain_message(grid=curved))
-    said = said_by(monkeypatch, view)
-    assert "not scan-converted" in said
-    assert "deg across" in said
-    assert "not scan-converted" not in said_by(monkeypatch, live(phantom(), -0.005))
+    said = said_by(monkeypatch, view_of(strain_message(grid=curved)))
+    assert "oblique beams" in said
+    assert "mm across" in said
+    assert "oblique beams" not in said_by(monkeypatch, live(phantom(), -0.005))
+
+
+@pytest.mark.parametrize("name", COLOR_MAPS)
+@pytest.mark.parametrize("top", [1.1, 1.5, 2.5, 6.0])
+def test_the_average_has_one_colour_at_every_range_and_the_ends_are_the_ends(name: str, top: float) -> None:
+    values = np.array([[-0.5, 0.0, 1.0, top, 9.0]], np.float32)
+    table = lookup_table(name)[:, 0]  # type: ignore[arg-type]
+    shown = colorize(values, top, name)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(shown[0], table[[0, 0, MIDDLE, 255, 255]])
+
+
+def test_only_what_is_surely_negative_has_the_colour_of_opposite_sign() -> None:
+    strain = np.full((250, 128), -0.005, np.float32)
+    strain[50:100], strain[150:200] = 0.0005, 0.005
+    std = np.full(strain.shape, 0.0005, np.float32)
+    view = view_of(strain_message(strain, std=std))
+    assert view.strain is not None
+    frame = frame_of(view)
+    colors, weight = strain_layer(view, view.strain, frame)
+    noise, opposite = colors[round(frame.height * 0.3), 50], colors[round(frame.height * 0.7), 50]
+    np.testing.assert_array_equal(noise, lookup_table("clinical")[0, 0])
+    np.testing.assert_array_equal(opposite, OPPOSITE)
+    assert weight[round(frame.height * 0.3), 50] == pytest.approx(0.5 / (1 + 0.2**2), rel=1e-3)
+
+
+def test_the_median_of_a_bmode_is_as_grey_as_tissue_whatever_its_level() -> None:
+    for level in (90, 150, 220):
+        image = np.clip(np.random.default_rng(0).normal(level, 20, (200, 64)), 1, 255).astype(np.uint8)
+        message = bmode_message()
+        message.arrays["bmode"] = image
+        view = view_of(message)
+        assert view.bmode is not None
+        shown = grey_levels(60.0, view.bmode.exposure_db, 50.0)[image]
+        assert 255 * 0.34 < np.median(shown) < 255 * 0.42
+    assert grey_levels(60.0, view.bmode.exposure_db + 6, 50.0)[200] > shown[image == 200].mean()
+
+
+def test_text_grows_with_a_large_screen_and_nothing_is_drawn_larger_than_full_hd() -> None:
+    assert drawing_size(3840, 2160) == (1920, 1080)
+    assert drawing_size(1920, 1080) == (1920, 1080)
+    assert drawing_size(2880, 1620) == (1920, 1080)
 
 
 @pytest.mark.parametrize("size", [SIZE, MIN_SIZE, (1920, 1080), (300, 200)])

@@ -6,6 +6,7 @@ from streamer.headers import StrainHeader
 from streamer.subscriber import Received
 from tests.tools.display.display_messages import (
     bmode_message,
+    fused_message,
     phantom,
     received,
     received_with,
@@ -27,7 +28,10 @@ def running(rate: float = 25.0, until: float = 2.0) -> tuple[DisplayState, float
     state, number = opened(), round(until * rate)
     for index in range(1, number + 1):
         message = strain_message(post_index=index)
-        state.update(received(status_message(frame_rate=rate), bmode_message(), message), index / rate)
+        state.update(
+            received(status_message(frame_rate=rate), bmode_message(rows=64, frame_index=index), message),
+            index / rate,
+        )
     return state, number / rate
 
 
@@ -73,31 +77,51 @@ def test_a_fault_is_told_with_its_reason_and_an_old_image_is_grey_under_it() -> 
     assert (view.banner.text, view.banner.detail, view.greyed) == ("FAULT", "no GPU memory", True)
 
 
-def test_a_rejected_pair_keeps_the_last_good_image_greyed_with_its_reason() -> None:
+@pytest.mark.parametrize("weak", [False, True])
+def test_held_greys_strain_and_its_numbers_after_a_second_and_the_bmode_never(weak: bool) -> None:
     state, last = running()
     before = state.view(last).strain
-    state.update(received(status_message(), strain_message(rejection="decorrelated")), last + 0.04)
-    view = state.view(last + 0.04)
-    assert view.strain is before
-    assert view.greyed
-    assert view.held is not None
-    assert "out-of-plane" in view.held
-    assert view.held_for == pytest.approx(0.04)
-    assert view.mean_strain is None
-
-
-def test_a_weak_pair_keeps_the_last_image_in_colour_for_half_a_second_only() -> None:
-    state, last = running()
-    before = state.view(last).strain
-    for step in range(1, 20):
+    for step in range(1, 40):
         now = last + 0.04 * step
-        weak = strain_message(phantom(-0.0003), mean=-0.0003, predicted_snre=1.2)
-        state.update(received(status_message(), weak), now)
+        index = 100 + step
+        newest = (
+            strain_message(phantom(-0.0003), mean=-0.0003, predicted_snre=1.2, post_index=index)
+            if weak
+            else strain_message(rejection="decorrelated", post_index=index)
+        )
+        state.update(received(status_message(), bmode_message(frame_index=index), newest), now)
         view = state.view(now)
         assert view.strain is before
         assert view.held is not None
-        assert "1.2 is below 2" in view.held
-        assert view.greyed == (now - last > 0.5)
+        assert ("1.2 is below 2" if weak else "out-of-plane") in view.held
+        assert view.held_for == pytest.approx(now - last)
+        assert view.greyed == (now - last > 1.0)
+        assert not view.bmode_greyed
+        assert view.bmode is not None
+        assert view.bmode.frame == ("s1", index)
+        assert (view.mean_strain is None) == (not weak)
+
+
+def test_each_element_greys_by_its_own_age() -> None:
+    state, last = running()
+    for step in range(1, 16):  # strain goes on, B-mode has stopped
+        state.update(received(status_message(), strain_message(post_index=100 + step)), last + 0.04 * step)
+    view = state.view(last + 0.6)
+    assert (view.greyed, view.bmode_greyed, view.ages.rates.grey) == (False, True, False)
+    assert view.ages.bmode.seconds == pytest.approx(0.6)
+    lost = state.view(last + 0.6 + 1.3)
+    assert (lost.greyed, lost.bmode_greyed, lost.ages.rates.grey) == (True, True, True)
+    assert lost.ages.strain.seconds == pytest.approx(1.3)
+
+
+def test_a_fused_image_that_no_pair_renews_is_grey_after_a_second() -> None:
+    state, last = running()
+    state.update(received(status_message(), fused_message(post_index=50)), last)
+    for step in range(1, 31):  # accepted pairs that add nothing to it
+        now = last + 0.04 * step
+        state.update(received(status_message(), strain_message(post_index=100 + step)), now)
+        assert state.view(now).greyed == (now - last > 1.0)
+    assert state.view(now).held == "no new image came"
 
 
 def test_the_trace_gets_every_pair_rejected_ones_as_gaps() -> None:
@@ -113,23 +137,78 @@ def test_the_trace_gets_every_pair_rejected_ones_as_gaps() -> None:
     assert state.view(11.0).trace == ()
 
 
-def test_frozen_nothing_of_the_image_moves_but_a_lost_node_is_still_told() -> None:
+def test_a_silence_breaks_the_trace_and_leaves_it_empty() -> None:
     state, last = running()
-    state.toggle_freeze(last)
-    frozen = state.view(last)
-    assert frozen.frozen
-    newer = strain_message(2 * phantom(), mean=-0.01, post_index=99)
-    state.update(received(bmode_message(seed=9), newer), last + 0.04)
-    view = state.view(last + 2.0)
-    assert view.strain is frozen.strain
-    assert view.bmode is frozen.bmode
-    assert view.trace == frozen.trace
-    assert view.trace_end == frozen.trace_end
+    state.update(Received(), last + 3.0)
+    headers = [strain_message(post_index=100 + n).header for n in range(5)]
+    late = last + 3.2
+    state.update(received_with([strain_message(post_index=104)], headers), late)  # type: ignore[arg-type]
+    trace = state.view(late).trace
+    assert [point.after_gap for point in trace].count(True) == 1
+    assert not [point for point in trace if last + 0.01 < point.time < late - 0.25]
+    assert state.view(late).rates.result_rate == pytest.approx(25, rel=0.3)  # not one over the silence
+
+
+def test_a_stopped_display_spreads_what_waited_at_its_own_period() -> None:
+    state, last = running()
+    headers = [strain_message(post_index=100 + n).header for n in range(4)]
+    state.update(received_with([strain_message(post_index=104)], headers), last + 20)  # type: ignore[arg-type]
+    assert all(point.time > last + 19.8 for point in state.view(last + 20).trace)
+
+
+def test_a_frozen_frame_keeps_image_numbers_and_trace_after_the_node_is_killed() -> None:
+    state, last = running()
+    state.toggle_freeze(last + 0.1)
+    frozen = state.view(last + 0.1)
+    assert frozen.frozen is not None
+    assert not frozen.frozen.review
+    newer = strain_message(2 * phantom(), mean=-0.01, post_index=99, predicted_snre=9.0)
+    state.update(received(bmode_message(seed=9), newer), last + 0.14)
+    view = state.view(last + 12.0)
+    for name in ("strain", "bmode", "trace", "trace_end", "quality", "mean_strain", "predicted_snre", "held"):
+        assert getattr(view, name) is getattr(frozen, name), name
     assert not view.greyed
+    assert not view.bmode_greyed
+    assert view.ages.rates.grey  # the link's numbers are old and say so
     assert view.banner.text == "NODE LOST"
-    state.toggle_freeze(last + 2.0)
-    state.update(received(status_message(), newer), last + 2.0)
-    assert state.view(last + 2.0).strain is not frozen.strain
+    assert view.frozen is not None
+    assert view.frozen.age == pytest.approx(12.0)
+    assert view.frozen.taken_at == pytest.approx(last)
+    assert "12 s old" in view.frozen.label
+    state.toggle_freeze(last + 12.0)
+    state.update(received(status_message(), newer), last + 12.0)
+    assert state.view(last + 12.0).strain is not frozen.strain
+
+
+def test_after_a_lost_node_freeze_brings_the_last_image_back_in_colour_as_review() -> None:
+    state, last = running()
+    assert state.view(last + 5).greyed
+    state.toggle_freeze(last + 5)
+    view = state.view(last + 6)
+    assert view.frozen is not None
+    assert view.frozen.review
+    assert view.frozen.label.startswith("REVIEW")
+    assert view.frozen.age == pytest.approx(6.0)
+    assert not view.greyed
+    assert not view.bmode_greyed
+    state.toggle_freeze(last + 7)
+    assert state.view(last + 7).greyed
+
+
+def test_a_frozen_image_has_the_bmode_of_its_own_frame() -> None:
+    state, last = running()
+    state.update(
+        received(status_message(), strain_message(rejection="no_motion", post_index=51)), last + 0.04
+    )
+    state.update(received(bmode_message(frame_index=51)), last + 0.04)
+    live = state.view(last + 0.04)
+    assert live.bmode is not None
+    assert live.bmode.frame == ("s1", 51)
+    state.toggle_freeze(last + 0.04)
+    view = state.view(last + 0.04)
+    assert view.bmode is not None
+    assert view.strain is not None
+    assert view.bmode.frame == ("s1", view.strain.post_index)
 
 
 def test_waiting_names_the_address_then_what_the_node_says() -> None:
@@ -155,6 +234,32 @@ def test_the_first_source_is_shown_and_others_are_named() -> None:
     named = opened(source="leg")
     named.update(received(strain_message(source_id="arm")), 0.2)
     assert named.view(0.2).strain is None
+
+
+def test_a_new_source_is_shown_once_the_old_is_gone_and_it_is_told() -> None:
+    state, last = running()
+    for step in range(1, 60):
+        now = last + 0.04 * step
+        other = [status_message(source_id="example"), strain_message(source_id="example", post_index=step)]
+        state.update(received(*other), now)
+        view = state.view(now)
+        assert view.source == ("arm" if now - last <= 1.2 else "example"), now - last
+    assert view.banner.text == "LIVE"
+    assert view.other_sources == ()
+    assert "arm is gone" in view.notice
+    assert "example" in view.notice
+    assert all(point.time > last + 1.19 for point in view.trace)  # the two never mix
+    assert view.bmode is None
+
+
+def test_a_named_source_is_never_left_and_the_others_are_named() -> None:
+    state = opened(source="leg")
+    for step in range(60):
+        state.update(received(status_message(source_id="arm"), strain_message(source_id="arm")), 0.04 * step)
+    view = state.view(2.4)
+    assert (view.source, view.strain) == ("leg", None)
+    assert "arm" in " ".join(view.waiting)
+    assert "source 'leg' does not send here; arm does" in view.banner.detail
 
 
 def test_an_old_sessions_image_is_grey_at_once() -> None:

@@ -1,6 +1,7 @@
 """A real window on a real X server (Xvfb): opens, shows the image, obeys keys, closes cleanly."""
 
 import ctypes
+import json
 import os
 import re
 import shutil
@@ -18,6 +19,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.tools.display.synthetic_node import SyntheticNode
+from tools.display.png import png_text
 from tools.display.render import MIN_SIZE, SIZE
 from tools.display.window import check_screen, drawing_size
 from tools.errors import NoScreen
@@ -161,18 +163,23 @@ def test_the_window_shows_the_image_obeys_keys_saves_and_quits(screen: str, tmp_
             wait_for(lambda: colourful(screenshot(shot)) > 0.05, "a colour image")
             seen = screenshot(shot)[:720, :1280]
             assert (seen.min(axis=2) < 200)[[0, -1]].mean() > 0.95  # filled to its edges, without bars
-            window = xdotool("search", "--name", "^musse-stream$").split()[-1]
+            window = xdotool("search", "--name", "^musse-stream").split()[-1]
             xdotool("windowfocus", "--sync", window)
             xdotool("key", "s")
             wait_for(lambda: list(tmp_path.glob("musse-*.png")), "the saved image")
-            xdotool("key", "c")  # from clinical
-            xdotool("key", "c")  # over perceptual to grey
+            # from clinical over reversed and perceptual to grey; Qt keeps one key between two images
+            xdotool("key", "--delay", "200", "c", "c", "c")
             wait_for(lambda: colourful(screenshot(shot)) < 0.02, "the grey map")
-            xdotool("key", "q")
+            xdotool("key", "--delay", "200", "space", "q", "q")  # q asks, because results are coming
             told, complaint = ended(child)
         assert (child.returncode, complaint) == (0, "")
         assert re.match(r"summary: results \d+, shown \d+, skipped \d+, refused 0, saved none", told)
-        assert cv2.imread(str(next(tmp_path.glob("musse-*.png")))) is not None
+        saved = next(tmp_path.glob("musse-*.png"))
+        assert cv2.imread(str(saved)) is not None
+        facts = png_text(saved)
+        assert json.loads(facts["Numbers"])["quality"] >= 0
+        assert json.loads(facts["Settings"])["color_map"].startswith("clinical")
+        assert "research use only" in facts["Description"]
 
     with_a_window_that_hears(scenario)
 
@@ -181,7 +188,7 @@ def test_closing_the_window_ends_it_even_while_nothing_is_received(screen: str, 
     def scenario() -> None:
         with display("--connect", "tcp://127.0.0.1:9", "--json") as child:
             wait_for(lambda: screenshot(tmp_path / "a.png").max() > 0, "the waiting image")
-            ask_to_close(int(xdotool("search", "--name", "^musse-stream$").split()[-1]))
+            ask_to_close(int(xdotool("search", "--name", "^musse-stream").split()[-1]))
             told, complaint = ended(child)
         assert (child.returncode, complaint) == (0, "")
         assert '"results": 0' in told
@@ -211,13 +218,13 @@ def test_without_a_screen_one_line_names_the_headless_option(
 
 
 @pytest.mark.parametrize(
-    ("width", "height"), [(1280, 720), (1920, 1080), (400, 300), (2000, 300), (300, 900)]
+    ("width", "height"), [(1280, 720), (1920, 1080), (400, 300), (2000, 300), (300, 900), (3840, 2160)]
 )
 def test_images_are_drawn_in_the_shape_of_the_window(width: int, height: int) -> None:
     drawn = drawing_size(width, height)
     assert drawn[0] / drawn[1] == pytest.approx(width / height, rel=0.01)
-    assert drawn[0] >= max(width, MIN_SIZE[0])
-    assert drawn[1] >= max(height, MIN_SIZE[1])
+    assert drawn[0] >= max(min(width, 1920), MIN_SIZE[0])
+    assert drawn[1] >= max(min(height, 1080), MIN_SIZE[1])
     assert drawing_size(0, 0) == drawing_size(-1, -1) == SIZE
 
 

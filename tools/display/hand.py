@@ -1,0 +1,97 @@
+"""What keys and mouse do to the display. One thread."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final, Protocol
+
+from tools.display.colors import Image
+from tools.display.keys import dragged_region, image_box, press
+from tools.display.panels import frames_of
+from tools.display.png import facts_of, save_png
+from tools.display.render import image_area
+from tools.display.state import DisplayState
+from tools.display.view import View
+from tools.display.window import Mouse
+from tools.errors import ToolError
+
+_QUIT_WITHIN: Final = 3.0  # s between the two presses of q
+_FUSED_PERSISTENCE: Final = (
+    "persistence of the fused image is the node's: fusion.time_constant in its configuration"
+)
+
+
+class _Screen(Protocol):
+    def toggle_full_screen(self) -> None: ...
+
+
+class Hand:
+    """The viewer's hand on one display."""
+
+    def __init__(self, state: DisplayState) -> None:
+        self._state = state
+        self._asked_at: float | None = None
+
+    def press(self, keys: Sequence[str], view: View, image: Image, window: _Screen) -> bool:
+        """Do what the keys ask for; True where the display is to end."""
+        for key in keys:
+            if key == "q" and self._quits(view):
+                return True
+            self._press(key, view, image, window)
+        return False
+
+    def move(self, mouse: Mouse, view: View, size: tuple[int, int]) -> None:
+        """Follow the pointer; a drag inside an image becomes the own region of interest."""
+        self._state.pointer = None if mouse.at is None else _position(mouse.at, view, size)
+        if mouse.dragged is None:
+            return
+        start, end = (_position(point, view, size) for point in mouse.dragged)
+        if start is None or end is None:
+            return
+        region = dragged_region(view, start, end)
+        if region is not None:
+            self._state.change(replace(self._state.options, region=region))
+
+    def _quits(self, view: View) -> bool:
+        """A stray key must not end an examination: while results come, it takes two presses."""
+        live = not view.waiting and view.banner.text not in ("NODE LOST", "WAITING")
+        asked = self._asked_at is not None and view.now - self._asked_at <= _QUIT_WITHIN
+        self._asked_at = view.now
+        return not live or asked
+
+    def _press(self, key: str, view: View, image: Image, window: _Screen) -> None:
+        state = self._state
+        if key in ("f", " "):
+            state.toggle_freeze(view.now)
+        elif key == "s":
+            state.emit(_save(image, view), view.now)
+        elif key == "F11":
+            window.toggle_full_screen()
+        elif key == "q":
+            state.emit("press q again to quit", view.now, _QUIT_WITHIN)
+        elif key in ("[", "]") and view.strain is not None and view.strain.pairs is not None:
+            state.emit(_FUSED_PERSISTENCE, view.now)
+        else:
+            state.change(press(key, state.options, image_box(view)))
+
+
+def _position(point: tuple[int, int], view: View, size: tuple[int, int]) -> tuple[float, float] | None:
+    """x and z in mm of a pixel of the window; None outside the images."""
+    if view.waiting:
+        return None
+    for frame in frames_of(view, image_area(*size)):
+        column, row = point[0] - frame.x, point[1] - frame.y
+        if 0 <= column < frame.width and 0 <= row < frame.height:
+            return frame.position(column + 0.5, row + 0.5)
+    return None
+
+
+def _save(image: Image, view: View) -> str:
+    """Save the image as it stands; the answer is the notice to show."""
+    pair = f"-{view.strain.post_index}" if view.strain is not None else ""
+    path = view.options.save_folder / f"musse-{time.strftime('%Y%m%d-%H%M%S')}{pair}.png"
+    try:
+        save_png(image, path, facts_of(view))
+    except ToolError as error:
+        return str(error)
+    return f"saved {path.absolute()}"
