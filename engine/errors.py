@@ -12,7 +12,7 @@ class EngineError(Exception):
 
 
 class EngineUnavailable(EngineError):
-    """The named engine cannot run on this machine; the message says what is missing."""
+    """The named engine cannot run on this machine; the message names what is missing."""
 
 
 class InvalidAcquisition(EngineError, ValueError):
@@ -20,4 +20,4 @@ class InvalidAcquisition(EngineError, ValueError):
 
 
 class EstimateFailed(EngineError):
-    """An estimator gave up on one pair; the message says why, and its state is unchanged."""
+    """No estimate exists for one pair; the message gives the reason, and the state is unchanged."""

@@ -6,10 +6,10 @@ from engine.spec import EngineSpec, ErrorModel, FrameArray, Stopwatch, StrainRes
 
 
 class Estimator(Protocol):
-    """From two frames to a `StrainResult`, with a state that changes only when told to.
+    """From two frames to a `StrainResult`, with a state that changes only on `commit` and `reset`.
 
     One thread at a time may call it. Frames are (n_axial, n_lateral), int16 or float32 RF or complex64 IQ
-    as `spec.kind` says, of any gain and any memory order; they are read, never kept or changed.
+    according to `spec.kind`, of any gain and any memory order; they are read, never kept or changed.
     """
 
     @property
@@ -34,7 +34,7 @@ class Estimator(Protocol):
 
     @property
     def error_model(self) -> ErrorModel:
-        """How its errors are alike; without a window where the strain windows of `spec` do not count."""
+        """Error correlation model. `window` is None if the strain windows of `spec` are not used."""
         ...
 
     def propose(self, pre: FrameArray, post: FrameArray, stopwatch: Stopwatch = no_stopwatch) -> StrainResult:

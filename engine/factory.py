@@ -38,7 +38,7 @@ def resolve(name: str) -> tuple[str, str]:
             return "onnx", "musse: onnx, the fastest runtime on a CPU"
         return "eager", "musse: eager, because onnx needs pip install 'musse-stream[onnx]'"
     if name not in ENGINES:
-        raise EngineUnavailable(f"no engine {name!r}; known: {', '.join((*ANY, *ENGINES))}")
+        raise EngineUnavailable(f"no engine {name!r}; choose one of: {', '.join((*ANY, *ENGINES))}")
     return name, f"{name}: as asked"
 
 
@@ -133,7 +133,7 @@ def open_estimator(
     for impossible constants. Takes milliseconds to seconds: the first call imports the engine's libraries.
     """
     if device not in get_args(Device):
-        raise EngineUnavailable(f"no device {device!r}; known: {', '.join(get_args(Device))}")
+        raise EngineUnavailable(f"no device {device!r}; choose one of: {', '.join(get_args(Device))}")
     spec = EngineSpec(
         shape=shape,
         sampling_frequency=sampling_frequency,

@@ -88,7 +88,7 @@ class ErrorModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StrainResult:
-    """What an estimator says about one pair, on its own regular grid of (rows, cols).
+    """Estimate of one pair, on its own regular grid of (rows, cols).
 
     Pre is the grid: pre(z, x) matches post(z + axial_displacement, x + lateral_displacement). Every array
     holds an estimate everywhere; where it cannot be trusted, `strain_std` is large (inf: no information).

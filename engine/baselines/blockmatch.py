@@ -25,7 +25,7 @@ SEARCH_STRAIN = 0.055  # of the depth, the largest axial shift searched for
 SEARCH_SAMPLES = 8  # beyond it
 SEARCH_LINES = 2
 ASSUMED_BANDWIDTH = 0.6  # fractional: the matcher does not measure it
-LOWEST_NCC = 0.2  # below it a match says nothing
+LOWEST_NCC = 0.2  # below it a match is not significant
 EMPTY = 1e-3  # of the mean power, squared: a block with less holds no echoes
 TINY = 1e-20
 
@@ -119,9 +119,9 @@ class BlockMatcher(StatelessEstimator):
         """NCC at one whole shift; 0 where the block's middle would lie outside post, or holds no echoes."""
         power_a, power_b = powers
         power = power_a * _moved(power_b, samples, lines)[:: self._step]
-        known = power > EMPTY * float(power_a.mean()) * float(power_b.mean()) + TINY
+        filled = power > EMPTY * float(power_a.mean()) * float(power_b.mean()) + TINY
         products = self._blocks(a * _moved(b, samples, lines))
-        return np.asarray(np.where(known, products / np.sqrt(np.where(known, power, 1.0)), 0.0), np.float32)
+        return np.asarray(np.where(filled, products / np.sqrt(np.where(filled, power, 1.0)), 0.0), np.float32)
 
     def _full_blocks(self, values: FloatArray) -> FloatArray:
         """Sums over blocks around every sample, normalised by their number."""

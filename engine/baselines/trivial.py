@@ -14,7 +14,7 @@ from engine.errors import EngineUnavailable, EstimateFailed, InvalidAcquisition
 from engine.estimator import StatelessEstimator
 from engine.spec import EngineSpec, FrameArray, Stopwatch, StrainResult, no_stopwatch
 
-BLOCKS = 16  # along depth: enough for a line fit with an error bar
+BLOCKS = 16  # along depth: enough for a line fit with a standard error
 LINES = 8  # evenly spread; their correlations are added
 GRID = (64, 16)  # rows, cols of the published map: uniform, so coarse
 

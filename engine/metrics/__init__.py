@@ -1,8 +1,8 @@
 """Figures of merit of strain maps: what was estimated against what was true. NumPy and SciPy, no torch.
 
-One file per question: `agreement` (how far off), `resolution` (how fine), `confidence` (does it know),
-`detection` (is a lesion seen, is one invented), `correlation` (do the frames match), and without any truth
-`closure` (do three pairs of three frames agree) and `steadiness` (does an image hold still).
+One file per question: `accuracy`, `resolution`, `calibration` (of the standard deviation), `detection`
+(lesions found and invented), `correlation` (of the frames), and without ground truth `closure` (consistency
+of three pairs of three frames) and `stability` (of the image over time).
 
 Strain is dimensionless with compression negative, displacement is in samples; maps are (rows, cols). NaN in a
 truth map means that there is none, and such pixels never count.

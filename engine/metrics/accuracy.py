@@ -40,7 +40,7 @@ class Agreement:
     def rel(self) -> float:
         """RMSE over the standard deviation of truth within its pair; NaN where truth is uniform.
 
-        An estimate that knows the mean alone has 1.
+        The field's NRMSE. A constant map of the true mean has 1.
         """
         return float(np.sqrt(self.squared_error / self.truth_variance)) if self.varies else float("nan")
 
@@ -88,7 +88,7 @@ def cycle_skips(estimate: Map, truth: Map, region: Mask, cycles_per_sample: floa
 def snre(strain: Map, region: Mask) -> float:
     """|mean| over standard deviation in a region of uniform true strain, amplitude ratio.
 
-    Bought by blur and infinite for a constant map: never to be read alone.
+    Increases with smoothing and is infinite for a constant map; always report it together with resolution.
     """
     values = strain[region].astype(np.float64)
     spread = float(values.std())
@@ -109,7 +109,7 @@ def mean_preserved(strain: Map, displacement: Map, rows: Map, region: Mask) -> f
     """Mean strain over mean displacement gradient of a rectangular region: 1 where the mean is kept.
 
     The gradient is the difference between the last and the first row of the region over their distance,
-    `rows` being the samples of each row. What a map says of its parts must add up to what it says of all.
+    `rows` being the samples of each row. Strain integrated over parts must equal that of the whole.
     """
     used = np.flatnonzero(region.any(axis=1))
     columns = region[used].all(axis=0)

@@ -1,4 +1,4 @@
-"""Does an estimate know how good it is: calibration and sparsification of a standard deviation map."""
+"""Calibration and sparsification of a standard deviation map."""
 
 from dataclasses import astuple, dataclass
 from typing import Any

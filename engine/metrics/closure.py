@@ -1,10 +1,10 @@
 """Do three pairs of three frames agree: 0 to 1, 1 to 2 and 0 to 2. Needs no truth.
 
 Strain composes as (1 + e01)(1 + e12) - 1 = e02, with e12 read where frame 0's tissue has gone; displacement
-as u01 + u12 - u02. The predicted sigma is the root sum of the three claimed variances, as if the pairs were
+as u01 + u12 - u02. The predicted sigma is the root sum of the three predicted variances, as if the pairs were
 independent. They are not: every frame's noise enters two pairs, with opposite sign in the sum, and what is
-linear in it cancels. So closure well below 1 proves little, and above 1 shows errors that sigma does not know
-of. A map of zeros closes perfectly, and so does any bias that adds up: never to be read alone.
+linear in it cancels. So closure well below 1 proves little, and above 1 shows errors that sigma does not
+include. A map of zeros closes perfectly, and so does any additive bias: never report it alone.
 """
 
 from dataclasses import astuple, dataclass
@@ -75,7 +75,7 @@ def carried(values: Map, axial: Map, lateral: Map) -> Map:
 
 
 def closure(first: PairMaps, second: PairMaps, both: PairMaps, region: Mask) -> Closure:
-    """Closure of 0 to 1, 1 to 2 and 0 to 2 over `region` of frame 0, where all three claim a finite sigma."""
+    """Closure of 0 to 1, 1 to 2 and 0 to 2 over `region` of frame 0, where all three have a finite sigma."""
     strain, std, axial = (
         carried(values, first.axial, first.lateral) for values in (second.strain, second.std, second.axial)
     )

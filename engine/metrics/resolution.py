@@ -13,7 +13,7 @@ EDGE_OF_SIGMA = 2.563  # 10-90 % width of a step blurred by a Gaussian, over its
 WIDTHS = np.concatenate(([0.0], np.geomspace(0.05, 5.0, 41)))  # mm, standard deviations tried
 BIN = 0.125  # cycles per mm: a bin must be wide enough to hold several Fourier modes of an image
 HIGHEST = 1.0  # cycles per mm
-MIN_COHERENCE = 0.03  # what 16 phantoms can still tell from nothing
+MIN_COHERENCE = 0.03  # the smallest that 16 phantoms can distinguish from zero
 
 
 def edge_width(estimate: Map, truth: Map, region: Mask, pitch_mm: float, axis: int) -> float:
@@ -61,7 +61,7 @@ class Spectra:
     def coherence(self) -> NDArray[np.float64]:
         """Magnitude-squared coherence per bin, less its bias (1 - g) / modes; NaN where fewer than 8 modes.
 
-        No linear blur or sharpening changes it: it says what a map knows, not how it shows it.
+        Linear blur or sharpening does not change it: it measures information, not appearance.
         """
         with np.errstate(divide="ignore", invalid="ignore"):
             raw = np.abs(self.cross) ** 2 / (self.truth * self.estimate)

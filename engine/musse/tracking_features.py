@@ -40,7 +40,7 @@ def gather(track: Track, radians: Tensor, matrices: CellMatrices[Tensor]) -> Cel
         weight=weight[None],
         moment=((moved - weight * axial) / matrices.cell_samples)[None],
         energy=mean(track.energy)[None],
-        coverage=mean(track.known)[None],
+        coverage=mean(track.valid)[None],
         axial=(axial / matrices.cell_samples)[None],
         lateral=mean(track.lateral)[None],
         radians=matrices.cell_radians[None],

@@ -1,4 +1,4 @@
-"""Every choice that makes a USSE-Net, with what is known about it and why the rest was chosen so."""
+"""Every choice that makes a USSE-Net, with what the paper states about it and the reason for the rest."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -33,7 +33,7 @@ class UsseConfiguration:
     attention_kernel: Literal[1, 3] = 3
     """Side of the attention's convolutions. Known: 3."""
     attention_gate: Literal["sigmoid", "softmax"] = "sigmoid"
-    """How attention weighs its value. Unlabelled in the figure; chosen: sigmoid, which judges every channel
+    """How attention weighs its value. Unlabelled in the figure; chosen: sigmoid, which weighs every channel
     by itself; the other is a softmax over channels."""
     recurrent: Literal["none", "full"] = "full"
     """The decoder's memory. Known: a ConvLSTM per level ("full"); "none" is a rectifier."""

@@ -78,7 +78,7 @@ class MidStream(nn.Module):
     """The mid stream: a block, then Context-Aware Complementary Feature Fusion (CACFF) on every level.
 
     CACFF concatenates the features of pre, mid and post (3c) and passes them through a block to 2c, or to
-    what `configuration.channels` says. No gate is drawn inside it.
+    the width in `configuration.channels`. No gate is drawn inside it.
     """
 
     def __init__(self, inputs: int, configuration: UsseConfiguration) -> None:

@@ -29,7 +29,7 @@ def sample(image: Tensor, rows: Tensor, lines: Tensor) -> Tensor:
     """`image` (b, c, n_rows, n_lines) at real-valued positions (b, h, w) -> (b, c, h, w), bilinear.
 
     Positions are in rows and lines of `image`. Outside it the nearest edge is repeated, and the gradient to
-    the position is 0; `inside` tells where. Raises TypeError for positions in half precision, which are
+    the position is 0; see `inside`. Raises TypeError for positions in half precision, which are
     wrong by a quarter of a sample at depth; the image may be half.
     """
     if rows.dtype in HALF or lines.dtype in HALF:

@@ -53,5 +53,5 @@ class BandLimitedWarp(nn.Module):
         `displacement` (b, 2, h, w). Bilinear across lines; differentiable in both."""
         rows, lines = positions(displacement)
         last = image.shape[-2] - 1.0
-        # not beyond the last sample: the rows upsampled there know nothing but the repeated edge
+        # not beyond the last sample: rows upsampled there would only repeat the edge
         return sample(self.upsample(image), rows.clamp(max=last) * FACTOR, lines)

@@ -58,8 +58,8 @@ class ReferenceEstimator(StatelessEstimator):
             pair = self._prepare(pre, post)
             window = self._for_grid(pair)
         with stopwatch("upload"):
-            known = self._uploaded is not None and self._uploaded[0] is pair.pre
-            before = self._uploaded[1] if self._uploaded and known else self._upload(pair.pre.inputs)
+            is_last_post = self._uploaded is not None and self._uploaded[0] is pair.pre
+            before = self._uploaded[1] if self._uploaded and is_last_post else self._upload(pair.pre.inputs)
             after = self._upload(pair.post.inputs)
             self._uploaded = (pair.post, after)
             started = self._upload(pair.start)
@@ -71,7 +71,7 @@ class ReferenceEstimator(StatelessEstimator):
                 in_phase=download(track.in_phase),
                 quadrature=download(track.quadrature),
                 energy=download(track.energy),
-                known=download(track.known),
+                valid=download(track.valid),
                 radians=pair.radians,
             )
             result = measure(products, window)

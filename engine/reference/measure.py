@@ -19,7 +19,7 @@ MIN_SPREAD = 0.15  # of an evenly filled window: clipping at a border leaves hal
 TINY = 1e-20
 MIN_COHERENCE = 0.2  # below, a window's weights nearly cancel and its slope means nothing
 MIN_COVERAGE = 0.7  # of the window must hold samples, or there is no information
-MIN_FITTED = 0.5  # of the window, or the slope of what is left says too little to be shown at all
+MIN_FITTED = 0.5  # of the window, or too few samples are left for a slope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -34,7 +34,7 @@ class Products:
     """Its imaginary part."""
     energy: FloatArray
     """(2, lines, rows): squared magnitude of pre and of warped post."""
-    known: FloatArray
+    valid: FloatArray
     """Share of each pixel that both frames hold, 0-1."""
     radians: FloatArray
     """(rows,): phase per sample of motion."""
@@ -64,7 +64,7 @@ def measure(products: Products, window: StrainWindow) -> Measurement:
     weighted = weight * products.axial + products.quadrature / products.radians
     moments = window.moments(weight, weighted, lateral_tilt(tracked, max(1, round(window.lateral / 2))))
     slope, value, spread = moments.line()
-    covered = window.total(products.known)
+    covered = window.total(products.valid)
     cells = np.maximum(covered, 1.0)
     energies = window.total(products.energy)
     energy = np.maximum(energies[0] * energies[1], TINY)
@@ -90,7 +90,7 @@ def measure(products: Products, window: StrainWindow) -> Measurement:
     per_cell = 1.0 / cells
     level = np.maximum(0.5 * noise * energy * np.square(per_cell), TINY)
     excess = window.total(np.square(left)) * per_cell / level
-    left *= products.known
+    left *= products.valid
     left *= window.on_input(1.0 / np.sqrt(level))
     np.clip(left, -OUTLIER, OUTLIER, out=left)
     scale = noise_scale(left, excess, informed, window)

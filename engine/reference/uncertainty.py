@@ -1,4 +1,5 @@
-"""How far a fitted strain is off: closed form from the local correlation, scaled by how noise hangs together.
+"""Standard deviation of the fitted strain: a closed form in local correlation, scaled by the measured noise
+autocorrelation.
 
 1. Level. Cramér-Rao bound of delay estimation carried through the line fit (Walker and Trahey, IEEE Trans.
    UFFC 42(2), 1995; Varghese and Ophir, IEEE Trans. UFFC 44(1), 1997): phase variance (1 / ncc^2 - 1) / 2 per
@@ -11,12 +12,12 @@
    step this is zero, because it changes sign there; but then its change goes against the slope of strain. The
    two together are Kaiser's energy operator (IEEE ICASSP 1990) of the slope, and both vanish where strain
    changes evenly. Across lines the beam has rounded off the step already, and the plain slope does more.
-   Noise moves a pixel against its neighbours too, so they also tell where it happened to be large: a third of
+   Noise also moves a pixel relative to its neighbours, so they indicate where it is large: a third of
    the variance of 1 and 2 is kept everywhere, and on average noise alone brings the rest through the
    differences. So nothing has to be subtracted for it.
 
-Not seen is what leaves no difference: echoes that stand still and pull a whole neighbourhood to zero, and
-patterns finer than the window, which it erases.
+Not covered: bias that is locally constant, such as stationary clutter that pulls a whole region towards zero,
+and patterns finer than the window, which it erases.
 """
 
 import numpy as np
@@ -32,7 +33,7 @@ MIN_STRUCTURE = 0.05
 MIN_LEFT = 0.3
 
 # Fitted by maximum likelihood (normal errors, every pair counting alike) to 58 simulated pairs that no
-# evaluation uses, and held against 58 others: uniform strain, discs and spheres 0.3-6 times as stiff, soft
+# evaluation uses, and verified on 58 others: uniform strain, discs and spheres 0.3-6 times as stiff, soft
 # spots, gratings, layers, random fields; 0-4 % strain, 8-30 dB or no noise, correlation 0.85-1, 4-12 MHz,
 # windows of 2 x 1 mm. NOISE alone is chosen: the likelihood is best at 0.25 or less, but then the median over
 # uniform strain, which quality goes by, lies more than a fifth below the error. White noise has 8 times its
@@ -97,7 +98,7 @@ def noise_scale(
     band_of = np.searchsorted(edges[1:-1] * window.row_pitch, window.output_rows, side="right")
     centers, scales = [], []
     for band in range(bands):
-        # every other line, every fourth row: neighbours say nearly the same
+        # every other line, every fourth row: neighbours are nearly equal
         some = np.ix_(np.arange(0, len(excess), 2), np.flatnonzero(band_of == band)[::4])
         values = excess[some][informed[some]]
         if values.size:

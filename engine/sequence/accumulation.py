@@ -35,7 +35,7 @@ class Accumulation:
         self._reached: dict[int, Displacement] = {}
 
     def reset(self) -> None:
-        """Begin anew: the next pair's pre frame becomes the origin."""
+        """Start again: the next pair's pre frame becomes the origin."""
         self._reached = {}
 
     def take(

@@ -52,7 +52,7 @@ class FusedStrain:
 class Fusion:
     """Accumulates accepted pairs of one geometry, in order. One thread.
 
-    `time_constant` is tau in seconds, above 0; `errors` says how those of the estimator are alike.
+    `time_constant` is tau in seconds, above 0; `errors` is the error correlation model of the estimator.
     """
 
     def __init__(self, time_constant: float = 0.5, *, errors: ErrorModel) -> None:
@@ -135,7 +135,7 @@ class Fusion:
 
 @dataclass(slots=True)
 class _Total:
-    """What the pairs weigh and know over the whole map: I is a pair's m^2 / s^2 added up over its pixels."""
+    """Weights and information of the pairs over the whole map: I is the sum of a pair's m^2 / s^2."""
 
     weight: float = 0.0
     """sum(w)."""

@@ -12,8 +12,8 @@ from engine.spec import StrainResult
 
 BLOCKS = 8  # each way: about 5 x 5 mm of a usual image, the average of ten or more strain windows
 SMALLEST_STD = 1e-9  # two identical frames leave no residual, and nothing can be divided by that
-ENOUGH = 2**13  # values for a median: neighbours within a window say the same, and each costs time
-CLEARLY_SIGNED = 0.25  # of the median strain: a stiff block near zero says nothing of direction
+ENOUGH = 2**13  # values for a median: neighbours within a window are redundant, and each costs time
+CLEARLY_SIGNED = 0.25  # of the median strain: the sign of a stiff block near zero is not significant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class PairQuality:
 def assess_pair_quality(
     result: StrainResult, thresholds: Thresholds, region: NDArray[np.bool_] | None = None
 ) -> PairQuality:
-    """Judge one result over `region` (rows, cols), or over the whole map.
+    """Assess one result over `region` (rows, cols), or over the whole map.
 
     Checks go from cause to consequence: an engine's own reason, then decorrelated (median NCC), sliding
     (lateral motion), no_motion and too_much_motion (median strain), and sliding again where parts of the
@@ -139,5 +139,5 @@ def _blocks(
         for values in (weight, weighted, inverse, counts)
     )
     totals, sums, inverses, shares = (values.reshape(BLOCKS, BLOCKS, cols).sum(axis=2) for values in by_depth)
-    known = (shares >= rows * cols / 2) & (totals > 0)
-    return sums[known] / totals[known], shares[known] / inverses[known]
+    filled = (shares >= rows * cols / 2) & (totals > 0)
+    return sums[filled] / totals[filled], shares[filled] / inverses[filled]

@@ -24,7 +24,7 @@ Maps = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """What is known of one resolution."""
+    """Noise and detail at one resolution."""
 
     box: float
     """Length of the averaging box in strain windows; it is passed over the sums twice."""
@@ -34,7 +34,7 @@ class Level:
     """Usual difference from the next coarser level, relative strain; the coarsest has none."""
 
 
-# Fitted on simulated hand-held sequences of six phantoms under two hands, none of them the evaluation's.
+# Fitted on simulated hand-held sequences of six phantoms under two hands, all outside the evaluation.
 # Noise is half as much again as its average there: neighbouring pairs share the probe's drift, and while one
 # press lasts their errors add up instead of averaging out. A third less or more detail moves errors by 3 %.
 LEVELS = (
@@ -46,7 +46,7 @@ LEVELS = (
 WIDER = 1.5  # boxes across: speckle is 0.7 mm wide, so that neighbouring lines share noise beyond the window
 MIN_STEPS = 3.0  # pixels of a box: a coarser map is computed on a coarser grid, down to this
 # Variance of what the strain window itself leaves out, over the local mean square of what the map shows
-# beyond its coarsest level. Without it errors at edges of hard inclusions are twice what is said; fitted too.
+# beyond its coarsest level. Without it errors at edges of hard inclusions are twice those predicted. Fitted.
 EDGE_BIAS = np.float32(0.3)
 SMALLEST = np.float32(1e-30)  # sums below it hold nothing
 
@@ -77,9 +77,9 @@ class Resolution:
     def image(self, sums: Maps, scale: float) -> tuple[Maps, Maps]:
         """(relative strain, its standard deviation) of the sums A and C, (2, rows, cols).
 
-        A / C has the variance `scale` / C at every pixel, `scale` being what `engine.sequence.fusion` says.
+        A / C has the variance `scale` / C at every pixel, with `scale` from `engine.sequence.fusion`.
 
-        NaN where C is 0: what lies around a pixel that nobody has measured does not stand in for it.
+        NaN where C is 0: a pixel without a measurement is not filled from its neighbours.
         """
         levels = self._levels(sums, scale)
         coarsest, variance = levels[-1]

@@ -103,8 +103,8 @@ class Acquisition:
             )
         if self.phantom.flowing:
             rng = np.random.default_rng([self.seed, 2, index])
-            anew = torch.from_numpy(rng.integers(0, 2, len(amplitude)) * 2.0 - 1.0)
-            amplitude = torch.where(self._flows, amplitude * anew, amplitude)
+            flips = torch.from_numpy(rng.integers(0, 2, len(amplitude)) * 2.0 - 1.0)
+            amplitude = torch.where(self._flows, amplitude * flips, amplitude)
         return render(self.imaging, z[None], x[None], amplitude[None])[0]
 
     def pair_truth(
@@ -126,13 +126,13 @@ class Acquisition:
         moved = pair_motion(self.motion, i, j, z, x)
         flows = self.phantom.flows(*rest_positions(self.motion, i, z, x))
 
-        def known(value: Tensor) -> FloatArray:
+        def as_array(value: Tensor) -> FloatArray:
             return value.masked_fill(flows, torch.nan).float().numpy()
 
         return PairTruth(
-            axial_displacement=known(moved.axial / self.imaging.spec.sample_pitch),
-            lateral_displacement=known(moved.lateral / self.imaging.spec.line_pitch),
-            axial_strain=known(moved.axial_strain),
+            axial_displacement=as_array(moved.axial / self.imaging.spec.sample_pitch),
+            lateral_displacement=as_array(moved.lateral / self.imaging.spec.line_pitch),
+            axial_strain=as_array(moved.axial_strain),
             axial_index=rows,
             lateral_index=columns,
         )

@@ -74,7 +74,7 @@ class Shadow:
 
 @dataclass(frozen=True, kw_only=True)
 class GainJump:
-    """Somebody turns the time-gain compensation: from one frame on, another gain and another slope."""
+    """A change of the time-gain compensation: from one frame on, another gain and another slope."""
 
     frame: int
     """First frame with the new gain."""

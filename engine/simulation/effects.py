@@ -22,7 +22,7 @@ FULL_SCALE = 32767.0
 
 @dataclass(frozen=True, kw_only=True)
 class Moment:
-    """What an effect may know of the frame it acts on."""
+    """Properties of the frame that an effect may use."""
 
     imaging: Imaging
     frame: int
@@ -79,5 +79,5 @@ def noise_over_signal(spread: PointSpread, sampling_frequency: float, in_band_sn
 
 
 def quantise(rf: Tensor) -> NDArray[np.int16]:
-    """Counts rounded to int16, held at full scale."""
+    """Counts rounded to int16, clipped at full scale."""
     return rf.round().clamp(-FULL_SCALE, FULL_SCALE).to(torch.int16).numpy()

@@ -99,8 +99,8 @@ def solve_compression(stiffness: StiffnessMap, block: Block, *, cache: Path | No
     middle = below[np.argmin(np.abs(place[1, below]))]
     given = np.zeros(basis.N)
     given[bottom] = -block.height
-    held = np.concatenate([top, bottom, [middle]])
-    solution = skfem.solve(*skfem.condense(matrix, x=given, D=held))
+    fixed = np.concatenate([top, bottom, [middle]])
+    solution = skfem.solve(*skfem.condense(matrix, x=given, D=fixed))
     u_z, u_x = (_on_grid(solution, place, dofs, z, x) for dofs in (axial, lateral))
     if stored is not None:
         stored.parent.mkdir(parents=True, exist_ok=True)

@@ -2,8 +2,8 @@
 
 A field lives in rest coordinates, metres: z is depth below the probe face, x is lateral with 0 on the
 probe's axis. `displacement(z, x)` gives (u_z, u_x) in metres for amplitude 1; a frame's displacement is the
-field times that frame's amplitude. Scaled like this a field is kinematic truth (every point is where it is
-said to be), not large-strain mechanics.
+field times that frame's amplitude. Scaled like this a field is kinematic truth (exact positions), not
+large-strain mechanics.
 """
 
 import math
@@ -89,7 +89,7 @@ class InclusionCompression:
 def _disturbance(z: Tensor, x: Tensor, inclusion: Inclusion) -> tuple[Tensor, Tensor]:
     """What one inclusion adds to uniform compression (coordinates from its centre)."""
     lost = 1.0 - 2.0 / (1.0 + inclusion.stiffness)
-    # (a / r)^2, held at 1 inside, where the linear field takes over
+    # (a / r)^2, limited to 1 inside, where the linear field takes over
     ratio = inclusion.radius**2 / torch.clamp(z**2 + x**2, min=inclusion.radius**2)
     # Polar parts divided by r: u_r = r radial, u_t = r angular; t counts from the lateral axis.
     r2 = torch.clamp(z**2 + x**2, min=1e-18)

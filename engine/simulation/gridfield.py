@@ -1,4 +1,4 @@
-"""A motion field known on a regular grid: cubic B-splines between the nodes.
+"""A motion field given on a regular grid: cubic B-splines between the nodes.
 
 Serves solved fields (finite elements) and recorded truth alike. The interpolated displacement is
 twice differentiable, so its strain is continuous; a jump of strain between two nodes is smoothed over

@@ -49,13 +49,13 @@ def rest_displacement(
     imaging = acquisition.imaging
     z, x = imaging.pixel_grid(torch.from_numpy(axial_index), torch.from_numpy(lateral_index))
     moved_z, moved_x = positions(acquisition.motion, frame, z, x)
-    unknown = acquisition.phantom.flows(z, x)
+    missing = acquisition.phantom.flows(z, x)
     steps = (float(z[1, 0] - z[0, 0]), float(x[0, 1] - x[0, 0]))
     for mode in acquisition.motion.modes:
         if isinstance(mode.field, SlipBoundary):
-            unknown = unknown | mode.field.near(z, x, _SLIP_STEPS * max(steps))
-    axial = ((moved_z - z) / imaging.spec.sample_pitch).masked_fill(unknown, torch.nan)
-    lateral = ((moved_x - x) / imaging.spec.line_pitch).masked_fill(unknown, torch.nan)
+            missing = missing | mode.field.near(z, x, _SLIP_STEPS * max(steps))
+    axial = ((moved_z - z) / imaging.spec.sample_pitch).masked_fill(missing, torch.nan)
+    lateral = ((moved_x - x) / imaging.spec.line_pitch).masked_fill(missing, torch.nan)
     return axial.float().numpy(), lateral.float().numpy()
 
 
@@ -85,29 +85,29 @@ def recorded_pair_truth(
     moves, z, x = motion(modes), z.contiguous(), x.contiguous()
     moved = pair_motion(moves, 0, 1, z, x, tolerance=_TOLERANCE)
     rest_z, rest_x = rest_positions(moves, 0, z, x, tolerance=_TOLERANCE)
-    # a point without a place at rest is unknown already
+    # a point without a position at rest is already marked as missing
     lost = torch.isnan(rest_z)
     rest_z, rest_x = rest_z.nan_to_num(), rest_x.nan_to_num()
     row = ((rest_z - rows[0]) / (rows[1] - rows[0])).round().clamp(0, len(rows) - 1)
     column = ((rest_x - columns[0]) / (columns[1] - columns[0])).round().clamp(0, len(columns) - 1)
-    unknown = lost | torch.from_numpy(np.isnan(pre[0] + post[0]))[row.long(), column.long()]
+    missing = lost | torch.from_numpy(np.isnan(pre[0] + post[0]))[row.long(), column.long()]
 
-    def known(value: Tensor) -> FloatArray:
-        return value.masked_fill(unknown, torch.nan).float().numpy()
+    def masked(value: Tensor) -> FloatArray:
+        return value.masked_fill(missing, torch.nan).float().numpy()
 
     return PairTruth(
-        axial_displacement=known(moved.axial),
-        lateral_displacement=known(moved.lateral),
-        axial_strain=known(moved.axial_strain),
+        axial_displacement=masked(moved.axial),
+        lateral_displacement=masked(moved.lateral),
+        axial_strain=masked(moved.axial_strain),
         axial_index=axial_index,
         lateral_index=lateral_index,
     )
 
 
 def _filled(displacement: FloatArray) -> NDArray[np.float64]:
-    """The same with each unknown node as its nearest known one, so that a spline can pass through."""
-    unknown = np.isnan(displacement)
-    if not unknown.any():
+    """The same with each missing node as its nearest given one, so that a spline can pass through."""
+    missing = np.isnan(displacement)
+    if not missing.any():
         return displacement.astype(np.float64)
-    nearest = distance_transform_edt(unknown, return_distances=False, return_indices=True)
+    nearest = distance_transform_edt(missing, return_distances=False, return_indices=True)
     return np.asarray(displacement[tuple(nearest)], dtype=np.float64)

@@ -41,12 +41,12 @@ class Texture:
 
 
 def textured_phantom(texture: Texture, *, depth: float, width: float) -> Phantom:
-    """A phantom of `depth` by `width` metres that strains as `texture` says; echoes are the same all over."""
+    """A phantom of `depth` by `width` metres with the strain of `texture`; echoes are the same all over."""
     return Phantom(compression=strained(texture, depth=depth, width=width))
 
 
 def strained(texture: Texture, *, depth: float, width: float) -> GridField:
-    """The motion field per unit of compression: axial strain -1 on average, varying as `texture` says."""
+    """The motion field per unit of compression: axial strain -1 on average, varying with `texture`."""
     margin = 2e-3
     z = np.arange(0.0, depth + margin + STEP, STEP)
     x = np.arange(-width / 2 - margin, width / 2 + margin + STEP, STEP)

@@ -1,4 +1,4 @@
-"""How well any window-based estimator can know strain: the closed form that measurements are held against.
+"""Lower bound of the variance of window-based strain: the closed form that measurements are compared with.
 
 Displacement of a window of two-way length T has variance S / T with
 S = 3 / (2 pi^2 f^3 (B^3 + 12 B)) * ((1 + 1 / SNR^2)^2 / rho^2 - 1) (Walker and Trahey, IEEE Trans. UFFC

@@ -44,12 +44,12 @@ class Moments:
 
     def line(self) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Slope, value at the window's centre, and spread (the variance of t); slope 0 where it has none."""
-        known = self.w > MIN_WEIGHT
+        filled = self.w > MIN_WEIGHT
         inverse = np.ones_like(self.w)
-        np.divide(1.0, self.w, out=inverse, where=known)
+        np.divide(1.0, self.w, out=inverse, where=filled)
         mean_t, mean_y = self.wt * inverse, self.wy * inverse
         spread: FloatArray = self.wtt * inverse - mean_t**2
-        spread *= known & (spread > 0)
+        spread *= filled & (spread > 0)
         slope: FloatArray = np.zeros_like(spread)
         np.divide(self.wty * inverse - mean_t * mean_y, spread, out=slope, where=spread > 0)
         value: FloatArray = mean_y - slope * mean_t

@@ -23,7 +23,7 @@ NEAR_CELLS = 300  # along depth; for what lies deeper in cycles windows are long
 WINDOW_CELLS = 8.0  # full width at half maximum: 5 % strain moves its ends apart by less than half a cell
 NODE_CELLS = 4
 NEAR_WINDOW_CELLS = 16.0  # frames are aligned by then: strain moves its ends apart no longer
-NEAR_SMOOTH = 1.5  # windows across: with 1.0 neighbouring nodes, a window apart, had no say
+NEAR_SMOOTH = 1.5  # windows across: at 1.0 the kernel reaches zero one window away: no smoothing
 PLAY = 0.5  # of a far cell: as much may the first step be wrong
 LAST_REACH = 2  # cells
 TINY = np.float32(1e-20)
@@ -51,7 +51,7 @@ class CoarseSearch:
         self._n_far = self._n_near // self._per_far
         width = max(window_lines / cell_lines, 1.0)
         max_side = -(-MAX_LATERAL_LINES // cell_lines)
-        # both ends of a shift overlap by half the frame at least: less says nothing
+        # both ends of a shift overlap by half the frame at least: less is not significant
         max_lag = min(
             max(MAX_AXIAL_SHARE * self._n_far, reach / (ROWS_PER_CELL * self._per_far)), self._n_far / 2
         )
@@ -70,11 +70,11 @@ class CoarseSearch:
         """Positions in far cells of positions in near cells."""
         return (cells + 0.5) / self._per_far - 0.5
 
-    def cells(self, envelope: FloatArray, known: FloatArray) -> Cells:
+    def cells(self, envelope: FloatArray, valid: FloatArray) -> Cells:
         """What is compared of one frame, from its envelope and where it holds samples, both (lines, rows)."""
         lines, rows = self._n_cols * self._cell_lines, self._n_near * ROWS_PER_CELL
         near = np.empty((2, self._n_cols, self._n_near), np.float32)
-        for total, values in zip(near, (np.sqrt(envelope), known), strict=True):
+        for total, values in zip(near, (np.sqrt(envelope), valid), strict=True):
             used = values[:lines, :rows]
             by_row = used[:, ::2] + used[:, 1::2]  # ROWS_PER_CELL of them
             np.sum(by_row.reshape(self._n_cols, self._cell_lines, self._n_near), axis=1, out=total)
@@ -108,8 +108,8 @@ class LocalMean:
 
         Dead cells stay 0: an edge that does not move with the tissue must not show.
         """
-        total, held = self._window(maps)
-        mean = self._nodes.spread(total / (held + 1e-3))
+        total, filled = self._window(maps)
+        mean = self._nodes.spread(total / (filled + 1e-3))
         mean *= maps[1]
         removed: FloatArray = np.subtract(maps[0], mean, out=mean)
         return removed

@@ -72,7 +72,7 @@ class CanonicalIq:
 
     iq: NDArray[np.complex64]
     """(n_lateral, OVERSAMPLING * n_rows); row k lies at sample k * pitch / OVERSAMPLING."""
-    known: NDArray[np.float32]
+    valid: NDArray[np.float32]
     """(n_lateral, n_rows): 1 where the samples change at all around a row of the grid, 0 in dead rows."""
 
 
@@ -196,7 +196,7 @@ class IqTransform:
 def informative(changing: NDArray[np.bool_], grid: IqGrid) -> NDArray[np.float32]:
     """(n_lateral, n_rows): 1 where samples change at all between a row of the grid and the next, else 0."""
     starts = (np.arange(grid.n_rows) * grid.pitch).astype(np.intp)
-    known = changing.take(starts, axis=1)
+    valid = changing.take(starts, axis=1)
     for step in range(1, int(np.ceil(grid.pitch))):
-        known |= changing.take(np.minimum(starts + step, changing.shape[1] - 1), axis=1)
-    return known.astype(np.float32)
+        valid |= changing.take(np.minimum(starts + step, changing.shape[1] - 1), axis=1)
+    return valid.astype(np.float32)

@@ -38,7 +38,7 @@ class FrameInputs(NamedTuple, Generic[Array]):
     planes: Array
     """(2, lines, OVERSAMPLING * rows): real and imaginary part over the frame's own local amplitude."""
     known: Array
-    """(lines, rows): 1 where the frame holds samples, 0 in dead rows."""
+    """(lines, rows): 1 where the frame has samples, 0 in dead rows. Part of an ONNX input name."""
 
 
 class Start(NamedTuple, Generic[Array]):
@@ -163,15 +163,15 @@ class PairInitialiser:
 
     def level(self, frame: CanonicalIq) -> NormalisedFrame:
         """Divide a frame by its local amplitude, and take from it what every pair needs."""
-        iq, known = frame.iq, frame.known
-        some, held = iq[:, :: OVERSAMPLING * self._longer], known[:, :: self._longer]
+        iq, valid = frame.iq, frame.valid
+        some, present = iq[:, :: OVERSAMPLING * self._longer], valid[:, :: self._longer]
         power = np.square(some.real) + np.square(some.imag)
-        power *= held
-        power, share = self._gain_window(np.stack((power, held)))
+        power *= present
+        power, share = self._gain_window(np.stack((power, present)))
         power /= np.maximum(share, 1e-3)
         gain = self._spread_gain(np.maximum(power, power.mean() * np.float32(1e-8) + np.float32(1e-30)))
-        np.divide(known, np.sqrt(gain, out=gain), out=gain)
-        fine = np.empty((*known.shape, OVERSAMPLING), np.float32)
+        np.divide(valid, np.sqrt(gain, out=gain), out=gain)
+        fine = np.empty((*valid.shape, OVERSAMPLING), np.float32)
         for step in range(OVERSAMPLING):
             fine[..., step] = gain
         fine = fine.reshape(iq.shape)
@@ -182,9 +182,9 @@ class PairInitialiser:
         envelope = np.square(re)
         envelope += np.square(im)
         return NormalisedFrame(
-            FrameInputs(planes, known),
+            FrameInputs(planes, valid),
             self._lag_one(re[::CARRIER_LINES], im[::CARRIER_LINES]),
-            self._coarse.cells(np.sqrt(envelope, out=envelope), known),
+            self._coarse.cells(np.sqrt(envelope, out=envelope), valid),
         )
 
     def _lag_one(self, re: FloatArray, im: FloatArray) -> FloatArray:
@@ -198,7 +198,7 @@ class PairInitialiser:
         )
 
     def start(self, pre: NormalisedFrame, post: NormalisedFrame) -> tuple[Start[FloatArray], FloatArray]:
-        """Motion from pre to post that envelopes tell, and radians per sample for every left row."""
+        """Motion from pre to post by envelope search, and radians per sample for every output row."""
         radians = self._carrier(pre.lag_one + post.lag_one)
         motion = self._from_coarse(np.stack(self._coarse(pre.cells, post.cells)))
         motion[0] *= np.float32(self._grid.pitch)

@@ -17,7 +17,7 @@ from engine.tracking.iq import OVERSAMPLING
 from engine.tracking.normalisation import FrameInputs, GridInputs, Start
 from engine.tracking.warp import bordered, warp
 
-MIN_CURVATURE = 0.02  # of log correlation per line squared; flatter says nothing about lateral motion
+MIN_CURVATURE = 0.02  # of log correlation per line squared; flatter peaks do not determine lateral motion
 TINY = 1e-20
 
 Complex: TypeAlias = tuple[Tensor, ...]
@@ -37,7 +37,7 @@ class Track(NamedTuple):
     """Its imaginary part: in_phase times the residual phase, where that is small."""
     energy: Tensor
     """(2, lines, rows): squared magnitudes of pre and of warped post."""
-    known: Tensor
+    valid: Tensor
     """Share of each pixel that both frames hold, 0-1."""
 
 
@@ -66,7 +66,7 @@ class PhasePasses(nn.Module):
         u, v = (grid.across @ (motion @ grid.to_kept) for motion in (axial, lateral))
         a = at_rows(pre.planes, grid.left * OVERSAMPLING).unbind()
         b = moved(post_planes, grid.left, u, v, grid)
-        held = warp(bordered(post.known[None]), grid.left + u / grid.pitch, grid.lines[:, None] + v)[0]
+        inside = warp(bordered(post.known[None]), grid.left + u / grid.pitch, grid.lines[:, None] + v)[0]
         in_phase, quadrature = product(a, b)
         return Track(
             axial=u,
@@ -74,7 +74,7 @@ class PhasePasses(nn.Module):
             in_phase=in_phase,
             quadrature=quadrature,
             energy=torch.stack((magnitude_squared(*a), magnitude_squared(*b))),
-            known=held * at_rows(pre.known, grid.left),
+            valid=inside * at_rows(pre.known, grid.left),
         )
 
 

@@ -26,7 +26,7 @@ class PreparedPair:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Seen:
-    """The last post: in a sequence it is the next pre, known again by its samples alone."""
+    """Cached last post frame; in a sequence it is the next pre frame, recognised by comparing samples."""
 
     frame: FrameArray
     band: Band

@@ -22,7 +22,7 @@ def warp(planes: Tensor, rows: Tensor, lines: Tensor) -> Tensor:
     row = rows.floor().clamp(-1, width - 3)
     line = lines.floor().clamp(-1, planes.shape[1] - 3)
     down, aside = (rows - row).clamp(0, 1), (lines - line).clamp(0, 1)
-    # counted in integers: float32 cannot tell the pixels of a large frame apart
+    # counted in integers: float32 cannot separate the pixels of a large frame
     corner = (line + 1).to(torch.int64) * width + (row + 1).to(torch.int64)
     flat, index = planes.flatten(1), corner.view(1, -1).expand(len(planes), -1)
 

@@ -41,12 +41,14 @@ def test_auto_says_what_it_took_and_why() -> None:
 
 @pytest.mark.parametrize("name", ["Reference", "musse-net", "", "os.system"])
 def test_an_unknown_name_is_answered_with_those_that_exist(name: str) -> None:
-    with pytest.raises(EngineUnavailable, match="known: auto, musse, reference, onnx, eager, trivial"):
+    with pytest.raises(
+        EngineUnavailable, match="choose one of: auto, musse, reference, onnx, eager, trivial"
+    ):
         open_estimator(name, **CONSTANTS)
 
 
 def test_a_device_that_is_not_here_is_named() -> None:
-    with pytest.raises(EngineUnavailable, match="no device 'tpu'; known: cpu, cuda"):
+    with pytest.raises(EngineUnavailable, match="no device 'tpu'; choose one of: cpu, cuda"):
         open_estimator("reference", **CONSTANTS, device="tpu")  # type: ignore[arg-type]  # notebooks are not type-checked
     with pytest.raises(EngineUnavailable, match="cpu only"):
         open_estimator("trivial", **CONSTANTS, device="cuda")

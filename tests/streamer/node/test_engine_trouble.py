@@ -218,7 +218,9 @@ def test_an_engine_that_cannot_run_ends_the_node_by_name(setup: Setup) -> None:
 
 def test_an_unknown_engine_is_refused_with_the_known_ones() -> None:
     config = load_config(None, {"engine": {"name": "muse"}})
-    with pytest.raises(EngineUnavailable, match="known: auto, musse, reference, onnx, eager, trivial"):
+    with pytest.raises(
+        EngineUnavailable, match="choose one of: auto, musse, reference, onnx, eager, trivial"
+    ):
         RunningNode(config, None)
 
 
