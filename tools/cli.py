@@ -1,7 +1,8 @@
 """The one command, `musse-stream`. Subcommands import what they need only when they run."""
 
 import sys
-from typing import Annotated
+from contextlib import suppress
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -106,6 +107,14 @@ for command in COMMANDS:
     app.command()(command)
 
 
+def end_of_output(message: str) -> NoReturn:
+    """Leave with code 9 although standard output itself may be what cannot be written."""
+    with suppress(OSError):
+        sys.stdout.close()  # what is buffered cannot be written; at the exit that would be a second message
+    print(f"musse-stream: {message}", file=sys.stderr)  # noqa: T201 - the one place that speaks to people
+    sys.exit(9)
+
+
 def main() -> None:
     """Entry point: known errors end in one line on stderr and their exit code."""
     try:
@@ -113,3 +122,9 @@ def main() -> None:
     except tuple(kind for kind, _ in _CODE_OF) as error:
         print(f"musse-stream: {error}", file=sys.stderr)  # noqa: T201 - the one place that speaks to people
         sys.exit(next(code for kind, code in _CODE_OF if isinstance(error, kind)))
+    except OSError as error:
+        from tools.part import is_disk_full
+
+        if not is_disk_full(error):
+            raise
+        end_of_output(f"the disk is full: {error.filename or 'the output'} could not be written")

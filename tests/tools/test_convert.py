@@ -96,7 +96,7 @@ def test_what_cannot_be_written_is_refused_and_leaves_nothing(tmp_path: Path) ->
         convert(recording, tmp_path / "b.mha", overwrite=True)
         (tmp_path / "file").touch()
         for name in ("c.mha", "c.h5"):
-            with pytest.raises(RecordingError, match="cannot be written"):
+            with pytest.raises(RecordingError, match="cannot write"):
                 convert(recording, tmp_path / "file" / name)
     assert source.read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.h5", "b.mha", "file"]

@@ -8,8 +8,9 @@ from typing import Any
 import h5py
 import pytest
 
+from tools.errors import RecordingError
 from tools.formats import Acquisition, write_recording
-from tools.part import PartFile
+from tools.part import PartFile, check_output
 from tools.results.writer import ResultWriter
 
 CONSTANTS = Acquisition(sampling_frequency=40e6, center_frequency=5e6, probe_type="linear", line_pitch=0.3e-3)
@@ -57,3 +58,48 @@ def test_a_kept_file_has_its_name_and_a_dropped_one_spares_what_was_there(tmp_pa
     assert [path.name for path in tmp_path.iterdir()] == ["a.h5"]
     with h5py.File(target) as file:
         assert file.attrs["number"] == 1
+
+
+def test_a_part_that_is_there_is_not_touched(tmp_path: Path) -> None:
+    (tmp_path / "a.h5.part").write_text("of a process that was killed")
+    part = PartFile(tmp_path / "a.h5")
+    part.open().attrs["number"] = 1
+    part.keep()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.h5", "a.h5.part"]
+    assert (tmp_path / "a.h5.part").read_text() == "of a process that was killed"
+
+
+@pytest.mark.parametrize("kind", ["folder", "held open"])
+def test_a_complete_file_that_cannot_be_named_is_kept_aside(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = PartFile(tmp_path / "a.h5")
+    part.open().attrs["number"] = 1
+    if kind == "folder":  # made while the file was written
+        (tmp_path / "a.h5").mkdir()
+    else:
+        monkeypatch.setattr(Path, "replace", _held_open)
+    with pytest.raises(RecordingError, match=r"a\.h5\.part is complete but could not be named a\.h5"):
+        part.keep()
+    part.drop()
+    with h5py.File(tmp_path / "a.h5.part") as file:
+        assert file.attrs["number"] == 1
+
+
+def _held_open(self: Path, target: Path) -> Path:
+    raise PermissionError(13, "The process cannot access the file", str(self), 32, str(target))
+
+
+def test_an_output_that_must_not_be_written_is_refused(tmp_path: Path) -> None:
+    source, link = tmp_path / "a.h5", tmp_path / "b.h5"
+    source.write_text("precious")
+    link.symlink_to(source)
+    check_output(tmp_path / "new.h5", overwrite=False, inputs=[source])
+    with pytest.raises(RecordingError, match="exists"):
+        check_output(source, overwrite=False)
+    check_output(source, overwrite=True, inputs=[tmp_path / "new.h5"])
+    for path in (source, link):
+        with pytest.raises(RecordingError, match="is the input itself"):
+            check_output(path, overwrite=True, inputs=[source])
+    with pytest.raises(RecordingError, match="is a folder"):
+        check_output(tmp_path, overwrite=True)

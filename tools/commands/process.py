@@ -46,6 +46,7 @@ def process(
 
     from streamer.config import load_config
     from tools.log import log_to_stderr
+    from tools.part import check_output
     from tools.playback import frames_of
     from tools.process import MAPS, PairMaps, process_pairs, region_limits
     from tools.process import process as process_all
@@ -64,6 +65,8 @@ def process(
             pairing={"mode": pairing, "stride": stride},
         ),
     )
+    inputs = (file, pairs_from, config, weights)
+    check_output(output, overwrite=overwrite, inputs=[path for path in inputs if path is not None])
     console = Console(stderr=True)
     refused = valid = otherwise = 0
     pairs: list[RecordedPair] = []

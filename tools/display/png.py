@@ -13,7 +13,7 @@ import cv2
 from tools.display.colors import MAP_NAMES, Image
 from tools.display.readouts import persistence_label
 from tools.display.view import View
-from tools.errors import ToolError
+from tools.part import writing
 
 _HEADER: Final = 33  # bytes: signature and IHDR, which text chunks come behind
 
@@ -27,11 +27,8 @@ def save_png(image: Image, path: Path, facts: dict[str, Any] | None = None) -> N
     _, encoded = cv2.imencode(".png", image)
     data = encoded.tobytes()
     chunks = b"".join(_text_chunk(key, value) for key, value in (facts or {}).items())
-    try:
-        # not cv2.imwrite: it cannot open every path on Windows
+    with writing(path):  # not cv2.imwrite: it cannot open every path on Windows
         path.write_bytes(data[:_HEADER] + chunks + data[_HEADER:])
-    except OSError as error:
-        raise ToolError(f"cannot save {path}: {error.strerror}; choose a folder you may write to") from error
 
 
 def facts_of(view: View) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from tools.evaluate.suite.catalogue import SEED, cases
 from tools.evaluate.suite.scene import Case
 from tools.evaluate.summary import Row, smallest_diameter, summarise
 from tools.output import emit
+from tools.part import writing
 from tools.processes import ctrl_c
 
 COLUMNS = (
@@ -106,7 +107,9 @@ def run_evaluation(request: Request, console: Console, *, as_json: bool) -> Outc
     measured_with = {**environment(), **weights}
     outcome = Outcome(request=request, records=records, rows=rows, judged=judged, environment=measured_with)
     written = _figures(outcome)
-    (request.output / "figures.json").write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
+    figures = request.output / "figures.json"
+    with writing(figures):
+        figures.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
     console.print(figure_table(rows))
     console.print(bar_table(judged))
     if request.report:

@@ -17,6 +17,7 @@ from tools.evaluate.figures.triples import triple_figures
 from tools.evaluate.methods import COMPARATOR, CONTROLS, Engines, Maps, Setting, on_grid
 from tools.evaluate.records import Record, append, load, mend, record_key
 from tools.evaluate.suite.scene import Case, Scene, evaluation_grid
+from tools.part import writing
 
 MAPS = "maps"
 
@@ -228,13 +229,14 @@ def _keep(folder: Path, case: Case, view: PairView | SequenceView, images: dict[
     name = "".join(c if c.isalnum() else "-" for c in f"{case.group} {case.name}")
     arrays = {f"map {label}": np.asarray(m, np.float32) for label, m in images.items()}
     depth, width = rows * scene.spec.sample_pitch, columns * scene.spec.line_pitch
-    np.savez_compressed(
-        target / f"{name}.npz",
-        group=case.group,
-        case=case.name,
-        truth=np.asarray(truth, np.float32),
-        region=region,
-        depth_mm=np.asarray(depth * 1e3, np.float32),
-        width_mm=np.asarray((width - width.mean()) * 1e3, np.float32),
-        **arrays,  # type: ignore[arg-type]  # numpy types its keyword arrays as the flag allow_pickle
-    )
+    with writing(target / f"{name}.npz"):
+        np.savez_compressed(
+            target / f"{name}.npz",
+            group=case.group,
+            case=case.name,
+            truth=np.asarray(truth, np.float32),
+            region=region,
+            depth_mm=np.asarray(depth * 1e3, np.float32),
+            width_mm=np.asarray((width - width.mean()) * 1e3, np.float32),
+            **arrays,  # type: ignore[arg-type]  # numpy types its keyword arrays as the flag allow_pickle
+        )

@@ -13,9 +13,9 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.errors import RecordingError
 from tools.formats.metaimage_header import ASSUMED
 from tools.formats.recording import Recording
+from tools.part import PartFile, write_failure
 
 _TEXT_FIELDS: Final = ("probe_type", "clock")
 _NUMBER_FIELDS: Final = (
@@ -37,7 +37,7 @@ class MetaImageWriter:
 
     def __init__(self, path: Path, recording: Recording) -> None:
         self._path = path
-        self._part = path.with_name(path.name + ".part")
+        self._part = PartFile(path)
         self._recording = recording
 
     def append(self, samples: NDArray[Any], index: int) -> None:
@@ -46,6 +46,7 @@ class MetaImageWriter:
         if np.iscomplexobj(samples):  # (n_lateral, 2 n_axial): I, Q, I, Q along the beam
             block = np.ascontiguousarray(samples.T).view(np.float32)
         self._stream.write(np.ascontiguousarray(block).astype(block.dtype.newbyteorder("<")).tobytes())
+        self._part.check()
 
     def _header(self) -> str:
         recording = self._recording
@@ -92,20 +93,21 @@ class MetaImageWriter:
     def __enter__(self) -> Self:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._stream = self._part.open("wb")
+            self._stream = self._part.open_stream()
             self._stream.write(self._header().encode())
-        except OSError as error:
-            raise RecordingError(f"{self._path} cannot be written: {error.strerror}") from error
+            self._part.check()
+        except BaseException as error:
+            self._part.drop()
+            if isinstance(error, OSError):
+                raise write_failure(error, self._path) from error
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            self._stream.close()
             if kind is None:
-                self._part.replace(self._path)
+                self._part.keep()
         finally:
-            self._part.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise RecordingError(f"{self._path} cannot be written: {error.strerror}") from error
+            self._part.drop()

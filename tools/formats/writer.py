@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tools.errors import RecordingError
 from tools.formats.acquisition import Acquisition
-from tools.part import PartFile
+from tools.part import PartFile, check_output, write_failure
 
 FORMAT: Final = "musse-recording"
 FORMAT_VERSION: Final = 1
@@ -54,8 +54,7 @@ class RecordingWriter:
     def __init__(
         self, path: Path, acquisition: Acquisition, *, truth_attributes: Mapping[str, Any], overwrite: bool
     ) -> None:
-        if path.exists() and not overwrite:
-            raise RecordingError(f"{path} exists: choose another name, or say that it may be overwritten")
+        check_output(path, overwrite=overwrite)
         self.path = path
         self.n_frames = 0
         self._acquisition = acquisition
@@ -102,7 +101,9 @@ class RecordingWriter:
                 dataset.resize(self.n_frames + 1, axis=0)
                 dataset[self.n_frames] = row
         except (OSError, TypeError, ValueError) as error:
+            self._part.check()
             raise RecordingError(f"{self.path}: frame {index} cannot be written: {error}") from error
+        self._part.check()
         self.n_frames += 1
         self._last_index = index
 
@@ -137,7 +138,7 @@ class RecordingWriter:
         except BaseException as error:
             self._part.drop()
             if isinstance(error, OSError):
-                raise RecordingError(f"{self.path} cannot be written: {error}") from error
+                raise write_failure(error, self.path) from error
             raise
         return self
 
@@ -156,7 +157,5 @@ class RecordingWriter:
                 if self.n_frames == 0:
                     raise RecordingError(f"{self.path}: no frame to record")
                 self._part.keep()
-        except OSError as failure:
-            raise RecordingError(f"{self.path} cannot be written: {failure}") from failure
         finally:
             self._part.drop()  # nothing is left of it where it was kept

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tools.errors import RecordingError
 from tools.formats.recording import Recording
-from tools.part import PartFile
+from tools.part import PartFile, write_failure
 
 ZEA_VERSION: Final = "0.1.8"
 _DESCRIPTION: Final = (
@@ -38,7 +38,9 @@ class ZeaWriter:
         try:
             self._values[index] = np.stack(channels, axis=-1).astype("<f4")
         except OSError as error:
+            self._part.check()
             raise RecordingError(f"{self._path}: frame {index} cannot be written: {error}") from error
+        self._part.check()
 
     def __enter__(self) -> Self:
         try:
@@ -47,7 +49,7 @@ class ZeaWriter:
         except BaseException as error:
             self._part.drop()
             if isinstance(error, OSError):
-                raise RecordingError(f"{self._path} cannot be written: {error}") from error
+                raise write_failure(error, self._path) from error
             raise
         return self
 
@@ -95,8 +97,6 @@ class ZeaWriter:
         try:
             if kind is None:
                 self._part.keep()
-        except OSError as failure:
-            raise RecordingError(f"{self._path} cannot be written: {failure}") from failure
         finally:
             self._part.drop()
 

@@ -35,7 +35,7 @@ from streamer.config import Config
 from streamer.fusing import FusedMessage
 from streamer.headers import Grid, StrainHeader
 from tools.errors import RecordingError
-from tools.part import PartFile
+from tools.part import PartFile, check_output, write_failure
 
 FORMAT: Final = "musse-strain"
 FORMAT_VERSION: Final = 1
@@ -129,8 +129,7 @@ class ResultWriter:
     ) -> None:
         if path.suffix not in (".h5", ".hdf5", ".npz"):
             raise RecordingError(f"{path}: results are written as .h5 or .npz")
-        if path.exists() and not overwrite:
-            raise RecordingError(f"{path} exists: choose another name or use --overwrite")
+        check_output(path, overwrite=overwrite)
         self.path = path
         self.n_pairs = 0
         scalars = (*_SCALARS, "effective_pairs") if fused else _SCALARS
@@ -166,8 +165,10 @@ class ResultWriter:
             if self._fused is not None and fused is not None:
                 arrays = dict(zip(_FUSED, fused.arrays, strict=True))
                 self._fused.write(self._file, self.n_pairs, fused.header.grid, arrays)
-        except OSError as error:
+        except (OSError, RuntimeError) as error:
+            self._part.check()
             raise RecordingError(f"cannot write {self.path}: {error}") from error
+        self._part.check()
         columns = self._columns
         columns["pre_index"].append(NO_PRE if header.pre_index is None else header.pre_index)
         columns["post_index"].append(header.post_index)
@@ -182,10 +183,7 @@ class ResultWriter:
         self.n_pairs += 1
 
     def __enter__(self) -> Self:
-        try:
-            self._file = self._part.open()
-        except OSError as error:
-            raise RecordingError(f"cannot write {self.path}: {error}") from error
+        self._file = self._part.open()
         return self
 
     def __exit__(
@@ -196,7 +194,8 @@ class ResultWriter:
                 self._finish()
                 self._part.keep()
         except OSError as failure:
-            raise RecordingError(f"cannot write {self.path}: {failure}") from failure
+            self._part.check()
+            raise write_failure(failure, self.path) from failure
         finally:
             self._part.drop()  # nothing is left of it where it was kept
 
@@ -229,8 +228,7 @@ class ResultWriter:
         units = {f"unit_{name}": np.asarray(unit) for name, unit in _UNITS.items() if name in arrays}
         texts = {name: np.asarray(self._columns[name], np.str_) for name in _TEXTS}
         about = {f"attribute_{name}": np.asarray(value) for name, value in self._attributes.items()}
-        self._file.close()
-        with self._part.name.open("wb") as packed:
+        with self._part.replace_content() as packed:
             np.savez_compressed(packed, allow_pickle=False, **arrays, **texts, **about, **units)
 
 

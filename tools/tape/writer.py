@@ -2,7 +2,6 @@
 end of this process loses none, and reaches the disk within a second, so that a power cut loses one second.
 """
 
-import errno
 import os
 import platform
 import shutil
@@ -17,11 +16,12 @@ from typing import Final, Self
 from mcap.writer import CompressionType, IndexType, Writer
 
 from tools.errors import DiskFull, RecordingError
+from tools.part import write_failure
 from tools.tape import layout
 
 SYNC_EVERY: Final = 0.5  # s between two fsync
 LOW_SPACE: Final = 0.05  # share of the disk that is free when a recording should be ended
-DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT})  # EFBIG: the limit of this process
+WHOLE: Final = "everything before that is in it"
 
 
 class TapeWriter:
@@ -115,13 +115,13 @@ class TapeWriter:
             self._fail(error)
         failure = self._file.close()
         if failure is not None and not self._failed:
-            raise _named(failure, self.path) from failure
+            raise write_failure(failure, self.path, WHOLE) from failure
 
     def _fail(self, error: OSError) -> RecordingError | DiskFull:
         """Cut the file after its last complete record; nothing can be appended any more."""
         self._failed = True
         self._file.truncate(self._whole)
-        return _named(error, self.path)
+        return write_failure(error, self.path, WHOLE)
 
     def __enter__(self) -> Self:
         return self
@@ -197,9 +197,3 @@ def _about() -> dict[str, str]:
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": ", ".join(versions),
     }
-
-
-def _named(error: OSError, path: Path) -> RecordingError | DiskFull:
-    if error.errno in DISK_FULL:
-        return DiskFull(f"the disk is full: {path} ends here ({error.strerror})")
-    return RecordingError(f"cannot write {path}: {error.strerror}")

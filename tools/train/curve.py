@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tools.errors import ToolError
+from tools.part import writing
 from tools.train.run_log import RunLog
 
 # on the curves a legend would hide some of them
@@ -47,4 +48,5 @@ def draw_curve(run_log: RunLog, figure: str, path: Path) -> None:
     right.set(xlabel="step", title=f"{figure} on held-out scenes", yscale="log")
     if run_log.looks:
         right.legend(**BELOW)
-    drawn.savefig(path, dpi=120)
+    with writing(path):
+        drawn.savefig(path, dpi=120)

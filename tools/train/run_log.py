@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.training.trainer import Progress
+from tools.part import writing
 
 EVERY = 10  # steps per row
 LOG = "log.csv"
@@ -43,7 +44,7 @@ class RunLog:
         self._since = []
         self.rows.append(row)
         text = _csv([row])
-        with self._log.open("a", encoding="utf-8", newline="") as file:
+        with writing(self._log, adding=True), self._log.open("a", encoding="utf-8", newline="") as file:
             file.write(text if len(self.rows) == 1 else text.partition("\n")[2])
 
     def look(self, step: int, figures: Mapping[str, Any]) -> None:
@@ -67,5 +68,6 @@ def _csv(rows: list[dict[str, str]]) -> str:
 
 def _replace(path: Path, text: str) -> None:
     part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
+    with writing(part):
+        part.write_text(text, encoding="utf-8")
     part.replace(path)

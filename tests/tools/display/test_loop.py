@@ -54,7 +54,7 @@ def test_an_image_that_cannot_be_saved_is_told_before_anything_runs(tmp_path: Pa
         run_display(
             DisplayOptions(), address="tcp://127.0.0.1:9", headless=True, save=tmp_path / "missing/a.png"
         )
-    with pytest.raises(ToolError, match="cannot save"):
+    with pytest.raises(ToolError, match="cannot write"):
         save_png(np.zeros((4, 4, 3), np.uint8), tmp_path)
 
 

@@ -13,6 +13,7 @@ from tools.evaluate.report.pairing import pairing_table
 from tools.evaluate.report.text import ABOUT
 from tools.evaluate.suite.catalogue import GROUPS, SEED, question
 from tools.evaluate.summary import Row, pooled_slopes
+from tools.part import writing
 
 if TYPE_CHECKING:
     from tools.evaluate.command import Outcome
@@ -73,7 +74,8 @@ def write_summary(outcome: "Outcome", path: Path) -> None:
         parts += [f"##{title}", text.replace("\n## ", "\n#### ").strip()]
     parts += ["## Measured with", _table(("", ""), [(k, str(v)) for k, v in outcome.environment.items()])]
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
+    with writing(path):
+        path.write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
 
 
 def _miss(judged: CriterionResult, limits: str) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from tools.evaluate.report.pairing import DecisionTable, pairing_table
 from tools.evaluate.report.text import ABOUT, CAPTIONS, GLOSSARY, UNCERTAINTY
 from tools.evaluate.suite.catalogue import GROUPS, SEED, question
 from tools.evaluate.summary import Row, smallest_diameter
+from tools.part import writing
 
 if TYPE_CHECKING:
     from tools.evaluate.command import Outcome
@@ -138,7 +139,8 @@ def write_report(outcome: "Outcome") -> Path:
     head = f"<meta charset=utf-8><title>Strain evaluation</title><style>{STYLE}</style>"
     page = "\n".join(["<!doctype html><html lang=en>", head, *parts, "</html>\n"])
     path = request.output / "report.html"
-    path.write_text(page, encoding="utf-8")
+    with writing(path):
+        path.write_text(page, encoding="utf-8")
     return path
 
 

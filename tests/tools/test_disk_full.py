@@ -1,0 +1,125 @@
+"""A full disk ends a command with one line that names the file; nothing useless stays behind.
+
+The limit on the size of files of this process refuses as a full disk does: a write fails in the middle.
+"""
+
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.root import ROOT
+from tests.tools.programs import write_press
+from tests.tools.tape.tapes import assert_true, rf_parts
+from tools.cli import app
+from tools.errors import DiskFull
+from tools.part import writing
+from tools.tape.reader import Tape
+from tools.tape.writer import TapeWriter
+
+
+@contextmanager
+def room_for(size: int) -> Iterator[None]:
+    """Within it no file can grow beyond `size` bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.fixture(scope="module")
+def press(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_press(tmp_path_factory.mktemp("press") / "press.h5")
+
+
+SIMULATED = ("--samples", "512", "--lines", "32", "--frames", "3", "--uniform")
+COMMANDS = {
+    "process to .h5": ("process", "PRESS", "--engine", "trivial", "--output", "out.h5"),
+    "process to .npz": ("process", "PRESS", "--engine", "trivial", "--output", "out.npz"),
+    "convert to .h5": ("convert", "PRESS", "--output", "out.h5"),
+    "convert to zea": ("convert", "PRESS", "--output", "out.h5", "--layout", "zea"),
+    "convert to .mha": ("convert", "PRESS", "--output", "out.mha"),
+    "simulate": ("simulate", *SIMULATED, "--output", "out.h5"),
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("size", [0, 3000, 30000])
+def test_a_command_names_the_file_and_leaves_nothing(
+    name: str, size: int, press: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = [str(press) if word == "PRESS" else word for word in COMMANDS[name]]
+    with room_for(size):
+        result = CliRunner().invoke(app, arguments)
+    assert isinstance(result.exception, DiskFull), result.exception
+    assert "the disk is full: out." in str(result.exception)
+    assert list(tmp_path.iterdir()) == []
+
+
+def limited(blocks: int, *arguments: str, **streams: Any) -> "subprocess.CompletedProcess[str]":
+    """`musse-stream ARGUMENTS` as a process whose files end after so many kB."""
+    command = ["/bin/bash", "-c", f'ulimit -f {blocks}; exec "$@"', "bash", sys.executable, "-m", "tools"]
+    streams = {"stdout": subprocess.PIPE, **streams}
+    # without a buffer Python drops what did not fit, and says nothing
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    return subprocess.run(
+        [*command, *arguments], cwd=ROOT, stderr=subprocess.PIPE, text=True, check=False, timeout=60,
+        env=environment, **streams,
+    )  # fmt: skip
+
+
+def test_the_process_ends_with_its_own_code_and_one_line(press: Path, tmp_path: Path) -> None:
+    output = ("--output", str(tmp_path / "out.h5"))
+    ended = limited(8, "process", str(press), "--engine", "trivial", *output)
+    assert ended.returncode == 9, ended.stderr
+    assert [line for line in ended.stderr.splitlines() if "disk is full" in line]
+    assert "Traceback" not in ended.stderr
+    assert "Error" not in ended.stderr
+
+
+def test_output_that_goes_to_a_full_disk_is_one_line(tmp_path: Path) -> None:
+    with (tmp_path / "out.toml").open("wb") as out:
+        ended = limited(1, "config", "show", stdout=out)
+    assert (ended.returncode, len(ended.stderr.splitlines())) == (9, 1), ended.stderr
+
+
+def test_a_tape_ends_with_what_there_is(tmp_path: Path) -> None:
+    path = tmp_path / "a.mcap"
+    with TapeWriter(path) as tape, room_for(20_000):
+        with pytest.raises(DiskFull, match=r"a\.mcap.*everything before that is in it"):
+            _fill(tape)
+        written = tape.n_messages
+        assert path.stat().st_size == tape.n_bytes  # nothing of the frame that did not fit
+    assert written > 5
+    with Tape(path) as found:
+        assert [assert_true(message) for message in found.messages()] == list(range(written))
+        assert found.condition.damaged == 0
+
+
+@pytest.mark.parametrize("adding", [False, True])
+def test_a_text_file_is_named(tmp_path: Path, adding: bool) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("before\n")
+    with room_for(1000), pytest.raises(DiskFull, match=r"a\.csv"):
+        _write(path, adding=adding)
+    assert path.exists() == adding
+
+
+def _fill(tape: TapeWriter) -> None:
+    for index in range(1000):
+        tape.append(rf_parts(index), "musse.rf", 10**18 + index)
+
+
+def _write(path: Path, *, adding: bool) -> None:
+    with writing(path, adding=adding), path.open("a" if adding else "w") as file:
+        file.write("x" * 5000)
