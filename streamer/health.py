@@ -10,6 +10,8 @@ STALE_AT_MOST = 0.5  # s
 STALE_AT_LEAST = 0.1  # s; frames that come in bursts seem to have a very short period
 RATE_FRAMES = 32  # arrivals that the frame rate is measured over
 JUDGED_OVER = 5.0  # s of recent past that DEGRADED looks at
+BURST_FRAMES = 8  # arrivals that are compared with their acquisition times
+BURST_FACTOR = 2.0  # acquired over so many times the time of their arrival: they had been waiting somewhere
 TOO_MANY = 0.05  # share of frames lost, refused or overwritten that an operator should know of
 FAULT_AFTER = 10  # engine errors in a row
 
@@ -17,9 +19,14 @@ FAULT_AFTER = 10  # engine errors in a row
 class Health:
     """Arrival rate, age and state. `frame_accepted` is for the receiver thread, the rest for the main one."""
 
-    def __init__(self) -> None:
+    def __init__(self, address: str = "", source: str = "") -> None:
+        self._address = address
+        self._wanted = source
         self._arrivals: deque[float] = deque(maxlen=RATE_FRAMES)
-        self._past: deque[tuple[float, Counts]] = deque()
+        self._acquired: deque[tuple[str, int]] = deque(maxlen=RATE_FRAMES)
+        self._passed_over = _PassedOver()
+        self._results = 0
+        self._past: deque[tuple[float, Counts, int, int]] = deque()
         self.origin: Origin = "live"
         self._engine_errors = 0
         self.source_id = NO_SOURCE
@@ -30,10 +37,12 @@ class Health:
     def frame_accepted(self, header: RfHeader, now: float) -> None:
         """A frame went into the ring."""
         self._arrivals.append(now)
+        self._acquired.append((header.clock, header.t_acq))
         self.origin, self.source_id = header.origin, header.source_id
 
     def pair_judged(self, rejection: str | None) -> None:
         """A pair was published with this rejection."""
+        self._results += 1
         self._engine_errors = self._engine_errors + 1 if rejection == "engine_error" else 0
 
     def frame_rate(self) -> float | None:
@@ -49,6 +58,9 @@ class Health:
 
     def state(self, counts: Counts, now: float) -> tuple[StateName, tuple[str, ...]]:
         """The state, and what an operator should know of. Call it at the fixed status rate."""
+        self._passed_over.update(
+            counts.overwritten, self._results, building=self.building, burst=self._burst()
+        )
         troubles = self._troubles(counts, now)
         age, rate = self.frame_age(now), self.frame_rate()
         period = 1.0 / rate if rate else STALE_AT_MOST
@@ -62,25 +74,49 @@ class Health:
         elif self.building:
             state = "BUILDING"
         elif age is None:
-            state, reasons = "WAITING", troubles  # frames may come and all be refused
+            state, reasons = "WAITING", (*self._nothing_came(counts), *troubles)
         elif age > min(max(STALE_PERIODS * period, STALE_AT_LEAST), STALE_AT_MOST):
-            state, reasons = "STALE", troubles
+            state, reasons = "STALE", (*self._nothing_came(counts), *troubles)
         elif troubles:
             state, reasons = "DEGRADED", troubles
         return state, reasons
 
+    def _nothing_came(self, counts: Counts) -> tuple[str, ...]:
+        """Where frames are awaited, and what has come instead."""
+        if not self._address:
+            return ()
+        wanted = f" of source {self._wanted!r}" if self._wanted else ""
+        if not counts.received:
+            return (f"no RF frame{wanted} has come from {self._address}",)
+        refused = sum(counts.refused.values())
+        return (f"no new RF frame{wanted} from {self._address}: {counts.received} came, {refused} refused",)
+
+    def _burst(self) -> bool:
+        """Whether the last frames came much faster than they were acquired."""
+        arrivals, acquired = list(self._arrivals), list(self._acquired)
+        count = min(len(arrivals), len(acquired), BURST_FRAMES)
+        if count < BURST_FRAMES or acquired[-1][0] != acquired[-count][0]:
+            return False
+        took = arrivals[-1] - arrivals[-count]
+        return (acquired[-1][1] - acquired[-count][1]) * 1e-9 > BURST_FACTOR * took
+
     def _troubles(self, counts: Counts, now: float) -> tuple[str, ...]:
-        self._past.append((now, counts))
+        self._past.append((now, counts, self._passed_over.excused, self._passed_over.burst))
         while now - self._past[0][0] > JUDGED_OVER:
             self._past.popleft()
-        first = self._past[0][1]
+        _, first, excused, burst = self._past[0]
+        excused, burst = self._passed_over.excused - excused, self._passed_over.burst - burst
         refused = Counter(counts.refused)
         refused.subtract(first.refused)
         sent = counts.received + counts.lost - first.received - first.lost
         told = {
             "lost on the link": counts.lost - first.lost,
             f"refused, most as {max(refused, key=refused.__getitem__, default='')}": refused.total(),
-            "overwritten: the engine is slower than the scanner": counts.overwritten - first.overwritten,
+            "overwritten: the engine is slower than the scanner": counts.overwritten
+            - first.overwritten
+            - excused
+            - burst,
+            "came in a burst, after a pause of the sender or this computer; the newest were taken": burst,
         }
         troubles = [
             f"{n} of {sent} frames {what}" for what, n in told.items() if sent and n > TOO_MANY * sent
@@ -88,3 +124,26 @@ class Health:
         if self._engine_errors:
             troubles.append(f"engine failed on the last {self._engine_errors} pairs")
         return tuple(troubles)
+
+
+class _PassedOver:
+    """Overwritten frames that are no fault of the engine's speed: while it was built, and in bursts."""
+
+    def __init__(self) -> None:
+        self.excused = 0
+        """Overwritten while the engine was built, until the first pairs after it went through."""
+        self.burst = 0
+        self._seen = 0
+        self._settled_at: int | None = None  # results, by when what waited during the building is counted
+
+    def update(self, overwritten: int, results: int, *, building: bool, burst: bool) -> None:
+        """Assign what was overwritten since the last call to its cause."""
+        new, self._seen = overwritten - self._seen, overwritten
+        if building:
+            self._settled_at = results + 2
+        if self._settled_at is not None:
+            self.excused += new
+            if results >= self._settled_at and not building:
+                self._settled_at = None
+        elif burst:
+            self.burst += new

@@ -77,7 +77,7 @@ def run(
     `open_engine` replaces the configured engine. Raises AddressInUse, ConfigError, EngineUnavailable.
     """
     engine = resolve(config.engine.name)
-    frame_counters, condition = FrameCounters(), Health()
+    frame_counters, condition = FrameCounters(), Health(config.input.connect, config.input.source)
     metrics = Metrics(frame_counters, version("musse-stream"))
     events = NodeEvents(frame_counters, condition, metrics)
     pairing = Pairing(config.pairing)

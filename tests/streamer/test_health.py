@@ -67,6 +67,41 @@ def test_many_bad_frames_degrade_and_say_how_many(changes: dict[str, Any], told:
     assert reasons[0].startswith(told)
 
 
+def test_frames_overwritten_while_the_engine_is_built_are_not_its_slowness() -> None:
+    condition, last = fed()
+    condition.building = True
+    assert condition.state(counts(received=20, overwritten=15), last)[0] == "BUILDING"
+    condition.building = False
+    condition.pair_judged("first")
+    assert condition.state(counts(received=25, overwritten=19), last) == ("LIVE", ())
+    condition.pair_judged(None)
+    assert condition.state(counts(received=27, overwritten=20), last) == ("LIVE", ())
+    for _ in range(20):
+        condition.pair_judged(None)
+    state, reasons = condition.state(counts(received=60, overwritten=30), last)  # the control: now it is slow
+    assert (state, "slower than the scanner" in reasons[0]) == ("DEGRADED", True)
+
+
+def test_a_burst_is_called_a_burst() -> None:
+    condition, last = fed()
+    for number in range(20):  # 20 frames acquired in 0.4 s come within 0.1 s
+        header = rf_header(20 + number, t_acq=int(1e9) + number * 20_000_000)
+        condition.frame_accepted(header, last + 1 + number / 200)
+    state, reasons = condition.state(counts(received=40, overwritten=15), last + 1.1)
+    assert state == "DEGRADED"
+    assert reasons[0].startswith("15 of 40 frames came in a burst")
+    assert "slower" not in " ".join(reasons)
+
+
+def test_where_nothing_comes_the_address_and_what_was_received_are_named() -> None:
+    waiting = Health("tcp://127.0.0.1:5560", "leg")
+    assert waiting.state(counts(), 0.0)[1] == (
+        "no RF frame of source 'leg' has come from tcp://127.0.0.1:5560",
+    )
+    _, reasons = waiting.state(counts(received=9, refused={"malformed": 9}), 1.0)
+    assert reasons[0].endswith("from tcp://127.0.0.1:5560: 9 came, 9 refused")
+
+
 def test_few_bad_frames_do_not_degrade() -> None:
     condition, last = fed()
     state = condition.state(counts(received=100, refused={"saturated": 5}, overwritten=5), last)

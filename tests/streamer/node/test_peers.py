@@ -83,7 +83,9 @@ def test_a_request_of_a_megabyte_cuts_its_sender_off(setup: Setup) -> None:
 def test_a_node_answers_on_all_its_paths(setup: Setup) -> None:
     node, listener = setup.start(http=HTTP)
     assert node.get("/livez") == (200, "alive\n")
-    assert node.get("/readyz") == (503, "WAITING\n")
+    status, text = node.get("/readyz")
+    assert (status, text.splitlines()[0]) == (503, "WAITING")
+    assert "no RF frame has come from tcp://127.0.0.1:" in text
     setup.scanner.send_all([0, 1, 1])
     setup.settle(listener)
     status, page = node.get("/metrics?name[]=x")
