@@ -62,6 +62,11 @@ class EngineSpec:
             value = getattr(self, name)
             if not (np.isfinite(value) and value > 0):
                 raise InvalidAcquisition(f"{name} = {value}: must be positive and finite")
+        if not self.axial_window >= 2 * self.sample_pitch or not self.lateral_window > 0:
+            raise InvalidAcquisition(
+                f"strain window {self.axial_window * 1e3:g} x {self.lateral_window * 1e3:g} mm: along "
+                f"the beam it must hold two samples, which are {self.sample_pitch * 1e3:.3g} mm apart"
+            )
         if self.kind == "rf" and self.center_frequency >= self.sampling_frequency / 2:
             msg = (
                 f"center_frequency = {self.center_frequency:g} Hz lies above half the sampling_frequency "

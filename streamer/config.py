@@ -4,13 +4,14 @@ The models are the only source: `configs/default.toml` is written from them by `
 a test keeps the two equal. Command-line options override the file; unknown keys are refused.
 """
 
+import codecs
 import difflib
 import json
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Final, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from streamer.errors import ConfigError
 
@@ -18,6 +19,12 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+# wide enough for every probe, narrow enough to catch metres given as millimetres
+WindowMm = Annotated[float, Field(ge=0.05, le=100)]
+
+CONFIG_VERSION: Final = 1
+SMALLEST_REGION: Final = 0.5
+"""mm: a region of interest that is not as deep holds no strain; it was given in metres."""
 
 
 class _Section(BaseModel):
@@ -60,6 +67,19 @@ class RegionConfig(_Section):
     lateral_from: Finite = Field(0.0, description="mm (deg for curved probes) from the probe's middle")
     lateral_to: Finite = Field(0.0, description="mm or deg; equal to lateral_from: all lines")
 
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.axial_to != 0.0 and self.axial_to - self.axial_from < SMALLEST_REGION:
+            raise ValueError(
+                f"axial_from = {self.axial_from:g} mm to axial_to = {self.axial_to:g} mm is no depth range: "
+                f"axial_to has to lie {SMALLEST_REGION:g} mm or more below axial_from, or is 0 for the end"
+            )
+        if self.lateral_to < self.lateral_from:
+            raise ValueError(
+                f"lateral_from = {self.lateral_from:g} lies to the right of lateral_to = {self.lateral_to:g}"
+            )
+        return self
+
 
 class EngineConfig(_Section):
     """What computes strain."""
@@ -69,8 +89,8 @@ class EngineConfig(_Section):
     )
     weights: str = Field("", description="weights file (.safetensors) of the network; empty: the package's")
     device: Literal["cpu", "cuda"] = Field("cpu", description="where it runs")
-    axial_window: Positive = Field(2.0, description="least-squares strain window along the beam, mm")
-    lateral_window: Positive = Field(1.0, description="the same across the lines, mm")
+    axial_window: WindowMm = Field(2.0, description="least-squares strain window along the beam, mm")
+    lateral_window: WindowMm = Field(1.0, description="the same across the lines, mm")
     threads: int = Field(
         1, ge=0, le=256, description="CPU threads of the engine; 0: all cores. More than 1 is rarely faster"
     )
@@ -87,6 +107,9 @@ class QualityConfig(_Section):
         0.85, description="share of 8 x 8 blocks of the region that must strain in the same direction"
     )
     max_strain_std: Positive = Field(0.02, description="pixels with a larger strain_std hold no value")
+    max_saturated: Fraction = Field(
+        0.01, description="a frame with a larger share of clipped samples in the region is refused"
+    )
 
 
 class FusionConfig(_Section):
@@ -133,6 +156,8 @@ class DisplayConfig(_Section):
 class Config(_Section):
     """All of it: one TOML table per section."""
 
+    version: Literal[1] = CONFIG_VERSION
+    """Of this layout; a file without it is of version 1."""
     input: InputConfig = InputConfig()
     pairing: PairingConfig = PairingConfig()
     region: RegionConfig = RegionConfig()
@@ -152,11 +177,21 @@ def load_config(path: Path | None, overrides: dict[str, dict[str, Any]] | None =
     fields: dict[str, Any] = {}
     if path is not None:
         try:
-            fields = tomllib.loads(path.read_text(encoding="utf-8"))
+            fields = tomllib.loads(_decoded(path.read_bytes()))
         except OSError as error:
             raise ConfigError(f"cannot read {path}: {error.strerror}") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except UnicodeDecodeError as error:
+            raise ConfigError(
+                f"{path} is not UTF-8 text (byte {error.start}): save it as UTF-8, or write it with "
+                "`musse-stream config show --output FILE`"
+            ) from error
+        except tomllib.TOMLDecodeError as error:
             raise ConfigError(f"{path} is not TOML: {error}") from error
+        if fields.get("version", CONFIG_VERSION) != CONFIG_VERSION:
+            raise ConfigError(
+                f"{path} is a configuration of version {fields['version']!r}; this release reads version "
+                f"{CONFIG_VERSION}"
+            )
     for section, values in (overrides or {}).items():
         given = fields.get(section, {})
         if values and isinstance(given, dict):  # anything else is a mistake that is told below
@@ -168,10 +203,32 @@ def load_config(path: Path | None, overrides: dict[str, dict[str, Any]] | None =
         raise ConfigError(f"{path or 'configuration'} has mistakes:\n{mistakes}") from error
 
 
+def _decoded(raw: bytes) -> str:
+    """The text of a file: UTF-8 with or without a byte order mark, or UTF-16 as PowerShell 5 redirects it."""
+    for mark, encoding in _ENCODINGS.items():
+        if raw.startswith(mark):
+            return raw.decode(encoding).replace("\r\n", "\n")
+    return raw.decode("utf-8").replace("\r\n", "\n")
+
+
+_ENCODINGS: Final = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16, whose mark it begins with
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+
+
 def config_toml(config: Config) -> str:
     """The configuration as commented TOML: every key with its meaning, unit, limits and default."""
-    lines = ["# Configuration of musse-stream. Every key may be left out; the values here are in force then."]
+    lines = [
+        "# Configuration of musse-stream. Every key may be left out; the values here are in force then.",
+        f"version = {config.version}",
+    ]
     for section_name, section in config:
+        if not isinstance(section, _Section):
+            continue
         lines += ["", f"# {(type(section).__doc__ or '').splitlines()[0]}", f"[{section_name}]"]
         for key, field in type(section).model_fields.items():
             choices = get_args(field.annotation) if "Literal" in str(field.annotation) else ()
@@ -205,13 +262,24 @@ def _tuples(value: Any) -> Any:
 def explain(mistake: Any, model: type[BaseModel]) -> str:
     """One of pydantic's `errors()` as a line: its place, what is wrong, the nearest name `model` knows."""
     place = ".".join(map(str, mistake["loc"]))
+    if mistake["type"] == "value_error":
+        return f"{place}: {mistake['ctx']['error']}"
     if mistake["type"] != "extra_forbidden":
-        return f"{place}: {mistake['msg']}, got {mistake['input']!r}"
+        return f"{place}: {mistake['msg']}, got {mistake['input']!r}{_meaning(mistake['loc'], model)}"
     *parents, key = mistake["loc"]
     known = list(model.model_fields) if not parents else _section_keys(model, str(parents[0]))
     near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
     return f"{place}: unknown key; {hint}"
+
+
+def _meaning(place: tuple[Any, ...], model: type[BaseModel]) -> str:
+    """What the key at `place` means, with its unit; '' where it has no description."""
+    section = model.model_fields[str(place[0])].annotation if place[0] in model.model_fields else None
+    if len(place) < 2 or not (isinstance(section, type) and issubclass(section, BaseModel)):
+        return ""
+    field = section.model_fields.get(str(place[1]))
+    return f" ({field.description})" if field is not None and field.description else ""
 
 
 def _section_keys(model: type[BaseModel], section: str) -> list[str]:

@@ -56,23 +56,53 @@ def view_samples(header: RfHeader, payload: NDArray[np.uint8]) -> NDArray[Any]:
     return samples.reshape(n_axial, n_lateral)
 
 
-def check_samples(samples: NDArray[Any]) -> None:
+def check_samples(
+    samples: NDArray[Any], *, judged: NDArray[Any] | None = None, max_saturated: float = SATURATED_SHARE
+) -> None:
     """Raise MessageRefused for samples no engine could use: not_finite, no_signal or saturated.
 
-    Saturation is judged without knowing the converter: more than 1 % of the samples at the extremes.
+    Saturation is judged without knowing the converter: more than `max_saturated` of the samples of `judged`
+    (a part of the frame, or all of it) at their extremes. Rows and lines at the border that hold one single
+    value were never filled and do not count.
     """
-    if np.iscomplexobj(samples):
-        flat = samples.T if samples.flags.f_contiguous else samples
-        samples = flat.view(np.float32)
-    lowest, highest = samples.min(), samples.max()
+    numbers = _reals(samples)
+    lowest, highest = numbers.min(), numbers.max()
     if not (lowest >= -LARGEST and highest <= LARGEST):  # min and max carry NaN along, and NaN fails both
         raise MessageRefused("not_finite", f"NaN, infinity or more than {LARGEST:g} among the samples")
     if lowest == highest:
         raise MessageRefused("no_signal", f"all samples are {lowest}")
-    if samples.dtype.kind == "i" and int(highest) - int(lowest) < MIN_LEVELS:
+    part = numbers if judged is None else _reals(judged)
+    if _clipped(part) <= max_saturated:
         return
-    clipped = np.count_nonzero(samples == lowest) + np.count_nonzero(samples == highest)
-    if clipped > SATURATED_SHARE * samples.size:
+    part = _filled(part)
+    clipped = _clipped(part)
+    if clipped > max_saturated:
         raise MessageRefused(
-            "saturated", f"{clipped / samples.size:.1%} of the samples at {lowest} or {highest}"
+            "saturated",
+            f"{clipped:.1%} of the samples at {part.min()} or {part.max()}, more than "
+            f"quality.max_saturated = {max_saturated:g}",
         )
+
+
+def _reals(samples: NDArray[Any]) -> NDArray[Any]:
+    """I and Q of complex samples side by side along the contiguous axis; real samples as they are."""
+    if not np.iscomplexobj(samples):
+        return samples
+    flat = samples.T if samples.strides[0] < samples.strides[1] else samples
+    return np.ascontiguousarray(flat).view(np.float32)
+
+
+def _clipped(samples: NDArray[Any]) -> float:
+    """Share of the samples at the smallest or the largest value; 0 where few levels look like clipping."""
+    lowest, highest = samples.min(), samples.max()
+    if lowest == highest or (samples.dtype.kind == "i" and int(highest) - int(lowest) < MIN_LEVELS):
+        return 0.0
+    return float(np.mean(samples == lowest) + np.mean(samples == highest))
+
+
+def _filled(samples: NDArray[Any]) -> NDArray[Any]:
+    """Without the rows and the columns at the border that hold one single value."""
+    for _ in range(2):
+        varying = np.flatnonzero(samples.min(axis=1) != samples.max(axis=1))
+        samples = samples[varying[0] : varying[-1] + 1].T if varying.size else samples.T
+    return samples

@@ -1,5 +1,6 @@
 """From frames to places in the body: engine specs, map grids, the region of interest. Metres and radians."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,8 @@ from numpy.typing import NDArray
 
 from engine.spec import EngineSpec, FloatArray, StrainResult
 from streamer.config import Config, RegionConfig
-from streamer.errors import ConfigError
+from streamer.errors import ConfigError, MessageRefused
+from streamer.frame import check_samples
 from streamer.headers import Grid, RfHeader
 
 
@@ -38,6 +40,14 @@ class Region:
     def crop(self, samples: NDArray[Any]) -> NDArray[Any]:
         """The part of a frame that the engine gets; a view."""
         return samples[self.axial, self.lateral]
+
+    def crop_shown(self, samples: NDArray[Any]) -> NDArray[Any]:
+        """The part of a frame that is judged and shown; a view."""
+        rows, cols = (
+            slice(math.ceil(first), math.floor(last) + 1)
+            for first, last in (self.shown_axial, self.shown_lateral)
+        )
+        return samples[rows, cols]
 
     def mask(self, result: StrainResult) -> NDArray[np.bool_] | None:
         """(rows, cols) of the result that lie inside; None: all of them."""
@@ -75,8 +85,8 @@ def region_of(header: RfHeader, config: RegionConfig, margin: float) -> Region:
     """
     n_axial, n_lateral = header.shape
     dz, z0 = sample_pitch(header), start_depth(header)
-    whole_depth = config.axial_to <= config.axial_from
-    whole_width = config.lateral_to <= config.lateral_from
+    whole_depth = config.axial_from == config.axial_to == 0.0
+    whole_width = config.lateral_to == config.lateral_from
     if whole_depth and whole_width:
         return Region.whole(header)
     unit = 1e-3 if header.probe_type == "linear" else np.pi / 180
@@ -85,7 +95,8 @@ def region_of(header: RfHeader, config: RegionConfig, margin: float) -> Region:
     left, right = 0.0, n_lateral - 1.0
     if not whole_depth:
         first = max(first, (config.axial_from * 1e-3 - z0) / dz)
-        last = min(last, (config.axial_to * 1e-3 - z0) / dz)
+        if config.axial_to > 0.0:
+            last = min(last, (config.axial_to * 1e-3 - z0) / dz)
     if not whole_width:
         left = max(left, config.lateral_from * unit / header.line_pitch + middle)
         right = min(right, config.lateral_to * unit / header.line_pitch + middle)
@@ -106,6 +117,17 @@ def region_of(header: RfHeader, config: RegionConfig, margin: float) -> Region:
         (right - middle) * header.line_pitch,
     )
     return Region(axial, lateral, (first, last), (left, right), limits)
+
+
+def check_frame(header: RfHeader, samples: NDArray[Any], config: Config) -> None:
+    """Raise MessageRefused for a frame that no pair may hold; saturation counts inside the region only."""
+    if header.status.upper() != "OK":
+        raise MessageRefused("bad_status", f"frame {header.frame_index} is {header.status!r}")
+    try:
+        region = region_of(header, config.region, config.engine.axial_window * 1e-3)
+    except ConfigError:  # reported where the engine is built
+        region = Region.whole(header)
+    check_samples(samples, judged=region.crop_shown(samples), max_saturated=config.quality.max_saturated)
 
 
 def engine_spec(header: RfHeader, region: Region, config: Config) -> EngineSpec:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 
 import zmq
@@ -20,7 +21,7 @@ from streamer.config import Config
 from streamer.events import NodeEvents
 from streamer.frame import RfFrame
 from streamer.frame_counters import FrameCounters
-from streamer.geometry import Region, bmode_grid, engine_spec
+from streamer.geometry import Region, bmode_grid, check_frame, engine_spec
 from streamer.headers import ArrayEntry, BmodeHeader, StrainHeader
 from streamer.health import Health
 from streamer.http import HealthServer
@@ -105,7 +106,7 @@ def run(
         if http is not None:
             closing.callback(http.close)
         builder = EngineBuilder(open_engine, config, condition, metrics)
-        receiver = Receiver(context, config.input, ring, events)
+        receiver = Receiver(context, config.input, ring, events, partial(check_frame, config=config))
         closing.callback(receiver.stop)
         receiver.start()
         on_ready(Ready(publisher.address, http.address if http else None))

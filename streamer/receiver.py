@@ -7,16 +7,18 @@ import logging
 import threading
 import time
 import zlib
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import numpy as np
 import zmq
+from numpy.typing import NDArray
 from zmq.utils.monitor import recv_monitor_message
 
 from streamer.admission import Admission
 from streamer.config import InputConfig
 from streamer.errors import ConfigError, MessageRefused
-from streamer.frame import check_samples, view_samples
+from streamer.frame import view_samples
 from streamer.headers import RfHeader
 from streamer.keepalive import enable_tcp_keepalive
 from streamer.ring import FrameRing, Slot
@@ -52,11 +54,13 @@ class Receiver:
         config: InputConfig,
         ring: FrameRing,
         events: FrameEvents,
+        check: Callable[[RfHeader, NDArray[Any]], None],
     ) -> None:
         self._context = context
         self._config = config
         self._ring = ring
         self._events = events
+        self._check = check
         self._admission = Admission(config.source)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="receiver")
@@ -142,9 +146,7 @@ class Receiver:
             header = self._header(link, name)
             slot = self._payload(link, header, begun)
             samples = view_samples(header, slot.payload)
-            if header.status.upper() != "OK":
-                raise MessageRefused("bad_status", f"frame {header.frame_index} is {header.status!r}")
-            check_samples(samples)
+            self._check(header, samples)
         except MessageRefused as refused:
             while link.getsockopt(zmq.RCVMORE):
                 link.recv()

@@ -14,8 +14,8 @@ from engine.sequence.accumulation import Accumulation
 from engine.spec import FloatArray
 from streamer.config import Config
 from streamer.errors import MessageRefused
-from streamer.frame import RfFrame, check_samples
-from streamer.geometry import Region, engine_spec, line_spacing, region_of, sample_pitch
+from streamer.frame import RfFrame
+from streamer.geometry import Region, check_frame, engine_spec, line_spacing, region_of, sample_pitch
 from streamer.headers import RfHeader
 from streamer.pairing import FramePair, Pairing
 from streamer.step import StrainMessage, StrainStep
@@ -54,9 +54,7 @@ def process(
     for cue in islice(playback(recording.t_acq, recording.frame_index, loop), frames):
         frame = _frame(recording, cue)
         try:
-            if frame.header.status.upper() != "OK":
-                raise MessageRefused("bad_status", f"frame is {frame.header.status!r}")
-            check_samples(frame.samples)
+            check_frame(frame.header, frame.samples, config)
         except MessageRefused as refused:
             on_refused(cue.frame_index, refused)
             continue

@@ -153,8 +153,10 @@ class BlockMatcher(StatelessEstimator):
 
 
 def _scaled(frame: FrameArray) -> FloatArray:
-    """The frame as float32 of peak 1, so that squares neither overflow nor vanish."""
+    """The frame about its mean, as float32 of peak 1: squares neither overflow nor vanish, and a converter's
+    offset matches nowhere."""
     values = np.ascontiguousarray(frame.real, np.float32)
+    values = values - np.float32(values.mean(dtype=np.float64))
     return values / np.float32(max(float(np.abs(values).max()), 1e-30))
 
 

@@ -106,9 +106,10 @@ class IqTransform:
         if np.iscomplexobj(frame) != is_iq:
             raise InvalidAcquisition(f"{frame.dtype} samples in an acquisition of kind {self.spec.kind!r}")
         lines = np.ascontiguousarray(frame.T, dtype=np.complex64 if is_iq else np.float32)
-        peak = float(np.abs(lines).max())
         changing = np.zeros(lines.shape, np.bool_)
         np.not_equal(lines[:, 1:], lines[:, :-1], out=changing[:, 1:])
+        lines = without_offset(lines, changing)
+        peak = float(np.abs(lines).max())
         if not np.isfinite(peak):
             raise EstimateFailed("the frame holds samples that are not finite")
         transform: Any = scipy.fft.fft if is_iq else scipy.fft.rfft
@@ -191,6 +192,30 @@ class IqTransform:
             )
         iq = scipy.fft.ifft(shifted, axis=1, overwrite_x=True)
         return CanonicalIq(iq[:, : OVERSAMPLING * grid.n_rows], informative(band.changing, grid))
+
+
+def without_offset(lines: Lines, changing: NDArray[np.bool_]) -> Lines:
+    """`lines` (n_lateral, n_axial) about the converter's offset: the mean of the rows that hold echoes.
+
+    Of every line for RF, of the whole frame for IQ, whose zero frequency is its carrier. Rows at the ends
+    that no line changes in were never filled and become 0: their step would leak into the band as an offset
+    does.
+    """
+    n_axial = lines.shape[1]
+    steps = np.flatnonzero(changing.any(axis=0))  # into the first filled row, and out of the last one
+    rows = slice(None)
+    if steps.size:
+        first, last = int(steps[0]), int(steps[-1])
+        rows = slice(0 if first == 1 else first, n_axial if last == n_axial - 1 else last)
+    inside = lines[:, rows]
+    # in double precision: float32 sums of a large offset would leave some of it
+    if np.iscomplexobj(lines):
+        offset: Any = inside.mean(dtype=np.complex128)
+    else:
+        offset = inside.mean(axis=1, keepdims=True, dtype=np.float64)
+    centred = np.zeros_like(lines)
+    centred[:, rows] = inside - offset
+    return centred
 
 
 def informative(changing: NDArray[np.bool_], grid: IqGrid) -> NDArray[np.float32]:

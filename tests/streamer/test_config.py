@@ -37,7 +37,7 @@ def test_any_configuration_survives_being_printed(text: str, lateral: float, mar
         None,
         {
             "input": {"connect": text},
-            "region": {"lateral_from": lateral},
+            "region": {"lateral_from": lateral, "lateral_to": abs(lateral)},
             "output": {"high_water_mark": mark},
             "quality": {"min_ncc": share},
         },
@@ -118,5 +118,39 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
             load_config(path)
     binary = tmp_path / "binary.toml"
     binary.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ConfigError, match="is not TOML"):
+    with pytest.raises(ConfigError, match="is not UTF-8 text"):
         load_config(binary)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_files_as_windows_editors_and_shells_write_them(tmp_path: Path, encoding: str) -> None:
+    """PowerShell 5 redirects as UTF-16 with a mark, editors add a mark; line ends are CR LF."""
+    text = "# µ\r\n[region]\r\naxial_from = 3.0\r\n"
+    marked = {"utf-16-le": "\ufeff", "utf-16-be": "\ufeff"}.get(encoding, "")
+    path = tmp_path / "node.toml"
+    path.write_bytes((marked + text).encode(encoding))
+    assert load_config(path).region.axial_from == 3.0
+
+
+@pytest.mark.parametrize(
+    "raw", ["# µ".encode("cp1252"), "# 日本".encode("cp932"), "[region]".encode("utf-16-le") + b"\x80"]
+)
+def test_another_encoding_is_named_with_the_remedy(tmp_path: Path, raw: bytes) -> None:
+    path = tmp_path / "node.toml"
+    path.write_bytes(raw)
+    with pytest.raises(ConfigError, match=r"node\.toml .*(UTF-8|TOML)"):
+        load_config(path)
+
+
+def test_the_version_of_a_file(tmp_path: Path) -> None:
+    assert "version = 1" in config_toml(Config())
+    load_config(written(tmp_path, "version = 1\n"))
+    with pytest.raises(ConfigError, match="version 2; this release reads version 1"):
+        load_config(written(tmp_path, "version = 2\n[engine]\nnew_key = 3\n"))
+
+
+@pytest.mark.parametrize("key", ["axial_window", "lateral_window"])
+def test_a_window_in_metres_is_a_mistake_that_names_the_unit(tmp_path: Path, key: str) -> None:
+    load_config(written(tmp_path, f"[engine]\n{key} = 2.0\n"))
+    with pytest.raises(ConfigError, match=rf"engine\.{key}: .*0\.002.*"):
+        load_config(written(tmp_path, f"[engine]\n{key} = 0.002\n"))

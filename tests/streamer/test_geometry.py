@@ -8,10 +8,10 @@ import pytest
 from engine.baselines.trivial import TrivialEstimator
 from engine.spec import StrainResult
 from streamer.config import Config, RegionConfig
-from streamer.errors import ConfigError
-from streamer.geometry import Region, bmode_grid, engine_spec, grid_of, line_spacing, region_of
+from streamer.errors import ConfigError, MessageRefused
+from streamer.geometry import Region, bmode_grid, check_frame, engine_spec, grid_of, line_spacing, region_of
 from streamer.headers import RfHeader
-from tests.echo_frames import rf_header
+from tests.echo_frames import echoes, rf_header
 
 SHAPE = (2000, 128)
 PART = RegionConfig(axial_from=12, axial_to=25, lateral_from=-9, lateral_to=3)
@@ -89,7 +89,7 @@ def test_a_region_that_reaches_beyond_the_frame_ends_with_it() -> None:
     [
         RegionConfig(axial_from=100, axial_to=120),
         RegionConfig(lateral_from=50, lateral_to=60),
-        RegionConfig(axial_from=0.1, axial_to=0.2),
+        RegionConfig(axial_from=0.1, axial_to=0.8),
     ],
     ids=["below", "beside", "above the first sample"],
 )
@@ -112,3 +112,68 @@ def test_the_rows_of_a_bmode_divide_the_depth_evenly() -> None:
     assert grid.axial_start == pytest.approx(1.54e-3)
     assert grid.axial_step * 500 == pytest.approx(2000 * 1.925e-5)
     assert grid.lateral_start == pytest.approx(-63.5 * 3e-4)
+
+
+@pytest.mark.parametrize(
+    "region",
+    [
+        {"axial_from": 8.0, "axial_to": 3.0},
+        {"axial_from": 0.003, "axial_to": 0.03},
+        {"lateral_from": 5.0, "lateral_to": -5.0},
+    ],
+    ids=["upside down", "metres", "left and right"],
+)
+def test_an_impossible_region_is_a_mistake(region: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=r"axial_to has to lie|lies to the right"):
+        RegionConfig(**region)
+    RegionConfig(axial_from=3.0, axial_to=8.0, lateral_from=-5.0, lateral_to=5.0)  # the control
+
+
+def test_a_region_without_an_end_reaches_to_the_deepest_sample() -> None:
+    part = region_of(header(), RegionConfig(axial_from=12), 2e-3)
+    assert part.axial.stop == header().shape[0]
+    assert part.shown_axial[1] == header().shape[0] - 1
+    assert part.limits is not None
+    assert part.limits[0] == pytest.approx(12e-3)
+
+
+def _refusal(samples: np.ndarray, **config: dict[str, float]) -> str | None:
+    code = {"i": "<i2", "f": "<f4", "c": "<c8"}[samples.dtype.kind]
+    frame = rf_header(0, dtype=code, kind="iq" if code == "<c8" else "rf", shape=samples.shape)
+    try:
+        check_frame(frame, samples, Config.model_validate(config))
+    except MessageRefused as refused:
+        return refused.reason
+    return None
+
+
+def test_saturation_counts_where_strain_is_computed() -> None:
+    """The transmit pulse clips the first rows of every frame; the region of interest lies below them."""
+    clipped = echoes(0.0)
+    clipped[:24] = np.where(clipped[:24] > 0, 32767, -32768)
+    below = {"axial_from": 24 * 1540 / 2 / 40e6 * 1e3 + 0.01}
+    assert _refusal(clipped) == "saturated"
+    assert _refusal(clipped, region=below) is None
+    assert _refusal(clipped, quality={"max_saturated": 0.06}) is None
+    assert _refusal(clipped, quality={"max_saturated": 0.04}) == "saturated"
+    deep = echoes(0.0)
+    deep[-24:] = np.where(deep[-24:] > 0, 32767, -32768)
+    assert _refusal(deep, region=below) == "saturated"  # the control: inside the region it counts
+    assert _refusal(deep, region={"axial_from": 900.0}) == "saturated"  # no such region: the whole frame
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.float32, np.complex64])
+def test_rows_and_lines_that_were_never_filled_are_not_clipped(dtype: type) -> None:
+    filled = echoes(0.0).astype(dtype)
+    if np.iscomplexobj(filled):
+        filled += 1j * echoes(0.0, seed=1)
+    for rows, lines in (
+        (slice(-100, None), slice(None)),
+        (slice(0, 50), slice(None)),
+        (slice(None), slice(3)),
+    ):
+        frame = filled + dtype(8000)  # an offset, so that 0 is the smallest number there is
+        frame[rows, lines] = 0
+        assert _refusal(frame) is None
+    clipped = np.clip(frame.real, 0, 9000).astype(np.int16)
+    assert _refusal(clipped) == "saturated"  # the control

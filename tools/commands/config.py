@@ -11,18 +11,29 @@ def config(
         Literal["show", "check"], typer.Argument(help="show: print as TOML; check: only look.")
     ],
     file: Annotated[Path | None, typer.Argument(help="TOML file [default: the defaults].")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="With show: write to this file, as UTF-8, not to the terminal.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output file.")] = False,
 ) -> None:
     """Show or check a configuration: every key with meaning, unit and default.
 
     Examples:
 
-        musse-stream config show > clinic.toml
+        musse-stream config show --output clinic.toml
 
         musse-stream config check clinic.toml
     """
     from engine.factory import resolve
     from streamer.config import config_toml, load_config
+    from tools.output import write_text
 
     settings = load_config(file)
     resolve(settings.engine.name)
-    typer.echo(config_toml(settings).rstrip() if action == "show" else f"{file or 'defaults'}: no mistakes")
+    if action == "check":
+        typer.echo(f"{file or 'defaults'}: no mistakes")
+    elif output is None:
+        typer.echo(config_toml(settings).rstrip())
+    else:
+        write_text(output, config_toml(settings), overwrite=overwrite)
+        typer.echo(f"{output}: written")

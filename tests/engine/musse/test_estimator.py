@@ -123,7 +123,7 @@ def test_iq_gives_what_rf_gives() -> None:
         moved = onnx(spec).step(*frames).axial_displacement - answer().axial_displacement
         return float(np.sqrt(np.mean(inner(moved) ** 2)))
 
-    assert difference(spec) < 0.01
+    assert difference(spec) < 0.012  # IQ loses its mean, which RF does not have
     # the control: a carrier that is 4 % off, which puts displacement on another scale
     assert difference(replace(spec, demodulation_frequency=0.135 * 40e6)) > 0.05
 
