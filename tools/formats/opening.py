@@ -97,7 +97,11 @@ def _reader(path: Path) -> Callable[[Path, Layout], Contents]:
             from tools.formats.hdf5 import read_hdf5
 
             return lambda at, layout: read_hdf5(at)
+        case ".mcap":
+            from tools.formats.tape import read_tape
+
+            return read_tape
         case other:
             raise RecordingError(
-                f"{path}: no reader for {other!r}; readable are .mhd, .mha, .npz, .mat, .h5, .hdf5"
+                f"{path}: no reader for {other!r}; readable are .mhd, .mha, .npz, .mat, .h5, .hdf5, .mcap"
             )
