@@ -45,71 +45,71 @@ class CoarseSearch:
     """
 
     def __init__(self, n_lines: int, n_rows: int, cell_lines: int, window_lines: float, reach: float) -> None:
-        self._cell_lines = cell_lines
-        self._n_cols, self._n_near = n_lines // cell_lines, n_rows // ROWS_PER_CELL
-        self._per_far = max(1, round(self._n_near / FAR_CELLS))
-        self._n_far = self._n_near // self._per_far
+        self.cell_lines = cell_lines
+        self.n_cols, self.n_near = n_lines // cell_lines, n_rows // ROWS_PER_CELL
+        self.per_far = max(1, round(self.n_near / FAR_CELLS))
+        self.n_far = self.n_near // self.per_far
         width = max(window_lines / cell_lines, 1.0)
         max_side = -(-MAX_LATERAL_LINES // cell_lines)
         # both ends of a shift overlap by half the frame at least: less is not significant
         max_lag = min(
-            max(MAX_AXIAL_SHARE * self._n_far, reach / (ROWS_PER_CELL * self._per_far)), self._n_far / 2
+            max(MAX_AXIAL_SHARE * self.n_far, reach / (ROWS_PER_CELL * self.per_far)), self.n_far / 2
         )
-        self._far = ExhaustiveSearch(self._n_cols, self._n_far, max_side, int(max_lag) + 2, width)
-        self._near = RefinementSearch(self._n_cols, self._n_near, width)
-        self._reach = int(PLAY * self._per_far) + 2
-        self.nodes = self._near.nodes
+        self.far = ExhaustiveSearch(self.n_cols, self.n_far, max_side, int(max_lag) + 2, width)
+        self.near = RefinementSearch(self.n_cols, self.n_near, width)
+        self.reach = int(PLAY * self.per_far) + 2
+        self.nodes = self.near.nodes
         """Over near cells: cell k covers rows k * ROWS_PER_CELL onwards."""
-        in_far = self._in_far(np.arange(self._n_near))
-        self._spread = self._far.nodes.at(np.arange(self._n_cols), in_far)
-        self._at_nodes = self._far.nodes.at(self.nodes.lines, self._in_far(self.nodes.rows))
-        self._cell = np.arange(self._n_near, dtype=np.float32)[None]
-        self._col = np.arange(self._n_cols, dtype=np.float32)[:, None]
+        in_far = self._in_far(np.arange(self.n_near))
+        self.spread = self.far.nodes.at(np.arange(self.n_cols), in_far)
+        self.at_nodes = self.far.nodes.at(self.nodes.lines, self._in_far(self.nodes.rows))
+        self.cell = np.arange(self.n_near, dtype=np.float32)[None]
+        self.col = np.arange(self.n_cols, dtype=np.float32)[:, None]
 
     def _in_far(self, cells: NDArray[Any]) -> NDArray[np.float64]:
         """Positions in far cells of positions in near cells."""
-        return (cells + 0.5) / self._per_far - 0.5
+        return (cells + 0.5) / self.per_far - 0.5
 
     def cells(self, envelope: FloatArray, valid: FloatArray) -> Cells:
         """What is compared of one frame, from its envelope and where it holds samples, both (lines, rows)."""
-        lines, rows = self._n_cols * self._cell_lines, self._n_near * ROWS_PER_CELL
-        near = np.empty((2, self._n_cols, self._n_near), np.float32)
+        lines, rows = self.n_cols * self.cell_lines, self.n_near * ROWS_PER_CELL
+        near = np.empty((2, self.n_cols, self.n_near), np.float32)
         for total, values in zip(near, (np.sqrt(envelope), valid), strict=True):
             used = values[:lines, :rows]
             by_row = used[:, ::2] + used[:, 1::2]  # ROWS_PER_CELL of them
-            np.sum(by_row.reshape(self._n_cols, self._cell_lines, self._n_near), axis=1, out=total)
-        whole = near[..., : self._n_far * self._per_far]
-        far = whole.reshape(2, self._n_cols, self._n_far, self._per_far).sum(axis=3)
-        return Cells(self._far.mean.removed(far), self._near.mean.removed(near))
+            np.sum(by_row.reshape(self.n_cols, self.cell_lines, self.n_near), axis=1, out=total)
+        whole = near[..., : self.n_far * self.per_far]
+        far = whole.reshape(2, self.n_cols, self.n_far, self.per_far).sum(axis=3)
+        return Cells(self.far.mean.removed(far), self.near.mean.removed(near))
 
     def __call__(self, pre: Cells, post: Cells) -> tuple[FloatArray, FloatArray]:
         """Axial motion in rows and lateral motion in lines at `nodes`."""
-        motion = self._far(pre.far, post.far)
-        motion[0] *= self._per_far
-        axial, lateral = self._spread(motion)
-        at_nodes, lateral_at_nodes = self._at_nodes(motion)
+        motion = self.far(pre.far, post.far)
+        motion[0] *= self.per_far
+        axial, lateral = self.spread(motion)
+        at_nodes, lateral_at_nodes = self.at_nodes(motion)
         # twice: what the far cells got wrong changes with depth, and blurs the first peak
-        for reach in (self._reach, LAST_REACH):
-            moved = bilinear(post.near, self._col + lateral, self._cell + axial)
-            at_nodes = self._near(pre.near, moved, at_nodes, reach)
+        for reach in (self.reach, LAST_REACH):
+            moved = bilinear(post.near, self.col + lateral, self.cell + axial)
+            at_nodes = self.near(pre.near, moved, at_nodes, reach)
             axial = self.nodes.spread(at_nodes)
-        return at_nodes * ROWS_PER_CELL, lateral_at_nodes * self._cell_lines
+        return at_nodes * ROWS_PER_CELL, lateral_at_nodes * self.cell_lines
 
 
 class LocalMean:
     """The mean of cells over their neighbourhood."""
 
     def __init__(self, n_cols: int, n_cells: int, width: float) -> None:
-        self._nodes = Nodes(n_cols, n_cells, max(1, round(width)), round(WINDOW_CELLS))
-        self._window = self._nodes.window(2 * width, 2 * WINDOW_CELLS)
+        self.nodes = Nodes(n_cols, n_cells, max(1, round(width)), round(WINDOW_CELLS))
+        self.window = self.nodes.window(2 * width, 2 * WINDOW_CELLS)
 
     def removed(self, maps: FloatArray) -> FloatArray:
         """Cells (cols, cells) without it, from cells and their shares that hold samples (2, cols, cells).
 
         Dead cells stay 0: an edge that does not move with the tissue must not show.
         """
-        total, filled = self._window(maps)
-        mean = self._nodes.spread(total / (filled + 1e-3))
+        total, filled = self.window(maps)
+        mean = self.nodes.spread(total / (filled + 1e-3))
         mean *= maps[1]
         removed: FloatArray = np.subtract(maps[0], mean, out=mean)
         return removed
@@ -119,34 +119,34 @@ class ExhaustiveSearch:
     """All shifts, in cells and columns."""
 
     def __init__(self, n_cols: int, n_cells: int, max_side: int, max_lag: int, width: float) -> None:
-        self._max_side, self._max_lag = max_side, max_lag
-        self._shape = (n_cols, n_cells)
+        self.max_side, self.max_lag = max_side, max_lag
+        self.shape = (n_cols, n_cells)
         self.mean = LocalMean(n_cols, n_cells, width)
         self.nodes = Nodes(n_cols, n_cells, max(1, round(width)), NODE_CELLS)
-        self._sum = self.nodes.window(width, WINDOW_CELLS)
+        self.sum = self.nodes.window(width, WINDOW_CELLS)
         padded = (n_cols + 2 * max_side, n_cells + 2 * max_lag)
-        self._everywhere = Nodes(*padded, 1, 1).window(width, WINDOW_CELLS)
-        self._line_at = np.rint(self.nodes.lines).astype(np.intp)
-        self._row_at = np.rint(self.nodes.rows).astype(np.intp)
-        self._smooth = self.nodes.blur(width, 2.0 * NODE_CELLS)
+        self.everywhere = Nodes(*padded, 1, 1).window(width, WINDOW_CELLS)
+        self.line_at = np.rint(self.nodes.lines).astype(np.intp)
+        self.row_at = np.rint(self.nodes.rows).astype(np.intp)
+        self.smooth = self.nodes.blur(width, 2.0 * NODE_CELLS)
 
     def __call__(self, a: FloatArray, post: FloatArray) -> FloatArray:
         """(2, *nodes.shape): axial and lateral motion in cells and columns."""
-        side, lag = self._max_side, self._max_lag
+        side, lag = self.max_side, self.max_lag
         b = np.pad(post, ((side, side), (lag, lag)))
-        shifts = sliding_window_view(b, self._shape)  # (sides, lags, cols, cells)
+        shifts = sliding_window_view(b, self.shape)  # (sides, lags, cols, cells)
         products = np.empty(shifts.shape[1:], np.float32)
         score = np.empty((*shifts.shape[:2], *self.nodes.shape), np.float32)
         for into, shifted in zip(score, shifts, strict=True):
             np.multiply(a, shifted, out=products)
-            into[...] = self._sum(products)
+            into[...] = self.sum(products)
         # the energy of shifted post is its windowed energy, shifted: no second set of products
-        everywhere = sliding_window_view(self._everywhere(b * b), self._shape)
-        energy = everywhere[..., self._line_at[:, None], self._row_at]
-        correlate(score, self._sum(a * a), energy)
+        everywhere = sliding_window_view(self.everywhere(b * b), self.shape)
+        energy = everywhere[..., self.line_at[:, None], self.row_at]
+        correlate(score, self.sum(a * a), energy)
         axial, lateral, top = self._refine(score, self._along_depth(score))
         weight = np.maximum(top, 0.05) ** 2
-        smooth = self._smooth(np.stack((axial * weight, lateral * weight, weight)))
+        smooth = self.smooth(np.stack((axial * weight, lateral * weight, weight)))
         motion: FloatArray = smooth[:2] / smooth[2]
         return motion
 
@@ -181,8 +181,8 @@ class ExhaustiveSearch:
         top = score[side, lag, line, row]
         axial = parabola(score[side, lag - 1, line, row], top, score[side, lag + 1, line, row])
         lateral = parabola(score[side - 1, lag, line, row], top, score[side + 1, lag, line, row])
-        axial += (lag - self._max_lag).astype(np.float32)
-        lateral += (side - self._max_side).astype(np.float32)
+        axial += (lag - self.max_lag).astype(np.float32)
+        lateral += (side - self.max_side).astype(np.float32)
         return axial, lateral, top
 
 
@@ -192,32 +192,32 @@ class RefinementSearch:
     def __init__(self, n_cols: int, n_cells: int, width: float) -> None:
         longer = max(1, round(n_cells / NEAR_CELLS))
         node_cells = NODE_CELLS * longer
-        self._n_cells = n_cells
+        self.n_cells = n_cells
         self.mean = LocalMean(n_cols, n_cells, width)
         self.nodes = Nodes(n_cols, n_cells, max(1, round(width)), node_cells)
-        self._skip = min(longer, 2)  # longer windows hold enough cells of pre to pass over some
-        self._sum = self.nodes.window(width, NEAR_WINDOW_CELLS * (1 + longer) / 2, self._skip)
-        self._smooth = self.nodes.blur(NEAR_SMOOTH * width, 2.0 * node_cells)
+        self.skip = min(longer, 2)  # longer windows hold enough cells of pre to pass over some
+        self.sum = self.nodes.window(width, NEAR_WINDOW_CELLS * (1 + longer) / 2, self.skip)
+        self.smooth = self.nodes.blur(NEAR_SMOOTH * width, 2.0 * node_cells)
 
     def __call__(self, pre: FloatArray, moved: FloatArray, before: FloatArray, reach: int) -> FloatArray:
         """Axial motion at the nodes, in cells: `before`, by which post was moved, and what is left.
 
         The sum is smoothed, not what is left alone: that would leave the noise of `before` as it is.
         """
-        a = pre[:, :: self._skip]
+        a = pre[:, :: self.skip]
         padded = np.pad(moved, ((0, 0), (reach, reach)))
         shifts, squares = (
-            sliding_window_view(maps, self._n_cells, axis=1)[..., :: self._skip].transpose(1, 0, 2)
-            for maps in (padded, self._sum.across.before(np.square(padded)))
+            sliding_window_view(maps, self.n_cells, axis=1)[..., :: self.skip].transpose(1, 0, 2)
+            for maps in (padded, self.sum.across.before(np.square(padded)))
         )
-        score = self._sum(a * shifts)  # (lags, node lines, node rows)
-        correlate(score, self._sum(np.square(a)), self._sum.along.after(squares))
+        score = self.sum(a * shifts)  # (lags, node lines, node rows)
+        correlate(score, self.sum(np.square(a)), self.sum.along.after(squares))
         lag = score[1:-1].argmax(axis=0)[None] + 1
         left, top, right = (np.take_along_axis(score, lag + step, axis=0)[0] for step in (-1, 0, 1))
         remaining = parabola(left, top, right)
         remaining += (lag[0] - reach).astype(np.float32)
         weight = np.maximum(top, 0.05) ** 2
-        total, weights = self._smooth(np.stack(((before + remaining) * weight, weight)))
+        total, weights = self.smooth(np.stack(((before + remaining) * weight, weight)))
         axial: FloatArray = total / weights
         return axial
 

@@ -83,14 +83,28 @@ class IqTransform:
         self.spec = spec
         n_axial = spec.shape[0]
         padding = min(PADDING_CYCLES * spec.sampling_frequency / spec.center_frequency, n_axial)
-        self._n_fft = 2 * scipy.fft.next_fast_len((n_axial + round(padding) + 1) // 2)
+        self.n_fft = 2 * scipy.fft.next_fast_len((n_axial + round(padding) + 1) // 2)
         self._mixed = spec.demodulation_frequency / spec.sampling_frequency if spec.kind == "iq" else 0.0
         if spec.kind == "iq":
-            frequency: NDArray[np.float64] = np.fft.fftfreq(self._n_fft).astype(np.float64) + self._mixed
+            frequency: NDArray[np.float64] = np.fft.fftfreq(self.n_fft).astype(np.float64) + self._mixed
         else:
-            frequency = np.arange(self._n_fft // 2 + 1) / self._n_fft
-        self._frequency = frequency
-        self._echo = np.abs(frequency) > LOWEST_FREQUENCY
+            frequency = np.arange(self.n_fft // 2 + 1) / self.n_fft
+        self.frequency = frequency
+        self.echo = np.abs(frequency) > LOWEST_FREQUENCY
+
+    def check(self, frame: FrameArray) -> None:
+        """Raise InvalidAcquisition where shape or kind of a frame is not that of the acquisition."""
+        if frame.shape != self.spec.shape:
+            raise InvalidAcquisition(
+                f"frame of shape {frame.shape}; this engine was built for {self.spec.shape}"
+            )
+        if np.iscomplexobj(frame) != (self.spec.kind == "iq"):
+            raise InvalidAcquisition(f"{frame.dtype} samples in an acquisition of kind {self.spec.kind!r}")
+
+    def check_signal(self, power: float) -> None:
+        """Raise EstimateFailed where the largest power of a band is rounding alone."""
+        if power <= NOTHING * self.spec.shape[0]:
+            raise EstimateFailed("the frame holds no signal")
 
     def band(self, frame: FrameArray) -> Band:
         """Spectrum of a frame (n_axial, n_lateral) of any strides, and what is signal in it.
@@ -98,30 +112,23 @@ class IqTransform:
         Raises InvalidAcquisition where shape or kind is not that of the acquisition, EstimateFailed where
         samples are not finite or where there is no signal at all.
         """
-        if frame.shape != self.spec.shape:
-            raise InvalidAcquisition(
-                f"frame of shape {frame.shape}; this engine was built for {self.spec.shape}"
-            )
+        self.check(frame)
         is_iq = self.spec.kind == "iq"
-        if np.iscomplexobj(frame) != is_iq:
-            raise InvalidAcquisition(f"{frame.dtype} samples in an acquisition of kind {self.spec.kind!r}")
         lines = np.ascontiguousarray(frame.T, dtype=np.complex64 if is_iq else np.float32)
         changing = np.zeros(lines.shape, np.bool_)
         np.not_equal(lines[:, 1:], lines[:, :-1], out=changing[:, 1:])
         lines = without_offset(lines, changing)
         peak = float(np.abs(lines).max())
-        if not np.isfinite(peak):
-            raise EstimateFailed("the frame holds samples that are not finite")
+        check_finite(peak)
         transform: Any = scipy.fft.fft if is_iq else scipy.fft.rfft
-        spectrum: NDArray[np.complex64] = transform(lines, self._n_fft, axis=1)
+        spectrum: NDArray[np.complex64] = transform(lines, self.n_fft, axis=1)
         spectrum *= np.float32(1.0 / max(peak, TINY))  # of any gain: squares must neither overflow nor vanish
         squares = np.square(spectrum.view(np.float32)).sum(axis=0).reshape(-1, 2)
         mean = squares.sum(axis=1, dtype=np.float64) / len(lines)
-        smooth = uniform_filter1d(mean, max(3, self._n_fft // 100), mode="wrap" if is_iq else "nearest")
-        power: NDArray[np.float64] = np.where(self._echo, smooth, 0.0)
-        if float(power.max()) <= NOTHING * lines.shape[1]:
-            raise EstimateFailed("the frame holds no signal")
-        return Band(changing, spectrum, self._frequency, power, float(np.percentile(power[self._echo], 5)))
+        smooth = uniform_filter1d(mean, max(3, self.n_fft // 100), mode="wrap" if is_iq else "nearest")
+        power: NDArray[np.float64] = np.where(self.echo, smooth, 0.0)
+        self.check_signal(float(power.max()))
+        return Band(changing, spectrum, self.frequency, power, float(np.percentile(power[self.echo], 5)))
 
     def carrier(self, band: Band) -> float:
         """Cycles per sample of a frame's carrier: the centroid of the received band.
@@ -131,8 +138,7 @@ class IqTransform:
         signal = np.where(
             band.power > CARRIER_SHARE * band.power.max() + band.floor, band.power - band.floor, 0.0
         )
-        if not signal.any():
-            raise EstimateFailed("the frame's spectrum is flat: it has no carrier to measure motion on")
+        check_not_flat(float(signal.sum()))
         return abs(float(np.sum(band.frequency * signal) / np.sum(signal)))
 
     def nominal_carrier(self) -> float:
@@ -149,9 +155,9 @@ class IqTransform:
             return near
         step = round(steps)
         rounded = 2.0 ** (step / STEPS_PER_OCTAVE)
-        length = scipy.fft.next_fast_len(round(ROWS_PER_CYCLE * rounded * self._n_fft))
-        center = round((rounded - self._mixed) * self._n_fft)
-        pitch = self._n_fft / length
+        length = scipy.fft.next_fast_len(round(ROWS_PER_CYCLE * rounded * self.n_fft))
+        center = round((rounded - self._mixed) * self.n_fft)
+        pitch = self.n_fft / length
         n_rows = int((self.spec.shape[0] - 1) // pitch) + 1
         if n_rows < MIN_ROWS:
             raise EstimateFailed(
@@ -161,7 +167,7 @@ class IqTransform:
         return IqGrid(
             n_rows=n_rows,
             pitch=pitch,
-            frequency=center / self._n_fft + self._mixed,
+            frequency=center / self.n_fft + self._mixed,
             bin=center,
             length=length,
             step=step,
@@ -216,6 +222,18 @@ def without_offset(lines: Lines, changing: NDArray[np.bool_]) -> Lines:
     centred = np.zeros_like(lines)
     centred[:, rows] = inside - offset
     return centred
+
+
+def check_finite(peak: float) -> None:
+    """Raise EstimateFailed where the largest magnitude of a frame's samples is not finite."""
+    if not np.isfinite(peak):
+        raise EstimateFailed("the frame holds samples that are not finite")
+
+
+def check_not_flat(signal: float) -> None:
+    """Raise EstimateFailed where no bin of a frame's band lies above its floor: `signal` is their sum."""
+    if not signal > 0.0:
+        raise EstimateFailed("the frame's spectrum is flat: it has no carrier to measure motion on")
 
 
 def informative(changing: NDArray[np.bool_], grid: IqGrid) -> NDArray[np.float32]:

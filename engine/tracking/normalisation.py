@@ -111,31 +111,31 @@ class PairInitialiser:
         *,
         max_rows: int = ALL_ROWS,
     ) -> None:
-        self._grid = grid
+        self.grid = grid
         lines_per_mm = 1e-3 / line_pitch
         rows_per_mm = 1e-3 / (sample_pitch * grid.pitch)
         self.every = 1 if grid.n_rows <= max_rows else 2
         """Products are left on every so many rows: on every one up to `max_rows`, then on every second."""
-        self._longer = max(1, round(grid.n_rows / ROWS_PER_CYCLE / CYCLES))
-        gain_lines, gain_rows = GAIN_MM * lines_per_mm, GAIN_MM * rows_per_mm / self._longer
-        n_levelled = len(range(0, grid.n_rows, self._longer))
+        self.longer = max(1, round(grid.n_rows / ROWS_PER_CYCLE / CYCLES))
+        gain_lines, gain_rows = GAIN_MM * lines_per_mm, GAIN_MM * rows_per_mm / self.longer
+        n_levelled = len(range(0, grid.n_rows, self.longer))
         nodes = Nodes(n_lines, n_levelled, max(1, round(gain_lines / 4)), max(1, round(gain_rows / 4)))
-        self._gain_window = nodes.window(gain_lines / 2, gain_rows / 2)
-        self._spread_gain = nodes.at(np.arange(n_lines), np.arange(grid.n_rows) / self._longer)
+        self.gain_window = nodes.window(gain_lines / 2, gain_rows / 2)
+        self.spread_gain = nodes.at(np.arange(n_lines), np.arange(grid.n_rows) / self.longer)
         cell_lines = min(max(1, round(COARSE_CELL_MM * lines_per_mm)), n_lines // 2)
-        self._coarse = CoarseSearch(
+        self.coarse = CoarseSearch(
             n_lines, grid.n_rows, cell_lines, COARSE_MM * lines_per_mm, COARSE_REACH_MM * rows_per_mm
         )
-        skip = SKIP * self._longer
+        skip = SKIP * self.longer
         per_cycle = ROWS_PER_CYCLE / SKIP
         seen, left = np.arange(0, grid.n_rows, skip), np.arange(0, grid.n_rows, self.every)
         nodes = Nodes(
             n_lines, len(seen), max(1, round(NODE_MM * lines_per_mm)), round(NODE_CYCLES * per_cycle)
         )
-        self._from_coarse = self._coarse.nodes.at(
+        self.from_coarse = self.coarse.nodes.at(
             (nodes.lines + 0.5) / cell_lines - 0.5, (nodes.rows * skip + 0.5) / ROWS_PER_CELL - 0.5
         )
-        self._node_row = np.rint(nodes.rows * skip).astype(np.intp)
+        self.node_row = np.rint(nodes.rows * skip).astype(np.intp)
         first, second = (nodes.window(mm * lines_per_mm, cycles * per_cycle) for cycles, mm in PASSES)
         smooth = nodes.blur(1.0 * lines_per_mm, 4.0 * per_cycle)
         side = nodes.blur(LATERAL_BLUR[1] * lines_per_mm, LATERAL_BLUR[0] * per_cycle)
@@ -164,12 +164,12 @@ class PairInitialiser:
     def level(self, frame: CanonicalIq) -> NormalisedFrame:
         """Divide a frame by its local amplitude, and take from it what every pair needs."""
         iq, valid = frame.iq, frame.valid
-        some, present = iq[:, :: OVERSAMPLING * self._longer], valid[:, :: self._longer]
+        some, present = iq[:, :: OVERSAMPLING * self.longer], valid[:, :: self.longer]
         power = np.square(some.real) + np.square(some.imag)
         power *= present
-        power, share = self._gain_window(np.stack((power, present)))
+        power, share = self.gain_window(np.stack((power, present)))
         power /= np.maximum(share, 1e-3)
-        gain = self._spread_gain(np.maximum(power, power.mean() * np.float32(1e-8) + np.float32(1e-30)))
+        gain = self.spread_gain(np.maximum(power, power.mean() * np.float32(1e-8) + np.float32(1e-30)))
         np.divide(valid, np.sqrt(gain, out=gain), out=gain)
         fine = np.empty((*valid.shape, OVERSAMPLING), np.float32)
         for step in range(OVERSAMPLING):
@@ -184,12 +184,12 @@ class PairInitialiser:
         return NormalisedFrame(
             FrameInputs(planes, valid),
             self._lag_one(re[::CARRIER_LINES], im[::CARRIER_LINES]),
-            self._coarse.cells(np.sqrt(envelope, out=envelope), valid),
+            self.coarse.cells(np.sqrt(envelope, out=envelope), valid),
         )
 
     def _lag_one(self, re: FloatArray, im: FloatArray) -> FloatArray:
         """Row times conjugate of the row before, summed over lines (2, rows)."""
-        (a, b), (c, d) = ((plane[:, 1 :: self._longer], plane[:, : -1 : self._longer]) for plane in (re, im))
+        (a, b), (c, d) = ((plane[:, 1 :: self.longer], plane[:, : -1 : self.longer]) for plane in (re, im))
         return np.stack(
             [
                 np.einsum("lr,lr->r", a, b) + np.einsum("lr,lr->r", c, d),
@@ -200,13 +200,13 @@ class PairInitialiser:
     def start(self, pre: NormalisedFrame, post: NormalisedFrame) -> tuple[Start[FloatArray], FloatArray]:
         """Motion from pre to post by envelope search, and radians per sample for every output row."""
         radians = self._carrier(pre.lag_one + post.lag_one)
-        motion = self._from_coarse(np.stack(self._coarse(pre.cells, post.cells)))
-        motion[0] *= np.float32(self._grid.pitch)
-        return Start(motion[0], motion[1], radians[self._node_row]), radians[:: self.every]
+        motion = self.from_coarse(np.stack(self.coarse(pre.cells, post.cells)))
+        motion[0] *= np.float32(self.grid.pitch)
+        return Start(motion[0], motion[1], radians[self.node_row]), radians[:: self.every]
 
     def _carrier(self, lag_one: FloatArray) -> FloatArray:
         """Radians per sample for every row (Loupas)."""
-        along = self._gain_window.along.dense[: lag_one.shape[1]]
-        profile = lag_one @ along @ self._spread_gain.along.dense
+        along = self.gain_window.along.dense[: lag_one.shape[1]]
+        profile = lag_one @ along @ self.spread_gain.along.dense
         radians: FloatArray = np.arctan2(profile[1], profile[0])
-        return radians / np.float32(self._grid.pitch) + np.float32(2 * np.pi * self._grid.frequency)
+        return radians / np.float32(self.grid.pitch) + np.float32(2 * np.pi * self.grid.frequency)

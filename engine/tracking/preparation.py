@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from engine.spec import EngineSpec, FloatArray, FrameArray
+from engine.tracking.frame_memory import FrameMemory, capacity_for
 from engine.tracking.iq import Band, IqGrid, IqTransform
 from engine.tracking.normalisation import ALL_ROWS, NormalisedFrame, PairInitialiser, Start
 
@@ -24,20 +23,22 @@ class PreparedPair:
     grid: IqGrid
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Seen:
-    """Cached last post frame; in a sequence it is the next pre frame, recognised by comparing samples."""
+@dataclass(slots=True, eq=False)
+class _Prepared:
+    """What was computed of one frame."""
 
-    frame: FrameArray
-    band: Band
-    grid: IqGrid
-    normalised: NormalisedFrame
+    carrier: float
+    band: Band | None
+    """Until the frame is normalised."""
+    grid: IqGrid | None = None
+    normalised: NormalisedFrame | None = None
+    """On `grid`."""
 
 
 class Preparation:
-    """Prepares pairs of one acquisition. One thread.
+    """Prepares pairs of one acquisition; a frame in several pairs is prepared once, at any stride up to 16.
 
-    `every_row`: products are left on every row, however deep the frame is in cycles.
+    `every_row`: products are left on every row, however deep the frame is in cycles. One thread.
     """
 
     def __init__(self, spec: EngineSpec, *, every_row: bool = False) -> None:
@@ -46,28 +47,39 @@ class Preparation:
         self._transform = IqTransform(spec)
         self._front: PairInitialiser | None = None
         self._grid: IqGrid | None = None
-        self._seen: _Seen | None = None
+        self._memory: FrameMemory[_Prepared] = FrameMemory(capacity_for(spec.shape))
 
     def __call__(self, pre: FrameArray, post: FrameArray) -> PreparedPair:
         """Raises InvalidAcquisition for frames of another shape or kind, EstimateFailed for samples that are
         not finite and for frames without signal."""
-        seen = self._seen if self._seen is not None and np.array_equal(self._seen.frame, pre) else None
-        first = seen.band if seen is not None else self._transform.band(pre)
-        second = self._transform.band(post)
-        grid = self._transform.grid(self._transform.carrier(first), near=self._grid)
+        first, second = self._measured(pre, keep=False), self._measured(post, keep=True)
+        grid = self._transform.grid(first.carrier, near=self._grid)
         front = self._front_of(grid)
-        if seen is not None and seen.grid == grid:
-            before = seen.normalised
-        else:
-            before = front.level(self._transform.demodulate(first, grid))
-        after = front.level(self._transform.demodulate(second, grid))
-        self._seen = _Seen(post.copy(), second, grid, after)
+        before, after = self._normalised(pre, first, front), self._normalised(post, second, front)
         start, radians = front.start(before, after)
         return PreparedPair(before, after, start, radians, front, grid)
 
     def reset(self) -> None:
         """Forget every earlier frame, so that the next grid depends on the next frame alone."""
-        self._grid = self._seen = None
+        self._grid = None
+        self._memory.clear()
+
+    def _measured(self, frame: FrameArray, *, keep: bool) -> _Prepared:
+        """What is known of a frame; its carrier at least."""
+        if (found := self._memory.find(frame)) is not None:
+            return found
+        band = self._transform.band(frame)
+        prepared = _Prepared(self._transform.carrier(band), band)
+        self._memory.add(frame, prepared, keep=keep)
+        return prepared
+
+    def _normalised(self, frame: FrameArray, prepared: _Prepared, front: PairInitialiser) -> NormalisedFrame:
+        """A frame on the current grid."""
+        if prepared.normalised is None or prepared.grid != front.grid:
+            band = prepared.band or self._transform.band(frame)
+            prepared.normalised = front.level(self._transform.demodulate(band, front.grid))
+            prepared.grid, prepared.band = front.grid, None
+        return prepared.normalised
 
     def _front_of(self, grid: IqGrid) -> PairInitialiser:
         if self._front is None or grid != self._grid:

@@ -42,13 +42,13 @@ class Window:
     def __init__(self, across: NDArray[np.float32], along: NDArray[np.float32]) -> None:
         (lines, to_lines), (rows, to_rows) = across.shape, along.shape
         # the order of the two products that multiplies less
-        self._lines_first = to_lines * rows * (lines + to_rows) <= to_rows * lines * (rows + to_lines)
-        self.across = BandedMatrix(across, rows if self._lines_first else to_rows)
-        self.along = BandedMatrix(along, to_lines if self._lines_first else lines)
+        self.lines_first = to_lines * rows * (lines + to_rows) <= to_rows * lines * (rows + to_lines)
+        self.across = BandedMatrix(across, rows if self.lines_first else to_rows)
+        self.along = BandedMatrix(along, to_lines if self.lines_first else lines)
 
     def __call__(self, maps: FloatArray) -> FloatArray:
         """(..., lines, rows) to (..., node lines, node rows)."""
-        if self._lines_first:
+        if self.lines_first:
             return self.along.after(self.across.before(maps))
         return self.across.before(self.along.after(maps))
 
