@@ -16,6 +16,7 @@ from tools.commands.demo import demo
 from tools.commands.display import display
 from tools.commands.evaluate import evaluate
 from tools.commands.info import info
+from tools.commands.measure import measure
 from tools.commands.process import process
 from tools.commands.record import record
 from tools.commands.replay import replay
@@ -94,6 +95,7 @@ COMMANDS = (
     display,
     record,
     process,
+    measure,
     info,
     convert,
     simulate,

@@ -19,11 +19,10 @@ from streamer.headers import FusedHeader, Grid, StrainHeader
 from streamer.reasons import REJECTIONS
 from streamer.wire import Message
 from tools.display.options import Region
+from tools.measure.quality import image_quality, region_mask
 
 FloatMap = NDArray[np.float32]
 
-NOISE_STD: Final = 0.3
-"""c of the quality bar: standard deviation of relative strain at which an image is worth nothing."""
 MIN_SNRE: Final = 2.0  # below this predicted SNRe a single pair's image is mostly noise
 _RANGE_TAU: Final = 1.0  # s, time constant of the held colour range
 _RANGE_QUANTILE: Final = 0.98  # of the oriented values: the softest tissue without its outliers
@@ -64,25 +63,13 @@ class StrainImage:
     @property
     def quality(self) -> float:
         """Q of the region, 0 to 1; see `image_quality`."""
-        return image_quality(self.std, _inside(self.grid, self.std.shape, self.region))
+        return image_quality(self.std, region_mask(self.grid, self.std.shape, self.region))
 
 
 def opposite_sign(normalised: FloatMap, std: FloatMap) -> NDArray[np.bool_]:
     """Where value + 2 std < 0: a negative value that noise does not explain."""
     with np.errstate(invalid="ignore"):
         return np.asarray(normalised + 2 * std < 0)
-
-
-def image_quality(std: FloatMap, region: NDArray[np.bool_]) -> float:
-    """Q = median over the region of max(0, 1 - s^2 / c^2), 0 to 1; s is the deviation of relative strain.
-
-    A pixel without a value counts as 0. 0 where the region is empty.
-    """
-    s = std[region]
-    if not s.size:
-        return 0.0
-    known = np.where(np.isfinite(s), s, np.float32(np.inf))
-    return float(np.median(np.maximum(0.0, 1.0 - np.square(known / np.float32(NOISE_STD)))))
 
 
 def hold_reason(header: StrainHeader) -> str | None:
@@ -113,7 +100,7 @@ def strain_image(message: Message, region: Region | None) -> StrainImage | str:
     strain, std = message.arrays.get("axial_strain"), message.arrays.get("strain_std")
     if strain is None or std is None or header.grid is None or strain.shape != std.shape:
         return "the message lacks its strain map or its grid"
-    inside = _inside(header.grid, strain.shape, region or header.region)
+    inside = region_mask(header.grid, strain.shape, region or header.region)
     strain = np.where(inside, strain, np.float32(np.nan))
     mean = header.mean_strain
     if region is not None:
@@ -153,7 +140,7 @@ def fused_image(message: Message, region: Region | None) -> StrainImage | str:
     relative, std = message.arrays.get("relative_strain"), message.arrays.get("relative_std")
     if relative is None or std is None or relative.shape != std.shape:
         return "the message lacks its map"
-    inside = _inside(header.grid, relative.shape, region or header.region)
+    inside = region_mask(header.grid, relative.shape, region or header.region)
     normalised = np.where(inside, relative, np.float32(np.nan))
     average = 1.0
     if region is not None:
@@ -240,18 +227,6 @@ def _faded(confidence: FloatMap, normalised: FloatMap, std: FloatMap) -> FloatMa
         known = np.isfinite(confidence) & np.isfinite(normalised)
         doubtful = (normalised < 0) & ~opposite_sign(normalised, std)
         return np.where(known, np.where(doubtful, confidence / 2, confidence), np.float32(0))
-
-
-def _inside(grid: Grid, shape: tuple[int, ...], region: Region | None) -> NDArray[np.bool_]:
-    rows, cols = shape
-    if region is None:
-        return np.ones((rows, cols), np.bool_)
-    depth = grid.axial_start + grid.axial_step * np.arange(rows)
-    across = grid.lateral_start + grid.lateral_step * np.arange(cols)
-    row = (depth >= region[0]) & (depth <= region[1])
-    col = (across >= region[2]) & (across <= region[3])
-    inside: NDArray[np.bool_] = row[:, None] & col[None, :]
-    return inside
 
 
 def _origin(image: StrainImage) -> tuple[Any, ...]:

@@ -1,0 +1,158 @@
+"""Ratio, presses, best images and files: what is measured on images whose truth is known."""
+
+import csv
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+from typer.testing import CliRunner
+
+from streamer.headers import Grid
+from tests.tools.programs import write_press
+from tools.cli import app
+from tools.errors import ToolError
+from tools.measure.best import best_frames, worth
+from tools.measure.frames import ImageFrame
+from tools.measure.quality import image_quality
+from tools.measure.ratio import as_row, measure, presses
+from tools.measure.regions import Region, Regions, parse_regions
+
+GRID = Grid(
+    axial_start=1e-3, axial_step=0.2e-3, lateral_start=-15e-3, lateral_step=0.3e-3, probe_type="linear"
+)
+SHAPE = (180, 101)
+A = Region(x=0, z=18, width=8, height=8)
+B = Region(x=10, z=18, width=8, height=8)
+REGIONS = Regions(a=A, b=B)
+
+
+def image(
+    strain: float | None = -0.006, *, lesion: float = 0.5, noise: float = 0.1, **fields: Any
+) -> ImageFrame:
+    """A lesion of 10 mm at 18 mm; errors correlated over 2 x 1 mm."""
+    depth = (GRID.axial_start + GRID.axial_step * np.arange(SHAPE[0]))[:, None]
+    across = (GRID.lateral_start + GRID.lateral_step * np.arange(SHAPE[1]))[None, :]
+    relative = np.where((depth - 18e-3) ** 2 + across**2 < 5e-3**2, lesion, 1.0)
+    sigmas = 1e-3 / GRID.axial_step, 0.5e-3 / GRID.lateral_step
+    rng = np.random.default_rng(fields.pop("seed", 0))
+    errors = gaussian_filter(rng.standard_normal(SHAPE), sigmas) * np.sqrt(4 * np.pi * sigmas[0] * sigmas[1])
+    given: dict[str, Any] = {
+        "session_id": "s", "frame_index": 1, "time": 0.0, "grid": GRID, "region": None,
+        "relative_strain": (relative + noise * errors).astype(np.float32),
+        "relative_std": np.full(SHAPE, noise, np.float32), "mean_strain": strain, "median_ncc": 0.95,
+        "quality": 0.9, "pairs": 8.0, "time_constant": 0.5, "engine": "reference",
+    }  # fmt: skip
+    return ImageFrame(**{**given, **fields})
+
+
+def test_the_ratio_is_that_of_mean_true_strain_and_its_deviation_is_honest() -> None:
+    found = [measure(image(seed=seed), REGIONS).ratio for seed in range(60)]
+    errors = np.array([np.log(r.value) - np.log(2.0) for r in found])
+    sigmas = np.array([(np.log(r.high) - np.log(r.low)) / 2 / 1.96 for r in found])
+    assert 0.8 <= np.sqrt(np.mean((errors / sigmas) ** 2)) <= 1.25
+    assert abs(np.median(errors)) < 0.05
+    assert np.median(sigmas * 1.96) < 0.2
+    assert abs(np.log(measure(image(lesion=1.0), REGIONS).ratio.value)) < 0.1  # the control: no lesion
+
+
+def test_what_makes_a_ratio_doubtful_is_said() -> None:
+    deep = Regions(a=A, b=Region(x=10, z=30, width=6, height=6))
+    assert any("12 mm apart in depth" in line for line in measure(image(), deep).warnings)
+    holes = image()
+    holes.relative_strain[60:90, 35:65] = np.nan
+    assert any(line.startswith("A holds ") for line in measure(holes, REGIONS).warnings)
+    outside = measure(image(), Regions(a=Region(x=100, z=18, width=8, height=8), b=B))
+    assert outside.ratio.text == "unknown"
+    assert as_row(outside, REGIONS)["ratio"] is None
+    stated = measure(replace(image(), correlation_stated=True), REGIONS)
+    assert stated.warnings == ()
+
+
+def test_one_value_per_press_and_too_few_are_called_not_repeated() -> None:
+    frames = []
+    for number in range(100):
+        strain = -0.006 * np.sin(2 * np.pi * number / 25)
+        lesion = 0.25 if abs(strain) < 0.0055 else 0.5  # only the strongest frame of a press counts
+        frames.append(image(strain, lesion=lesion, noise=0.01, frame_index=number, time=number / 25))
+    said = presses(frames, REGIONS)
+    assert len(said.values) == 4
+    assert said.values == pytest.approx([2.0] * 4, rel=0.05)
+    assert "in 4 presses" in said.text
+    assert presses(frames[:45], REGIONS).text.startswith("not repeated (2 of 3")
+
+
+def test_best_images_are_one_per_press_and_never_flat_weak_or_too_strong() -> None:
+    frames = []
+    for press, (strain, noise, lesion) in enumerate(
+        [
+            (-0.006, 0.05, 0.5),
+            (-0.006, 0.25, 0.5),
+            (-0.0008, 0.05, 0.5),
+            (-0.02, 0.05, 0.5),
+            (-0.006, 0.02, 0.5),
+        ]
+    ):
+        for step in range(5):
+            made = image(
+                strain, noise=noise, lesion=lesion, seed=10 * press + step, time=1.5 * press + 0.1 * step,
+                frame_index=10 * press + step,
+            )  # fmt: skip
+            quality = image_quality(made.relative_std, np.ones(SHAPE, bool))
+            frames.append(replace(made, quality=quality))
+        frames.append(
+            image(0.004, noise=0.25, time=1.5 * press + 0.6, frame_index=10 * press + 9, quality=0.1)
+        )
+    best = best_frames(frames)
+    assert len(best) == 3
+    assert {frame.frame_index // 10 for frame in best[:2]} == {0, 4}
+    assert all(abs(a.time - b.time) >= 1 for a in best for b in best if a is not b)
+    flat = replace(best[0], relative_strain=np.ones(SHAPE, np.float32))
+    assert worth(flat, best[1]) == 0
+    assert worth(replace(best[0], mean_strain=0.016), None) == 0
+
+
+def test_regions_are_read_with_every_mistake_at_once() -> None:
+    with pytest.raises(ToolError) as caught:
+        parse_regions('{"a": {"x": 1, "z": "deep", "width": -2, "height": 3}}')
+    for words in ("a.z", "a.width", "b: Field required", '"shape"'):
+        assert words in str(caught.value)
+
+
+def test_an_ellipse_and_a_rectangle_cover_their_area() -> None:
+    cell = 0.2 * 0.3
+    assert A.mask(GRID, SHAPE).sum() * cell == pytest.approx(np.pi * 16, rel=0.03)
+    rectangle = Region(shape="rectangle", x=0, z=18, width=8, height=8)
+    assert rectangle.mask(GRID, SHAPE).sum() * cell == pytest.approx(64, rel=0.05)
+
+
+def test_the_command_writes_the_table(tmp_path: Path) -> None:
+    recording = write_press(tmp_path / "press.h5", 24)
+    regions = (
+        '{"a": {"x": -2, "z": 8, "width": 4, "height": 4}, "b": {"x": 2, "z": 8, "width": 4, "height": 4}}'
+    )
+    (tmp_path / "regions.json").write_text(regions)
+    common = ["measure", str(recording), "--regions", str(tmp_path / "regions.json"), "--engine", "trivial"]
+    one = CliRunner().invoke(
+        app, [*common, "--csv", str(tmp_path / "a.csv"), "--json", str(tmp_path / "a.json")]
+    )
+    assert one.exit_code == 0, one.output
+    assert "ratio B/A" in one.output
+    row = next(csv.DictReader(io.StringIO((tmp_path / "a.csv").read_text())))
+    assert float(row["ratio"]) > 0
+    assert "press" not in (tmp_path / "a.csv").read_text().splitlines()[1].split(",")[0]
+    assert json.loads((tmp_path / "a.json").read_text())["rows"][0]["ratio"] == pytest.approx(
+        float(row["ratio"])
+    )
+    again = CliRunner().invoke(app, [*common, "--csv", str(tmp_path / "a.csv")])
+    assert isinstance(again.exception, Exception)  # exists
+    every = CliRunner().invoke(app, [*common, "--every", "--csv", str(tmp_path / "b.csv")])
+    assert every.exit_code == 0, every.output
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "b.csv").read_text())))
+    assert len(rows) > 10
+    chosen = CliRunner().invoke(app, [*common, "--frame", rows[3]["frame"]])
+    assert f"frame {rows[3]['frame']}:" in chosen.output

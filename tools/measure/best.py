@@ -1,0 +1,69 @@
+"""Which images are worth measuring: never ranked by contrast or ratio."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from tools.measure.frames import ImageFrame
+
+OFFERED: Final = 3
+_FULL_STRAIN: Final = 0.003  # |mean strain| from which more does not count
+_MAX_STRAIN: Final = 0.015
+_APART: Final = 1.0  # s between two offers
+
+
+def worth(frame: ImageFrame, previous: ImageFrame | None) -> float:
+    """W = Q x valid share x min(1, |mean strain| / 0.3 %) x NCC with the previous press's image, 0 to 1.
+
+    Zero above 1.5 %. Without a previous press's image the last factor is left out.
+    """
+    strain = abs(frame.mean_strain or 0.0)
+    if strain > _MAX_STRAIN:
+        return 0.0
+    alike = 1.0 if previous is None else likeness(frame, previous)
+    return frame.quality * frame.valid_share * min(1.0, strain / _FULL_STRAIN) * alike
+
+
+def likeness(first: ImageFrame, second: ImageFrame) -> float:
+    """Normalised cross-correlation of two images about their means, 0 to 1; 0 where one is flat."""
+    if first.relative_strain.shape != second.relative_strain.shape:
+        return 0.0
+    both = np.isfinite(first.relative_strain) & np.isfinite(second.relative_strain)
+    if both.sum() < 16:
+        return 0.0
+    a, b = (f.relative_strain[both] - f.relative_strain[both].mean() for f in (first, second))
+    scale = float(np.sqrt((a * a).sum() * (b * b).sum()))
+    return max(0.0, float((a * b).sum()) / scale) if scale > 1e-6 * a.size else 0.0
+
+
+def best_frames(frames: Sequence[ImageFrame]) -> list[ImageFrame]:
+    """Up to three images of the highest worth, at most one per press and 1 s apart, best first."""
+    candidates: list[tuple[float, ImageFrame]] = []
+    previous: ImageFrame | None = None
+    for press in _runs(frames):
+        ranked = [(worth(frame, previous), frame) for frame in press]
+        top = max(ranked, key=lambda pair: pair[0])
+        previous = top[1]
+        if top[0] > 0:
+            candidates.append(top)
+    chosen: list[ImageFrame] = []
+    for _, frame in sorted(candidates, key=lambda pair: -pair[0]):
+        if all(abs(frame.time - other.time) >= _APART for other in chosen):
+            chosen.append(frame)
+    return chosen[:OFFERED]
+
+
+def _runs(frames: Sequence[ImageFrame]) -> list[list[ImageFrame]]:
+    """Presses and releases: runs of one sign of mean strain within one session and engine."""
+    runs: list[list[ImageFrame]] = []
+    key: tuple[str, str, bool] | None = None
+    for frame in frames:
+        if frame.mean_strain is None:
+            continue
+        this = (frame.session_id, frame.engine, frame.mean_strain < 0)
+        if this != key:
+            runs.append([])
+            key = this
+        runs[-1].append(frame)
+    return runs

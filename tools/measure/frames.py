@@ -1,0 +1,57 @@
+"""One strain image with everything that is needed to measure, rank, draw and export it."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamer.headers import Grid
+
+FloatMap = NDArray[np.float32]
+ASSUMED_CORRELATION: Final = (2e-3, 1e-3)
+"""m along and across the beam: the default strain window, where an engine does not state its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ImageFrame:
+    """The fused image after one pair."""
+
+    session_id: str
+    frame_index: int
+    """Of the newest frame in it."""
+    time: float
+    """s; unix time of arrival where live, seconds from the first frame in a recording."""
+    relative_strain: FloatMap
+    """(rows, cols), 1 = the region's average; NaN: no value."""
+    relative_std: FloatMap
+    grid: Grid
+    region: tuple[float, float, float, float] | None
+    mean_strain: float | None
+    """Of the newest pair, signed; None where it was rejected."""
+    median_ncc: float | None
+    quality: float
+    """Q of the image."""
+    pairs: float
+    """Equally weighted pairs that it is worth."""
+    time_constant: float
+    """s of fusion."""
+    engine: str
+    bmode: NDArray[np.uint8] | None = None
+    bmode_grid: Grid | None = None
+    dynamic_range_db: float = 60.0
+    correlation: tuple[float, float] = ASSUMED_CORRELATION
+    """m over which errors are alike, along and across the beam."""
+    correlation_stated: bool = False
+    """Whether the engine states them."""
+
+    @property
+    def valid_share(self) -> float:
+        """Share of pixels with a value."""
+        return float(np.isfinite(self.relative_strain).mean())
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of its maps."""
+        image = 0 if self.bmode is None else self.bmode.nbytes
+        return self.relative_strain.nbytes + self.relative_std.nbytes + image

@@ -1,0 +1,76 @@
+"""Images of a recording, made by the live node's own step, frame by frame."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from engine.bmode import bmode
+from streamer.config import Config
+from streamer.geometry import Region, bmode_grid, engine_spec
+from streamer.headers import FusedHeader, Grid, StrainHeader
+from streamer.step import StrainMessage
+from tools.formats import Recording
+from tools.measure.frames import ASSUMED_CORRELATION, FloatMap, ImageFrame
+from tools.measure.quality import image_quality, region_mask
+from tools.process import process
+
+
+def image_frames(recording: Recording, config: Config, *, with_bmode: bool = False) -> Iterator[ImageFrame]:
+    """The fused image after every pair that adds to it.
+
+    Raises RecordingError, ConfigError, EngineError; ConfigError is not raised for fusion that is off: then
+    nothing comes.
+    """
+    first = int(recording.t_acq[0])
+    numbers = {int(index): position for position, index in enumerate(recording.frame_index)}
+    for message in process(recording, config, frames=recording.n_frames):
+        if message.fused is None:
+            continue
+        position = numbers[message.header.post_index]
+        time = (int(recording.t_acq[position]) - first) * 1e-9
+        frame = of_step(message, time)
+        yield _with_bmode(frame, recording, position, config) if with_bmode else frame
+
+
+def of_step(message: StrainMessage, time: float) -> ImageFrame:
+    """The image of one step's fused message."""
+    if message.fused is None:
+        raise ValueError("a step without a fused image")
+    return of_messages(message.fused.header, *message.fused.arrays, message.header, time)
+
+
+def of_messages(
+    fused: FusedHeader, relative: FloatMap, std: FloatMap, strain: StrainHeader | None, time: float
+) -> ImageFrame:
+    """The image of a fused message, with the numbers of its newest pair."""
+    mask = region_mask(fused.grid, relative.shape, fused.region)
+    newest = strain if strain is not None and strain.post_index == fused.post_index else None
+    lengths = (getattr(fused, "correlation_axial", None), getattr(fused, "correlation_lateral", None))
+    stated = lengths[0] is not None and lengths[1] is not None
+    return ImageFrame(
+        session_id=fused.session_id,
+        frame_index=fused.post_index,
+        time=time,
+        relative_strain=relative,
+        relative_std=std,
+        grid=fused.grid,
+        region=fused.region,
+        mean_strain=newest.mean_strain if newest is not None else None,
+        median_ncc=newest.median_ncc if newest is not None else None,
+        quality=image_quality(std, mask),
+        pairs=fused.effective_pairs,
+        time_constant=fused.time_constant,
+        engine=fused.engine,
+        correlation=(float(lengths[0] or 0), float(lengths[1] or 0)) if stated else ASSUMED_CORRELATION,
+        correlation_stated=stated,
+    )
+
+
+def _with_bmode(frame: ImageFrame, recording: Recording, position: int, config: Config) -> ImageFrame:
+    header = recording.header(position, source_id="replay", session_id=frame.session_id, frame_index=0)
+    dynamic_range = config.output.bmode_dynamic_range
+    samples = np.ascontiguousarray(recording.frame(position))
+    image = bmode(samples, engine_spec(header, Region.whole(header), config), dynamic_range)
+    grid: Grid = bmode_grid(header, image.shape)
+    return replace(frame, bmode=image, bmode_grid=grid, dynamic_range_db=dynamic_range)
