@@ -22,10 +22,16 @@ from engine.network.musse import MusseNet
 def save(
     net: LiveNet | MusseNet, path: Path, *, trained: Mapping[str, Any], shared: float = UNMEASURED
 ) -> Manifest:
-    """Write NAME.safetensors and NAME.json; both appear only when complete. `shared`: see `Manifest`."""
+    """Write NAME.safetensors and NAME.json; both appear only when complete. `shared`: see `Manifest`.
+
+    The published network is stored in half precision: 12 MB instead of 24.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
-    save_file({name: tensor.contiguous() for name, tensor in net.state_dict().items()}, part)
+    tensors = {name: tensor.contiguous() for name, tensor in net.state_dict().items()}
+    if isinstance(net, MusseNet):
+        tensors = {n: t.half() if t.is_floating_point() else t for n, t in tensors.items()}
+    save_file(tensors, part)
     manifest = Manifest(
         kind="live" if isinstance(net, LiveNet) else "paper",
         configuration=net.trunk.configuration if isinstance(net, LiveNet) else net.configuration.stage,

@@ -53,14 +53,20 @@ class MusseNet(nn.Module):
         Displacement is in samples (channel 0) and lines (1), from pre to post; strain is du/dz, negative
         where tissue is compressed. Each stage remembers on its own, also where weights are shared.
         """
+        _, displacement, state = self.displacements(pre, post, state)
+        return displacement, self.lsse(displacement[:, :1]), state
+
+    def displacements(self, pre: Tensor, post: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
+        """Displacement after the first and after both stages, and the new state: see `forward`."""
         middle = len(state) // 2
         first, state1 = self.stages[0](pre, post, torch.cat((pre, post), dim=1), state[:middle])
+        first = first.float()  # positions in half precision are wrong at depth
         # the original post, warped once: warping a warped image would smooth it twice
         aligned = self.warp(post, first)
         residual, state2 = self.stages[-1](pre, aligned, torch.cat((pre, aligned), dim=1), state[middle:])
         # pre(z) matches aligned(z + R), that is post(z + R + D1(z + R)): a plain sum forgets that shift
-        displacement = residual + warp(first, residual)
-        return displacement, self.lsse(displacement[:, :1]), (*state1, *state2)
+        residual = residual.float()
+        return first, residual + warp(first, residual), (*state1, *state2)
 
     def zero_state(
         self, size: tuple[int, int], *, batch: int = 1, device: torch.device | str = "cpu"

@@ -26,6 +26,8 @@ class Recipe:
     """Consecutive pairs per example: for networks with memory, and for temporal consistency. How many the
     authors take is not stated (their figure shows 5); chosen: 2, the fewest that consistency compares."""
     learning_rate: float = 6e-4
+    warm_start: int = 0
+    """Steps at the beginning that learn from simulated truth although the recipe goes without."""
     warm_up: int = 200
     """Steps over which the learning rate rises; then it falls as a cosine."""
     scenes: int = 2000

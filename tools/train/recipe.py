@@ -50,6 +50,7 @@ class RecipeFile(_Table):
     batch: Count = Field(16, description="examples per step")
     length: int = Field(1, ge=1, le=5, description="consecutive pairs per example")
     learning_rate: float = Field(6e-4, gt=0, allow_inf_nan=False, description="highest, of Adam")
+    warm_start: int = Field(0, ge=0, description="steps with truth before the paper's objective")
     warm_up: int = Field(200, ge=0, description="steps over which the learning rate rises")
     scenes: Count = Field(2000, description="simulated scenes to learn from")
     scenes_at_start: Count = Field(48, description="scenes that must be there before the first step")
@@ -61,7 +62,7 @@ class RecipeFile(_Table):
 
     def ignored(self) -> list[str]:
         """Keys given that networks of this kind do not know."""
-        foreign = {"paper": {"scenes_at_start", "half_precision", "unsupervised"}, "live": {"paper"}}
+        foreign = {"paper": {"scenes_at_start", "unsupervised"}, "live": {"paper", "warm_start"}}
         given = sorted(foreign[self.kind] & self.model_fields_set)
         if self.kind == "paper" and self.truth and "truth" in self.model_fields_set:
             given.append("truth = true")
