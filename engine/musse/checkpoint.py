@@ -1,4 +1,4 @@
-"""Weights in files: safetensors beside a manifest that says what they are. No pickle, and none is read.
+"""Weights in files: safetensors with a manifest that describes them. Pickle is neither written nor read.
 
 NAME.safetensors     the tensors
 NAME.json            configuration, SHA-256 of the tensors' file, how they were trained, how errors are shared

@@ -101,7 +101,7 @@ class MusseEstimator(StatelessEstimator):
             )
 
     def reset(self) -> None:
-        """Forget every earlier frame: the working grid is chosen anew."""
+        """Forget every earlier frame: the working grid is chosen again."""
         self._prepare.reset()
 
     def inputs(self, pre: FrameArray, post: FrameArray) -> tuple[tuple[FloatArray, ...], CellGrid]:

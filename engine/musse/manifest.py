@@ -12,7 +12,7 @@ from engine.network.configuration import UsseConfiguration
 
 FORMAT: Final = "musse-weights"
 FORMAT_VERSION: Final = 1
-UNMEASURED: Final = 1.0  # share of weights that nobody measured: their pairs never average, no false claim
+UNMEASURED: Final = 1.0  # share of weights without a measurement: more pairs then never lower sigma
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,7 @@ def read_manifest(path: Path) -> Manifest:
     except OSError as error:
         raise EngineUnavailable(f"weights {path} cannot be read: {error}") from error
     if found != manifest.sha256:
-        raise EngineUnavailable(f"weights {path} are not what {described.name} describes: copy both anew")
+        raise EngineUnavailable(f"weights {path} are not what {described.name} describes: copy both again")
     return manifest
 
 

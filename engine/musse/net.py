@@ -2,7 +2,7 @@
 
 Stage 1 of the paper learns displacement from RF. Phase tracking on IQ gets it to hundredths of a sample by
 physics, so here it is stage 1; the residual second stage keeps its shape: three streams (pre, post warped by
-stage 1, and what both say together), fusion (CACFF), tri-cross attention (TCA) and cross-attentive decoding
+stage 1, and both together), fusion (CACFF), tri-cross attention (TCA) and cross-attentive decoding
 (CAF). The ConvLSTM stays with the paper's network: here memory lost to fusion (docs/ablations.md).
 """
 

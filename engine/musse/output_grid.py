@@ -1,8 +1,8 @@
 """Where the network's results lie: one grid for a geometry, whatever carrier a frame has. NumPy only.
 
 The network works on cells of one *measured* carrier cycle, so its own grid follows the content of frames: a
-carrier that moves (attenuation, another focus) would change the size of every map, end recordings and start
-the fused image anew. Results lie on the cells of the *stated* carrier instead. Where both carriers round to
+carrier that moves (attenuation, another focus) would change the size of every map, end recordings and reset
+the fused image. Results lie on the cells of the *stated* carrier instead. Where both carriers round to
 the same step the two grids are equal and nothing is interpolated.
 """
 

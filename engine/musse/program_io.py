@@ -35,7 +35,7 @@ INPUTS: Final = (
 the phase per sample of every canonical row, and the cells' matrices."""
 
 HASH: Final = "musse_weights_sha256"
-"""Name of the program's metadata that says which weights it holds."""
+"""Key of the program's metadata with the hash of its weights."""
 
 OUTPUTS: Final = tuple(f"{name}_map" for name in LiveOutputs._fields)
 """An output may not be called like an input."""

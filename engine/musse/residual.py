@@ -1,10 +1,10 @@
-"""The residual second stage of the live network: which window to believe where, and what they all miss.
+"""The residual second stage of the live network: weights of the windows, and a correction.
 
     strain = sum of softmax(gate) * window strains + residual,   then made to agree with the displacement
 
 The trunk (a small USSE-Net) sees pre, warped post and the evidence of all windows; whatever it answers,
-strain on the scale of the largest windows stays what the measured displacement says: a network may sharpen
-and quieten an image, it may not change how far tissue has moved.
+strain on the scale of the largest windows stays that of the measured displacement: a network may sharpen
+an image and lower its noise, it may not change how far tissue has moved.
 """
 
 from dataclasses import dataclass, replace
@@ -29,7 +29,7 @@ from engine.musse.window_features import (
 )
 
 ANCHOR = 4  # the window over which strain must add up to the displacement
-TRUSTED = 0.25  # of the strain scale: an anchor less certain than that is not held on to
+TRUSTED = 0.25  # of the strain scale: less certain anchors are ignored
 MID_CHANNELS = 3 * len(WINDOWS) + 1
 SIDE_CHANNELS = 2
 OUT_CHANNELS = len(WINDOWS) + 2  # a gate for each window, the residual, the logarithm of sigma's scale
@@ -39,7 +39,7 @@ WIDEST = 3.0  # logarithm of the most that sigma is scaled by, either way
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LiveEstimate:
-    """What the live network says, maps (batch, rows, cols) in units of the cell."""
+    """Output of the live network, maps (batch, rows, cols) in units of the cell."""
 
     strain: Tensor
     strain_std: Tensor

@@ -1,4 +1,4 @@
-"""What a pair says about strain, seen through windows of many sizes: the input of the residual stage.
+"""Strain of a pair fitted over windows of many sizes: the input of the residual stage.
 
 A line is fitted to the displacement in each window, every cell with the weight that tracking left for it:
 the coherence-weighted least squares of the classical engine, for six windows at once, and the closed-form

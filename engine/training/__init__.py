@@ -1,7 +1,7 @@
-"""Training: what the network sees (`scenes`, `samples`, `pool`, `batches`), what it is for, and the loop.
+"""Training of the network: `data` (scenes, samples, batches), `losses`, `validation`, and the loop
+(`trainer`).
 
-Without truth, as in the paper: `similarity` (pre and warped post look alike), `smoothness` (displacement
-bends little) and `consistency` (consecutive strain maps agree); `objective` is their sum. With truth:
-`supervised`. All terms are smaller where the estimate is better, and every one is a tensor that carries its
-gradient.
+Unsupervised terms, as in the paper: `similarity` of pre and warped post, `smoothness` of displacement and
+`consistency` of consecutive strain maps. With ground truth: `supervised`. Every term is a tensor with its
+gradient, and smaller for a better estimate.
 """

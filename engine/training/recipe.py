@@ -48,7 +48,7 @@ class Recipe:
 
 
 def as_text(recipe: Recipe) -> str:
-    """The recipe as JSON, keys sorted: what a checkpoint keeps to know its own recipe by."""
+    """The recipe as JSON, keys sorted: a checkpoint stores it to recognise its recipe."""
     return json.dumps(asdict(recipe), sort_keys=True)
 
 

@@ -20,7 +20,7 @@ class Task(Protocol):
 
     @property
     def left_out(self) -> int:
-        """Comparisons of consecutive strain in the last step that were too still to have a say."""
+        """Comparisons of consecutive strain in the last step that were left out for lack of motion."""
         ...
 
     @property

@@ -35,7 +35,7 @@ class TrainingFailed(EngineError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """What a step tells."""
+    """Figures of one step."""
 
     step: int
     terms: dict[str, float]
@@ -68,7 +68,7 @@ class Trainer:
     def run(
         self, until: int, on_step: Callable[[Progress], None], stop: Callable[[], bool] = lambda: False
     ) -> None:
-        """Train up to step `until` (at most recipe.steps), or until `stop` says so after a step.
+        """Train up to step `until` (at most recipe.steps), or until `stop()` is true after a step.
 
         A checkpoint now and then and at the end, whatever ends it. Raises TrainingFailed, and what the task
         raises.
@@ -102,9 +102,9 @@ class Trainer:
             group["lr"] = self.recipe.learning_rate * schedule(self.step, self.recipe)
         terms = self.task.terms(self.step)
         total = torch.stack(list(terms.values())).sum()
-        told = {name: float(term.detach()) for name, term in terms.items()}
+        values = {name: float(term.detach()) for name, term in terms.items()}
         if not torch.isfinite(total):
-            raise TrainingFailed(f"step {self.step}: the loss is not finite: {told}")
+            raise TrainingFailed(f"step {self.step}: the loss is not finite: {values}")
         self._adam.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]  # torch
         clip_grad_norm_(self.task.net.parameters(), MAX_GRADIENT)
@@ -112,7 +112,7 @@ class Trainer:
         self._adam.step()
         self.step += 1
         self._whole = True
-        return told
+        return values
 
     def checkpoint(self) -> None:
         """Write weights, optimiser, step and recipe; the one before is replaced only by a complete one."""

@@ -13,7 +13,7 @@ class OnnxRuntime:
     """ONNX Runtime on the CPU. One thread at a time.
 
     `program` holds its weights. Where they also lie beside it as .safetensors with a manifest, both must be
-    the same ones; without these, nobody knows what errors pairs share, and they count as sharing all.
+    the same ones; without these, the common-mode fraction of errors is unknown and counts as 1.
     Raises EngineUnavailable.
     """
 
@@ -42,19 +42,19 @@ class OnnxRuntime:
                 program, options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # ONNX Runtime has an exception class for every cause, none shared
-            told = " ".join(str(error).split())  # one line
-            raise EngineUnavailable(f"program {program} cannot be run: {told}; export it anew") from error
+            cause = " ".join(str(error).split())  # one line
+            raise EngineUnavailable(f"program {program} cannot be run: {cause}; export it again") from error
         names = tuple(entry.name for entry in self._session.get_inputs())
         self.model_hash: str = self._session.get_modelmeta().custom_metadata_map.get(HASH, "")
         if names != INPUTS or not self.model_hash:
-            raise EngineUnavailable(f"program {program} is no live network of this version: export it anew")
+            raise EngineUnavailable(f"program {program} is no live network of this version: export it again")
         weights = program.with_suffix(".safetensors")
         self.shared = UNMEASURED
         if weights.is_file():
             manifest = read_manifest(weights)
             if manifest.sha256 != self.model_hash:
                 raise EngineUnavailable(
-                    f"program {program} was not exported from {weights.name} beside it: export it anew"
+                    f"program {program} was not exported from {weights.name} beside it: export it again"
                 )
             self.shared = manifest.shared
 

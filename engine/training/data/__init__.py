@@ -1,1 +1,1 @@
-"""What a training sees: scenes, samples with truth, the pool on disk, batches."""
+"""Training data: scenes, samples with truth, the pool on disk, batches."""

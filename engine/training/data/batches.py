@@ -80,7 +80,7 @@ class Crop:
     mirrored: bool
 
     def of(self, samples: Samples, pair: int) -> dict[str, NDArray[np.floating]]:
-        """Maps of one pair, ROWS by COLS; what the scene does not fill is unknown."""
+        """Maps of one pair, ROWS by COLS; without a value outside the scene."""
         cut = (slice(self.row, self.row + ROWS), slice(self.col, self.col + COLS))
         found: dict[str, NDArray[np.floating]] = {}
         for name in MAPS:

@@ -67,7 +67,7 @@ class ScenePool:
                         f"making scenes ended with exit code {process.exitcode} before {path.name}"
                     )
             if not any(process.is_alive() for process in self._processes) and not path.exists():
-                raise PoolFailed(f"{path} is missing and nobody makes it")
+                raise PoolFailed(f"{path} is missing and no process makes it")
             time.sleep(POLL)
         self.figures.waited += time.monotonic() - begun
         samples = load(path)
@@ -79,7 +79,7 @@ class ScenePool:
     def __enter__(self) -> Self:
         missing = any(not scene_path(self._folder, self.first + i).exists() for i in range(self.count))
         if missing:
-            context = get_context("spawn")  # fork copies torch's threads in a state that nobody can use
+            context = get_context("spawn")  # fork copies torch's threads in an unusable state
             self._processes = [
                 context.Process(
                     target=make_scenes,

@@ -48,7 +48,7 @@ def block_of(frames: Sequence[FrameArray], spec: EngineSpec) -> Block:
 
 
 def split(blocks: Sequence[Block]) -> tuple[list[Block], list[Block]]:
-    """(to learn from, held back): every `HELD_BACK_EVERY`th is held back, the second one first.
+    """(for training, held out): every `HELD_BACK_EVERY`th is held out, the second one first.
 
     Blocks share no frame, so that neither do the parts. Raises EstimateFailed for fewer than 2.
     """
@@ -56,5 +56,5 @@ def split(blocks: Sequence[Block]) -> tuple[list[Block], list[Block]]:
         raise EstimateFailed(
             f"{len(blocks)} usable blocks of {FRAMES} consecutive frames: adapting needs at least 2"
         )
-    held = [block for k, block in enumerate(blocks) if k % HELD_BACK_EVERY == 1]
-    return [block for k, block in enumerate(blocks) if k % HELD_BACK_EVERY != 1], held
+    held_out = [block for k, block in enumerate(blocks) if k % HELD_BACK_EVERY == 1]
+    return [block for k, block in enumerate(blocks) if k % HELD_BACK_EVERY != 1], held_out

@@ -1,1 +1,1 @@
-"""What a training minimises: single terms, and the objective of each recipe."""
+"""Loss terms, and the objective of each recipe."""

@@ -16,14 +16,14 @@ MIN_MEAN = 1e-3  # strain: what is nearly still has no shape, only noise divided
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Consistency:
-    """What one or more comparisons of consecutive maps say; `+` pools them."""
+    """Sums over one or more comparisons of consecutive maps; `+` pools them."""
 
     total: Tensor
     """(), sum of weight * mean squared difference of the maps divided by their means."""
     weight: Tensor
     """(), sum of weights: each is the smaller mean squared strain of both maps, detached."""
     left_out: int
-    """Comparisons without a say, because a map's |mean| is below `MIN_MEAN` or nothing is confident."""
+    """Ignored comparisons: a map's |mean| is below `MIN_MEAN` or nothing is confident."""
 
     def __add__(self, other: "Consistency") -> "Consistency":
         return Consistency(

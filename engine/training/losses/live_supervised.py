@@ -1,4 +1,4 @@
-"""What the live network is trained for with simulated truth: strain, and the uncertainty it claims."""
+"""Supervised loss of the live network on simulated truth: strain, and its predicted uncertainty."""
 
 import torch
 from torch import Tensor

@@ -1,6 +1,6 @@
-"""What the live network is trained for without truth: images that match, strain that is smooth and lasts.
+"""Unsupervised loss of the live network: similarity, smoothness and temporal consistency.
 
-The same three terms as in `losses.paper`, on cells. Post is not warped anew: the network moves it
+The same three terms as in `losses.paper`, on cells. Post is not warped again: the network moves it
 by hundredths of a cycle beyond where phase tracking left it, and such a move turns the phase of the product
 pre * conj(post) and hardly touches its magnitude (a pulse is a cycle or more long). So the product after the
 move is that of the cell, turned.
@@ -26,14 +26,14 @@ from engine.training.losses.live_supervised import MIN_STRAIN
 from engine.training.losses.smoothness import smoothness
 
 WINDOW = (8, 3)  # cells, 1.2 x 1.8 mm at 5 MHz: enough of them to average speckle, few enough to be local
-FAINT = 1e-6  # of the normalised energy: such windows say nothing
+FAINT = 1e-6  # of the normalised energy: windows below are not significant
 MIN_MISMATCH = 1e-3  # 1 - correlation that strain of a percent leaves anyhow: the pulse does not stretch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnsupervisedWeights:
-    """What the terms count for beside similarity. The defaults are a choice, not the outcome of a search;
-    recipes say what theirs rest on."""
+    """Weights of the terms relative to similarity. The defaults are a choice, not the outcome of a search;
+    recipes state the reasons for theirs."""
 
     axial_smoothness: float = 1.0
     lateral_smoothness: float = 1.0
@@ -48,7 +48,8 @@ def turned(cells: Cells, axial: Tensor) -> Tensor:
 
 
 def mismatch(cells: Cells, axial: Tensor) -> tuple[Tensor, Tensor]:
-    """(1 - correlation, whether it says anything) of every `WINDOW` inside the maps, with post at `axial`."""
+    """(1 - correlation, whether it is significant) of every `WINDOW` inside the maps, with post at
+    `axial`."""
 
     def local(maps: Tensor) -> Tensor:
         return avg_pool2d(maps, WINDOW, stride=1)
@@ -62,11 +63,11 @@ def similarity(cells: Cells, axial: Tensor) -> Tensor:
     """(), mean of log(1 - correlation) over windows.
 
     The logarithm, because that is the likelihood of a displacement under Gaussian noise of unknown power: a
-    radian of phase counts for what the noise there lets it count.
+    radian of phase is weighted by the noise at its window.
     """
-    wrong, said = mismatch(cells, axial)
-    told = (wrong.clamp(min=0.0) + MIN_MISMATCH).log() * said
-    return told.sum() / said.sum().clamp(min=1)
+    wrong, significant = mismatch(cells, axial)
+    logarithms = (wrong.clamp(min=0.0) + MIN_MISMATCH).log() * significant
+    return logarithms.sum() / significant.sum().clamp(min=1)
 
 
 def unsupervised(
@@ -74,19 +75,19 @@ def unsupervised(
 ) -> tuple[dict[str, Tensor], int]:
     """Terms of the loss over consecutive pairs, () each: "similarity", "smoothness", "consistency".
 
-    And how many comparisons were too still to have a say in consistency.
+    And the number of comparisons left out of consistency for lack of motion.
 
     Truth in `batches` is not looked at. Consistency needs two pairs or more. With a `teacher`, a network that
-    was trained with truth, the term "sigma" holds sigma to what that says: features move, and nothing else
-    here would notice that sigma moves with them.
+    was trained with truth, the term "sigma" keeps sigma close to the teacher's: features change, and no other
+    term here would notice that sigma changes with them.
     """
     alike, bent, seen, moved = [], [], [], []
     for batch in batches:
         fused = net(batch.cells)
         if teacher is not None:
             with torch.no_grad():
-                said = teacher(batch.cells)
-            moved.append((fused.strain_std / said.strain_std).log().square().mean())
+                taught = teacher(batch.cells)
+            moved.append((fused.strain_std / taught.strain_std).log().square().mean())
         typical = fused.strain.detach().abs().mean(dim=(-2, -1), keepdim=True) + MIN_STRAIN
         alike.append(similarity(batch.cells, fused.axial))
         bent.append(

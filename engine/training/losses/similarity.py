@@ -7,7 +7,7 @@ from torch.nn.functional import avg_pool2d
 from engine.network.resample import inside, positions
 from engine.network.upsample import BandLimitedWarp
 
-FAINT = 1e-6  # of the mean square of an image, 60 dB down: windows with less energy say nothing
+FAINT = 1e-6  # of the mean square of an image, 60 dB down: windows with less energy are not significant
 NOTHING = 1e-9  # the same, for what keeps a division by zero away: too little to lower what is heard
 
 
@@ -38,14 +38,14 @@ def similarity_loss(
     """Mean of 1 - LNCC over the windows where both images have energy and post is inside its frame; 0 ... 2.
 
     Images are (b, 1, rows, lines), displacement is (b, 2, rows, lines) in samples and lines, from pre to
-    post. Where no window says anything, the loss is 0, without a gradient.
+    post. Where no window is significant, the loss is 0, without a gradient.
     """
     correlation, energy = lncc(pre, warp(post, displacement), window)
     rows, lines = positions(displacement.detach())
     seen = inside(rows, lines, (post.shape[-2], post.shape[-1]))[:, None].to(correlation.dtype)
     whole = avg_pool2d(seen, window, stride=1) > 1.0 - 1e-6
-    said = (whole & (energy > FAINT)).to(correlation.dtype)
-    return ((1.0 - correlation) * said).sum() / said.sum().clamp(min=1.0)
+    significant = (whole & (energy > FAINT)).to(correlation.dtype)
+    return ((1.0 - correlation) * significant).sum() / significant.sum().clamp(min=1.0)
 
 
 def _levelled(image: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Terms that compare with the truth: of the estimate, and of the uncertainty it claims."""
+"""Terms that compare with the truth: of the estimate, and of its predicted uncertainty."""
 
 import torch
 from torch import Tensor
@@ -19,22 +19,22 @@ def log_error(estimate: Tensor, truth: Tensor, mask: Tensor, *, floor: float) ->
     mask = mask.expand_as(estimate)
     count = mask.sum(dim=(1, 2, 3))
     error = (estimate - truth) * mask
-    known = (count > 0).to(error.dtype)
+    used = (count > 0).to(error.dtype)
     count = count.clamp(min=1.0)
     mean = error.abs().sum(dim=(1, 2, 3)) / count
     # inside the root: the root of zero has no gradient
     rms = (error.square().sum(dim=(1, 2, 3)) / count + floor**2).sqrt()
-    return (((mean + floor).log() + rms.log()) * known).sum() / known.sum().clamp(min=1.0)
+    return (((mean + floor).log() + rms.log()) * used).sum() / used.sum().clamp(min=1.0)
 
 
 def slope_error(estimate: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
     """Mean over pairs of r^4 (slope - 1)^2, over the pixels of `mask`; shapes (b, c, h, w).
 
-    `slope` is that of the estimate regressed on the truth, r their correlation (held constant). The estimate
-    of least squared error has slope r^2: it shrinks contrast by all that it is unsure of. Where tissue is
-    seen well, giving it back costs little error (at r^2 = 0.84, a slope of 0.90 costs 1.5 %); where it is
-    not, contrast would be made of noise, and r^4 leaves it be. Slopes above 1 + `MAX_MISSING` count as that.
-    Pairs without contrast are left out.
+    `slope` is that of the estimate regressed on the truth, r their correlation (treated as constant). The
+    estimate of least squared error has slope r^2: it shrinks contrast by all that it is unsure of. Where
+    tissue is seen well, giving it back costs little error (at r^2 = 0.84, a slope of 0.90 costs 1.5 %); where
+    it is not, contrast would be made of noise, and r^4 leaves it be. Slopes above 1 + `MAX_MISSING` count as
+    that. Pairs without contrast are left out.
     """
     mask = mask.expand_as(estimate)
     count = mask.sum(dim=(1, 2, 3), keepdim=True).clamp(min=1.0)
@@ -53,8 +53,8 @@ def slope_error(estimate: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
 def gaussian_likelihood(error: Tensor, log_sigma: Tensor, mask: Tensor) -> Tensor:
     """Negative log likelihood of `error` under standard deviations exp(`log_sigma`), without its constant.
 
-    Mean over the pixels of `mask` (0 or 1); all (b, c, h, w). The error is detached: the claim has to follow
-    the error, and must not make the estimate worse where it pays to call it uncertain.
+    Mean over the pixels of `mask` (0 or 1); all (b, c, h, w). The error is detached: the prediction must
+    follow the error, and must not make the estimate worse where it pays to call it uncertain.
     """
     mask = mask.expand_as(log_sigma)
     scaled = error.detach() * torch.exp(-log_sigma)

@@ -1,7 +1,7 @@
-"""How much of a network's error is the same in every pair: what no fused image averages away.
+"""Fraction of a network's error that is common to all pairs and that fusion cannot average out.
 
 A network's prior smooths the same details away in every pair of a tissue. With z the error of relative strain
-over its claimed standard deviation, pairs of one scene are compared where the tissue of one has gone in the
+over its predicted standard deviation, pairs of one scene are compared where the tissue of one has gone in the
 other, and the share is their covariance over their variance, sums over pixels pooled over all scenes:
 
     share = sum(z z') / sum((z^2 + z'^2) / 2)        z = (e / m - true e / true m) / (std / |m|)

@@ -1,7 +1,8 @@
-"""What can be said of a network on recorded frames without truth, and whether adapting made it worse.
+"""Quality of a network on recorded frames without ground truth, and whether adapting made it worse.
 
-Three figures, none of which counts alone: a constant map closes and holds still, and noise that is fitted
-matches. Together they leave no cheap way out, as the mean strain is held by the network's own anchor.
+Three figures; no metric is sufficient alone: a constant map has perfect closure and stability, and
+overfitting noise raises the NCC. Together they have no trivial optimum, because the network's anchor fixes
+the mean strain.
 """
 
 import math
@@ -27,17 +28,17 @@ from engine.training.data.recorded import CONSECUTIVE, STRIDED, Block
 from engine.training.data.samples import MAPS, Samples
 from engine.training.losses.live_unsupervised import WINDOW, turned
 
-MIN_COHERENCE = 0.5  # of a pixel that figures look at: what does not match says nothing of strain
+MIN_COHERENCE = 0.5  # of a pixel that figures use: pixels below are decorrelated
 MIN_MEAN = 5e-4  # of strain: gentler pairs have no relative image
 INTERVAL = 0.05  # s between frames as far as fusion's fading goes: the same before and after
 NOISE_ROWS = 16.0  # over which errors of strain are alike: a window of the middle
-TOLERANCE = 1.05  # what closure and unsteadiness may grow by: blocks held back are few
+TOLERANCE = 1.05  # what closure and unsteadiness may grow by: held-out blocks are few
 TINY = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelFree:
-    """Figures on held-back frames."""
+    """Figures on held-out frames."""
 
     closure: float
     """RMS of three-frame closure of strain over its predicted sigma; above 1, sigma is too small."""
@@ -162,7 +163,7 @@ def matches(cells: Cells, axial: torch.Tensor) -> tuple[float, float]:
 
 
 def _leeway(batch: Batch, fused: LiveEstimate) -> float:
-    """What the claimed sigma may cost of the NCC.
+    """Fall of the NCC that the predicted sigma explains.
 
     Strain errors of sigma, alike over `NOISE_ROWS`, move tissue by sigma times half of these; a phase
     error of p costs p^2 / 2 of the correlation.

@@ -77,7 +77,7 @@ def test_a_program_alone_does_not_claim_that_its_pairs_average(copied: Path) -> 
 
 def test_a_file_that_is_no_program_is_refused(copied: Path) -> None:
     copied.with_suffix(".onnx").write_bytes(b"\x00" * 64)
-    assert "export it anew" in _refused("onnx", copied)
+    assert "export it again" in _refused("onnx", copied)
 
 
 def test_a_foreign_program_is_refused(copied: Path) -> None:
@@ -90,7 +90,7 @@ def test_a_foreign_program_is_refused(copied: Path) -> None:
     onnx_files.save(
         helper.make_model(graph, opset_imports=[opset], ir_version=10), copied.with_suffix(".onnx")
     )
-    assert "no live network of this version: export it anew" in _refused("onnx", copied)
+    assert "no live network of this version: export it again" in _refused("onnx", copied)
 
 
 def test_a_program_of_other_weights_than_those_beside_it_is_refused(copied: Path) -> None:

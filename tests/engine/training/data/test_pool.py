@@ -47,7 +47,7 @@ def test_training_waits_for_a_scene_and_says_how_long(tmp_path: Path) -> None:
 
 def test_a_scene_that_nobody_makes_is_named(tmp_path: Path) -> None:
     pool = ScenePool(tmp_path, first=3, count=1)
-    with pytest.raises(PoolFailed, match=r"0000003\.npz is missing and nobody makes it"):
+    with pytest.raises(PoolFailed, match=r"0000003\.npz is missing and no process makes it"):
         pool.scene(0)
 
 
