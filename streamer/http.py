@@ -9,7 +9,8 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from streamer.errors import AddressInUse, ConfigError
+from streamer.addresses import split_host_port
+from streamer.errors import AddressInUse
 
 MAX_CONNECTIONS = 4  # a scraper, two probes and a browser
 TIMEOUT = 2.0  # s for a client to say what it wants
@@ -26,14 +27,14 @@ class HealthServer:
     """
 
     def __init__(self, bind: str, routes: dict[str, Callable[[], Answer]]) -> None:
-        host, _, port = bind.rpartition(":")
-        if not host or not port.isdecimal() or int(port) > 65535:
-            raise ConfigError(f"http.bind = {bind!r}: must be host:port, such as 127.0.0.1:5562")
+        host, port = split_host_port(bind, "http.bind")
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
-            self._server = _BoundedServer((host.strip("[]"), int(port)), _handler(routes))
+            self._server = _BoundedServer(family, (host, port), _handler(routes))
         except OSError as error:
             raise AddressInUse(f"cannot bind HTTP to {bind}: {error.strerror}; change http.bind") from error
-        self.address = f"{self._server.server_address[0]!s}:{self._server.server_address[1]}"
+        taken, port = self._server.server_address[:2]
+        self.address = f"[{taken!s}]:{port}" if ":" in host else f"{taken!s}:{port}"
         """host:port that was really bound."""
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="http")
         self._thread.start()
@@ -58,10 +59,16 @@ class _BoundedServer(ThreadingHTTPServer):
     # let a second node share the port
     allow_reuse_address = sys.platform != "win32"
 
-    def __init__(self, *arguments: Any) -> None:
+    def __init__(
+        self,
+        family: socket.AddressFamily,
+        address: tuple[str, int],
+        handler: type[BaseHTTPRequestHandler],
+    ) -> None:
+        self.address_family = family
         self._open: list[socket.socket] = []
         self._lock = threading.Lock()
-        super().__init__(*arguments)
+        super().__init__(address, handler)
 
     def server_bind(self) -> None:
         # past HTTPServer's own, which asks the name service for this host: seconds without a network

@@ -3,11 +3,10 @@
 import zmq
 
 from streamer.config import OutputConfig
-from streamer.errors import AddressInUse
+from streamer.sockets import Context, bind_publisher, bound_address
 from streamer.wire import topic
 
 SUBSCRIBE, UNSUBSCRIBE = b"\x01", b"\x00"
-MAX_REQUEST = 1024  # bytes; a subscription is a topic, and whoever sends more is cut off
 MAX_REQUESTS = 256  # per look: a peer that never stops subscribing must not hold the main thread
 
 
@@ -15,23 +14,15 @@ class Publisher:
     """Binds the results address. A slow subscriber loses its own messages beyond the high-water mark;
     others lose nothing and the node never waits.
 
-    Raises AddressInUse where the address cannot be bound.
+    Raises AddressInUse where the address cannot be bound, ConfigError where it is no address.
     """
 
-    def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", config: OutputConfig) -> None:
-        self._socket = context.socket(zmq.XPUB)
-        self._socket.linger = 0
-        self._socket.sndhwm = config.high_water_mark
-        self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_REQUEST)
+    def __init__(self, context: Context, config: OutputConfig) -> None:
+        self._socket = bind_publisher(
+            context, config.bind, high_water_mark=config.high_water_mark, setting="output.bind"
+        )
         self._subscribed: set[bytes] = set()
-        try:
-            self._socket.bind(config.bind)
-        except zmq.ZMQError as error:
-            self._socket.close(0)
-            raise AddressInUse(
-                f"cannot bind results to {config.bind}: {error}; change output.bind"
-            ) from error
-        self.address: str = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
+        self.address: str = bound_address(self._socket)
         """Where displays connect to, with the port that was really bound."""
 
     def wanted(self, kind: str, source_id: str) -> bool:

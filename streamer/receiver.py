@@ -6,27 +6,25 @@ Always draining is the only way to the newest frame: a high-water mark keeps old
 import logging
 import threading
 import time
-import zlib
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any, Protocol
 
 import numpy as np
-import zmq
 from numpy.typing import NDArray
-from zmq.utils.monitor import recv_monitor_message
 
 from streamer.admission import Admission
 from streamer.config import InputConfig
 from streamer.errors import ConfigError, MessageRefused
 from streamer.frame import view_samples
 from streamer.headers import RfHeader
-from streamer.keepalive import enable_tcp_keepalive
-from streamer.ring import FrameRing, Slot
-from streamer.wire import topic, unpack_header
+from streamer.link import Link
+from streamer.rf_message import read_rf_header, read_rf_payload
+from streamer.ring import FrameRing
+from streamer.sockets import OVERHEAD_BYTES, Context
+from streamer.wire import topic
 
-POLL_MS = 50  # how soon a stop is noticed
-OVERHEAD_BYTES = 64 * 1024  # MAXMSGSIZE counts one part; headers are far smaller
-RESET_PAUSE = 0.1  # s; a peer that breaks every link must not spin this thread
+POLL = 0.05  # s; how soon a stop is noticed
 
 log = logging.getLogger(__name__)
 
@@ -42,15 +40,11 @@ class FrameEvents(Protocol):
 
 
 class Receiver:
-    """Owns the SUB socket and the thread it lives in.
-
-    A connecting SUB that meets a message above MAXMSGSIZE is disconnected for good, so every disconnect
-    makes a new socket; the same path serves a publisher that was killed and comes back.
-    """
+    """Owns the RF link and the thread it lives in."""
 
     def __init__(
         self,
-        context: "zmq.Context[zmq.Socket[bytes]]",
+        context: Context,
         config: InputConfig,
         ring: FrameRing,
         events: FrameEvents,
@@ -85,73 +79,52 @@ class Receiver:
 
     def _run(self) -> None:
         try:
-            while not self._stopping.is_set():
-                self._one_link()
+            link = Link(
+                self._context,
+                self._config.connect,
+                [topic("rf", self._config.source)],
+                high_water_mark=self._config.high_water_mark,
+                max_part_bytes=self._config.max_frame_bytes + OVERHEAD_BYTES,
+                setting="input.connect",
+                on_reset=self._link_reset,
+            )
+            with closing(link):
+                while not self._stopping.is_set():
+                    if link.wait(POLL):
+                        self._receive(link)
         except ConfigError as error:
             self._failure = error
         except BaseException as error:
             self._failure = error
             log.exception("receiver stopped")
 
-    def _one_link(self) -> None:
-        """Receive until the link breaks or the node stops."""
-        link = self._context.socket(zmq.SUB)
-        monitor = link.get_monitor_socket(zmq.EVENT_DISCONNECTED)
-        try:
-            link.linger = 0
-            link.rcvhwm = self._config.high_water_mark
-            link.setsockopt(zmq.MAXMSGSIZE, self._config.max_frame_bytes + OVERHEAD_BYTES)
-            enable_tcp_keepalive(link)
-            link.subscribe(topic("rf", self._config.source))
-            self._connect(link)
-            poller = zmq.Poller()
-            poller.register(link, zmq.POLLIN)
-            poller.register(monitor, zmq.POLLIN)
-            while not self._stopping.is_set():
-                ready = dict(poller.poll(POLL_MS))
-                if link in ready:
-                    self._receive(link)
-                elif monitor in ready:
-                    recv_monitor_message(monitor)
-                    break
-        finally:
-            link.disable_monitor()
-            monitor.close(0)
-            link.close(0)
-        if not self._stopping.is_set():
-            self._events.link_reset()
-            log.warning(
-                "RF link to %s closed: the sender stopped, or sent more than input.max_frame_bytes (%d)",
-                self._config.connect,
-                self._config.max_frame_bytes,
-                extra={"limit_by": "link"},
-            )
-            self._stopping.wait(RESET_PAUSE)
+    def _link_reset(self) -> None:
+        if self._stopping.is_set():
+            return
+        self._events.link_reset()
+        log.warning(
+            "RF link to %s closed: the sender stopped, or sent more than input.max_frame_bytes (%d)",
+            self._config.connect,
+            self._config.max_frame_bytes,
+            extra={"limit_by": "link"},
+        )
 
-    def _connect(self, link: "zmq.Socket[bytes]") -> None:
-        try:
-            link.connect(self._config.connect)
-        except zmq.ZMQError as error:
-            raise ConfigError(
-                f"input.connect = {self._config.connect!r}: {error}; give it as tcp://HOST:PORT"
-            ) from error
-
-    def _receive(self, link: "zmq.Socket[bytes]") -> None:
-        """One message, to the ring or to its reason."""
+    def _receive(self, link: Link) -> None:
+        """Put the next frame into the ring, or refuse it for a reason."""
         begun = time.perf_counter()
-        name = link.recv(zmq.NOBLOCK)
+        parts = link.receive()
         self._events.frame_received()
-        slot: Slot | None = None
         try:
-            header = self._header(link, name)
-            slot = self._payload(link, header, begun)
-            samples = view_samples(header, slot.payload)
-            self._check(header, samples)
-        except MessageRefused as refused:
-            while link.getsockopt(zmq.RCVMORE):
-                link.recv()
-            if slot is not None:
+            header = self._admit(parts, begun)
+            payload = read_rf_payload(parts, header)
+            slot = self._ring.claim(header.nbytes)
+            slot.payload[:] = np.frombuffer(payload, np.uint8)
+            try:
+                self._check(header, view_samples(header, slot.payload))
+            except BaseException:
                 self._ring.abandon(slot)
+                raise
+        except MessageRefused as refused:
             self._events.frame_refused(refused.reason)
             log.warning("frame refused: %s", refused, extra={"limit_by": refused.reason})
             return
@@ -159,46 +132,16 @@ class Receiver:
         self._ring.commit(slot, header, now)
         self._events.frame_accepted(header, now, now - begun)
 
-    def _header(self, link: "zmq.Socket[bytes]", name: bytes) -> RfHeader:
+    def _admit(self, parts: list[memoryview], now: float) -> RfHeader:
         try:
-            if not link.getsockopt(zmq.RCVMORE):
-                raise MessageRefused("malformed", "a topic without header and samples")
-            header = unpack_header(link.recv())
-            if not isinstance(header, RfHeader):
-                raise MessageRefused("unknown_schema", f"{header.schema_name} on the RF link")
-            if name != topic("rf", header.source_id):
-                raise MessageRefused("malformed", f"topic {name[:40]!r} of source_id {header.source_id!r}")
+            header = read_rf_header(parts)
         except MessageRefused:
             self._admission.unreadable()
             raise
-        return header
-
-    def _payload(self, link: "zmq.Socket[bytes]", header: RfHeader, now: float) -> Slot:
         lost = self._admission.admit(header, now)
         if lost:
             self._events.frames_lost(lost)
             log.warning(
                 "%d frames lost before frame %d", lost, header.frame_index, extra={"limit_by": "lost"}
             )
-        if not link.getsockopt(zmq.RCVMORE):
-            raise MessageRefused("wrong_size", f"frame {header.frame_index} has no samples")
-        if header.nbytes != self._ring.frame_bytes:  # a new size must prove itself before the ring makes room
-            whole = link.recv(copy=False).buffer
-            if len(whole) != header.nbytes:
-                raise MessageRefused("wrong_size", f"{len(whole)} bytes for {header.shape} {header.dtype}")
-            slot = self._ring.claim(header.nbytes)
-            slot.payload[:] = np.frombuffer(whole, np.uint8)
-            size = len(whole)
-        else:
-            slot = self._ring.claim(header.nbytes)
-            # a slot shorter than the message would cut it without a word: the returned size tells
-            size = link.recv_into(slot.payload.data)
-        try:
-            if size != header.nbytes or link.getsockopt(zmq.RCVMORE):
-                raise MessageRefused("wrong_size", f"{size} bytes for {header.shape} {header.dtype}")
-            if header.payload_crc32 is not None and zlib.crc32(slot.payload.data) != header.payload_crc32:
-                raise MessageRefused("bad_checksum", f"frame {header.frame_index}")
-        except BaseException:
-            self._ring.abandon(slot)
-            raise
-        return slot
+        return header

@@ -8,7 +8,6 @@ A ZeroMQ high-water mark keeps the old messages and drops the new ones, and CONF
 multipart message. So every poll empties the socket and hands out the newest message per kind and source.
 """
 
-import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,17 +16,16 @@ from typing import Final
 
 import zmq
 
-from streamer.errors import ConfigError, MessageRefused
+from streamer.errors import MessageRefused
 from streamer.headers import StrainHeader
-from streamer.keepalive import enable_tcp_keepalive
+from streamer.link import Link
+from streamer.sockets import open_context
 from streamer.wire import Message, decode, topic
 
 KINDS: Final = ("strain", "fused", "bmode", "status")
 
 _HIGH_WATER_MARK: Final = 4  # messages: a viewer that is late wants the newest, not a queue
-_MAX_PART_BYTES: Final = 16 * 2**20 + 64 * 1024  # the largest array a node sends, and room for the framing
 _MAX_DRAIN: Final = 256  # messages per poll: a publisher that never pauses must not hold poll() for ever
-_SILENCE: Final = 2.0  # s: a node sends its status several times a second, so this long means a dead socket
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +58,18 @@ class Subscriber:
         """Messages that could not be decoded, per reason of `streamer.reasons.REFUSALS`."""
         self.last_refusal: str | None = None
         """What was wrong with the last refused message."""
-        self._topics = [topic(kind, source or "") for kind in kinds]
-        self._context = zmq.Context()
-        self._last_arrival = time.monotonic()
+        self._context = open_context()
         try:
-            self._socket = self._connect()
-        except zmq.ZMQError as error:
+            self._link = Link(
+                self._context,
+                address,
+                [topic(kind, source or "") for kind in kinds],
+                high_water_mark=_HIGH_WATER_MARK,
+                setting="address of the results",
+            )
+        except BaseException:
             self._context.term()
-            hint = "give it as tcp://HOST:PORT, such as tcp://127.0.0.1:5561"
-            raise ConfigError(f"cannot connect to {address!r} ({error.strerror}): {hint}") from error
+            raise
 
     def poll(self, timeout: float = 0.0) -> Received:
         """Wait up to `timeout` seconds for a message, then hand out the newest of each kind and source.
@@ -76,17 +77,15 @@ class Subscriber:
         A message that breaks the protocol is counted in `refused`, and the good one before it stays the
         newest. An empty answer means that nothing came.
         """
-        if not self._socket.poll(round(timeout * 1000)):
-            self._renew_when_silent()
+        if not self._link.wait(timeout):
             return Received()
         newest: dict[tuple[str, str], Message] = {}
         headers: list[StrainHeader] = []
         for _ in range(_MAX_DRAIN):
             try:
-                parts = self._socket.recv_multipart(zmq.NOBLOCK)
+                parts = [bytes(part) for part in self._link.receive()]
             except zmq.Again:
                 break
-            self._last_arrival = time.monotonic()
             try:
                 message = decode(parts)
             except MessageRefused as refusal:
@@ -104,7 +103,7 @@ class Subscriber:
 
     def close(self) -> None:
         """Close the socket; nothing waits for the peer."""
-        self._socket.close()
+        self._link.close()
         self._context.term()
 
     def __enter__(self) -> "Subscriber":
@@ -114,26 +113,3 @@ class Subscriber:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _connect(self) -> zmq.Socket[bytes]:
-        socket = self._context.socket(zmq.SUB)
-        try:
-            socket.setsockopt(zmq.LINGER, 0)
-            socket.setsockopt(zmq.RCVHWM, _HIGH_WATER_MARK)
-            socket.setsockopt(zmq.MAXMSGSIZE, _MAX_PART_BYTES)
-            enable_tcp_keepalive(socket)
-            for prefix in self._topics:
-                socket.setsockopt(zmq.SUBSCRIBE, prefix)
-            socket.connect(self.address)
-        except zmq.ZMQError:
-            socket.close()
-            raise
-        return socket
-
-    def _renew_when_silent(self) -> None:
-        """A SUB that met one oversize message is cut off and never reconnects by itself: take a new one."""
-        if time.monotonic() - self._last_arrival < _SILENCE:
-            return
-        self._socket.close()
-        self._socket = self._connect()
-        self._last_arrival = time.monotonic()

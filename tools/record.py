@@ -5,7 +5,6 @@ Unlike a display it wants every message, so it queues deeply and counts what was
 
 import math
 import time
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -13,20 +12,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import zmq
 from numpy.typing import NDArray
 
-from streamer.errors import ConfigError, MessageRefused
+from streamer.errors import MessageRefused
 from streamer.frame import view_samples
 from streamer.headers import RfHeader, StatusHeader, StrainHeader
+from streamer.link import Link
+from streamer.rf_message import read_rf_header, read_rf_payload
+from streamer.sockets import open_context
 from streamer.stopping import Stop
-from streamer.wire import decode, topic, unpack_header
+from streamer.wire import decode, topic
 from tools.errors import NothingReceived, RecordingError
 from tools.formats import Acquisition, write_recording
 from tools.results.writer import ResultWriter
 
 HIGH_WATER_MARK = 256  # messages: a slow disk may pause for a second
-POLL_MS = 50
+POLL = 0.05  # s; how soon a stop is noticed
 MAPS = ("axial_strain", "strain_std")
 
 
@@ -71,7 +72,7 @@ def record_strain(
     with ResultWriter(output, MAPS, overwrite=overwrite) as writer:
         for parts in _messages(address, ("strain", "status"), stop, until):
             try:
-                message = decode(parts)
+                message = decode([bytes(part) for part in parts])
                 header = message.header
                 if isinstance(header, StrainHeader):
                     _check_maps(header, message.arrays)
@@ -161,43 +162,27 @@ def _check_maps(header: StrainHeader, arrays: Mapping[str, NDArray[Any]]) -> Non
         raise MessageRefused("malformed", f"pair {header.post_index} has {', '.join(arrays) or 'no maps'}")
 
 
-def _rf_frame(parts: list[bytes]) -> tuple[RfHeader, NDArray[Any]]:
-    if len(parts) != 3:
-        raise MessageRefused("malformed", f"{len(parts)} parts; a frame has topic, header and samples")
-    header = unpack_header(parts[1])
-    if not isinstance(header, RfHeader):
-        raise MessageRefused("unknown_schema", f"{header.schema_name} on the RF link")
-    if len(parts[2]) != header.nbytes:
-        raise MessageRefused("wrong_size", f"{len(parts[2])} bytes for {header.shape} {header.dtype}")
-    if header.payload_crc32 is not None and zlib.crc32(parts[2]) != header.payload_crc32:
-        raise MessageRefused("bad_checksum", f"frame {header.frame_index}")  # a file keeps no checksum
-    return header, np.ascontiguousarray(view_samples(header, np.frombuffer(parts[2], np.uint8)))
+def _rf_frame(parts: list[memoryview]) -> tuple[RfHeader, NDArray[Any]]:
+    header = read_rf_header(parts)
+    payload = read_rf_payload(parts, header)
+    return header, np.ascontiguousarray(view_samples(header, np.frombuffer(payload, np.uint8)))
 
 
-def _messages(address: str, kinds: tuple[str, ...], stop: Stop, until: Until) -> Iterator[list[bytes]]:
+def _messages(address: str, kinds: tuple[str, ...], stop: Stop, until: Until) -> Iterator[list[memoryview]]:
     """Every message of these kinds; time runs from the first one of the first kind."""
-    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    link = context.socket(zmq.SUB)
-    link.rcvhwm = HIGH_WATER_MARK
-    for kind in kinds:
-        link.subscribe(topic(kind))
     begun = False
     ends = time.monotonic() + until.timeout
-    try:
-        try:
-            link.connect(address)
-        except zmq.ZMQError as error:
-            raise ConfigError(
-                f"cannot connect to {address!r}: {error}; give it as tcp://HOST:PORT"
-            ) from error
+    with ExitStack() as closing:
+        context = open_context()
+        closing.callback(context.term)
+        topics = [topic(kind) for kind in kinds]
+        link = Link(context, address, topics, high_water_mark=HIGH_WATER_MARK, setting="--connect")
+        closing.callback(link.close)
         while not stop.is_set() and time.monotonic() < ends:
-            if link.poll(POLL_MS):
-                parts = link.recv_multipart()
-                if not begun and parts[0].startswith(topic(kinds[0])):
+            if link.wait(POLL):
+                parts = link.receive()
+                if not begun and bytes(parts[0]).startswith(topics[0]):
                     begun, ends = True, math.inf
                     if until.seconds is not None:
                         ends = time.monotonic() + until.seconds
                 yield parts
-    finally:
-        link.close(0)
-        context.term()

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import zmq
 
-from streamer.errors import AddressInUse
+from streamer.sockets import Socket, bind_publisher, bound_address, open_context
 from streamer.stopping import Stop
 from streamer.wire import encode
 from tools.formats import Recording
@@ -45,19 +44,17 @@ def replay(
     """Send the recording until it ends or `stop` is set; returns what was sent.
 
     Frames carry the time they are due, on the unix clock, so that intervals are those of the recording.
-    Raises AddressInUse. Call it in the thread that owns nothing else: it sleeps until each frame is due.
+    Raises AddressInUse, ConfigError. Call it in the thread that owns nothing else: it sleeps until each frame
+    is due.
     """
-    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    link = context.socket(zmq.XPUB)
-    link.sndhwm = HIGH_WATER_MARK
-    link.setsockopt(zmq.XPUB_VERBOSE, 1)  # every subscriber is seen, not only the first of each topic
+    context = open_context()
     sent, latest = 0, 0.0
+    link = None
     try:
-        try:
-            link.bind(bind)
-        except zmq.ZMQError as error:
-            raise AddressInUse(f"cannot bind the replay to {bind}: {error}; use --bind") from error
-        on_ready(link.getsockopt_string(zmq.LAST_ENDPOINT))
+        link = bind_publisher(
+            context, bind, high_water_mark=HIGH_WATER_MARK, setting="--bind", every_request=True
+        )
+        on_ready(bound_address(link))
         _wait_for(link, wait_subscribers, stop)
         session = uuid.uuid4().hex[:8]
         begun, begun_unix = time.perf_counter() + START_AFTER, time.time_ns() + round(START_AFTER * 1e9)
@@ -79,12 +76,13 @@ def replay(
             link.send_multipart(parts)
             sent += 1
     finally:
-        link.close(0 if stop.is_set() else DELIVER_WITHIN_MS)
+        if link is not None:
+            link.close(0 if stop.is_set() else DELIVER_WITHIN_MS)
         context.term()
     return ReplaySummary(sent, latest)
 
 
-def _wait_for(link: "zmq.Socket[bytes]", subscribers: int, stop: Stop) -> None:
+def _wait_for(link: Socket, subscribers: int, stop: Stop) -> None:
     """Wait until so many subscribers are there, so that none misses frame 0."""
     present = 0
     while present < subscribers and not stop.is_set():

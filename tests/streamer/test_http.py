@@ -104,7 +104,12 @@ def test_a_port_in_use_is_named_and_one_just_left_can_be_taken_again() -> None:
     HealthServer(running.address, {}).close()
 
 
-@pytest.mark.parametrize("bind", ["", "5562", "127.0.0.1:", ":5562", "127.0.0.1:http", "127.0.0.1:65536"])
+@pytest.mark.parametrize("bind", ["", "5562", "127.0.0.1:", ":5562", "127.0.0.1:http", "::1:5562"])
 def test_an_address_that_is_none_is_refused_with_an_example(bind: str) -> None:
     with pytest.raises(ConfigError, match=r"must be host:port, such as 127\.0\.0\.1:5562"):
         HealthServer(bind, {})
+
+
+def test_a_port_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"http\.bind = '127\.0\.0\.1:65536': there is no port 65536"):
+        HealthServer("127.0.0.1:65536", {})

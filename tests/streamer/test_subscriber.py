@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 import zmq
 
+from streamer import link
 from streamer import subscriber as module
 from streamer.errors import ConfigError
 from streamer.headers import ArrayEntry, BmodeHeader, Grid, StatusHeader, StrainHeader
+from streamer.sockets import connect_subscriber
 from streamer.subscriber import Received, Subscriber
 from streamer.wire import encode
 
@@ -53,16 +55,15 @@ def status(received: int = 0) -> Parts:
 
 
 class Queue:
-    """Stands in for the socket: everything is already there when poll looks."""
+    """Stands in for the link: everything is already there when poll looks."""
 
     def __init__(self, messages: list[Parts]) -> None:
         self.messages = deque(messages)
 
-    def poll(self, timeout: int) -> bool:
+    def wait(self, seconds: float) -> bool:
         return bool(self.messages)
 
-    def recv_multipart(self, flags: int) -> Parts:
-        assert flags == zmq.NOBLOCK
+    def receive(self) -> Parts:
         if not self.messages:
             raise zmq.Again
         return [bytes(part) for part in self.messages.popleft()]
@@ -73,9 +74,9 @@ class Queue:
 @contextmanager
 def queued(messages: list[Parts]) -> Iterator[Subscriber]:
     with Subscriber("tcp://127.0.0.1:9") as subscriber:
-        real, subscriber._socket = subscriber._socket, Queue(messages)  # type: ignore[assignment]
+        real, subscriber._link = subscriber._link, Queue(messages)  # type: ignore[assignment]
         yield subscriber
-        subscriber._socket = real
+        subscriber._link = real
 
 
 @contextmanager
@@ -224,8 +225,13 @@ def test_good_results_come_again_after_an_oversize_message(
     monkeypatch: pytest.MonkeyPatch, renew: bool
 ) -> None:
     """libzmq cuts the subscriber off for good: without a new socket (negative control) nothing comes."""
-    monkeypatch.setattr(module, "_MAX_PART_BYTES", 4096)
-    monkeypatch.setattr(module, "_SILENCE", 0.2 if renew else 1e9)
+
+    def limited(*given: Any, **options: Any) -> zmq.Socket[bytes]:
+        return connect_subscriber(*given, **options | {"max_part_bytes": 4096})
+
+    monkeypatch.setattr(link, "connect_subscriber", limited)
+    if not renew:
+        monkeypatch.setattr(link, "RESET_PAUSE", 1e9)
     with publisher() as (socket, address), Subscriber(address, ("status",)) as subscriber:
         wait_for_subscriptions(socket, 1)
         socket.send_multipart([b"status/arm/", bytes(8192)])

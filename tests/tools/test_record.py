@@ -12,6 +12,7 @@ import pytest
 
 from streamer.errors import ConfigError
 from streamer.headers import ArrayEntry
+from streamer.sockets import MAX_FRAME_BYTES, OVERHEAD_BYTES
 from streamer.stopping import Stop
 from streamer.wire import encode
 from tests.echo_frames import SHAPE, rf_header
@@ -116,6 +117,17 @@ def test_what_is_no_frame_of_this_recording_is_refused_by_name(sender: Sender, t
     assert recording.end() == RecordSummary(written=3, refused=reasons | {"unknown_schema": 1})
     with open_recording(tmp_path / "a.h5") as found:
         assert list(found.frame_index) == [0, 1, 2]
+
+
+def test_frames_are_recorded_again_after_an_oversize_message(sender: Sender, tmp_path: Path) -> None:
+    """libzmq cuts a subscriber off for good; the recorder takes a new socket, as the node does."""
+    recording = Recording(record_rf, sender, tmp_path / "a.h5", count=3)
+    sender.frame(0)
+    sender.parts([b"rf/bridge/", bytes(MAX_FRAME_BYTES + OVERHEAD_BYTES + 1)])
+    sender.wait_for_subscriptions(1)
+    sender.frame(2)
+    sender.frame(3)
+    assert recording.end() == RecordSummary(written=3, missed=1)
 
 
 @pytest.mark.parametrize("suffix", [".h5", ".npz"])

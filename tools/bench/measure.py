@@ -15,6 +15,7 @@ import numpy as np
 import zmq
 
 from streamer.headers import StatusHeader
+from streamer.sockets import Socket, bind_publisher, bound_address, open_context
 from streamer.stopping import Stop
 from streamer.subscriber import Subscriber
 from streamer.wire import encode
@@ -48,12 +49,15 @@ def measure(
     `displays` headless displays watch strain, B-mode and status; their images go to `folder`.
     Raises NothingReceived where no result comes, ToolError where a process ends by itself.
     """
-    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    link = context.socket(zmq.XPUB)
-    link.sndhwm = HIGH_WATER_MARK
-    link.setsockopt(zmq.XPUB_VERBOSE, 1)
-    link.bind("tcp://127.0.0.1:*")
-    address = link.getsockopt_string(zmq.LAST_ENDPOINT)
+    context = open_context()
+    link = bind_publisher(
+        context,
+        "tcp://127.0.0.1:0",
+        high_water_mark=HIGH_WATER_MARK,
+        setting="the address of the frames",
+        every_request=True,
+    )
+    address = bound_address(link)
     with ExitStack() as closing:
         closing.callback(context.term)
         closing.callback(link.close, 0)
@@ -100,7 +104,7 @@ def measure(
     }
 
 
-def _await_subscribers(link: "zmq.Socket[bytes]", count: int) -> None:
+def _await_subscribers(link: Socket, count: int) -> None:
     for _ in range(count):
         if not link.poll(round(SETTLE * 1000)):
             raise NothingReceived("the node or the bare receiver did not subscribe in time")
@@ -127,7 +131,7 @@ def _ended(header: StatusHeader) -> int:
 
 
 def _send(
-    link: "zmq.Socket[bytes]",
+    link: Socket,
     recording: Recording,
     rate: float,
     seconds: float,

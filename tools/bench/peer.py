@@ -7,58 +7,60 @@ python -m tools.bench.peer strain ADDRESS   strain results of a node, with the t
 import json
 import sys
 import time
+from contextlib import ExitStack
 
 import numpy as np
-import zmq
 
-from streamer.headers import RfHeader, StrainHeader
+from streamer.headers import StrainHeader
+from streamer.link import Link
+from streamer.rf_message import read_rf_header, read_rf_payload
+from streamer.sockets import open_context
 from streamer.stopping import Stop
-from streamer.wire import topic, unpack_header
+from streamer.wire import decode, topic
 from tools.processes import on_stop_signal
 
-POLL_MS = 50
+POLL = 0.05  # s; how soon a stop is noticed
 STEP_STAGES = ("prepare", "upload", "infer", "post", "fuse")
 HIGH_WATER_MARK = 1000  # a measuring device loses nothing
 
 
 def receive(kind: str, address: str, stop: Stop) -> list[tuple[int, int, float]]:
-    """(frame_index, ns of the monotonic clock at arrival, s of the engine's step) of every message."""
-    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    link = context.socket(zmq.SUB)
-    link.rcvhwm = HIGH_WATER_MARK
-    link.connect(address)
-    if kind == "strain":
-        link.subscribe(topic("status"))
-        link.recv_multipart()  # the node publishes: from here on nothing is missed
-        link.subscribe(topic("strain"))
-    else:
-        link.subscribe(topic("rf"))
-    print(json.dumps({"event": "ready"}), flush=True)  # noqa: T201 - read by the parent process
+    """(frame_index, ns of the monotonic clock at arrival, s of the engine's step) of every message.
+
+    Raises MessageRefused for a message that breaks the protocol: the figures would not be those of the node.
+    """
     stamps: list[tuple[int, int, float]] = []
-    buffer = np.empty(0, np.uint8)
-    while not stop.is_set():
-        if not link.poll(POLL_MS):
-            continue
-        link.recv()
-        header_bytes = link.recv()
-        payload: bytes | None = None
-        if kind == "bare" and buffer.size:
-            link.recv_into(buffer.data)
-        else:
-            payload = link.recv() if link.getsockopt(zmq.RCVMORE) else b""
-            while link.getsockopt(zmq.RCVMORE):
-                link.recv()
-        arrived = time.monotonic_ns()
-        if kind == "bare" and payload:
-            buffer = np.empty(len(payload), np.uint8)  # every later frame is copied into this
-        header = unpack_header(header_bytes)
-        if isinstance(header, RfHeader):
-            stamps.append((header.frame_index, arrived, 0.0))
-        elif isinstance(header, StrainHeader):
-            step = sum(header.stage_seconds.get(stage, 0.0) for stage in STEP_STAGES)
-            stamps.append((header.post_index, arrived, step))
-    link.close(0)
-    context.term()
+    with ExitStack() as closing:
+        context = open_context()
+        closing.callback(context.term)
+        first = topic("status" if kind == "strain" else "rf")
+        link = Link(context, address, [first], high_water_mark=HIGH_WATER_MARK, setting="ADDRESS")
+        closing.callback(link.close)
+        if kind == "strain":
+            while not link.wait(POLL):  # the node publishes: from here on nothing is missed
+                if stop.is_set():
+                    return stamps
+            link.subscribe(topic("strain"))
+        print(json.dumps({"event": "ready"}), flush=True)  # noqa: T201 - read by the parent process
+        buffer = np.empty(0, np.uint8)
+        while not stop.is_set():
+            if not link.wait(POLL):
+                continue
+            parts = link.receive()
+            if kind == "bare" and buffer.size == len(parts[-1]):
+                buffer[:] = np.frombuffer(parts[-1], np.uint8)
+            arrived = time.monotonic_ns()
+            if kind == "bare":
+                header = read_rf_header(parts)
+                payload = read_rf_payload(parts, header)
+                if buffer.size != len(payload):
+                    buffer = np.empty(len(payload), np.uint8)  # every later frame is copied into this
+                stamps.append((header.frame_index, arrived, 0.0))
+            else:
+                result = decode([bytes(part) for part in parts]).header
+                if isinstance(result, StrainHeader):
+                    step = sum(result.stage_seconds.get(stage, 0.0) for stage in STEP_STAGES)
+                    stamps.append((result.post_index, arrived, step))
     return stamps
 
 

@@ -38,11 +38,11 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Annotated, Any, Final, Literal, Self
 
-import zmq
 from pydantic import BaseModel, ConfigDict, Field
 
 from streamer.errors import ConfigError
 from streamer.headers import SourceId
+from streamer.sockets import Socket, connect_client, open_context
 from streamer.wire import Message, decode
 from tools.errors import ToolError
 
@@ -73,14 +73,12 @@ class KeepClient:
     def __init__(self, address: str = DEFAULT_ADDRESS, client: str = "") -> None:
         self.address = address
         self._client = client
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._context = open_context()
         try:
             self._socket = self._connect()
-        except zmq.ZMQError as error:
+        except ConfigError:
             self._context.term()
-            raise ConfigError(
-                f"cannot connect to {address!r}: {error}; give it as tcp://HOST:PORT"
-            ) from error
+            raise
 
     def ask(self, request: Mapping[str, Any], within: float = REPLY_WITHIN) -> dict[str, Any]:
         """The JSON of the reply. Raises ToolError where nobody answers in time, or with the reply's error."""
@@ -115,15 +113,8 @@ class KeepClient:
             raise ToolError(reply["error"])
         return reply, parts
 
-    def _connect(self) -> "zmq.Socket[bytes]":
-        socket = self._context.socket(zmq.REQ)
-        socket.linger = 0
-        try:
-            socket.connect(self.address)
-        except zmq.ZMQError:
-            socket.close(0)
-            raise
-        return socket
+    def _connect(self) -> Socket:
+        return connect_client(self._context, self.address, setting="address of keep")
 
     def __enter__(self) -> Self:
         return self

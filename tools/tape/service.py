@@ -13,20 +13,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-import zmq
 from pydantic import ValidationError
 
-from streamer.errors import AddressInUse, ConfigError, MessageRefused
+from streamer.errors import MessageRefused
 from streamer.headers import BmodeHeader, FusedHeader, RfHeader, StatusHeader, StrainHeader
-from streamer.keepalive import enable_tcp_keepalive
+from streamer.link import Link, wait_any
+from streamer.rf_message import read_rf_header, read_rf_payload
+from streamer.sockets import Context, bind_server, bound_address, open_context
 from streamer.stopping import Stop
-from streamer.wire import decode, topic, unpack_header
+from streamer.wire import decode, topic
 from tools.errors import ToolError
 from tools.tape.protocol import MAX_REQUEST, Request
 from tools.tape.ring import Frame, Held, Ring
 from tools.tape.saving import Saving
 
-POLL_MS: Final = 50
+POLL: Final = 0.05
 HIGH_WATER_MARK: Final = 256  # messages: a stall of this process must not make a hole
 CLIENT_GONE_AFTER: Final = 30.0  # s without a request of a client that has frozen
 MAX_CLIENTS: Final = 16
@@ -75,16 +76,14 @@ def serve(settings: KeepSettings, stop: Stop, on_ready: Callable[[str], None]) -
 
     Raises AddressInUse where the address cannot be bound, ConfigError where one is impossible.
     """
-    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    context = open_context()
     with ExitStack() as closing:
         closing.callback(context.term)
         return _Service(context, settings, closing).run(stop, on_ready)
 
 
 class _Service:
-    def __init__(
-        self, context: "zmq.Context[zmq.Socket[bytes]]", settings: KeepSettings, closing: ExitStack
-    ) -> None:
+    def __init__(self, context: Context, settings: KeepSettings, closing: ExitStack) -> None:
         self._ring = Ring(settings.memory)
         self._folder = settings.folder
         self._counts = Counts()
@@ -94,29 +93,40 @@ class _Service:
         self._saving: Saving | None = None
         self._asker: list[bytes] = []
         self._last_saved: dict[str, Any] | None = None
-        self._rf, self._results = (closing.enter_context(context.socket(zmq.SUB)) for _ in range(2))
-        _subscribe(self._rf, settings.rf, ("rf",))
-        _subscribe(self._results, settings.results, RESULTS)
-        self._requests = closing.enter_context(context.socket(zmq.ROUTER))
-        self._requests.setsockopt(zmq.MAXMSGSIZE, MAX_REQUEST)
-        self._requests.linger = 0
-        try:
-            self._requests.bind(settings.bind)
-        except zmq.ZMQError as error:
-            raise AddressInUse(f"cannot bind keep to {settings.bind}: {error}; change keep.bind") from error
+        self._links = [
+            Link(
+                context,
+                address,
+                [topic(kind) for kind in kinds],
+                high_water_mark=HIGH_WATER_MARK,
+                setting=name,
+            )
+            for address, kinds, name in (
+                (settings.rf, ("rf",), "address of the RF frames"),
+                (settings.results, RESULTS, "address of the results"),
+            )
+        ]
+        for link in self._links:
+            closing.callback(link.close)
+        self._requests = closing.enter_context(
+            bind_server(
+                context,
+                settings.bind,
+                high_water_mark=HIGH_WATER_MARK,
+                max_part_bytes=MAX_REQUEST,
+                setting="keep.bind",
+            )
+        )
 
     def run(self, stop: Stop, on_ready: Callable[[str], None]) -> Counts:
-        poller = zmq.Poller()
-        for socket in (self._rf, self._results, self._requests):
-            poller.register(socket, zmq.POLLIN)
-        on_ready(self._requests.getsockopt_string(zmq.LAST_ENDPOINT))
+        on_ready(bound_address(self._requests))
         parent = os.getppid()
         try:
             while not stop.is_set() and os.getppid() == parent:
-                ready = dict(poller.poll(POLL_MS))
-                for socket in (self._rf, self._results):
-                    if socket in ready:
-                        self._receive(socket)
+                ready = wait_any(self._links, POLL, self._requests)
+                for link in self._links:
+                    if link in ready:
+                        self._receive(link)
                 if self._requests in ready:
                     self._request()
                 self._finish_saving()
@@ -126,8 +136,8 @@ class _Service:
                 self._saving.finish_now()
         return self._counts
 
-    def _receive(self, socket: "zmq.Socket[bytes]") -> None:
-        parts = socket.recv_multipart()
+    def _receive(self, link: Link) -> None:
+        parts = [bytes(part) for part in link.receive()]
         now = time.time_ns()
         try:
             header = _checked(parts)
@@ -260,24 +270,11 @@ class _Service:
         self._requests.send_multipart([*route, json.dumps({"ok": False, "error": error}).encode()])
 
 
-def _subscribe(socket: "zmq.Socket[bytes]", address: str, kinds: tuple[str, ...]) -> None:
-    socket.linger = 0
-    socket.rcvhwm = HIGH_WATER_MARK
-    enable_tcp_keepalive(socket)
-    for kind in kinds:
-        socket.subscribe(topic(kind))
-    try:
-        socket.connect(address)
-    except zmq.ZMQError as error:
-        raise ConfigError(f"cannot connect to {address!r}: {error}; give it as tcp://HOST:PORT") from error
-
-
 def _checked(parts: list[bytes]) -> RfHeader | StrainHeader | FusedHeader | BmodeHeader | StatusHeader:
     """The header of a message whose parts fit it. Raises MessageRefused."""
     if parts[0].startswith(topic("rf")):
-        header = unpack_header(parts[1]) if len(parts) == 3 else None
-        if not isinstance(header, RfHeader) or len(parts[2]) != header.nbytes:
-            raise MessageRefused("malformed", "not the parts of an RF frame")
+        header = read_rf_header(parts)
+        read_rf_payload(parts, header)
         return header
     return decode(parts).header
 
