@@ -18,7 +18,7 @@ from streamer.geometry import Region, engine_spec, region_of
 from streamer.health import Health
 from streamer.metrics import Metrics
 from streamer.step import StrainStep
-from streamer.stopping import Stop
+from streamer.stopping import Stop, StopRequested
 
 OpenEngine = Callable[[EngineSpec], Estimator]
 T = TypeVar("T")
@@ -54,22 +54,20 @@ class EngineBuilder:
         if self._opener.done():
             self._opener.result()
 
-    def step_for(self, frame: RfFrame, stop: Stop, while_waiting: Callable[[], None]) -> StrainStep | None:
-        """The step for this frame's geometry, built now if it is new; None when told to stop meanwhile.
+    def step_for(self, frame: RfFrame, stop: Stop, while_waiting: Callable[[], None]) -> StrainStep:
+        """The step for this frame's geometry, built now if it is new.
 
         A geometry that no estimator can serve makes a step without one, and a FAULT that names the cause.
-        Raises EngineUnavailable.
+        Raises EngineUnavailable, and StopRequested where the run is to end meanwhile.
         """
         if self._step is not None and frame.geometry == self._geometry:
             return self._step
         self._condition.building = True
         try:
-            if not _wait(self._opener, stop, while_waiting):
-                return None
+            _wait(self._opener, stop, while_waiting)
             opener = self._opener.result()
             self._built = built = _beside_main(lambda: self._build(opener, frame))
-            if not _wait(built, stop, while_waiting):
-                return None
+            _wait(built, stop, while_waiting)
         finally:
             self._condition.building = False
         epoch = self._step.epoch if self._step else 0
@@ -135,9 +133,9 @@ def _beside_main(task: Callable[[], T]) -> "Future[T]":
     return future
 
 
-def _wait(future: "Future[T]", stop: Stop, meanwhile: Callable[[], None]) -> bool:
+def _wait(future: "Future[T]", stop: Stop, meanwhile: Callable[[], None]) -> None:
+    """Wait for the result without blocking the status; raises StopRequested when the run is to end."""
     while not future.done():
         meanwhile()
         if stop.wait(0.02):
-            return False
-    return True
+            raise StopRequested

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 
-import zmq
-
 from engine.bmode import bmode
 from engine.errors import InvalidAcquisition
 from engine.factory import resolve
@@ -22,16 +20,18 @@ from streamer.events import NodeEvents
 from streamer.frame import RfFrame
 from streamer.frame_counters import FrameCounters
 from streamer.geometry import Region, bmode_grid, check_frame, engine_spec
-from streamer.headers import ArrayEntry, BmodeHeader, StrainHeader
+from streamer.headers import ArrayEntry, BmodeHeader
 from streamer.health import Health
 from streamer.http import HealthServer
 from streamer.metrics import Metrics
+from streamer.offline import next_message
 from streamer.pairing import FramePair, Pairing
 from streamer.publisher import Publisher
 from streamer.receiver import Receiver
 from streamer.ring import FrameRing
+from streamer.sockets import open_context
 from streamer.status import StatusPublisher
-from streamer.step import StrainStep
+from streamer.step import StrainMessage, StrainStep
 from streamer.stopping import Stop, StopRequested
 from streamer.stopwatch import Stopwatch
 from streamer.wire import encode
@@ -90,7 +90,7 @@ def run(
     )
     broken_off = False
     with ExitStack() as closing:
-        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        context = open_context()
         closing.callback(context.term)
         publisher = Publisher(context, config.output)
         closing.callback(publisher.close)
@@ -111,27 +111,20 @@ def run(
         receiver.start()
         on_ready(Ready(publisher.address, http.address if http else None))
 
+        def process_pair(pair: FramePair) -> StrainMessage:
+            step = builder.step_for(pair.post, stop, status.tick)
+            message = _publish_strain(pair, step, publisher, events, stop)
+            _publish_bmode(pair.post, step.region, publisher, config)
+            return message
+
         while not stop.is_set():
             status.tick()
             receiver.raise_if_failed()
             builder.raise_if_unavailable()
-            key = pairing.key
-            pair = ring.next_pair(pairing.choose, timeout=status.until_next())
-            if pair is None:
-                continue
             try:
-                step = builder.step_for(pair.post, stop, status.tick)
-                if step is None:
-                    broken_off = True
-                else:
-                    header = _publish_strain(pair, step, publisher, events, stop)
-                    pairing.judged(pair, header)
-                    _publish_bmode(pair.post, step.region, publisher, config)
+                next_message(ring, pairing, process_pair, timeout=status.until_next())
             except StopRequested:
                 broken_off = True
-            finally:
-                ring.hold(pairing.key, instead_of=key)
-                ring.give_back(pair)
         status.emit("STOPPING", ())
 
     counts = frame_counters.counts()
@@ -154,8 +147,11 @@ def run(
 
 def _publish_strain(
     pair: FramePair, step: StrainStep, publisher: Publisher, events: NodeEvents, stop: Stop
-) -> StrainHeader:
-    """Run one pair, send what it says, and count it. A stop may break off the run, never the sending."""
+) -> StrainMessage:
+    """Process one pair, publish its result and update the counters.
+
+    A stop signal may interrupt the computation (StopRequested) but never the publish.
+    """
     watch = Stopwatch()
     watch.seconds["wait"] = time.perf_counter() - pair.post.received
     with stop.interruptible():
@@ -168,7 +164,7 @@ def _publish_strain(
     events.strain_published(pair.post, header.rejection, watch.seconds)
     if message.fused is not None and publisher.wanted("fused", header.source_id):
         publisher.send(encode("fused", message.fused.header, message.fused.arrays))
-    return header
+    return message
 
 
 def _publish_bmode(frame: RfFrame, region: Region, publisher: Publisher, config: Config) -> None:

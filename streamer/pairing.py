@@ -62,8 +62,8 @@ class Pairing:
             return FramePair(None, post, "geometry_changed")
         return FramePair(pre, post, None)
 
-    def judged(self, pair: FramePair, header: StrainHeader) -> None:
-        """Learn how a pair went: auto chooses the next stride, keyframe a new key when the old is spent."""
+    def report_outcome(self, pair: FramePair, header: StrainHeader) -> None:
+        """Take in how a pair went: auto chooses the next stride, keyframe a new key when the old is spent."""
         if pair.pre is None:
             return
         if self._config.mode == "auto":

@@ -55,6 +55,7 @@ class FrameRing:
         self._slots: list[Slot] = []
         self._order: list[Slot] = []  # committed slots, oldest first
         self._capacity = 0
+        self._key: RfFrame | None = None
 
     @property
     def frame_bytes(self) -> int:
@@ -111,18 +112,14 @@ class FrameRing:
             self._on_overwritten(passed)
         return pair
 
-    def give_back(self, pair: FramePair) -> None:
-        """End the loan of both frames."""
-        with self._changed:
-            self._lend(pair, -1)
-
-    def hold(self, frame: RfFrame | None, instead_of: RfFrame | None) -> None:
-        """Keep a key frame beyond its pair, and let go of the one before it."""
+    def give_back(self, pair: FramePair, key: RfFrame | None = None) -> None:
+        """End the loan of both frames; the key frame stays on loan until a call names another or none."""
         with self._changed:
             for slot in self._slots:
-                slot.loans += (slot.frame is frame and frame is not None) - (
-                    slot.frame is instead_of and instead_of is not None
-                )
+                if slot.frame is not None:
+                    slot.loans += (slot.frame is key) - (slot.frame is self._key)
+            self._key = key
+            self._lend(pair, -1)
 
     def waiting(self) -> int:
         """Frames committed and not yet taken."""

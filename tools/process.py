@@ -1,6 +1,5 @@
 """A recording to strain, offline: every pair, through exactly the step that the live node runs."""
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -15,9 +14,10 @@ from engine.spec import FloatArray
 from streamer.config import Config
 from streamer.errors import MessageRefused
 from streamer.frame import RfFrame
-from streamer.geometry import Region, check_frame, engine_spec, line_spacing, region_of, sample_pitch
+from streamer.geometry import Region, engine_spec, line_spacing, region_of, sample_pitch
 from streamer.headers import RfHeader
-from streamer.pairing import FramePair, Pairing
+from streamer.offline import strain_messages
+from streamer.pairing import FramePair
 from streamer.step import StrainMessage, StrainStep
 from streamer.stopwatch import Stopwatch
 from tools.errors import RecordingError
@@ -48,21 +48,13 @@ def process(
     `step` replaces the one that `open_step` makes of the configuration. Frames that the live node would
     refuse are reported to `on_refused` and make no pair. Raises RecordingError, ConfigError, EngineError.
     """
-    step = step or open_step(recording, config)
-    pairing = Pairing(config.pairing)
-    held: deque[RfFrame] = deque(maxlen=pairing.history)
-    for cue in islice(playback(recording.t_acq, recording.frame_index, loop), frames):
-        frame = _frame(recording, cue)
-        try:
-            check_frame(frame.header, frame.samples, config)
-        except MessageRefused as refused:
-            on_refused(cue.frame_index, refused)
-            continue
-        pair = pairing.choose(frame, list(held))
-        message = step.run(pair, Stopwatch())
-        pairing.judged(pair, message.header)
-        held.append(frame)
-        yield message
+    cues = islice(playback(recording.t_acq, recording.frame_index, loop), frames)
+    return strain_messages(
+        (_frame(recording, cue) for cue in cues),
+        config,
+        step or open_step(recording, config),
+        lambda header, refused: on_refused(header.frame_index, refused),
+    )
 
 
 def process_pairs(

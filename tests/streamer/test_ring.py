@@ -95,10 +95,8 @@ class RingMachine(RuleBasedStateMachine):
     @rule(key=st.sampled_from(["keep", "post", "none"]))
     def give_back(self, key: str) -> None:
         assert self.pair is not None
-        before = self.key
-        self.key = {"keep": before, "post": self.pair.post, "none": None}[key]
-        self.ring.hold(self.key, instead_of=before)
-        self.ring.give_back(self.pair)
+        self.key = {"keep": self.key, "post": self.pair.post, "none": None}[key]
+        self.ring.give_back(self.pair, self.key)
         self.pair = None
 
     @invariant()
@@ -166,8 +164,7 @@ def test_the_receiver_never_waits_while_a_pair_and_a_key_are_out(history: int) -
     put(ring, 0)
     first = ring.next_pair(alone, 0.0)
     assert first is not None
-    ring.hold(first.post, instead_of=None)
-    ring.give_back(first)
+    ring.give_back(first, key=first.post)
     for index in range(1, history + 2):
         put(ring, index)
     pair = ring.next_pair(lambda post, held: FramePair(held[-history], post, None), 0.0)

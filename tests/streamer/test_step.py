@@ -88,7 +88,7 @@ def test_no_stream_of_accepted_frames_makes_it_raise(mode: str, frames: list[RfF
         pair = pairing.choose(post, frames[:number])
         message = step.run(pair, Stopwatch())
         sound(message)
-        pairing.judged(pair, message.header)
+        pairing.report_outcome(pair, message.header)
 
 
 def test_without_an_estimator_every_pair_says_so() -> None:

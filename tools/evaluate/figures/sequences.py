@@ -3,7 +3,6 @@
 Images are compared as relative strain (1 = the region's average), because a hand presses and releases.
 """
 
-from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,9 +20,8 @@ from streamer.config import Config
 from streamer.frame import RfFrame
 from streamer.geometry import Region
 from streamer.headers import RfHeader
-from streamer.pairing import Pairing
+from streamer.offline import strain_messages
 from streamer.step import StrainMessage, StrainStep
-from streamer.stopwatch import Stopwatch
 from tools.evaluate.methods import fitted_strain
 from tools.evaluate.suite.scene import Scene, evaluation_grid, inner_region
 
@@ -104,15 +102,11 @@ def run_sequence(
         chosen["stride"] = int(number)
     config = Config.model_validate({"pairing": chosen, **(limits or {})})
     step = StrainStep(estimator, Region.whole(_header(view.scene, 0)), config)
-    choosing = Pairing(config.pairing)
-    held: deque[RfFrame] = deque(maxlen=choosing.history)
-    for index, samples in enumerate(view.frames):
-        frame = RfFrame(_header(view.scene, index), samples, received=0.0)
-        pair = choosing.choose(frame, list(held))
-        message = step.run(pair, Stopwatch())
-        choosing.judged(pair, message.header)
-        held.append(frame)
-        yield message
+    frames = (
+        RfFrame(_header(view.scene, index), samples, received=0.0)
+        for index, samples in enumerate(view.frames)
+    )
+    return strain_messages(frames, config, step)
 
 
 def _at_grid(values: Map, index: tuple[FloatArray, FloatArray], grid: tuple[FloatArray, FloatArray]) -> Map:
