@@ -43,7 +43,7 @@ class Admission:
         if step < 0:
             detail = (
                 f"frame {header.frame_index} after {self._last_index}; "
-                "a sender that starts anew must change session_id"
+                "a sender that restarts must change session_id"
             )
             raise MessageRefused("backwards", detail)
         unreadable, self._unreadable = self._unreadable, 0

@@ -50,7 +50,7 @@ class EngineBuilder:
         return not (self._opener.done() and (self._built is None or self._built.done()))
 
     def raise_if_unavailable(self) -> None:
-        """Raise EngineUnavailable as soon as it is known that the engine cannot run here."""
+        """Raise EngineUnavailable as soon as loading has shown that the engine cannot run here."""
         if self._opener.done():
             self._opener.result()
 

@@ -46,7 +46,7 @@ class PairingConfig(_Section):
 
     mode: Literal["sequential", "stride", "keyframe", "auto"] = Field(
         "sequential",
-        description="sequential: (k-1, k); stride: (k-N, k); keyframe: (held r, k); auto: best SNRe",
+        description="sequential: (k-1, k); stride: (k-N, k); keyframe: (key, k); auto: best SNRe",
     )
     stride: int = Field(1, ge=1, le=16, description="N of stride pairing, frames")
     max_stride: int = Field(6, ge=1, le=16, description="largest N that auto may choose, frames")
@@ -60,7 +60,7 @@ class PairingConfig(_Section):
 
 
 class RegionConfig(_Section):
-    """Region of interest: strain is computed, judged and normalised inside it. 0 to 0: whole frame."""
+    """Region of interest: strain is computed, assessed and normalised inside it. 0 to 0: whole frame."""
 
     axial_from: NonNegative = Field(0.0, description="mm below the probe")
     axial_to: NonNegative = Field(0.0, description="mm; 0: to the end")
@@ -172,7 +172,7 @@ class Config(_Section):
 def load_config(path: Path | None, overrides: dict[str, dict[str, Any]] | None = None) -> Config:
     """The configuration from a TOML file (None: defaults), with `overrides[section][key]` on top.
 
-    Raises ConfigError with every mistake at once: its place, what is wrong, and the nearest known name.
+    Raises ConfigError with every mistake at once: its place, the mistake, and the nearest valid name.
     """
     fields: dict[str, Any] = {}
     if path is not None:
@@ -194,7 +194,7 @@ def load_config(path: Path | None, overrides: dict[str, dict[str, Any]] | None =
             )
     for section, values in (overrides or {}).items():
         given = fields.get(section, {})
-        if values and isinstance(given, dict):  # anything else is a mistake that is told below
+        if values and isinstance(given, dict):  # anything else is a mistake that is reported below
             fields[section] = {**given, **values}
     try:
         return Config.model_validate(_tuples(fields))
@@ -240,7 +240,7 @@ def config_toml(config: Config) -> str:
 def result_settings(config: Config) -> str:
     """The settings that results depend on, as JSON: numbers and fixed words, no address, no file name."""
     sections = config.model_dump(include={"pairing", "region", "engine", "quality", "fusion"})
-    del sections["engine"]["weights"]  # the hash in every strain message says which
+    del sections["engine"]["weights"]  # the hash in every strain message identifies them
     return json.dumps(sections)
 
 
@@ -260,7 +260,7 @@ def _tuples(value: Any) -> Any:
 
 
 def explain(mistake: Any, model: type[BaseModel]) -> str:
-    """One of pydantic's `errors()` as a line: its place, what is wrong, the nearest name `model` knows."""
+    """One of pydantic's `errors()` as a line: its place, the mistake, the nearest name of `model`."""
     place = ".".join(map(str, mistake["loc"]))
     if mistake["type"] == "value_error":
         return f"{place}: {mistake['ctx']['error']}"

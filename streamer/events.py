@@ -9,7 +9,7 @@ from streamer.headers import RfHeader
 from streamer.health import Health
 from streamer.metrics import Metrics
 
-MAX_AGE = 60.0  # s; beyond, the clock is a recording's or another host's and tells no age
+MAX_AGE = 60.0  # s; beyond, the clock is a recording's or another host's and gives no age
 
 
 class NodeEvents:

@@ -61,7 +61,7 @@ def check_samples(
 ) -> None:
     """Raise MessageRefused for samples no engine could use: not_finite, no_signal or saturated.
 
-    Saturation is judged without knowing the converter: more than `max_saturated` of the samples of `judged`
+    Saturation is checked without the converter's range: more than `max_saturated` of the samples of `judged`
     (a part of the frame, or all of it) at their extremes. Rows and lines at the border that hold one single
     value were never filled and do not count.
     """

@@ -73,7 +73,7 @@ class FrameCounters:
             self._overwritten += count
 
     def link_reset(self) -> None:
-        """The RF link broke and was made anew."""
+        """The RF link broke and its socket was replaced."""
         with self._lock:
             self._link_resets += 1
 

@@ -1,4 +1,4 @@
-"""The steady image beside the single pairs: which pairs go into it, when it starts anew, how it is sent."""
+"""The fused strain image: which pairs enter it, when it is reset, how it is sent."""
 
 from dataclasses import dataclass
 
@@ -46,7 +46,7 @@ class Fusing:
     ) -> FusedMessage | None:
         """The image after this pair; None where the pair adds nothing or fusion is off.
 
-        The scene starts anew where the pair has no pre frame for a reason of `FRESH_SCENE`, or where the two
+        The scene is reset where the pair has no pre frame for a reason of `FRESH_SCENE`, or where the two
         frames do not resemble each other at all.
         """
         if self._fusion is None:

@@ -16,7 +16,7 @@ from streamer.headers import Grid, RfHeader
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """The part of a frame that strain is computed in, and the part of that which is judged and shown.
+    """The part of a frame that strain is computed in, and the part of it that is assessed and shown.
 
     The computed part is wider by one strain window, so that the shown part has no border of its own.
     """
@@ -42,7 +42,7 @@ class Region:
         return samples[self.axial, self.lateral]
 
     def crop_shown(self, samples: NDArray[Any]) -> NDArray[Any]:
-        """The part of a frame that is judged and shown; a view."""
+        """The part of a frame that is assessed and shown; a view."""
         rows, cols = (
             slice(math.ceil(first), math.floor(last) + 1)
             for first, last in (self.shown_axial, self.shown_lateral)

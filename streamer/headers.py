@@ -27,7 +27,7 @@ Clock = Literal["unix", "monotonic", "device"]
 
 PROTOCOL_VERSION: Final = 1
 NO_SOURCE: Final = "none"
-"""source_id of a node's status before any frame has told it whose frames it gets."""
+"""source_id of a node's status before the first frame."""
 
 
 class _Header(BaseModel):
@@ -42,7 +42,7 @@ class RfHeader(_Header):
 
     schema_name: Literal["musse.rf"] = Field("musse.rf", alias="schema")
     session_id: Annotated[str, Field(min_length=1, max_length=64, pattern=PRINTABLE)]
-    """Changes whenever frame_index starts anew."""
+    """Changes whenever frame_index restarts."""
     frame_index: Count
     """Running number within the session; order and loss come from it alone."""
     t_acq: Nanoseconds
@@ -77,7 +77,7 @@ class RfHeader(_Header):
     payload_crc32: Annotated[int, Field(ge=0, lt=2**32)] | None = None
     """zlib.crc32 of the payload; checked when present."""
     origin: Origin = "live"
-    """Replay makes the node say REPLAY instead of LIVE."""
+    """With replay the node's state is REPLAY instead of LIVE."""
     assumed: Assumed = ()
     """Fields the sender measured or assumed, such as 'center_frequency: measured on the data'."""
 
@@ -249,7 +249,7 @@ class StatusHeader(_Header):
     """s from a frame's arrival to its strain being sent, over the last results."""
     latency_p99: NonNegative | None
     status_interval: Positive
-    """s between status messages: a display knows by it when the node is lost."""
+    """s between status messages: a display derives from it when the node is lost."""
     configuration: Annotated[str, Field(max_length=8192)] = ""
     """JSON of the settings that results depend on; no address, no name of a file."""
 

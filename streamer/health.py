@@ -12,7 +12,7 @@ RATE_FRAMES = 32  # arrivals that the frame rate is measured over
 JUDGED_OVER = 5.0  # s of recent past that DEGRADED looks at
 BURST_FRAMES = 8  # arrivals that are compared with their acquisition times
 BURST_FACTOR = 2.0  # acquired over so many times the time of their arrival: they had been waiting somewhere
-TOO_MANY = 0.05  # share of frames lost, refused or overwritten that an operator should know of
+TOO_MANY = 0.05  # share of frames lost, refused or overwritten that is reported to the operator
 FAULT_AFTER = 10  # engine errors in a row
 
 
@@ -57,7 +57,7 @@ class Health:
         return max(0.0, now - arrivals[-1]) if arrivals else None
 
     def state(self, counts: Counts, now: float) -> tuple[StateName, tuple[str, ...]]:
-        """The state, and what an operator should know of. Call it at the fixed status rate."""
+        """The state, and the reasons reported to the operator. Call it at the fixed status rate."""
         self._passed_over.update(
             counts.overwritten, self._results, building=self.building, burst=self._burst()
         )
@@ -109,7 +109,7 @@ class Health:
         refused = Counter(counts.refused)
         refused.subtract(first.refused)
         sent = counts.received + counts.lost - first.received - first.lost
-        told = {
+        shares = {
             "lost on the link": counts.lost - first.lost,
             f"refused, most as {max(refused, key=refused.__getitem__, default='')}": refused.total(),
             "overwritten: the engine is slower than the scanner": counts.overwritten
@@ -119,7 +119,7 @@ class Health:
             "came in a burst, after a pause of the sender or this computer; the newest were taken": burst,
         }
         troubles = [
-            f"{n} of {sent} frames {what}" for what, n in told.items() if sent and n > TOO_MANY * sent
+            f"{n} of {sent} frames {what}" for what, n in shares.items() if sent and n > TOO_MANY * sent
         ]
         if self._engine_errors:
             troubles.append(f"engine failed on the last {self._engine_errors} pairs")

@@ -1,4 +1,4 @@
-"""Metrics and health over HTTP: few connections, short time-outs, loopback unless told otherwise."""
+"""Metrics and health over HTTP: few connections, short time-outs, loopback by default."""
 
 import contextlib
 import socket
@@ -13,7 +13,7 @@ from streamer.addresses import split_host_port
 from streamer.errors import AddressInUse
 
 MAX_CONNECTIONS = 4  # a scraper, two probes and a browser
-TIMEOUT = 2.0  # s for a client to say what it wants
+TIMEOUT = 2.0  # s for a client to send its request
 
 Answer = tuple[int, str, bytes]
 """Status, content type, body."""
@@ -111,8 +111,8 @@ def _handler(routes: dict[str, Callable[[], Answer]]) -> type[BaseHTTPRequestHan
 
         def do_GET(self) -> None:
             route = routes.get(self.path.partition("?")[0])
-            known = ", ".join(routes)
-            status, kind, body = route() if route else (404, "text/plain", f"try {known}\n".encode())
+            paths = ", ".join(routes)
+            status, kind, body = route() if route else (404, "text/plain", f"try {paths}\n".encode())
             self.send_response(status)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))

@@ -94,7 +94,7 @@ class _CountersCollector(Collector):
             ("musse_frames_received", "Messages on the RF link, good or not.", counts.received),
             ("musse_frames_lost", "Holes in frame_index.", counts.lost),
             ("musse_frames_overwritten", "Accepted frames that never became a post.", counts.overwritten),
-            ("musse_link_resets", "Times the RF link was made anew.", counts.link_resets),
+            ("musse_link_resets", "Times the RF socket was replaced.", counts.link_resets),
         ):
             yield CounterMetricFamily(name, help_text, value=value)
         refused = CounterMetricFamily("musse_frames_refused", "Frames refused.", labels=["reason"])

@@ -57,7 +57,7 @@ class Summary:
     rejected: dict[str, int]
     in_flight: int
     unaccounted: int
-    """Frames whose end nobody knows: always 0, or there is a bug."""
+    """Frames without a recorded outcome: always 0, or there is a bug."""
     link_resets: int
     latency_p50: float | None
     """s, from a frame's arrival to its strain being sent."""
@@ -176,7 +176,7 @@ def _publish_bmode(frame: RfFrame, region: Region, publisher: Publisher, config:
     try:
         spec = engine_spec(header, Region.whole(header), config)
     except InvalidAcquisition:
-        return  # no engine could be built either: the node is in FAULT and says why
+        return  # no engine could be built either: the node is in FAULT with the reason
     image = bmode(frame.samples, spec, dynamic_range)
     described = BmodeHeader(
         source_id=header.source_id,

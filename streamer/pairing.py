@@ -32,15 +32,15 @@ class Pairing:
         self._first_index = 0
         self._pending_reason = "first"
         self.key: RfFrame | None = None
-        """The held key frame; whoever owns its memory must keep it while it stands here."""
+        """The key frame; the owner of its memory must keep it while it is referenced here."""
 
     @property
     def history(self) -> int:
         """How many frames before the newest may be asked for."""
         return self._config.max_stride if self._config.mode == "auto" else self._stride
 
-    def choose(self, post: RfFrame, held: Sequence[RfFrame]) -> FramePair:
-        """The pair that ends in `post`; `held` are the earlier frames still in memory.
+    def choose(self, post: RfFrame, earlier: Sequence[RfFrame]) -> FramePair:
+        """The pair that ends in `post`; `earlier` are the frames still in memory, oldest first.
 
         Reasons: first, new_session, gap, geometry_changed.
         """
@@ -51,7 +51,7 @@ class Pairing:
             self._first_index = header.frame_index
             self.key = None
             self._choice = StrideChoice(self._config)
-        pre = self.key if self._config.mode == "keyframe" else self._before(post, held)
+        pre = self.key if self._config.mode == "keyframe" else self._before(post, earlier)
         if pre is None:
             early = header.frame_index < self._first_index + self._stride
             reason = self._pending_reason if early or self._config.mode == "keyframe" else "gap"
@@ -85,11 +85,11 @@ class Pairing:
         if self._config.mode == "keyframe":
             self.key = frame
 
-    def _before(self, post: RfFrame, held: Sequence[RfFrame]) -> RfFrame | None:
+    def _before(self, post: RfFrame, earlier: Sequence[RfFrame]) -> RfFrame | None:
         """The frame a stride before post; in auto mode the next nearer one where that is missing."""
         earlier = {
             post.header.frame_index - frame.header.frame_index: frame
-            for frame in held
+            for frame in earlier
             if frame.stream == post.stream
         }
         if self._config.mode != "auto":

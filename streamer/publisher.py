@@ -1,4 +1,4 @@
-"""The results socket: an XPUB that knows which kinds of results anyone listens to. Main thread only."""
+"""The results socket: an XPUB that tracks which kinds of results have subscribers. Main thread only."""
 
 import zmq
 

@@ -5,7 +5,7 @@ from typing import Final
 REFUSALS: Final[dict[str, str]] = {
     "malformed": "message breaks the protocol",
     "unknown_schema": "schema or version this node does not speak",
-    "wrong_size": "payload is shorter or longer than its header says",
+    "wrong_size": "payload is shorter or longer than its header states",
     "too_large": "frame is too large for the ring: raise input.ring_bytes",
     "bad_checksum": "payload does not match its checksum",
     "other_source": "a second source sends on the same link",

@@ -1,7 +1,8 @@
-"""The one object both threads share: preallocated frames, the oldest overwritten first, every loss told.
+"""The only object both threads share: preallocated frame slots; the oldest is overwritten first and every
+overwrite is reported.
 
 The receiver thread claims a slot, fills it and commits it; the main thread asks for the next pair and gives
-it back. A slot on loan is never overwritten, nor is one that is held as a key frame. With a history of s
+it back. A slot on loan is never overwritten, nor is the key frame. With a history of s
 frames s + 4 slots never make the receiver wait: s + 1 on loan, one being filled, one newest, one spare.
 """
 
@@ -48,7 +49,7 @@ class FrameRing:
         self, max_bytes: int, history: int, *, keep_all: bool, on_overwritten: Callable[[int], None]
     ) -> None:
         self._max_bytes = max_bytes
-        self._fewest = history + SPARE_SLOTS + 1  # one more for a held key frame
+        self._fewest = history + SPARE_SLOTS + 1  # one more for a key frame
         self._keep_all = keep_all
         self._on_overwritten = on_overwritten
         self._changed = threading.Condition()
@@ -105,8 +106,8 @@ class FrameRing:
             chosen.pending = False
             if chosen.frame is None:
                 raise AssertionError("a pending slot has a frame")  # cannot happen: commit sets both
-            held = [slot.frame for slot in self._order[: self._order.index(chosen)] if slot.frame]
-            pair = choose(chosen.frame, held)
+            earlier = [slot.frame for slot in self._order[: self._order.index(chosen)] if slot.frame]
+            pair = choose(chosen.frame, earlier)
             self._lend(pair, +1)
         if passed:
             self._on_overwritten(passed)

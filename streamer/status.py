@@ -1,4 +1,4 @@
-"""Tells everyone how the node is: status messages at a fixed rate, health over HTTP, log lines."""
+"""Publishes the node's health: status messages at a fixed rate, health over HTTP, log lines."""
 
 import logging
 import time
@@ -13,7 +13,7 @@ from streamer.metrics import Metrics
 from streamer.publisher import Publisher
 from streamer.wire import encode
 
-PROGRESS_WITHIN = 5.0  # s without a turn of the main loop before /livez says no
+PROGRESS_WITHIN = 5.0  # s without a turn of the main loop before /livez fails
 
 log = logging.getLogger(__name__)
 

@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StrainMessage:
-    """What a step says about one pair, ready to be sent or written to a file."""
+    """Result of one pair, ready to be sent or written to a file."""
 
     header: StrainHeader
     arrays: tuple[NDArray[Any], ...]

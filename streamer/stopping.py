@@ -10,7 +10,7 @@ class StopRequested(BaseException):
 
 
 class Stop:
-    """Says when a run is to end. `set` may be called from any thread, `on_signal` is a signal handler.
+    """The request to end a run. `set` may be called from any thread, `on_signal` is a signal handler.
 
     A handler may run in the middle of `wait`: threading.Event would wait for ever for a lock that its own
     thread holds, SimpleQueue.put is made for that.

@@ -105,7 +105,7 @@ def decode(parts: Sequence[bytes | memoryview]) -> Message:
     """A result message from its parts; the arrays are views of the parts, read-only.
 
     Raises MessageRefused: those of `unpack_header`, 'wrong_size' where an array is missing or has other
-    bytes than the header says, 'unknown_schema' for an RF message.
+    bytes than the header states, 'unknown_schema' for an RF message.
     """
     if len(parts) < 2:
         raise MessageRefused("malformed", f"{len(parts)} parts; a message has topic, header and arrays")
@@ -134,6 +134,6 @@ def _no_extension(code: int, data: bytes) -> Any:
 
 def _first_mistakes(error: ValidationError) -> str:
     mistakes = error.errors(include_url=False, include_context=False, include_input=False)
-    told = [f"{'.'.join(map(str, m['loc'])) or 'header'}: {m['msg']}" for m in mistakes[:3]]
+    named = [f"{'.'.join(map(str, m['loc'])) or 'header'}: {m['msg']}" for m in mistakes[:3]]
     more = f" (and {len(mistakes) - 3} more)" if len(mistakes) > 3 else ""
-    return "; ".join(told) + more
+    return "; ".join(named) + more

@@ -78,6 +78,6 @@ def test_refusals_say_what_to_do() -> None:
     admission = Admission()
     admission.admit(rf_header(5), 0.0)
     with pytest.raises(
-        MessageRefused, match="frame 4 after 5; a sender that starts anew must change session_id"
+        MessageRefused, match="frame 4 after 5; a sender that restarts must change session_id"
     ):
         admission.admit(rf_header(4), 0.0)
