@@ -87,11 +87,11 @@ class Pairing:
 
     def _before(self, post: RfFrame, earlier: Sequence[RfFrame]) -> RfFrame | None:
         """The frame a stride before post; in auto mode the next nearer one where that is missing."""
-        earlier = {
+        by_distance = {
             post.header.frame_index - frame.header.frame_index: frame
             for frame in earlier
             if frame.stream == post.stream
         }
         if self._config.mode != "auto":
-            return earlier.get(self._stride)
-        return next((earlier[n] for n in range(self._choice.stride, 0, -1) if n in earlier), None)
+            return by_distance.get(self._stride)
+        return next((by_distance[n] for n in range(self._choice.stride, 0, -1) if n in by_distance), None)
