@@ -3,17 +3,21 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test test-long format configs clean
+.PHONY: demo lint test test-long format configs clean
 
 demo: .venv/installed
 	$(BIN)/musse-stream demo $(ARGS)
 
-# format, lint, types, layers, tests: the same as continuous integration
-test: .venv/installed-dev
+# all but the tests: format, lint, words, types, layers
+lint: .venv/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/python -m tests.style.check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# the same as continuous integration
+test: lint
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest $(ARGS)
 
 # what takes minutes: more seeds, more kills

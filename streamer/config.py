@@ -267,9 +267,9 @@ def explain(mistake: Any, model: type[BaseModel]) -> str:
     if mistake["type"] != "extra_forbidden":
         return f"{place}: {mistake['msg']}, got {mistake['input']!r}{_meaning(mistake['loc'], model)}"
     *parents, key = mistake["loc"]
-    known = list(model.model_fields) if not parents else _section_keys(model, str(parents[0]))
-    near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+    names = list(model.model_fields) if not parents else _section_keys(model, str(parents[0]))
+    near = difflib.get_close_matches(str(key), names, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"
     return f"{place}: unknown key; {hint}"
 
 

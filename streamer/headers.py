@@ -1,4 +1,4 @@
-"""Headers of every message, as typed schemas. SI units unless a name says otherwise.
+"""Headers of every message, as typed schemas. SI units unless a name gives another unit.
 
 Unknown optional fields are ignored so that peers may be newer; required ones are checked in type and range.
 """

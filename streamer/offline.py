@@ -84,7 +84,7 @@ class FrameHistory:
     def __init__(self, frames: Iterable[RfFrame], config: Config, history: int, on_refused: Refused) -> None:
         self._config = config
         self._frames = iter(frames)
-        self._held: deque[RfFrame] = deque(maxlen=history)
+        self._history: deque[RfFrame] = deque(maxlen=history)
         self._admission = Admission()
         self._on_refused = on_refused
 
@@ -97,9 +97,9 @@ class FrameHistory:
             except MessageRefused as refused:
                 self._on_refused(frame.header, refused)
                 continue
-            return choose(frame, list(self._held))
+            return choose(frame, list(self._history))
         return None
 
     def give_back(self, pair: FramePair, key: RfFrame | None) -> None:
         """The post becomes history; `Pairing` itself holds the key."""
-        self._held.append(pair.post)
+        self._history.append(pair.post)

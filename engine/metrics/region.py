@@ -74,22 +74,22 @@ def region_mean(
     """
     weights = np.where(region, 1.0, 0.0) * (1.0 if areas is None else areas)
     total = float(weights.sum())
-    known = region & np.isfinite(values) & np.isfinite(std)
-    weights = np.where(known, weights, 0.0)
-    held = float(weights.sum())
-    if held == 0:
+    valid = region & np.isfinite(values) & np.isfinite(std)
+    weights = np.where(valid, weights, 0.0)
+    valid_area = float(weights.sum())
+    if valid_area == 0:
         return RegionMean(mean=math.nan, std=math.nan, spread=math.nan, valid_share=0.0, pixels=0)
-    weights /= held
-    filled = np.where(known, values, 0.0).astype(np.float64)
+    weights /= valid_area
+    filled = np.where(valid, values, 0.0).astype(np.float64)
     mean = float((weights * filled).sum())
     spread = math.sqrt(max(0.0, float((weights * np.square(filled - mean)).sum())))
-    variance = covariance(weights * np.where(known, std, 0.0), None, pitch=pitch, correlation=correlation)
+    variance = covariance(weights * np.where(valid, std, 0.0), None, pitch=pitch, correlation=correlation)
     return RegionMean(
         mean=mean,
         std=math.sqrt(max(variance, 0.0)),
         spread=spread,
-        valid_share=held / total,
-        pixels=int(known.sum()),
+        valid_share=valid_area / total,
+        pixels=int(valid.sum()),
     )
 
 

@@ -1,12 +1,12 @@
 """Decision records are numbered without gaps, short, dated, and in three parts."""
 
 import re
-from datetime import date
 from pathlib import Path
 
 import pytest
 
 from tests.docs.docs_reading import DOCS
+from tests.style.check import header_mistakes
 
 RECORDS = sorted((DOCS / "decisions").glob("*.md"))
 
@@ -23,27 +23,9 @@ def test_a_record_has_its_number_and_three_parts(path: Path) -> None:
     assert 18 <= len(text.splitlines()) <= 50
 
 
-def header_mistakes(text: str) -> list[str]:
-    """What is wrong with the lines `Date`, `Status` and `Superseded by` below the title."""
-    lines = [*text.splitlines(), *[""] * 6]
-    found = [f"line 2 is not empty: {lines[1]}"] if lines[1] else []
-    for line, name in zip(lines[2:5], ("Date", "Status", "Superseded by"), strict=True):
-        found += [] if line.startswith(f"{name}: ") else [f"no {name}: {line}"]
-    try:
-        date.fromisoformat(lines[2].removeprefix("Date: "))
-    except ValueError:
-        found.append(f"not a date: {lines[2]}")
-    if not re.match(r"Status: (accepted|superseded)", lines[3]):
-        found.append(f"neither accepted nor superseded: {lines[3]}")
-    numbers = re.findall(r"\d+", lines[4])
-    if lines[4] != "Superseded by: -" and not numbers:
-        found.append(f"no number of a record: {lines[4]}")
-    return found + [f"no record {n}" for n in numbers if int(n) > len(RECORDS)]
-
-
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
 def test_a_record_has_date_status_and_successor(path: Path) -> None:
-    assert header_mistakes(path.read_text(encoding="utf-8")) == []
+    assert header_mistakes(path.read_text(encoding="utf-8"), len(RECORDS)) == []
 
 
 @pytest.mark.parametrize(
@@ -59,7 +41,7 @@ def test_a_record_has_date_status_and_successor(path: Path) -> None:
     ],
 )
 def test_the_check_finds_a_wrong_header(header: str, expected: list[str]) -> None:
-    assert header_mistakes(f"# 1. Title\n\n{header}\n") == expected
+    assert header_mistakes(f"# 1. Title\n\n{header}\n", len(RECORDS)) == expected
 
 
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)

@@ -50,14 +50,14 @@ class ScenePool:
         self._folder = folder
         self._workers = workers
         self._processes: list[BaseProcess] = []
-        self._held: OrderedDict[int, Samples] = OrderedDict()
+        self._cache: OrderedDict[int, Samples] = OrderedDict()
         folder.mkdir(parents=True, exist_ok=True)
 
     def scene(self, index: int) -> Samples:
         """The samples of scene `first` + `index`, waiting until they are made. Raises PoolFailed."""
         number = self.first + index
-        if number in self._held:
-            return self._held[number]
+        if number in self._cache:
+            return self._cache[number]
         path = scene_path(self._folder, number)
         begun = time.monotonic()
         while not path.exists():
@@ -71,9 +71,9 @@ class ScenePool:
             time.sleep(POLL)
         self.figures.waited += time.monotonic() - begun
         samples = load(path)
-        self._held[number] = samples
-        if len(self._held) > LIMIT:
-            self._held.popitem(last=False)
+        self._cache[number] = samples
+        if len(self._cache) > LIMIT:
+            self._cache.popitem(last=False)
         return samples
 
     def __enter__(self) -> Self:
