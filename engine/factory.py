@@ -24,15 +24,19 @@ AUTO: Final = ("reference",)  # in the order in which `auto` prefers them
 MUSSE: Final = ("onnx", "eager")  # the same for `musse`, the network on the best runtime here
 ANY: Final = {"auto": AUTO, "musse": MUSSE}
 """Names that stand for one of several engines."""
+SHIPPED: Final = ("live", "paper")
+"""Names of the weights that come with the package: the fast variant, and the published network."""
 
 
-def resolve(name: str) -> tuple[str, str]:
-    """The engine that `name` stands for on this machine, and one sentence why.
+def resolve(name: str, weights: Path | None = None) -> tuple[str, str]:
+    """The engine that `name` stands for with these weights on this machine, and one sentence why.
 
     Raises EngineUnavailable for a name that does not exist.
     """
     if name == "auto":
         return AUTO[0], f"auto: {AUTO[0]}, the best engine of this release"
+    if name == "musse" and weights is not None and _kind(weights) == "paper":
+        return "eager", "musse: eager, because the published network has no program for other runtimes"
     if name == "musse":
         if find_spec("onnxruntime") is not None:
             return "onnx", "musse: onnx, the fastest runtime on a CPU"
@@ -42,9 +46,31 @@ def resolve(name: str) -> tuple[str, str]:
     return name, f"{name}: as asked"
 
 
-def shipped_weights() -> Path:
-    """The weights that come with the package; their program lies beside them as .onnx."""
-    return Path(str(files("engine.musse"))) / "weights" / "live.safetensors"
+def shipped_weights(name: str = "live") -> Path:
+    """The weights of this name that come with the package; a program lies beside `live` as .onnx."""
+    return Path(str(files("engine.musse"))) / "weights" / f"{name}.safetensors"
+
+
+def weights_file(weights: Path | None) -> Path:
+    """The file that `weights` stands for: a path, a name of `SHIPPED`, or None for `live`.
+
+    Raises EngineUnavailable for a word that is neither.
+    """
+    if weights is None:
+        return shipped_weights()
+    if weights.suffix or len(weights.parts) > 1:
+        return weights
+    if weights.name not in SHIPPED:
+        raise EngineUnavailable(
+            f"no weights {weights.name!r}: give a .safetensors file, or one of {', '.join(SHIPPED)}"
+        )
+    return shipped_weights(weights.name)
+
+
+def _kind(weights: Path) -> str:
+    from engine.musse.manifest import read_manifest
+
+    return read_manifest(weights_file(weights)).kind
 
 
 def load(name: str, threads: int = 1, weights: Path | None = None) -> Opener:
@@ -52,17 +78,18 @@ def load(name: str, threads: int = 1, weights: Path | None = None) -> Opener:
 
     `threads` is how many CPU threads the engine may use from now on in this process; 0 leaves its choice. One
     takes half the time of two on a 2-core machine (20 against 38 ms a pair), and results are equal bit by bit
-    only for an equal number. `weights` is a .safetensors file of the network; None: those of the package.
+    only for an equal number. `weights` is a .safetensors file of the network, or a name of `SHIPPED`; None:
+    `live`.
     Raises EngineUnavailable where it cannot run here.
     """
-    resolved, _ = resolve(name)
+    resolved, _ = resolve(name, weights)
     if weights is not None and resolved not in MUSSE:
         raise EngineUnavailable(f"engine {resolved!r} takes no weights: leave them out, or use engine musse")
     if resolved == "trivial":
         from engine.baselines.trivial import TrivialEstimator
 
         return TrivialEstimator
-    chosen = weights or shipped_weights()
+    chosen = weights_file(weights)
     if resolved == "onnx":
         return _onnx(chosen, threads)
     # read when torch loads its OpenMP: spinning threads made a pair 20 times slower on a busy machine
@@ -80,17 +107,19 @@ def load(name: str, threads: int = 1, weights: Path | None = None) -> Opener:
 
 def model_hash(name: str, weights: Path | None = None) -> str | None:
     """SHA-256 of the weights that engine `name` would take; None where it takes none. EngineUnavailable."""
-    if resolve(name)[0] not in MUSSE:
+    if resolve(name, weights)[0] not in MUSSE:
         return None
     from engine.musse.manifest import read_manifest
 
-    return read_manifest(weights or shipped_weights()).sha256
+    return read_manifest(weights_file(weights)).sha256
 
 
 def _onnx(weights: Path, threads: int) -> Opener:
     from engine.musse.estimator import MusseEstimator
     from engine.musse.runtimes.onnx import OnnxRuntime
 
+    if weights.is_file() and _kind(weights) == "paper":
+        raise EngineUnavailable("engine 'onnx' has no program of the published network: use engine eager")
     runtime = OnnxRuntime(weights.with_suffix(".onnx"), threads)
 
     def opened(spec: EngineSpec, device: Device = "cpu") -> Estimator:
@@ -102,6 +131,13 @@ def _onnx(weights: Path, threads: int) -> Opener:
 
 
 def _eager(weights: Path) -> Opener:
+    if _kind(weights) == "paper":
+        from engine.musse.published import PublishedEstimator
+
+        def published(spec: EngineSpec, device: Device = "cpu") -> Estimator:
+            return PublishedEstimator(spec, weights, device)
+
+        return published
     from engine.musse.estimator import MusseEstimator
     from engine.musse.runtimes.eager import EagerRuntime
 

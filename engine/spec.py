@@ -117,3 +117,5 @@ class StrainResult:
     """None, or the closed-set reason why the estimator itself calls this pair unusable."""
     state: Any = None
     """The estimator's state after this pair; `Estimator.commit` makes it current."""
+    fresh_state: bool = False
+    """Whether the estimator could not go on from the last committed pair, and began with no memory."""

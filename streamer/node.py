@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 
 from engine.bmode import bmode
 from engine.errors import InvalidAcquisition
@@ -77,7 +78,7 @@ def run(
 
     `open_engine` replaces the configured engine. Raises AddressInUse, ConfigError, EngineUnavailable.
     """
-    engine = resolve(config.engine.name)
+    engine = resolve(config.engine.name, Path(config.engine.weights) if config.engine.weights else None)
     frame_counters, condition = FrameCounters(), Health(config.input.connect, config.input.source)
     metrics = Metrics(frame_counters, version("musse-stream"))
     events = NodeEvents(frame_counters, condition, metrics)

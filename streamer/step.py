@@ -128,6 +128,8 @@ class StrainStep:
     ) -> None:
         if rejection is None:
             estimator.commit(result)
+            if result.fresh_state and self._age:
+                self.epoch, self._age = self.epoch + 1, 0
             self._age += 1
             self._rejected_in_row, self._silent_for = 0, 0.0
             return

@@ -5,10 +5,10 @@ NAME.json            configuration, SHA-256 of the tensors' file, how they were 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -16,7 +16,9 @@ from safetensors.torch import load_file, save_file
 from engine.errors import EngineUnavailable
 from engine.musse.manifest import FORMAT, FORMAT_VERSION, UNMEASURED, Manifest, digest, read_manifest
 from engine.musse.net import LiveNet
-from engine.network.musse import MusseNet
+from engine.network.musse import MusseConfiguration, MusseNet
+
+Net = TypeVar("Net", LiveNet, MusseNet)
 
 
 def save(
@@ -48,14 +50,31 @@ def save(
 
 
 def load(path: Path) -> tuple[LiveNet, Manifest]:
-    """The network of a weights file, ready to run. Raises EngineUnavailable."""
+    """The live network of a weights file, ready to run. Raises EngineUnavailable."""
     manifest = read_manifest(path)
     if manifest.kind != "live":
-        raise EngineUnavailable(f"weights {path} are of the {manifest.kind} network, which does not run live")
+        raise EngineUnavailable(f"weights {path} are of the {manifest.kind} network, not of the live one")
+    return _loaded(path, manifest, lambda: LiveNet(manifest.configuration)), manifest
+
+
+def load_published(path: Path) -> tuple[MusseNet, Manifest]:
+    """The published network of a weights file, in float32 and ready to run. Raises EngineUnavailable."""
+    manifest = read_manifest(path)
+    if manifest.kind != "paper":
+        raise EngineUnavailable(
+            f"weights {path} are of the {manifest.kind} network, not of the published one"
+        )
+
+    def build() -> MusseNet:
+        return MusseNet(MusseConfiguration(window=3, stage=manifest.configuration))
+
+    return _loaded(path, manifest, build), manifest
+
+
+def _loaded(path: Path, manifest: Manifest, build: Callable[[], Net]) -> Net:
     try:
-        net = LiveNet(manifest.configuration)
+        net = build()
         net.load_state_dict(load_file(path))
     except (SafetensorError, RuntimeError, EngineUnavailable) as error:
         raise EngineUnavailable(f"weights {path} do not fit their configuration: {error}") from error
-    net.eval()
-    return net, manifest
+    return net.eval()

@@ -40,11 +40,18 @@ class OutputGrid:
         """
         if np.array_equal(cells.axial_index, self.axial_index):
             return maps
-        position = (self.axial_index - cells.axial_index[0]) / np.float32(cells.samples)
-        last = len(cells.axial_index) - 2
-        above = np.clip(position.astype(np.intp), 0, last)
-        share = np.clip(position - above, 0.0, 1.0).astype(np.float32)[:, None]
-        return LiveOutputs(*(values[above] * (1 - share) + values[above + 1] * share for values in maps))
+        return LiveOutputs(*(along_depth(values, cells.axial_index, self.axial_index) for values in maps))
+
+
+def along_depth(values: FloatArray, rows: FloatArray, wanted: FloatArray) -> FloatArray:
+    """`values` (rows, cols) at the evenly spaced samples `rows`, interpolated at the samples `wanted`.
+
+    Beyond the first and the last row their values are repeated.
+    """
+    position = (wanted - rows[0]) / (rows[1] - rows[0])
+    above = np.clip(position.astype(np.intp), 0, len(rows) - 2)
+    share = np.clip(position - above, 0.0, 1.0).astype(np.float32)[:, None]
+    return np.asarray(values[above] * (1 - share) + values[above + 1] * share, np.float32)
 
 
 def check_size(cells: CellGrid) -> None:

@@ -55,6 +55,15 @@ def strain_bound(case: BoundCase) -> float:
     return math.sqrt(lost * _variance_per_loss(case))
 
 
+def strain_std_at(ncc: NDArray[np.floating[Any]], case: BoundCase) -> NDArray[np.float64]:
+    """The bound's standard deviation of strain at each measured correlation, above 0 and below 1.
+
+    Windows and band are those of `case`; its noise and correlation do not count. Inverse of `explained_ncc`.
+    """
+    lost = 1.0 / np.square(np.asarray(ncc, np.float64)) - 1.0
+    return np.asarray(np.sqrt(lost * _variance_per_loss(case)), np.float64)
+
+
 def explained_ncc(std: NDArray[np.floating[Any]], case: BoundCase) -> NDArray[np.float64]:
     """The correlation at which the bound has this standard deviation of strain, 0-1; 0 where it is infinite.
 

@@ -1,6 +1,7 @@
 """One pair to one message: it never raises for what a frame or an engine does, and it always says why."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -189,3 +190,18 @@ def test_a_fusion_that_fails_costs_its_image_only(
     assert message.header.rejection is None
     assert message.fused is None
     assert "no image today" in caplog.text
+
+
+def test_a_state_that_began_anew_is_a_new_epoch() -> None:
+    """An estimator with memory may find that a pair does not go on from the last one."""
+    step = step_for(Config())
+    estimator = step.estimator
+    assert estimator is not None
+    propose = estimator.propose
+    ages = []
+    for index, fresh in enumerate((True, False, False, True, False)):
+        estimator.propose = lambda *given, fresh=fresh: replace(propose(*given), fresh_state=fresh)
+        header = step.run(FramePair(frame(index), frame(index + 1), None), Stopwatch()).header
+        assert header.rejection is None
+        ages.append((header.state_epoch, header.state_age))
+    assert ages == [(0, 1), (0, 2), (0, 3), (1, 1), (1, 2)]

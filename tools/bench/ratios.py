@@ -13,7 +13,7 @@ import numpy as np
 import onnxruntime
 import torch
 
-from engine.factory import load, shipped_weights
+from engine.factory import load, weights_file
 from engine.musse.estimator import MusseEstimator
 from engine.musse.runtimes.onnx import OnnxRuntime
 from engine.spec import EngineSpec, FloatArray
@@ -47,7 +47,7 @@ def measure_ratios(
     Raises EngineUnavailable where ONNX Runtime or the program is missing.
     """
     spec = EngineSpec(shape=shape, sampling_frequency=40e6, center_frequency=5e6, line_pitch=0.3e-3)
-    chosen = weights or shipped_weights()
+    chosen = weights_file(weights)
     engine = load("onnx", threads, chosen)(spec, "cpu")
     runtime = OnnxRuntime(chosen.with_suffix(".onnx"), threads)
     frames = pressed(spec)

@@ -9,7 +9,10 @@ ConfigFile = Annotated[Path | None, typer.Option(help="TOML file; see `musse-str
 ENGINES = "auto, reference, musse (the network on its best runtime here), onnx, eager or trivial."
 Engine = Annotated[str | None, typer.Option(help=ENGINES)]
 Weights = Annotated[
-    Path | None, typer.Option(help="Weights file (.safetensors) of the network [default: the package's].")
+    Path | None,
+    typer.Option(
+        help="Weights: live, paper (the published network), or a .safetensors file [default: live]."
+    ),
 ]
 Pairing = Annotated[
     Literal["sequential", "stride", "keyframe", "auto"] | None,
@@ -20,7 +23,10 @@ Stride = Annotated[int | None, typer.Option(help="N of stride pairing: (k - N, k
 
 def absolute(weights: Path | None) -> str | None:
     """Weights as the configuration holds them: wherever a process of this command runs, the same file."""
-    return None if weights is None else str(weights.absolute())
+    if weights is None:
+        return None
+    named = not weights.suffix and len(weights.parts) == 1  # a name of the package's weights
+    return str(weights if named else weights.absolute())
 
 
 def given(**sections: dict[str, Any]) -> dict[str, dict[str, Any]]:

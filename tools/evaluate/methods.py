@@ -100,7 +100,7 @@ class Engines:
 
     def _load(self, engine: str) -> Opener:
         """What opens an engine; the weights are for those that take them."""
-        takes = self._weights is not None and resolve(engine)[0] in MUSSE
+        takes = self._weights is not None and resolve(engine, self._weights)[0] in MUSSE
         return load(engine, self._threads, self._weights if takes else None)
 
 

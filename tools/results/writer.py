@@ -274,7 +274,7 @@ def same_settings(attributes: Mapping[str, Any], config: Config, limits: Limits,
     engine = config.engine
     taken = model_hash(engine.name, Path(engine.weights) if engine.weights else None)
     wanted: dict[str, Any] = {
-        "engine": resolve(engine.name)[0],
+        "engine": resolve(engine.name, Path(engine.weights) if engine.weights else None)[0],
         "model_hash": taken or "",
         "region": _region(limits),
     }
