@@ -1,20 +1,14 @@
-"""From named arrays, as .npz and .mat files hold them, to frames: which array, and which axis is which.
+"""From named arrays, as NumPy, MATLAB and HDF5 files hold them, to frames and the constants beside them.
 
-Array names: rf, rf_data, rfdata, iq, iq_data, iqdata (any case), or the one given by --variable.
-Scalars (any case; MATLAB structs are looked into one level deep), all in SI units:
-    sampling_frequency   sampling_frequency, samplingfrequency, sampling_rate, fs
-    center_frequency     center_frequency, centerfrequency, central_frequency, fc, f0
-    demodulation_frequency   demodulation_frequency, fdemod
-    line_pitch           line_pitch, linepitch, pitch
-    probe_type           probe_type, probetype
-    probe_radius         probe_radius, radius
-    sound_speed          sound_speed, soundspeed, speed_of_sound, c, c0
-    initial_time         initial_time, t0
-    frame_rate           frame_rate, framerate
+The array is the one whose name says RF or IQ (rf, rf_data, RFData, iq, IQData, beamformed_data, ...),
+wherever in structs and groups it stands, else the only one there is, else the one given by --variable.
+Constants come from the struct that holds it, then from those around that, then from the other ones
+(`tools.formats.names`).
 Times of the frames: t_acq (int64, ns), or timestamps (s).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,165 +17,199 @@ from numpy.typing import NDArray
 
 from tools.errors import RecordingError
 from tools.formats.acquisition import OPTIONS
-from tools.formats.carrier import measure_carrier
+from tools.formats.axes import SampleFrames, find_roles
 from tools.formats.contents import Contents, Layout
-from tools.formats.samples import ArrayFrames, handed_out_dtype
+from tools.formats.names import same, stated_in
+from tools.formats.quadrature import Samples, Squeezed
+from tools.formats.real_iq import Named, as_iq
+from tools.formats.samples import handed_out_dtype
+from tools.formats.tree import (
+    FrameStack,
+    Place,
+    Tree,
+    arrays_in,
+    listed,
+    other_tables,
+    tables_around,
+    written,
+)
+from tools.formats.verasonics import verasonics_constants
 
-_ARRAY_NAMES: Final = ("rf", "rf_data", "rfdata", "iq", "iq_data", "iqdata")
-_ALIASES: Final[dict[str, tuple[str, ...]]] = {
-    "sampling_frequency": ("sampling_frequency", "samplingfrequency", "sampling_rate", "fs"),
-    "center_frequency": ("center_frequency", "centerfrequency", "central_frequency", "fc", "f0"),
-    "demodulation_frequency": ("demodulation_frequency", "fdemod"),
-    "line_pitch": ("line_pitch", "linepitch", "pitch"),
-    "probe_type": ("probe_type", "probetype"),
-    "probe_radius": ("probe_radius", "radius"),
-    "sound_speed": ("sound_speed", "soundspeed", "speed_of_sound", "c", "c0"),
-    "initial_time": ("initial_time", "t0"),
-    "frame_rate": ("frame_rate", "framerate"),
-}
-_FEWEST_AXIAL: Final = 64  # the protocol's least; a shorter axis cannot be the beam
-_FEWEST_LATERAL: Final = 4
+_RF_NAMES: Final = frozenset(
+    {"rf", "rfdata", "rfframes", "rfframe", "rflines", "rfsignal", "rfsignals", "beamformed",
+     "beamformeddata", "bfdata", "bfrf", "rfbf"}
+)  # fmt: skip
+_IQ_NAMES: Final = frozenset(
+    {"iq", "iqdata", "iqframes", "iqframe", "iqlines", "iqsignal", "iqsignals", "bfiq", "iqbf"}
+)
+_PAIRS: Final = {"i": "q", "idata": "qdata", "iqi": "iqq", "inphase": "quadrature"}
+_CHANNEL_NAMES: Final = frozenset(
+    {"rcvdata", "channeldata", "rfchanneldata", "rawdata", "rawrf", "aligneddata", "prebeamform"}
+)
+_TIMES: Final = ("timestamps", "time_stamps", "frame_times")
+_FEW: Final = 256  # samples: a smaller array is a table, not a recording
 
 
-def contents_of(path: Path, arrays: Mapping[str, Any], layout: Layout) -> Contents:
-    """Frames and constants among `arrays` (name to array, scalar, text or mapping) of the file at `path`.
+def contents_of(
+    path: Path,
+    tree: Tree,
+    layout: Layout,
+    *,
+    notes: tuple[str, ...] = (),
+    close: Callable[[], None] = lambda: None,
+) -> Contents:
+    """Frames and constants among the named values of the file at `path`; `close` lets go of the file.
 
-    Raises RecordingError where no array is RF, several are, or its axes are not clear from the data.
+    Raises RecordingError where no array is RF or IQ, several are, or its axes are not clear from the data.
     """
-    name, array = _pick(path, arrays, layout)
-    _, note = handed_out_dtype(array.dtype)
-    lowered = _scalars(arrays, leave_out=name)
-    stated = {}
-    for field, aliases in _ALIASES.items():
-        found = {alias: lowered[alias] for alias in aliases if alias in lowered}
-        if len({str(value) for value in found.values()}) > 1:
-            raise RecordingError(f"{path}: {found} contradict; give {OPTIONS[field]}")
-        if found:
-            stated[field] = next(iter(found.values()))
-    times = _times(path, arrays) if layout.times_wanted else None
-    stack, axes_note = _as_frames(path, name, array, layout, None if times is None else times.size)
-    if times is not None and times.size != stack.shape[0]:
+    named, picked_note = _pick(path, tree, layout)
+    stated, stated_notes = _stated(path, tree, named.place)
+    named = replace(named, stated_demodulation=_hertz(stated.get("demodulation_frequency")))
+    samples, name = named.samples, written(named.place)
+    if isinstance(samples, FrameStack) and layout.frame_axis is None:
+        layout = replace(layout, frame_axis=samples.frame_axis)
+    if len(samples.shape) > 3:
+        samples = Squeezed(samples)
+    samples, iq_note = as_iq(path, replace(named, samples=samples), layout)
+    if len(samples.shape) not in {2, 3}:
         raise RecordingError(
-            f"{path} has {times.size} times for {stack.shape[0]} frames; give {OPTIONS['frame_rate']} instead"
+            f"{path}: {name} has shape {samples.shape}; frames are 2-D or 3-D arrays. "
+            "More axes are channel data or volumes: beamform them first, or take one plane"
         )
+    _, type_note = handed_out_dtype(samples.dtype)
+    times = _times(path, tree, named.place) if layout.times_wanted else None
+    roles = find_roles(path, name, samples, layout, None if times is None else times.size)
+    frames = SampleFrames(samples, roles, close)
+    if times is not None and times.size != frames.n_frames:
+        raise RecordingError(
+            f"{path} has {times.size} times for {frames.n_frames} frames; "
+            f"give {OPTIONS['frame_rate']} instead"
+        )
+    found = (*notes, picked_note, *stated_notes, roles.note, iq_note or type_note)
     return Contents(
-        frames=ArrayFrames(stack),
+        frames=frames,
         stated=stated,
         t_acq=times,
-        notes=tuple(text for text in (axes_note, note) if text),
+        notes=tuple(note[:200] for note in found if note),
     )
 
 
-def _pick(path: Path, arrays: Mapping[str, Any], layout: Layout) -> tuple[str, NDArray[Any]]:
+def _pick(path: Path, tree: Tree, layout: Layout) -> tuple[Named, str]:
+    arrays = arrays_in(tree)
     if layout.variable is not None:
-        candidates = [layout.variable] if layout.variable in arrays else []
-    else:
-        candidates = [name for name in arrays if name.lower() in _ARRAY_NAMES]
-    if len(candidates) != 1:
-        found = ", ".join(f"{key} {np.shape(value)}" for key, value in arrays.items() if np.ndim(value) >= 2)
-        wanted = layout.variable or f"one of {', '.join(_ARRAY_NAMES)}"
-        many = " more than once" if candidates else ""
+        wanted = {place: leaf for place, leaf in arrays.items() if written(place) == layout.variable}
+        if not wanted:
+            raise RecordingError(
+                f"{path} has no array {layout.variable}; it holds {listed(arrays) or 'no array'}: "
+                f"say which with {OPTIONS['variable']}"
+            )
+        place, leaf = next(iter(wanted.items()))
+        return _named(place, leaf, arrays), ""
+    by_name = {place: leaf for place, leaf in arrays.items() if _plain(place) in _RF_NAMES | _IQ_NAMES} or {
+        place: leaf for place, leaf in arrays.items() if _partner(place, arrays) is not None
+    }
+    if len(by_name) == 1:
+        place, leaf = next(iter(by_name.items()))
+        return _named(place, leaf, arrays), ""
+    if by_name:
         raise RecordingError(
-            f"{path} has {'' if many else 'no '}array {wanted}{many}; it holds {found or 'no array'}: "
-            f"say which with {OPTIONS['variable']}"
+            f"{path} has RF or IQ more than once: {listed(by_name)}: say which with {OPTIONS['variable']}"
         )
-    array = np.asarray(arrays[candidates[0]])
-    if array.ndim not in {2, 3}:
-        raise RecordingError(f"{path}: {candidates[0]} has shape {array.shape}; frames are 2-D or 3-D arrays")
-    return candidates[0], array
-
-
-def _scalars(arrays: Mapping[str, Any], *, leave_out: str) -> dict[str, Any]:
-    """Single numbers and texts by lower-case name; those at the top come before those in structs."""
-    flat: dict[str, Any] = {}
-    nested = [value for value in arrays.values() if isinstance(value, Mapping)]
-    for table in (*nested, arrays):
-        for name, value in table.items():
-            if name != leave_out and not isinstance(value, Mapping) and np.size(value) == 1:
-                flat[name.lower()] = np.asarray(value).reshape(-1)[0].item()
-    return flat
-
-
-def _times(path: Path, arrays: Mapping[str, Any]) -> NDArray[np.int64] | None:
-    lowered = {name.lower(): value for name, value in arrays.items()}
-    if "t_acq" in lowered:
-        stamps = np.atleast_1d(np.asarray(lowered["t_acq"])).reshape(-1)
-        if stamps.dtype.kind not in "iu":
-            raise RecordingError(f"{path}: t_acq is {stamps.dtype}; it has to be int64 nanoseconds")
-        return np.asarray(stamps, np.int64)
-    if "timestamps" not in lowered:
-        return None
-    seconds = np.atleast_1d(np.asarray(lowered["timestamps"])).reshape(-1)
-    if seconds.dtype.kind not in "iuf" or not np.isfinite(seconds).all():
-        raise RecordingError(f"{path}: timestamps are no finite numbers of seconds")
-    whole = np.floor(seconds)  # split first: today's date times 1e9 would lose what float64 still holds
-    return np.asarray(whole.astype(np.int64) * 10**9 + np.rint((seconds - whole) * 1e9).astype(np.int64))
-
-
-def _as_frames(
-    path: Path, name: str, array: NDArray[Any], layout: Layout, n_times: int | None
-) -> tuple[NDArray[Any], str]:
-    """`array` seen as (frames, n_axial, n_lateral), and a note on what was found out for it.
-
-    1. 2-D: one frame.  2. The caller says which axis counts the frames.  3. The beam is the one axis with a
-    carrier, and of the two left only one can be frames, by the number of times or because the other has
-    fewer than 4 lines.  Everything else is refused: frames and lines in the wrong place look plausible.
-    """
-    if array.ndim == 2:  # case 1
-        array, frame_axis = array[None], 0
-    else:
-        frame_axis = -1 if layout.frame_axis is None else layout.frame_axis
-    if layout.axes is not None:
-        if frame_axis < 0:
-            raise RecordingError(_unclear(path, name, array, "the caller gives the order of the other two"))
-        rest = [axis for axis in range(3) if axis != frame_axis]
-        axial = rest[0] if layout.axes == "axial,lateral" else rest[1]
-        return np.moveaxis(array, (frame_axis, axial), (0, 1)), ""
-    axial = _beam_axis(path, name, array, frame_axis)
-    rest = [axis for axis in range(3) if axis != axial]
-    if frame_axis < 0:  # case 3
-        possible = [axis for axis in rest if array.shape[rest[1 - rest.index(axis)]] >= _FEWEST_LATERAL]
-        if n_times is not None:
-            possible = [axis for axis in possible if array.shape[axis] == n_times]
-        if len(possible) != 1:
-            raise RecordingError(_unclear(path, name, array, f"axis {axial} is along the beam"))
-        frame_axis = possible[0]
-    stack = np.moveaxis(array, (frame_axis, axial), (0, 1))
-    return stack, f"axes: {name} {array.shape} has its carrier along axis {axial}"[:200]
-
-
-def _beam_axis(path: Path, name: str, array: NDArray[Any], frame_axis: int) -> int:
-    possible = [axis for axis in range(3) if axis != frame_axis and array.shape[axis] >= _FEWEST_AXIAL]
-    if np.iscomplexobj(array):  # IQ has no carrier; only the size speaks
-        along_beam = possible
-    else:
-        along_beam = [axis for axis in possible if measure_carrier([_columns_along(array, axis)])]
-    if len(along_beam) == 1:
-        return along_beam[0]
-    if along_beam:
-        raise RecordingError(_unclear(path, name, array, f"the beam may run along axis {along_beam}"))
-    if np.iscomplexobj(array):
+    channels = {place: leaf for place, leaf in arrays.items() if _plain(place) in _CHANNEL_NAMES}
+    if channels:
         raise RecordingError(
-            f"{path}: {name} {array.shape} is too small: no axis has {_FEWEST_AXIAL} samples"
+            f"{path} holds channel data, {listed(channels)}: signals of single elements, before beamforming. "
+            "Beamform them first, for instance with zea or ultraspy, and give the beamformed RF or IQ lines"
         )
+    large = {place: leaf for place, leaf in arrays.items() if np.prod(leaf.shape) >= _FEW}
+    if len(large) == 1:
+        place, leaf = next(iter(large.items()))
+        return _named(
+            place, leaf, arrays
+        ), f"samples: taken from {written(place)}, the only array in the file"
     raise RecordingError(
-        f"{path}: {name} {array.shape} is not RF: it has no carrier along any axis, as B-mode images, "
-        "envelopes and noise have none. Record RF before envelope detection"
+        f"{path} has no array named rf, rf_data, iq, iq_data or alike; "
+        f"it holds {listed(arrays) or 'no array'}: say which with {OPTIONS['variable']}"
     )
 
 
-def _columns_along(array: NDArray[Any], axis: int) -> NDArray[Any]:
-    """A sample of the lines along `axis`, (n, columns): the whole of a long recording would be copied."""
-    lines = np.moveaxis(array, axis, 0)
-    step_1, step_2 = (max(1, n // 24) for n in lines.shape[1:])
-    return lines[:, ::step_1, ::step_2].reshape(lines.shape[0], -1)
-
-
-def _unclear(path: Path, name: str, array: NDArray[Any], known: str) -> str:
-    if array.shape[0] == 1:
-        return f"{path}: {name} {array.shape[1:]}: {known}: give {OPTIONS['axes']} (slowest first)"
-    return (
-        f"{path}: which axis of {name} {array.shape} counts the frames is not clear ({known}): "
-        f"give {OPTIONS['frame_axis']}, and {OPTIONS['axes']} if need be "
-        "(the other two, slowest first)"
+def _named(place: Place, leaf: Samples, arrays: Mapping[Place, Samples]) -> Named:
+    partner = _partner(place, arrays)
+    return Named(
+        place=place,
+        samples=leaf,
+        called_iq=_plain(place) in _IQ_NAMES or partner is not None,
+        quadrature=None if partner is None else arrays[partner],
     )
+
+
+def _plain(place: Place) -> str:
+    """The name without case, underscores and MATLAB's number of a cell."""
+    name = next(part for part in reversed(place) if not part.startswith("{")) if place else ""
+    return name.lower().replace("_", "").replace(" ", "")
+
+
+def _partner(place: Place, arrays: Mapping[Place, Samples]) -> Place | None:
+    """The array of Q values beside this one of I values."""
+    other = _PAIRS.get(_plain(place))
+    for candidate in arrays:
+        beside = candidate[:-1] == place[:-1] and arrays[candidate].shape == arrays[place].shape
+        if other and beside and _plain(candidate) == other:
+            return candidate
+    return None
+
+
+def _hertz(value: Any) -> float:
+    try:
+        return float(value or 0.0)
+    except (TypeError, ValueError):
+        return 0.0  # completion names it
+
+
+def _stated(path: Path, tree: Tree, place: Place) -> tuple[dict[str, Any], list[str]]:
+    """What the file says, the nearest table first, and notes where tables differ."""
+    scopes = [(name, stated_in(path, table)) for name, table in tables_around(tree, place)]
+    verasonics = verasonics_constants(path, tree)
+    if verasonics is not None:
+        scopes.insert(0, ("Trans and PData", verasonics))
+    around = len(scopes)
+    scopes += [(name, stated_in(path, table)) for name, table in other_tables(tree, place)]
+    stated: dict[str, Any] = {}
+    origin: dict[str, int] = {}
+    notes = []
+    for number, (name, table) in enumerate(scopes):
+        for field, value in table.items():
+            if field not in stated:
+                stated[field], origin[field] = value, number
+            elif not same(stated[field], value):
+                first = scopes[origin[field]][0] or "the file"
+                if origin[field] >= around:
+                    raise RecordingError(
+                        f"{path}: {field} = {stated[field]} in {first} and {value} in {name} contradict; "
+                        f"give {OPTIONS[field]}"
+                    )
+                notes.append(f"{field}: {stated[field]} from {first}, {name or 'the file'} says {value}")
+    return stated, notes
+
+
+def _times(path: Path, tree: Tree, place: Place) -> NDArray[np.int64] | None:
+    for _, table in (*tables_around(tree, place), *other_tables(tree, place)):
+        lowered = {name.lower(): value for name, value in table.items() if not isinstance(value, Mapping)}
+        if "t_acq" in lowered:
+            stamps = np.atleast_1d(np.asarray(lowered["t_acq"])).reshape(-1)
+            if stamps.dtype.kind not in "iu":
+                raise RecordingError(f"{path}: t_acq is {stamps.dtype}; it has to be int64 nanoseconds")
+            return np.asarray(stamps, np.int64)
+        name = next((name for name in _TIMES if name in lowered), None)
+        if name is not None:
+            seconds = np.atleast_1d(np.asarray(lowered[name])).reshape(-1)
+            if seconds.dtype.kind not in "iuf" or not np.isfinite(seconds).all():
+                raise RecordingError(f"{path}: {name} are no finite numbers of seconds")
+            return nanoseconds(seconds)
+    return None
+
+
+def nanoseconds(seconds: NDArray[Any]) -> NDArray[np.int64]:
+    """Seconds as int64 ns; split first: today's date times 1e9 would lose what float64 still holds."""
+    whole = np.floor(seconds)
+    return np.asarray(whole.astype(np.int64) * 10**9 + np.rint((seconds - whole) * 1e9).astype(np.int64))

@@ -19,6 +19,8 @@ class Layout:
     frame_axis: int | None = None
     variable: str | None = None
     """Name of the array in a file that holds several."""
+    demodulation_frequency: float | None = None
+    """Hz that the caller says real samples were mixed down by; 0: they are RF."""
     times_wanted: bool = True
     """False where the caller gives a frame rate instead of the file's times."""
 

@@ -1,5 +1,6 @@
 """Reading the project's own HDF5 recordings; their layout stands in `tools.formats.writer`."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,14 @@ from numpy.typing import NDArray
 
 from tools.errors import RecordingError
 from tools.formats.acquisition import OPTIONS
-from tools.formats.contents import Contents, Truth
+from tools.formats.contents import Contents, Layout, Truth
 from tools.formats.damage import naming_damage
+from tools.formats.hdf5_tree import read_hdf5_tree
+from tools.formats.names import scalar
 from tools.formats.samples import handed_out_dtype
+from tools.formats.uff import is_uff, read_uff
 from tools.formats.writer import FORMAT, FORMAT_VERSION
+from tools.formats.zea import is_zea, read_zea
 
 _TEXT_FIELDS = ("probe_type", "clock", "orientation")
 _NUMBER_FIELDS = tuple(
@@ -20,33 +25,56 @@ _NUMBER_FIELDS = tuple(
 )
 
 
-def read_hdf5(path: Path) -> Contents:
-    """The recording at `path`; frames are read one by one when asked for.
+def read_hdf5(path: Path, layout: Layout) -> Contents:
+    """The recording at `path`: the project's own, zea's, UFF's, or the arrays another program wrote.
 
-    Raises RecordingError for a file that is no HDF5, no recording of this project, or of a newer version.
+    Frames are read one by one when asked for. Raises RecordingError for a file that is no HDF5, no recording,
+    or of a newer version.
     """
-    with naming_damage(path, "HDF5 recording"):
-        file = h5py.File(path, "r")
-        try:
-            return _contents(path, file)
-        except BaseException:
-            file.close()
-            raise
+    with naming_damage(path, "HDF5 file"):
+        with h5py.File(path, "r") as file:
+            reader = _reader(path, file)
+        return reader(path, layout)
+
+
+def _reader(path: Path, file: Any) -> Callable[[Path, Layout], Contents]:
+    """The reader for what the file says it is."""
+    from tools.results.writer import FORMAT as RESULTS_FORMAT  # which imports the engine's names
+
+    kind = scalar(file.attrs.get("format"))
+    if kind == RESULTS_FORMAT:
+        raise RecordingError(
+            f"{path} holds strain results, not RF: `musse-stream info {path.name}` shows them. "
+            "Give the recording that they were made of"
+        )
+    if kind == FORMAT:
+        return _read_own
+    if is_zea(file):
+        return read_zea
+    if is_uff(file):
+        return read_uff
+    return read_hdf5_tree
+
+
+def _read_own(path: Path, layout: Layout) -> Contents:
+    file = h5py.File(path, "r")
+    try:
+        return _contents(path, file)
+    except BaseException:
+        file.close()
+        raise
 
 
 def _contents(path: Path, file: Any) -> Contents:
     attributes = file.attrs
-    if attributes.get("format") != FORMAT:
-        raise RecordingError(
-            f"{path} is HDF5 but no recording: its attribute 'format' is not {FORMAT!r}. "
-            "Write recordings with tools.formats.write_recording, or give .npz or .mhd"
-        )
-    version = attributes.get("format_version")
+    version = scalar(attributes.get("format_version"))
     if version != FORMAT_VERSION:
         raise RecordingError(f"{path} has format_version {version}; this release reads {FORMAT_VERSION}")
     frames = HdfFrames(path, file)
     per_frame = {name: _column(path, file, name, frames.n_frames) for name in ("t_acq", "frame_index")}
-    stated = {name: attributes[name] for name in (*_NUMBER_FIELDS, *_TEXT_FIELDS) if name in attributes}
+    stated = {
+        name: scalar(attributes[name]) for name in (*_NUMBER_FIELDS, *_TEXT_FIELDS) if name in attributes
+    }
     if "steering_angles" in attributes:
         stated["steering_angles"] = tuple(float(angle) for angle in attributes["steering_angles"])
     return Contents(

@@ -1,25 +1,48 @@
-"""Reading MATLAB's .mat up to version 7; names and units of its arrays stand in `tools.formats.arrays`."""
+"""Reading MATLAB's .mat of every version; names and units of its arrays stand in `tools.formats.arrays`."""
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from scipy.io import loadmat
 
-from tools.errors import RecordingError
 from tools.formats.arrays import contents_of
 from tools.formats.contents import Contents, Layout
 from tools.formats.damage import naming_damage
+from tools.formats.tree import from_elements
 
 
 def read_mat(path: Path, layout: Layout) -> Contents:
-    """The recording at `path`, all in memory.
+    """The recording at `path`; all in memory up to version 7, frame by frame from version 7.3 (HDF5 within).
 
-    Raises RecordingError for a damaged file, for version 7.3 (HDF5 within), and where there is no RF.
+    Raises RecordingError for a damaged file, and where there is no RF.
     """
     with naming_damage(path, "MATLAB file"):
         with path.open("rb") as stream:
             first = stream.read(128)
         if first.startswith((b"MATLAB 7.3", b"\x89HDF")):
-            raise RecordingError(f"{path} is a version 7.3 file: save it in MATLAB with save(..., '-v7')")
-        variables = loadmat(str(path), simplify_cells=True)
-    arrays = {name: value for name, value in variables.items() if not name.startswith("__")}
-    return contents_of(path, arrays, layout)
+            from tools.formats.hdf5_tree import read_hdf5_tree
+
+            return read_hdf5_tree(path, layout)
+        variables = loadmat(str(path), chars_as_strings=True)
+    tree = {name: _value(value) for name, value in variables.items() if not name.startswith("__")}
+    return contents_of(path, tree, layout)
+
+
+def _value(value: Any) -> Any:
+    """A struct as a mapping, a cell array by its elements, anything else as it is."""
+    if not isinstance(value, np.ndarray):
+        return value
+    if value.dtype.names:
+        elements = [
+            {name: _value(element[name]) for name in value.dtype.names}
+            for element in value.reshape(-1, order="F")
+        ]
+        return from_elements(elements) if elements else {}
+    if value.dtype.kind == "O":
+        return (
+            from_elements([_value(element) for element in value.reshape(-1, order="F")]) if value.size else {}
+        )
+    if value.dtype.kind == "U":
+        return str(value.reshape(-1)[0]) if value.size else ""
+    return value

@@ -74,6 +74,7 @@ def _layout(given: Mapping[str, Any]) -> Layout:
         axes=axes,
         frame_axis=frame_axis,
         variable=given.get("variable"),
+        demodulation_frequency=given.get("demodulation_frequency"),
         times_wanted=given.get("frame_rate") is None,
     )
 
@@ -89,14 +90,18 @@ def _reader(path: Path) -> Callable[[Path, Layout], Contents]:
             from tools.formats.npz import read_npz
 
             return read_npz
+        case ".npy":
+            from tools.formats.npz import read_npy
+
+            return read_npy
         case ".mat":
             from tools.formats.mat import read_mat
 
             return read_mat
-        case ".h5" | ".hdf5":
+        case ".h5" | ".hdf5" | ".uff":
             from tools.formats.hdf5 import read_hdf5
 
-            return lambda at, layout: read_hdf5(at)
+            return read_hdf5
         case ".mcap":
             from tools.formats.tape import read_tape
 
