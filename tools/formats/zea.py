@@ -62,6 +62,7 @@ def _contents(path: Path, file: Any) -> Contents:
         )
     group = entry if isinstance(entry, h5py.Group) else {}
     values = group["values"] if group else entry
+    _check_codec(path, values)
     frames = _ZeaFrames(path, file, values)
     scan = root.get("scan", {})
     constants = {name: _single(scan.get(name)) for name in _CONSTANTS}
@@ -88,6 +89,15 @@ def _contents(path: Path, file: Any) -> Contents:
     return Contents(
         frames=frames, stated=stated, t_acq=times, notes=tuple(filter(None, (*notes, frames.note))),
     )  # fmt: skip
+
+
+def _check_codec(path: Path, dataset: Any) -> None:
+    settings = dataset.id.get_create_plist()
+    codecs = [settings.get_filter(number)[0] for number in range(settings.get_nfilters())]
+    if not all(h5py.h5z.filter_avail(codec) for codec in codecs):
+        raise RecordingError(
+            f"{path} is compressed with a codec not installed here: pip install 'musse-stream[import]'"
+        )
 
 
 def lines_of(path: Path, places: NDArray[np.float64], sound_speed: float) -> dict[str, Any]:
@@ -162,14 +172,7 @@ class _ZeaFrames:
     def read(self, index: int) -> NDArray[Any]:
         """Frame `index`: see `Frames.read`."""
         with naming_damage(self._path, f"zea file at frame {index}"):
-            try:
-                frame = self._values[index]
-            except OSError as error:
-                if "filter" not in str(error):
-                    raise
-                raise RecordingError(
-                    f"{self._path} is compressed with a codec of zea's: pip install 'musse-stream[import]'"
-                ) from error
+            frame = self._values[index]
         if self.is_iq:
             return np.ascontiguousarray(frame.astype(np.float32)).view(np.complex64)[..., 0]
         return np.array(frame[..., 0], self.dtype, order="C")
