@@ -2,8 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
+# first and exactly: a range could bring another release with gigabytes of libraries
+TORCH := torch==2.13.0
 
-.PHONY: demo lint test test-long format configs clean
+.PHONY: demo lint test test-long format configs lock clean
 
 demo: .venv/installed
 	$(BIN)/musse-stream demo $(ARGS)
@@ -32,16 +34,28 @@ format: .venv/installed-dev
 configs: .venv/installed-dev
 	$(BIN)/musse-stream config show > configs/default.toml
 
-# torch first and exactly: a range could bring another release with gigabytes of libraries
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install torch==2.13.0
+	$(BIN)/python -m pip install $(TORCH)
 	$(BIN)/python -m pip install --editable .
 	touch $@
 
-.venv/installed-dev: .venv/installed
-	$(BIN)/python -m pip install --editable '.[dev]'
-	touch $@
+# exact versions with hashes, so that every machine tests the same
+.venv/installed-dev: pyproject.toml requirements.lock
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install $(TORCH)
+	$(BIN)/python -m pip install --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --no-deps --editable .
+	touch .venv/installed $@
+
+# needs uv; the override leaves torch out, which is pinned above and in the Dockerfile
+lock:
+	mkdir -p build
+	echo "torch; sys_platform == 'never'" > build/overrides.txt
+	echo "# All dependencies but torch, with hashes for Linux, Windows and macOS. Written by \`make lock\`; do not edit." \
+	    > requirements.lock
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+	    --no-header --no-annotate --overrides build/overrides.txt --no-emit-package torch --quiet >> requirements.lock
 
 clean:
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

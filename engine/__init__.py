@@ -2,7 +2,8 @@
 
     from engine import open_estimator
 
-Nothing heavy is imported until a name is used: `import engine` costs no torch.
+`__version__` is that of the whole package. Nothing heavy is imported until a name is used: `import engine`
+costs no torch.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from engine.factory import open_estimator
 
-__all__ = ["open_estimator"]
+    __version__: str
+
+__all__ = ["__version__", "open_estimator"]
 
 
 def __getattr__(name: str) -> Any:
@@ -18,4 +21,8 @@ def __getattr__(name: str) -> Any:
         from engine.factory import open_estimator
 
         return open_estimator
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("musse-stream")
     raise AttributeError(f"module 'engine' has no attribute {name!r}")

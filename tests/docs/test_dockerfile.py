@@ -53,9 +53,9 @@ def test_an_old_python_is_noticed() -> None:
 def test_torch_is_the_one_that_make_installs() -> None:
     pins = [
         re.findall(r"torch==([\d.]+)", (ROOT / name).read_text("utf-8"))
-        for name in ("Makefile", "Dockerfile")
+        for name in ("Makefile", "Dockerfile", ".github/workflows/ci.yml")
     ]
-    assert pins[0] == pins[1]
+    assert pins[0] == pins[1] == pins[2]
 
 
 def test_the_command_runs_and_its_health_check_tells_alive_from_dead() -> None:
