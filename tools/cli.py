@@ -1,5 +1,7 @@
 """The one command, `musse-stream`. Subcommands import what they need only when they run."""
 
+import codecs
+import io
 import sys
 from contextlib import suppress
 from typing import Annotated, NoReturn
@@ -51,6 +53,11 @@ _CODE_OF: tuple[tuple[type[Exception], int], ...] = (
     (StreamerError, 1),
     (ToolError, 1),
 )
+
+_PLAIN_LETTERS = {
+    "µ": "u", "μ": "u", "°": " deg", "×": "x", "·": "*", "–": "-", "—": "-", "…": "...", "²": "^2", "³": "^3",
+    "±": "+-", "≥": ">=", "≤": "<=", "σ": "sigma", "τ": "tau", "━": "-",
+}  # fmt: skip
 
 app = typer.Typer(
     name="musse-stream",
@@ -109,6 +116,21 @@ for command in COMMANDS:
     app.command()(command)
 
 
+def substitute_unknown_characters() -> None:
+    """Let output to a console write what its code page lacks, such as the micro sign, in plain letters."""
+    codecs.register_error("plain", _plain_letters)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="plain")
+
+
+def _plain_letters(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    missing = error.object[error.start : error.end]
+    return "".join(_PLAIN_LETTERS.get(letter, "?") for letter in missing), error.end
+
+
 def end_of_output(message: str) -> NoReturn:
     """Leave with code 9 although standard output itself may be what cannot be written."""
     with suppress(OSError):
@@ -119,6 +141,7 @@ def end_of_output(message: str) -> NoReturn:
 
 def main() -> None:
     """Entry point: known errors end in one line on stderr and their exit code."""
+    substitute_unknown_characters()
     try:
         app()
     except tuple(kind for kind, _ in _CODE_OF) as error:

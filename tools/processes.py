@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from tools.errors import ToolError
+
 CHILD = "MUSSE_CHILD"  # set in the environment of every process that `start` makes
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 GRACE = 3.0  # s for a child to end by itself
@@ -98,8 +100,8 @@ def start(arguments: Sequence[str], module: str) -> "subprocess.Popen[str]":
 
 
 def cache_folder() -> Path:
-    """Where this user's programs keep what they can make again; made if it is not there."""
-    home = Path.home()
+    """Where this user's programs keep what they can make again; made if it is not there. Raises ToolError."""
+    home = Path("~").expanduser()  # stays "~" for a user without a home
     if sys.platform == "win32":
         base = Path(os.environ.get("LOCALAPPDATA", home / "AppData" / "Local"))
     elif sys.platform == "darwin":
@@ -107,7 +109,14 @@ def cache_folder() -> Path:
     else:
         base = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
     folder = base / "musse-stream"
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        variable = "LOCALAPPDATA" if sys.platform == "win32" else "XDG_CACHE_HOME"
+        raise ToolError(
+            f"the cache folder {folder} cannot be made: {error.strerror}; "
+            f"let {variable} name a folder that can be written"
+        ) from error
     return folder
 
 

@@ -20,11 +20,16 @@ _REMEDY: Final = "without a screen use --headless --seconds 20 --save out.png"
 
 
 def check_screen() -> None:
-    """Raise NoScreen where no window can open.
+    """Raise NoScreen where no window can open, or this OpenCV was built without windows.
 
     OpenCV's Qt aborts the whole process when it finds no X server, so this asks the same library (libxcb)
     for a connection first. Windows and macOS always have a screen.
     """
+    if not cv2.currentUIFramework():
+        raise NoScreen(
+            "this OpenCV cannot open windows: opencv-python-headless replaced opencv-python. "
+            f"Remove both, then `pip install opencv-python`; {_REMEDY}"
+        )
     if not sys.platform.startswith("linux"):
         return
     if not os.environ.get("DISPLAY"):
@@ -77,6 +82,10 @@ class Window:
 
     def __init__(self, address: str = "") -> None:
         check_screen()
+        if sys.platform.startswith("linux"):
+            os.environ["QT_QPA_PLATFORM"] = (
+                "xcb"  # the one platform the wheel brings; others abort the process
+            )
         self._at: tuple[int, int] | None = None
         self._pressed_at: tuple[int, int] | None = None
         self._dragged: tuple[tuple[int, int], tuple[int, int]] | None = None

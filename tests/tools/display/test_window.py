@@ -230,3 +230,19 @@ def test_images_are_drawn_in_the_shape_of_the_window(width: int, height: int) ->
 
 def test_a_screen_that_answers_passes_the_check(screen: str) -> None:
     check_screen()
+
+
+def test_an_opencv_without_windows_is_named(monkeypatch: pytest.MonkeyPatch, screen: str) -> None:
+    monkeypatch.setattr(cv2, "currentUIFramework", lambda: "")  # what opencv-python-headless returns
+    with pytest.raises(NoScreen, match="opencv-python-headless replaced opencv-python"):
+        check_screen()
+
+
+def test_another_qt_platform_in_the_environment_opens_the_window_all_the_same(screen: str) -> None:
+    """Qt aborts the process where it is told to use a platform that the wheel does not bring."""
+    code = "from tools.display.window import Window\nwith Window() as window: window.keys(); print('open')"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=30,
+        env={**os.environ, "DISPLAY": screen, "QT_QPA_PLATFORM": "wayland"},
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "open\n"), done.stderr
