@@ -82,9 +82,10 @@ def start(arguments: Sequence[str], module: str) -> "subprocess.Popen[str]":
     """Start `python -m MODULE ARGUMENTS`, its standard output to be read by the caller.
 
     The child has a group of its own, so that Ctrl-C reaches the parent only and the parent ends the children
-    in order.
+    in order. The current folder is not searched for modules (-P): it may hold a `tools` or a `queue.py` of
+    the user's own.
     """
-    command = [sys.executable, "-m", module, *arguments]
+    command = [sys.executable, "-P", "-m", module, *arguments]
     environment = {**os.environ, CHILD: "1"}
     if sys.platform == "win32":
         return subprocess.Popen(

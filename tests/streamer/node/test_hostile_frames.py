@@ -209,4 +209,7 @@ def test_an_operator_is_told_why_nothing_is_shown(setup: Setup) -> None:
     _, listener = setup.start()
     setup.scanner.send_all([5, 4, 3, 2])
     status = listener.status(lambda status: status.state == "STALE" and bool(status.reasons))
-    assert status.reasons == ("3 of 4 frames refused, most as backwards",)
+    assert status.reasons == (
+        f"no new RF frame from {setup.scanner.address}: 4 came, 3 refused",
+        "3 of 4 frames refused, most as backwards",
+    )
