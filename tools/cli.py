@@ -95,25 +95,18 @@ def _root(
     pass
 
 
-COMMANDS = (
-    demo,
-    run,
-    replay,
-    display,
-    record,
-    process,
-    measure,
-    info,
-    convert,
-    simulate,
-    evaluate,
-    assess,
-    train,
-    config,
-    bench,
-)
-for command in COMMANDS:
-    app.command()(command)
+COMMANDS = {
+    "Live": (demo, run, replay, display, record),
+    "Recordings": (info, convert, simulate),
+    "Results": (process, measure),
+    "Network": (train, evaluate, assess),
+    "System": (config, bench),
+}
+"""By the panel of `musse-stream --help` that lists them."""
+
+for panel, commands in COMMANDS.items():
+    for command in commands:
+        app.command(rich_help_panel=panel)(command)
 
 
 def substitute_unknown_characters() -> None:

@@ -44,6 +44,9 @@ def test_the_first_help_names_every_command_and_exit_code() -> None:
     for word in (*COMMANDS, "research use only", "musse-stream demo", *EXIT_CODES.values()):
         assert word in text
     assert len(COMMANDS) >= 10
+    panels = [text.find(f"─ {panel} ─") for panel in ("Live", "Recordings", "Results", "Network", "System")]
+    assert panels[0] > -1
+    assert panels == sorted(panels)
     assert musse().returncode == 2  # without a command: help, but nothing was done
 
 

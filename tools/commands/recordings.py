@@ -5,28 +5,31 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from tools.formats import options
+import typer
 
 if TYPE_CHECKING:
     from tools.formats import Recording
 
-_OPTIONS: dict[str, Any] = {
-    "preset": options.Preset,
-    "sampling_frequency": options.SamplingFrequency,
-    "center_frequency": options.CenterFrequency,
-    "demodulation_frequency": options.DemodulationFrequency,
-    "probe_type": options.ProbeType,
-    "line_pitch": options.LinePitch,
-    "probe_radius": options.ProbeRadius,
-    "sound_speed": options.SoundSpeed,
-    "initial_time": options.InitialTime,
-    "frame_rate": options.FrameRate,
-    "axes": options.Axes,
-    "frame_axis": options.FrameAxis,
-    "variable": options.Variable,
+_OPTIONS: Final[dict[str, tuple[type, str]]] = {
+    "preset": (str, "Probe geometry by name, such as ultrasonix-l14-5-38."),
+    "sampling_frequency": (float, "Hz, along the beam, such as 40e6."),
+    "center_frequency": (float, "Hz; measured on the data unless given."),
+    "demodulation_frequency": (float, "Hz that IQ was mixed down by."),
+    "probe_type": (str, "linear, curved or phased."),
+    "line_pitch": (float, "Between neighbouring lines: metres (linear), radians (curved, phased)."),
+    "probe_radius": (float, "Metres, of a curved probe."),
+    "sound_speed": (float, "m/s; assumed 1540 unless known."),
+    "initial_time": (float, "Seconds from transmit to the first sample; assumed 0."),
+    "frame_rate": (float, "Hz; replaces the time stamps of the file."),
+    "axes": (str, "axial,lateral or lateral,axial: order in the file, slowest first."),
+    "frame_axis": (int, "Which axis of a 3-D array counts the frames."),
+    "variable": (str, "Name of the array in .npz and .mat."),
 }
+"""Type and help by parameter; the names other than `preset` are the keys of `open_recording`'s overrides."""
+
+_PANEL: Final = "Facts missing from the file (SI units)"
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,13 @@ def opens_recording(command: Callable[..., None]) -> Callable[..., None]:
     signature = inspect.signature(command)
     own = [parameter for name, parameter in signature.parameters.items() if name != "opening"]
     shared = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
-        for name, annotation in _OPTIONS.items()
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[kind | None, typer.Option(help=text, rich_help_panel=_PANEL)],
+        )
+        for name, (kind, text) in _OPTIONS.items()
     ]
 
     @wraps(command)
