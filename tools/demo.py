@@ -16,7 +16,7 @@ _FAILURES: Final = {7: NoScreen, 8: NothingReceived}  # of the display, by its e
 ANY_PORT = "tcp://127.0.0.1:0"
 
 SCENE: Final[dict[str, Any]] = {"frames": 40, "frame_rate": 20.0, "compression": 0.02, "period": 1.8}
-"""What the demo simulates, as `tools.simulate.SimulationSettings` names it."""
+"""What the demo simulates, as `engine.simulation.scenario.SimulationSettings` names it."""
 
 
 def demo_path() -> Path:
@@ -29,7 +29,8 @@ def demo_recording(on_frame: Callable[[int, int], object]) -> Path:
     """The simulated acquisition of the demo, made on first use."""
     path = demo_path()
     if not path.exists():
-        from tools.simulate import SimulationSettings, simulate_recording  # imports torch: only when needed
+        from engine.simulation.scenario import SimulationSettings  # imports torch: only when needed
+        from tools.simulate import simulate_recording
 
         simulate_recording(path, SimulationSettings(**SCENE), overwrite=True, on_frame=on_frame)
     return path

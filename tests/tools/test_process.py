@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from typer.testing import CliRunner
 
 from engine.simulation import Inclusion
+from engine.simulation.scenario import SimulationSettings
 from tests.echo_frames import STRAIN, echoes, rf_header
 from tests.tools.programs import STEPS, write_press
 from tools.cli import app
 from tools.errors import RecordingError
 from tools.formats import Acquisition, write_recording
-from tools.simulate import SimulationSettings, simulate_recording
+from tools.simulate import simulate_recording
 
 MAPS = ("axial_strain", "strain_std", "axial_displacement", "lateral_displacement")
 

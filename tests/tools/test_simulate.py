@@ -71,6 +71,9 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
         parse_inclusion("15,0")
     with pytest.raises(ToolError, match="--uniform"):
         small(tmp_path / "a.h5", uniform=True)
+    with pytest.raises(RecordingError, match=r"y\.mhd: .* written as \.h5"):
+        small(tmp_path / "y.mhd")
+    assert list(tmp_path.iterdir()) == []
     (tmp_path / "there.h5").touch()
     with pytest.raises(RecordingError, match="exists"):
         small(tmp_path / "there.h5")

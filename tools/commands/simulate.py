@@ -159,9 +159,10 @@ def simulate(
     from rich.console import Console
     from rich.progress import Progress
 
+    from engine.simulation.scenario import PATIENT, SimulationSettings
     from tools.errors import ToolError
     from tools.processes import ctrl_c
-    from tools.simulate import PATIENT, SimulationSettings, parse_inclusion, simulate_recording
+    from tools.simulate import parse_inclusion, simulate_recording
 
     if uniform and inclusion:
         raise ToolError("--uniform means no inclusion: leave out --inclusion, or --uniform")

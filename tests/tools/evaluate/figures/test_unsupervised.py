@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from engine.estimator import Estimator, StatelessEstimator
 from engine.simulation import Inclusion
+from engine.simulation.scenario import SimulationSettings
 from engine.spec import EngineSpec, FrameArray, Stopwatch, StrainResult, no_stopwatch
 from streamer.config import Config
 from tools.cli import app
@@ -19,7 +20,7 @@ from tools.evaluate.figures.unsupervised import unlabelled_figures, watch
 from tools.evaluate.methods import Engines, Setting
 from tools.evaluate.report import consecutive
 from tools.formats import open_recording
-from tools.simulate import SimulationSettings, simulate_recording
+from tools.simulate import simulate_recording
 
 
 class Broken(StatelessEstimator):

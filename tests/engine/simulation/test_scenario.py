@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engine.simulation.recorded import recorded_pair_truth, rest_displacement, rest_grid
-from tools.simulate import PATIENT, SimulationSettings, simulated_acquisition
+from engine.simulation.scenario import PATIENT, SimulationSettings, simulated_acquisition
 
 SMALL = SimulationSettings(frames=8, shape=(400, 32), period=0.5, inclusions=(), seed=2)
 FRAME = 6
