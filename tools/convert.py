@@ -1,4 +1,4 @@
-"""One recording into another format, frame by frame."""
+"""One recording into another format, frame by frame; a tape into result files or recordings."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -8,9 +8,13 @@ from typing import Any, Final, Literal, Protocol
 from numpy.typing import NDArray
 
 from tools.errors import RecordingError
-from tools.formats import Recording, write_recording
+from tools.formats import Recording, open_recording, write_recording
 from tools.formats.metaimage_writer import MetaImageWriter
+from tools.formats.tape import taped_acquisitions
 from tools.formats.zea_writer import ZeaWriter
+from tools.part import check_output
+from tools.results.taped import convert_results
+from tools.tape.reader import Tape
 
 Layout = Literal["musse", "zea"]
 SUFFIXES: Final = (".h5", ".hdf5", ".mha")
@@ -40,15 +44,48 @@ def convert(
     """
     if output.suffix.lower() not in SUFFIXES:
         raise RecordingError(f"{output}: recordings are written as {', '.join(SUFFIXES)}")
-    if output.exists() and output.samefile(recording.path):
-        raise RecordingError(f"{output} is the recording itself: choose another name")
-    if output.exists() and not overwrite:
-        raise RecordingError(f"{output} exists: choose another name, or give --overwrite")
+    check_output(output, overwrite=overwrite, inputs=[recording.path])
     with _sink(recording, output, layout, overwrite=overwrite) as sink:
         for index in range(recording.n_frames):
             sink.append(recording.frame(index), index)
             each()
     return recording.n_frames
+
+
+def convert_tape(
+    path: Path,
+    output: Path,
+    *,
+    what: Literal["results", "rf"] | None = None,
+    layout: Layout = "musse",
+    variable: str | None = None,
+    overwrite: bool = False,
+    each: Callable[[], None] = lambda: None,
+) -> list[str]:
+    """Write the results of a tape, or where it holds none or `what` is rf its RF frames; one line per file.
+
+    Every acquisition, and every stretch of results of one grid and engine, has a file of its own: NAME.h5,
+    NAME-2.h5 and so on; `variable` chooses one acquisition. Raises RecordingError as `convert`, DiskFull.
+    """
+    check_output(output, overwrite=overwrite, inputs=[path])
+    with Tape(path) as tape:
+        acquisitions = taped_acquisitions(tape)
+        note = tape.condition.note()
+        lines = [f"{path}: {note}"] if note is not None else []
+        frames = sum(len(acquisition.places) for acquisition in acquisitions)
+        if what != "rf" and (what == "results" or tape.condition.read > frames):
+            written = convert_results(tape, output, overwrite=overwrite, each=each)
+            lines += [f"{name}: {pairs} pairs" for name, pairs in written.items()]
+            if acquisitions and what is None:
+                lines.append(f"{path} also holds {frames} RF frames: write them with --what rf")
+            return lines
+    chosen = range(1, max(1, len(acquisitions)) + 1) if variable is None else [variable]
+    for count, number in enumerate(chosen, 1):
+        name = output if count == 1 else output.with_stem(f"{output.stem}-{count}")
+        with open_recording(path, overrides={"variable": str(number)}) as recording:
+            frames = convert(recording, name, layout=layout, overwrite=overwrite, each=each)
+        lines.append(f"{name}: {frames} frames")
+    return lines
 
 
 def _sink(

@@ -23,7 +23,7 @@ from streamer.stopwatch import Stopwatch
 from tools.errors import RecordingError
 from tools.formats import Recording
 from tools.playback import Cue, Loop, playback
-from tools.results.writer import Limits, RecordedPair
+from tools.results.pairs import Limits, RecordedPair
 
 MAPS = (
     "axial_strain",

@@ -1,34 +1,47 @@
-"""Writes what a live link carries to a file: strain results of a node, or RF frames of a scanner bridge.
+"""Writes what live links carry to a tape: RF frames of a scanner bridge, results of a node, or both.
 
 Unlike a display it wants every message, so it queues deeply and counts what was lost on the way.
 """
 
+import logging
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-import numpy as np
 from numpy.typing import NDArray
 
 from streamer.errors import MessageRefused
-from streamer.frame import view_samples
-from streamer.headers import RfHeader, StatusHeader, StrainHeader
-from streamer.link import Link
+from streamer.headers import ResultHeader, RfHeader, StatusHeader, StrainHeader
+from streamer.link import Link, wait_any
 from streamer.rf_message import read_rf_header, read_rf_payload
 from streamer.sockets import open_context
 from streamer.stopping import Stop
 from streamer.wire import decode, topic
-from tools.errors import NothingReceived, RecordingError
-from tools.formats import Acquisition, write_recording
-from tools.results.writer import ResultWriter
+from tools.errors import DiskFull, NothingReceived, RecordingError
+from tools.part import check_output
+from tools.tape.about import about_node
+from tools.tape.layout import ABOUT_NODE, SUFFIX
+from tools.tape.writer import TapeWriter
 
-HIGH_WATER_MARK = 256  # messages: a slow disk may pause for a second
-POLL = 0.05  # s; how soon a stop is noticed
-MAPS = ("axial_strain", "strain_std")
+HIGH_WATER_MARK: Final = 256  # messages: a slow disk may pause for a second
+POLL: Final = 0.05  # s; how soon a stop is noticed
+PROGRESS_EVERY: Final = 1.0  # s
+RESULTS: Final = ("strain", "fused", "bmode", "status")
+MAPS: Final = frozenset({"axial_strain", "strain_std"})
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Addresses to record from; at least one."""
+
+    rf: str | None = None
+    results: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +51,7 @@ class Until:
     seconds: float | None = None
     """After the first message."""
     count: int | None = None
-    """Messages written."""
+    """Pairs written; RF frames where only these are recorded."""
     timeout: float = math.inf
     """s without any message at the beginning."""
 
@@ -47,9 +60,14 @@ class Until:
 class RecordSummary:
     """What was written."""
 
-    written: int = 0
+    file: str
+    seconds: float = 0.0
+    """From the first message to the last."""
+    rf_frames: int = 0
+    pairs: int = 0
+    bytes: int = 0
     missed: int = 0
-    """RF: holes in the frame numbers. Strain: results that the node says it sent and that did not come."""
+    """RF frames by the holes in their numbers, and pairs that the node says it sent and that did not come."""
     refused: dict[str, int] = field(default_factory=dict)
     ended: str = "as asked"
     """Why it ended."""
@@ -59,98 +77,135 @@ class RecordSummary:
         self.refused[error.reason] = self.refused.get(error.reason, 0) + 1
 
 
-def record_strain(
-    address: str, output: Path, stop: Stop, until: Until, *, overwrite: bool = False
+def record(
+    sources: Sources,
+    output: Path,
+    stop: Stop,
+    until: Until,
+    *,
+    overwrite: bool = False,
+    on_progress: Callable[[RecordSummary], None] = lambda summary: None,
 ) -> RecordSummary:
-    """Write strain results until `stop` or `until`; another grid, engine or window ends the recording.
+    """Write messages until `stop` or `until`, whatever their geometry, session, source and engine.
 
-    Raises NothingReceived where none came, RecordingError where the file cannot be written.
+    A full disk ends it too: `ended` then begins with 'the disk is full', and the tape holds what came before.
+    `on_progress` is called about once a second. Raises NothingReceived where nothing came, RecordingError
+    where the file cannot be written, DiskFull where not even one message fits, ConfigError.
     """
-    summary = RecordSummary()
-    sent: int | None = None  # as the node's status said last
-    since = 0  # results received after that
-    with ResultWriter(output, MAPS, overwrite=overwrite) as writer:
-        for parts in _messages(address, ("strain", "status"), stop, until):
-            try:
-                message = decode([bytes(part) for part in parts])
-                header = message.header
-                if isinstance(header, StrainHeader):
-                    _check_maps(header, message.arrays)
-            except MessageRefused as error:
-                summary.refuse(error)
-                continue
-            if isinstance(header, StatusHeader):
-                total = header.published_valid + header.published_no_value
-                if sent is not None and total >= sent:  # fewer: the node was started anew
-                    summary.missed += max(0, total - sent - since)
-                sent, since = total, 0
-            elif isinstance(header, StrainHeader):
-                since += 1
-                if not writer.fits(header, message.arrays):
-                    summary.ended = "the acquisition changed"
-                    break
-                writer.append(header, message.arrays)
-                summary.written += 1
-            if summary.written == until.count:
-                break
-        if not summary.written:
-            raise NothingReceived(
-                f"no strain came from {address}: is the node running, and are frames coming?"
-            )
-    return summary
-
-
-def record_rf(
-    address: str, output: Path, stop: Stop, until: Until, *, overwrite: bool = False
-) -> RecordSummary:
-    """Write RF frames of one source and session; another session or geometry ends the recording.
-
-    Raises NothingReceived where none came, RecordingError where the file cannot be written.
-    """
-    if output.suffix not in (".h5", ".hdf5"):
-        raise RecordingError(f"{output}: RF frames are written as .h5")
-    if output.exists() and not overwrite:
-        raise RecordingError(f"{output} exists: choose another name or use --overwrite")
-    summary = RecordSummary()
-    first: RfHeader | None = None
-    last = -1
+    check_tape_output(output, overwrite=overwrite)
+    recorder = _Recorder(output, overwrite=overwrite)
     with ExitStack() as closing:
-        for parts in _messages(address, ("rf",), stop, until):
+        closing.enter_context(recorder)
+        for parts in _messages(sources, stop, until, recorder, on_progress):
             try:
-                header, samples = _rf_frame(parts)
+                recorder.take(parts)
             except MessageRefused as error:
-                summary.refuse(error)
-                continue
-            if first is None:
-                first, last = header, header.frame_index - 1
-                writer = closing.enter_context(
-                    write_recording(output, Acquisition.from_header(header), overwrite=overwrite)
-                )
-            elif header.source_id != first.source_id:
-                summary.refuse(MessageRefused("other_source", header.source_id))
-                continue
-            elif _stream(header) != _stream(first):
-                summary.ended = "another session or geometry began"
+                recorder.summary.refuse(error)
+            except DiskFull as error:
+                if not recorder.written:
+                    raise
+                recorder.summary.ended = str(error)
                 break
-            if header.frame_index <= last:
-                summary.refuse(MessageRefused("backwards", f"frame {header.frame_index} after {last}"))
-                continue
-            summary.missed += header.frame_index - last - 1
-            last = header.frame_index
-            writer.append(samples, t_acq=header.t_acq, frame_index=last, status=header.status)
-            summary.written += 1
-            if summary.written == until.count:
-                break
-        if first is None:
-            raise NothingReceived(
-                f"no RF frame came from {address}: is the scanner bridge or replay running?"
+    if not recorder.written:
+        raise NothingReceived(_nothing(sources))
+    return recorder.summary
+
+
+def check_tape_output(output: Path, *, overwrite: bool) -> None:
+    """Raise RecordingError for a name that is no tape's, or is taken."""
+    if output.suffix != SUFFIX:
+        tape = output.with_suffix(SUFFIX).name
+        raise RecordingError(
+            f"{output}: a recording is written as {SUFFIX}, which survives a crash; give --output {tape}, "
+            f"and afterwards: musse-stream convert {tape} --output {output.name}"
+        )
+    check_output(output, overwrite=overwrite)
+
+
+class _Recorder:
+    """Checks messages, counts them and writes them; the file is made for the first one."""
+
+    def __init__(self, output: Path, *, overwrite: bool) -> None:
+        self.summary = RecordSummary(str(output))
+        self._output, self._overwrite = output, overwrite
+        self._tape: TapeWriter | None = None
+        self._closing = ExitStack()
+        self._first = 0
+        self._last_index: dict[tuple[str, str], int] = {}
+        self._node: dict[str, str] = {}
+        self._sent: int | None = None  # pairs, as the node's status said last
+        self._since = 0  # pairs received after that
+
+    @property
+    def written(self) -> int:
+        """Messages in the file."""
+        return self._tape.n_messages if self._tape is not None else 0
+
+    def take(self, parts: list[bytes]) -> None:
+        """Write one message. Raises MessageRefused, DiskFull, RecordingError."""
+        if parts[0].startswith(topic("rf")):
+            rf = read_rf_header(parts)
+            read_rf_payload(parts, rf)
+            self._check_order(rf)
+            self._append(parts, rf)
+            self.summary.rf_frames += 1
+            return
+        message = decode(parts)
+        header = message.header
+        if isinstance(header, StatusHeader):
+            self._follow(header)
+            return
+        if isinstance(header, StrainHeader):
+            _check_maps(header, message.arrays)
+        self._append(parts, header)
+        if isinstance(header, StrainHeader):
+            self.summary.pairs += 1
+            self._since += 1
+
+    def warn_of_low_space(self) -> None:
+        """Log it where the disk is nearly full."""
+        free = self._tape.low_space() if self._tape is not None else None
+        if free is not None:
+            log.warning(
+                "only %.1f %% of the disk of %s is free", free * 100, self._output, extra={"limit_by": "disk"}
             )
-    return summary
 
+    def _append(self, parts: list[bytes], header: RfHeader | ResultHeader) -> None:
+        now = time.time_ns()
+        if self._tape is None:
+            self._tape = self._closing.enter_context(TapeWriter(self._output, overwrite=self._overwrite))
+            self._first = now
+            if self._node:
+                self._tape.describe(ABOUT_NODE, self._node)
+        self._tape.append(parts, header.schema_name, now)
+        self.summary.seconds = (now - self._first) * 1e-9
+        self.summary.bytes = self._tape.n_bytes
 
-def _stream(header: RfHeader) -> tuple[object, ...]:
-    """What must stay equal within one recording."""
-    return header.session_id, header.shape, header.dtype, Acquisition.from_header(header)
+    def _check_order(self, header: RfHeader) -> None:
+        stream = header.source_id, header.session_id
+        last = self._last_index.get(stream, header.frame_index - 1)
+        if header.frame_index <= last:
+            raise MessageRefused("backwards", f"frame {header.frame_index} after {last}")
+        self.summary.missed += header.frame_index - last - 1
+        self._last_index[stream] = header.frame_index
+
+    def _follow(self, status: StatusHeader) -> None:
+        """Count what the node sent and did not come; note on the tape which node it is."""
+        total = status.published_valid + status.published_no_value
+        if self._sent is not None and total >= self._sent:  # fewer: the node was started anew
+            self.summary.missed += max(0, total - self._sent - self._since)
+        self._sent, self._since = total, 0
+        node = about_node(status)
+        if node != self._node:
+            self._node = node
+            if self._tape is not None:
+                self._tape.describe(ABOUT_NODE, node)
+
+    def __enter__(self) -> "_Recorder":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._closing.close()
 
 
 def _check_maps(header: StrainHeader, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -158,31 +213,52 @@ def _check_maps(header: StrainHeader, arrays: Mapping[str, NDArray[Any]]) -> Non
     if header.rejection is not None and header.grid is None and not arrays:
         return
     shapes = {arrays[name].shape for name in MAPS if name in arrays}
-    if header.rejection is not None or header.grid is None or set(arrays) != set(MAPS) or len(shapes) != 1:
+    if header.rejection is not None or header.grid is None or set(arrays) != MAPS or len(shapes) != 1:
         raise MessageRefused("malformed", f"pair {header.post_index} has {', '.join(arrays) or 'no maps'}")
 
 
-def _rf_frame(parts: list[memoryview]) -> tuple[RfHeader, NDArray[Any]]:
-    header = read_rf_header(parts)
-    payload = read_rf_payload(parts, header)
-    return header, np.ascontiguousarray(view_samples(header, np.frombuffer(payload, np.uint8)))
-
-
-def _messages(address: str, kinds: tuple[str, ...], stop: Stop, until: Until) -> Iterator[list[memoryview]]:
-    """Every message of these kinds; time runs from the first one of the first kind."""
-    begun = False
+def _messages(
+    sources: Sources,
+    stop: Stop,
+    until: Until,
+    recorder: _Recorder,
+    on_progress: Callable[[RecordSummary], None],
+) -> Iterator[list[bytes]]:
+    """Every message; time runs from the first one that was written."""
+    summary = recorder.summary
     ends = time.monotonic() + until.timeout
+    progress = time.monotonic() + PROGRESS_EVERY
+    begun = False
     with ExitStack() as closing:
         context = open_context()
         closing.callback(context.term)
-        topics = [topic(kind) for kind in kinds]
-        link = Link(context, address, topics, high_water_mark=HIGH_WATER_MARK, setting="--connect")
-        closing.callback(link.close)
+        links = []
+        for address, kinds in ((sources.rf, ("rf",)), (sources.results, RESULTS)):
+            if address is not None:
+                topics = [topic(kind) for kind in kinds]
+                link = Link(context, address, topics, high_water_mark=HIGH_WATER_MARK, setting="--connect")
+                closing.callback(link.close)
+                links.append(link)
         while not stop.is_set() and time.monotonic() < ends:
-            if link.wait(POLL):
-                parts = link.receive()
-                if not begun and bytes(parts[0]).startswith(topics[0]):
-                    begun, ends = True, math.inf
-                    if until.seconds is not None:
-                        ends = time.monotonic() + until.seconds
-                yield parts
+            having = wait_any(links, POLL)
+            for link in filter(having.__contains__, links):
+                yield [bytes(part) for part in link.receive()]
+                if until.count == (summary.rf_frames if sources.results is None else summary.pairs):
+                    return
+            now = time.monotonic()
+            if recorder.written and not begun:
+                begun, ends = True, now + (math.inf if until.seconds is None else until.seconds)
+                recorder.warn_of_low_space()
+            if begun and now >= progress:
+                progress = now + PROGRESS_EVERY
+                on_progress(summary)
+                recorder.warn_of_low_space()
+
+
+def _nothing(sources: Sources) -> str:
+    asked = []
+    if sources.rf is not None:
+        asked.append(f"no RF frame came from {sources.rf}: is the scanner bridge or replay running?")
+    if sources.results is not None:
+        asked.append(f"no strain came from {sources.results}: is the node running, and are frames coming?")
+    return "; ".join(asked)

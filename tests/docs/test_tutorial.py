@@ -1,4 +1,4 @@
-"""The tutorial runs as it stands: its commands, its Python blocks, and its table of fields."""
+"""The tutorial runs as it stands: its commands and its Python blocks."""
 
 import re
 from collections.abc import Iterator
@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import h5py
 import pytest
 from typer.testing import CliRunner
 
 from tests.docs.commands_named import command_lines
-from tests.docs.docs_reading import DOCS, code, python_blocks, tables
+from tests.docs.docs_reading import DOCS, python_blocks
 from tools.cli import app
 
 TEXT = (DOCS / "tutorial.md").read_text(encoding="utf-8")
@@ -53,11 +52,3 @@ def test_the_ratio_is_the_one_that_the_page_states(names: dict[str, Any]) -> Non
     assert "about 2 here" in TEXT
     assert names["strain_ratio"] == pytest.approx(2.2, abs=0.3)
     assert 1 / names["strain_ratio"] != pytest.approx(2.2, abs=0.3)  # the control: soft and hard exchanged
-
-
-def test_the_table_lists_every_array_and_attribute_of_a_result_file(folder: Path) -> None:
-    (table,) = tables(TEXT)["Fields of a result file"]
-    section = TEXT[TEXT.index("Attributes of the file") :].replace("`\n", "` ")
-    with h5py.File(folder / "strain.h5") as file:
-        assert {name for row in table for name in code(row[0])} == set(file)
-        assert set(file.attrs) <= set(code(section))

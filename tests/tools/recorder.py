@@ -1,7 +1,6 @@
 """Both ends of a recording: a sender that says whatever a test wants, and a recorder in a thread."""
 
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,10 @@ from streamer.headers import ArrayEntry, Grid, StatusHeader, StrainHeader
 from streamer.stopping import Stop
 from streamer.wire import encode
 from tests.echo_frames import STRAIN, echoes, rf_header
-from tools.record import RecordSummary, Until, record_rf
+from tools.record import RecordSummary, Sources, Until, record
 
 PATIENCE = 20.0
 GRID = Grid(axial_start=0.0, axial_step=1e-4, lateral_start=-1e-3, lateral_step=3e-4, probe_type="linear")
-Record = Callable[..., RecordSummary]
 
 
 class Sender:
@@ -54,23 +52,29 @@ class Sender:
 
 
 class Recording:
-    """A recorder in a thread, subscribed before anything is sent."""
+    """A recorder in a thread, subscribed before anything is sent; `what` is rf, strain or both."""
 
-    def __init__(self, record: Record, sender: Sender, output: Path, **options: Any) -> None:
+    def __init__(self, what: str, sender: Sender, output: Path, **options: Any) -> None:
         self.stop = Stop()
         self._done: RecordSummary | BaseException | None = None
         overwrite = options.pop("overwrite", False)
+        on_progress = options.pop("on_progress", lambda summary: None)
         until = Until(**{"timeout": PATIENCE} | options)
+        sources = Sources(
+            rf=sender.address if what != "strain" else None, results=sender.address if what != "rf" else None
+        )
 
         def run() -> None:
             try:
-                self._done = record(sender.address, output, self.stop, until, overwrite=overwrite)
+                self._done = record(
+                    sources, output, self.stop, until, overwrite=overwrite, on_progress=on_progress
+                )
             except Exception as error:  # noqa: BLE001 - raised again in the test's thread
                 self._done = error
 
         self._thread = threading.Thread(target=run, name="recorder")
         self._thread.start()
-        sender.wait_for_subscriptions(1 if record is record_rf else 2)
+        sender.wait_for_subscriptions({"rf": 1, "strain": 4, "both": 5}[what])
 
     def end(self, *, stop: bool = False) -> RecordSummary:
         if stop:

@@ -81,11 +81,14 @@ CASES = {
     ),
     "3 a file that is not there": (["config", "check", "none.toml"], ["none.toml", "No such file"]),
     "3 no address": (["run", "--connect", "here", "--bind", "tcp://127.0.0.1:0", "--http", ""], ["'here'"]),
-    "3 no address to record from": (["record", "--connect", "x", "--output", "o.h5"], ["tcp://HOST:PORT"]),
+    "3 no address to record from": (["record", "--connect", "x", "--output", "o.mcap"], ["tcp://HOST:PORT"]),
     "4 no recording": (["info", "{rubbish}"], ["rubbish.h5"]),
     "4 nothing there": (["replay", "none.mhd", "--bind", "tcp://127.0.0.1:0"], ["none.mhd"]),
     "4 an unknown ending": (["process", "{press}", "--output", "o.txt"], ["o.txt", ".h5 or .npz"]),
-    "4 a file that exists": (["record", "--output", "{press}"], ["press.h5 exists", "--overwrite"]),
+    "4 a file that exists": (
+        ["process", "{press}", "--output", "{rubbish}"],
+        ["rubbish.h5 exists", "--overwrite"],
+    ),
     "4 no results": (
         ["process", "{press}", "--output", "o.h5", "--pairs-from", "{press}"],
         ["press.h5 holds no strain results", "`record`"],
@@ -103,11 +106,11 @@ CASES = {
     "7 display": (["display"], ["DISPLAY is not set", "--headless"]),
     "7 demo": (["demo"], ["DISPLAY is not set", "--headless"]),
     "8 record strain": (
-        ["record", "--connect", NOBODY, "--output", "o.h5", "--timeout", "0.1"],
+        ["record", "--connect", NOBODY, "--output", "o.mcap", "--timeout", "0.1"],
         [NOBODY, "is the node running"],
     ),
     "8 record rf": (
-        ["record", "--what", "rf", "--connect", NOBODY, "--output", "o.h5", "--timeout", "0.1"],
+        ["record", "--what", "rf", "--connect", NOBODY, "--output", "o.mcap", "--timeout", "0.1"],
         [NOBODY, "bridge or replay"],
     ),
     "8 display": (

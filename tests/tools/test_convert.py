@@ -88,7 +88,7 @@ def test_what_cannot_be_written_is_refused_and_leaves_nothing(tmp_path: Path) ->
     with open_recording(source) as recording:
         with pytest.raises(RecordingError, match=r"\.h5, \.hdf5, \.mha"):
             convert(recording, tmp_path / "a.nii")
-        with pytest.raises(RecordingError, match="the recording itself"):
+        with pytest.raises(RecordingError, match="is the input itself"):
             convert(recording, tmp_path / "." / "a.h5", overwrite=True)
         convert(recording, tmp_path / "b.mha")
         with pytest.raises(RecordingError, match="--overwrite"):

@@ -25,7 +25,7 @@ def process(
         int | None, typer.Option(help="How many frames to play [default: all once].", min=1)
     ] = None,
     pairs_from: Annotated[
-        Path | None, typer.Option(help="Result file of `record`: compute exactly its pairs again.")
+        Path | None, typer.Option(help="Tape or result file: compute exactly its pairs again.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the result file.")] = False,
     *,
@@ -39,19 +39,21 @@ def process(
 
         musse-stream process arm.mhd --output strain.npz --pairing stride --stride 3
 
-        musse-stream process arm.mhd --loop bounce --pairs-from live.h5 --output again.h5
+        musse-stream process arm.mhd --loop bounce --pairs-from live.mcap --output again.h5
     """
     from rich.console import Console
     from rich.progress import track
 
-    from streamer.config import load_config
+    from streamer.config import load_config, result_settings
     from tools.log import log_to_stderr
     from tools.part import check_output
     from tools.playback import frames_of
     from tools.process import MAPS, PairMaps, process_pairs, region_limits
     from tools.process import process as process_all
     from tools.processes import ctrl_c
-    from tools.results.writer import RecordedPair, ResultWriter, read_pairs, same_settings
+    from tools.results.pairs import RecordedPair, read_pairs, same_settings
+    from tools.results.provenance import provenance
+    from tools.results.writer import ResultWriter
 
     log_to_stderr()
     if pairs_from is not None and any(given is not None for given in (frames, pairing, stride)):
@@ -87,7 +89,9 @@ def process(
             messages = process_all(recording, settings, frames=total, loop=loop, on_refused=count_refused)
         header = recording.header(0, source_id="replay", session_id="0")
         maps = PairMaps(header)
-        with ctrl_c() as check, ResultWriter(output, MAPS, fused=True, overwrite=overwrite) as writer:
+        about = provenance(file, result_settings(settings), header)
+        results = ResultWriter(output, MAPS, fused=True, provenance=about, overwrite=overwrite)
+        with ctrl_c() as check, results as writer:
             for message in track(messages, "pairs", total=total, console=console):
                 check()
                 if pairs:

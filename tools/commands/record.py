@@ -1,38 +1,54 @@
-"""`musse-stream record`: a live link to a file."""
+"""`musse-stream record`: live links to a tape."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+if TYPE_CHECKING:
+    from tools.record import RecordSummary
+
+_RF = "tcp://127.0.0.1:5560"
+_RESULTS = "tcp://127.0.0.1:5561"
+_LINE_EVERY = 10  # s between two lines of progress where there is no terminal
+
 
 def record(
-    output: Annotated[Path, typer.Option(help="File to write: .h5 (strain also .npz).")],
+    output: Annotated[Path, typer.Option(help="File to write: .mcap.")],
     what: Annotated[
-        Literal["strain", "rf"],
-        typer.Option(help="strain: results of a node; rf: frames of a scanner bridge."),
+        Literal["strain", "rf", "both"],
+        typer.Option(help="strain: results of a node, B-mode included; rf: frames of a scanner bridge."),
     ] = "strain",
     connect: Annotated[
-        str | None, typer.Option(help="Address [default: tcp://127.0.0.1:5561 for strain, 5560 for rf].")
+        str | None,
+        typer.Option(help=f"Address of the results [default: {_RESULTS}]; of the RF with --what rf."),
     ] = None,
+    connect_rf: Annotated[
+        str, typer.Option("--connect-rf", help="Address of the RF frames with --what both.")
+    ] = _RF,
     seconds: Annotated[float | None, typer.Option(help="End so long after the first message.", min=0)] = None,
-    count: Annotated[int | None, typer.Option(help="End after so many messages.", min=1)] = None,
+    count: Annotated[int | None, typer.Option(help="End after so many pairs or RF frames.", min=1)] = None,
     timeout: Annotated[
         float, typer.Option(help="Give up after so many seconds without a first message.", min=0)
     ] = 120.0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
-    """Record live strain results or RF frames until Ctrl-C.
+    """Record live strain results, RF frames or both until Ctrl-C, in a file that survives a crash.
 
-    Results that were lost on the way are counted as missed; a node with `output.high_water_mark = 64` keeps
-    more of them for a slow disk. Another acquisition ends the recording, and what was written is kept.
+    Every message is in the file as soon as it came; a change of geometry goes on in the same file. A full
+    disk ends the recording with what there is (exit code 9). Results that were lost on the way are counted
+    as missed; a node with `output.high_water_mark = 64` keeps more of them for a slow disk.
 
     Examples:
 
-        musse-stream record --output live.h5 --seconds 10
+        musse-stream record --output live.mcap --seconds 10
 
-        musse-stream record --what rf --output scan.h5 --count 100
+        musse-stream record --what rf --output scan.mcap --count 100
+
+        musse-stream record --what both --output examination.mcap
+
+        musse-stream convert live.mcap --output live.h5
     """
     from streamer.stopping import Stop
     from tools.processes import on_stop_signal
@@ -42,14 +58,52 @@ def record(
 
     from dataclasses import asdict
 
+    from tools.errors import DiskFull
     from tools.log import log_to_stderr
     from tools.output import emit
-    from tools.record import Until, record_rf, record_strain
+    from tools.record import Sources, Until
+    from tools.record import record as write
 
     log_to_stderr()
-    writer, address = (
-        (record_strain, "tcp://127.0.0.1:5561") if what == "strain" else (record_rf, "tcp://127.0.0.1:5560")
-    )
+    sources = {
+        "strain": Sources(results=connect or _RESULTS),
+        "rf": Sources(rf=connect or _RF),
+        "both": Sources(rf=connect_rf, results=connect or _RESULTS),
+    }[what]
     until = Until(seconds=seconds, count=count, timeout=timeout)
-    summary = writer(connect or address, output, stop, until, overwrite=overwrite)
+    with _Progress() as progress:
+        summary = write(sources, output, stop, until, overwrite=overwrite, on_progress=progress.show)
     emit("summary", asdict(summary), as_json=json)
+    if summary.ended.startswith("the disk is full"):
+        raise DiskFull(summary.ended)
+
+
+class _Progress:
+    """One line on a terminal that counts up; elsewhere a log line now and then."""
+
+    def __enter__(self) -> "_Progress":
+        from rich.console import Console
+
+        console = Console(stderr=True)
+        self._status = console.status("recording") if console.is_terminal else None
+        self._lines = 0
+        if self._status is not None:
+            self._status.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._status is not None:
+            self._status.stop()
+
+    def show(self, summary: "RecordSummary") -> None:
+        """Show how long, how many and how much."""
+        counted = [f"{summary.pairs} pairs"] * (summary.pairs > 0)
+        counted += [f"{summary.rf_frames} RF frames"] * (summary.rf_frames > 0)
+        text = f"recording {summary.seconds:.0f} s, {', '.join(counted)}, {summary.bytes / 1e6:.0f} MB"
+        if self._status is not None:
+            self._status.update(text)
+        elif summary.seconds >= self._lines * _LINE_EVERY:
+            import logging
+
+            self._lines += 1
+            logging.getLogger(__name__).info(text)

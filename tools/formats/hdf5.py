@@ -39,7 +39,7 @@ def read_hdf5(path: Path, layout: Layout) -> Contents:
 
 def _reader(path: Path, file: Any) -> Callable[[Path, Layout], Contents]:
     """The reader for what the file says it is."""
-    from tools.results.writer import FORMAT as RESULTS_FORMAT  # which imports the engine's names
+    from tools.results.layout import FORMAT as RESULTS_FORMAT  # which imports torch's version
 
     kind = scalar(file.attrs.get("format"))
     if kind == RESULTS_FORMAT:

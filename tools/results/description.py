@@ -8,7 +8,8 @@ import h5py
 import numpy as np
 
 from tools.errors import RecordingError
-from tools.results.writer import FORMAT, read_pairs
+from tools.results.layout import FORMAT
+from tools.results.pairs import read_pairs
 
 
 def holds_results(path: Path) -> bool:

@@ -9,23 +9,14 @@ import pytest
 
 from streamer.wire import encode
 from tests.echo_frames import rf_header
-from tests.tools.tape.tapes import SHAPE, rf_parts, samples, strain_parts, write_tape
+from tests.tools.tape.tapes import SHAPE, rf_parts, samples, strain_parts, write_parts, write_tape
 from tools.errors import RecordingError
 from tools.formats import open_recording
-from tools.tape.writer import TapeWriter
-
-
-def write(path: Path, messages: list[Any]) -> Path:
-    with TapeWriter(path) as tape:
-        for parts in messages:
-            kind = bytes(parts[0]).decode().partition("/")[0]
-            tape.append(parts, f"musse.{kind}", 10**18)
-    return path
 
 
 def test_frames_times_numbers_and_states_are_those_sent(tmp_path: Path) -> None:
     sent = [rf_parts(index, status="LIFTED" if index == 9 else "OK") for index in (7, 8, 9, 12)]
-    with open_recording(write(tmp_path / "a.mcap", [strain_parts(1), *sent, strain_parts(2)])) as found:
+    with open_recording(write_parts(tmp_path / "a.mcap", [strain_parts(1), *sent, strain_parts(2)])) as found:
         assert list(found.frame_index) == [7, 8, 9, 12]
         assert list(np.diff(found.t_acq)) == [20_000_000, 20_000_000, 60_000_000]
         assert found.status == ("OK", "OK", "LIFTED", "OK")
@@ -49,7 +40,7 @@ def test_every_kind_of_samples_comes_back(tmp_path: Path, kind: str) -> None:
         sent = expected = (expected + 1j * expected[::-1]).astype(np.complex64)
         changes |= {"dtype": "<c8", "kind": "iq", "demodulation_frequency": 4.8e6}
     parts = encode("rf", rf_header(0, **changes), (sent,))
-    with open_recording(write(tmp_path / "a.mcap", [parts])) as found:
+    with open_recording(write_parts(tmp_path / "a.mcap", [parts])) as found:
         np.testing.assert_array_equal(found.frame(0), expected)
         assert found.dtype == expected.dtype
 
@@ -58,7 +49,7 @@ def test_several_acquisitions_are_named_and_one_is_chosen(tmp_path: Path) -> Non
     first = [rf_parts(index) for index in range(3)]
     second = [rf_parts(index, sound_speed=1480.0) for index in range(3, 5)]
     third = [rf_parts(index, session_id="two") for index in range(1)]
-    path = write(tmp_path / "a.mcap", [*first, *second, *third])
+    path = write_parts(tmp_path / "a.mcap", [*first, *second, *third])
     with pytest.raises(RecordingError, match=r"3 acquisitions \(1: 3 frames of 64 x 8 from bridge; 2: 2"):
         open_recording(path)
     for number, count in ((1, 3), (2, 2), (3, 1)):
@@ -71,7 +62,7 @@ def test_several_acquisitions_are_named_and_one_is_chosen(tmp_path: Path) -> Non
 
 def test_a_frame_sent_twice_is_there_once(tmp_path: Path) -> None:
     sent = [rf_parts(index) for index in (0, 1, 1, 0, 2)]
-    with open_recording(write(tmp_path / "a.mcap", sent)) as found:
+    with open_recording(write_parts(tmp_path / "a.mcap", sent)) as found:
         assert list(found.frame_index) == [0, 1, 2]
 
 
@@ -88,4 +79,4 @@ def test_a_torn_tape_is_read_as_far_as_it_goes_and_says_so(
 
 def test_a_tape_without_rf_names_the_way_to_its_results(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match=r"holds no RF frame.*musse-stream convert"):
-        open_recording(write(tmp_path / "a.mcap", [strain_parts(1)]))
+        open_recording(write_parts(tmp_path / "a.mcap", [strain_parts(1)]))

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from streamer.headers import ArrayEntry, BmodeHeader, FusedHeader
 from streamer.wire import encode
 from tests.echo_frames import rf_header
-from tests.tools.recorder import maps, strain_header
+from tests.tools.recorder import GRID, maps, strain_header
 from tools.tape.reader import TapeMessage
 from tools.tape.writer import TapeWriter
 
@@ -26,6 +27,36 @@ def rf_parts(index: int, **changes: Any) -> list[Any]:
 def strain_parts(index: int, **changes: Any) -> list[Any]:
     header = strain_header(index, **changes)
     return encode("strain", header, [maps(index, entry.shape) for entry in header.arrays])
+
+
+def fused_parts(index: int, **changes: Any) -> list[Any]:
+    entries = tuple(
+        ArrayEntry(name=n, dtype="<f4", shape=(6, 5)) for n in ("relative_strain", "relative_std")
+    )
+    header = FusedHeader(
+        source_id="bridge", session_id="one", arrays=entries, post_index=index, grid=GRID, time_constant=0.5,
+        effective_pairs=float(index), region=None, engine="trivial", model_hash=None, assumed=(),
+    )  # fmt: skip
+    header = header.model_copy(update=changes)
+    return encode("fused", header, [maps(index + 100, (6, 5)), maps(index + 200, (6, 5))])
+
+
+def bmode_parts(index: int, **changes: Any) -> list[Any]:
+    entry = ArrayEntry(name="bmode", dtype="|u1", shape=(12, 8))
+    header = BmodeHeader(
+        source_id="bridge", session_id="one", arrays=(entry,), frame_index=index, grid=GRID,
+        dynamic_range_db=60.0, assumed=(),
+    )  # fmt: skip
+    return encode("bmode", header.model_copy(update=changes), [np.full((12, 8), index, np.uint8)])
+
+
+def write_parts(path: Path, messages: list[list[Any]]) -> Path:
+    """A tape of these messages."""
+    with TapeWriter(path) as tape:
+        for number, parts in enumerate(messages):
+            kind = bytes(parts[0]).decode().partition("/")[0]
+            tape.append(parts, f"musse.{kind}", 10**18 + number)
+    return path
 
 
 def write_tape(path: Path, count: int) -> list[int]:

@@ -1,0 +1,112 @@
+"""Which pairs a file of results holds, so that they can be computed again."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from engine.factory import model_hash, resolve
+from streamer.config import Config
+from streamer.headers import StrainHeader
+from tools.errors import RecordingError
+from tools.results.layout import FORMAT, NO_PRE, described, region_text
+from tools.tape.layout import SUFFIX
+from tools.tape.reader import Tape
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedPair:
+    """One row of a result file, as far as it is needed to compute it again."""
+
+    pre_index: int | None
+    post_index: int
+    rejection: str | None
+
+
+def read_pairs(path: Path) -> tuple[list[RecordedPair], dict[str, Any]]:
+    """The pairs of a result file or a tape in their order, and the file's attributes.
+
+    Raises RecordingError for a file that holds no results of this project.
+    """
+    if path.suffix == SUFFIX:
+        return _taped_pairs(path)
+    try:
+        with h5py.File(path, "r") as file:
+            attributes = dict(file.attrs)
+            if attributes.get("format") != FORMAT:
+                raise RecordingError(
+                    f"{path} holds no strain results; give a file made by `record` or `process`"
+                )
+            columns = file["pre_index"][:], file["post_index"][:], file["rejection"].asstr()[:]
+    except (OSError, KeyError) as error:
+        raise RecordingError(f"{path} cannot be read as an .h5 of strain results: {error}") from error
+    pairs = [
+        RecordedPair(None if pre == NO_PRE else int(pre), int(post), reason or None)
+        for pre, post, reason in zip(*columns, strict=True)
+    ]
+    return pairs, attributes
+
+
+def _taped_pairs(path: Path) -> tuple[list[RecordedPair], dict[str, Any]]:
+    """The same of a tape; a change of engine, window or region within it is refused."""
+    pairs: list[RecordedPair] = []
+    attributes: dict[str, Any] = {}
+    valued = False
+    with Tape(path) as tape:
+        for message in tape.messages(["strain"]):
+            header = message.header
+            if isinstance(header, StrainHeader):
+                pairs.append(RecordedPair(header.pre_index, header.post_index, header.rejection))
+                here = described(header)
+                if header.grid is None:
+                    attributes = attributes or here
+                else:
+                    changed = [name for name in here if valued and attributes[name] != here[name]]
+                    attributes, valued = here, True
+                    if changed:
+                        raise RecordingError(
+                            f"{path}: {', '.join(changed)} changed at pair {header.pre_index}-"
+                            f"{header.post_index}; write files of one setting each with: "
+                            f"musse-stream convert {path} --output NAME.h5"
+                        )
+        note = tape.condition.note()
+    if not pairs:
+        raise RecordingError(f"{path} holds no strain results; record them with: musse-stream record")
+    if note is not None:
+        log.warning("%s: %s", path, note)
+    return pairs, attributes
+
+
+Limits = tuple[float, float, float, float] | None
+
+
+def same_settings(attributes: Mapping[str, Any], config: Config, limits: Limits, path: Path) -> None:
+    """Raise RecordingError where results were made with other weights, or another engine, window or region.
+
+    `limits` are those of the region of interest on these frames, as `streamer.geometry.Region` has them.
+    """
+    engine = config.engine
+    taken = model_hash(engine.name, Path(engine.weights) if engine.weights else None)
+    wanted: dict[str, Any] = {
+        "engine": resolve(engine.name, Path(engine.weights) if engine.weights else None)[0],
+        "model_hash": taken or "",
+        "region": region_text(limits),
+    }
+    if taken is None:  # a network chooses its windows itself
+        wanted["axial_window"] = engine.axial_window * 1e-3
+        wanted["lateral_window"] = engine.lateral_window * 1e-3
+    different = [
+        f"{name} {attributes.get(name)} there, {value} here"
+        for name, value in wanted.items()
+        if attributes.get(name) != value
+    ]
+    if different:
+        raise RecordingError(
+            f"{path} was made with other settings: {'; '.join(different)}; "
+            "give the same --engine, --weights and --config as the node had"
+        )
