@@ -67,7 +67,7 @@ class StatelessEstimator:
     def error_model(self) -> ErrorModel:
         """Noise of least squares over the windows of `spec`, new in every pair."""
         spec = self.spec
-        window = spec.axial_window / spec.sample_pitch, spec.lateral_window / spec.line_pitch
+        window = spec.axial_window / spec.sample_pitch, spec.lateral_window / spec.line_spacing
         return ErrorModel(window=window, shared=0.0)
 
     def propose(self, pre: FrameArray, post: FrameArray, stopwatch: Stopwatch = no_stopwatch) -> StrainResult:

@@ -26,12 +26,15 @@ def no_stopwatch(stage: str) -> AbstractContextManager[object]:
     return nullcontext()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineSpec:
-    """Constants of an acquisition, and the windows a strain map is to be computed with.
+ProbeType: TypeAlias = Literal["linear", "curved", "phased"]
+Kind: TypeAlias = Literal["rf", "iq"]
 
-    Raises InvalidAcquisition where a value is impossible. `line_pitch` is in metres between neighbouring
-    lines (for a curved probe: at the mean depth, because every window here is a length in tissue).
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acquisition:
+    """Geometry and constants of the frames of one probe setting; SI units.
+
+    Two frames make a pair only where these are equal. Raises InvalidAcquisition where a value is impossible.
     """
 
     shape: tuple[int, int]
@@ -41,17 +44,20 @@ class EngineSpec:
     center_frequency: float
     """Hz, nominal; the estimators measure the received one on the data."""
     line_pitch: float
-    """m."""
-    sound_speed: float = 1540.0
-    """m/s."""
-    kind: Literal["rf", "iq"] = "rf"
+    """Between neighbouring lines: m for a linear probe, rad for curved and phased ones."""
+    probe_type: ProbeType = "linear"
+    probe_radius: float = 0.0
+    """m, 0 for linear and phased probes."""
+    kind: Kind = "rf"
     """Real RF, or complex baseband IQ."""
     demodulation_frequency: float = 0.0
     """Hz that IQ was mixed down by; 0 for RF."""
-    axial_window: float = 2.0e-3
-    """m, length of the least-squares strain window along the beam."""
-    lateral_window: float = 1.0e-3
-    """m, its width across the lines."""
+    sound_speed: float = 1540.0
+    """m/s."""
+    initial_time: float = 0.0
+    """s, time of the first sample after transmit."""
+    steering_angles: tuple[float, ...] = ()
+    """rad, one per transmit of a compounded frame."""
 
     def __post_init__(self) -> None:
         n_axial, n_lateral = self.shape
@@ -62,11 +68,6 @@ class EngineSpec:
             value = getattr(self, name)
             if not (np.isfinite(value) and value > 0):
                 raise InvalidAcquisition(f"{name} = {value}: must be positive and finite")
-        if not self.axial_window >= 2 * self.sample_pitch or not self.lateral_window > 0:
-            raise InvalidAcquisition(
-                f"strain window {self.axial_window * 1e3:g} x {self.lateral_window * 1e3:g} mm: along "
-                f"the beam it must hold two samples, which are {self.sample_pitch * 1e3:.3g} mm apart"
-            )
         if self.kind == "rf" and self.center_frequency >= self.sampling_frequency / 2:
             msg = (
                 f"center_frequency = {self.center_frequency:g} Hz lies above half the sampling_frequency "
@@ -78,6 +79,40 @@ class EngineSpec:
     def sample_pitch(self) -> float:
         """Depth between two samples in metres: c / (2 fs), because the echo travels there and back."""
         return self.sound_speed / (2.0 * self.sampling_frequency)
+
+    @property
+    def start_depth(self) -> float:
+        """Depth of the first sample in metres."""
+        return self.sound_speed * self.initial_time / 2.0
+
+    @property
+    def line_spacing(self) -> float:
+        """Metres between neighbouring lines; for curved and phased probes at the middle of the depth."""
+        if self.probe_type == "linear":
+            return self.line_pitch
+        depth = self.shape[0] * self.sample_pitch / 2 + self.start_depth
+        return self.line_pitch * (self.probe_radius + depth)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSpec(Acquisition):
+    """An acquisition, and the windows that a strain map is to be computed with.
+
+    Raises InvalidAcquisition where a value is impossible.
+    """
+
+    axial_window: float = 2.0e-3
+    """m, length of the least-squares strain window along the beam."""
+    lateral_window: float = 1.0e-3
+    """m, its width across the lines."""
+
+    def __post_init__(self) -> None:
+        Acquisition.__post_init__(self)  # super() does not work in dataclasses with slots
+        if not self.axial_window >= 2 * self.sample_pitch or not self.lateral_window > 0:
+            raise InvalidAcquisition(
+                f"strain window {self.axial_window * 1e3:g} x {self.lateral_window * 1e3:g} mm: along "
+                f"the beam it must hold two samples, which are {self.sample_pitch * 1e3:.3g} mm apart"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from typing import TypeVar
 from engine.errors import EngineError, EngineUnavailable
 from engine.estimator import Estimator
 from engine.factory import load
-from engine.spec import EngineSpec
+from engine.spec import Acquisition, EngineSpec
 from streamer.config import Config, EngineConfig
 from streamer.errors import ConfigError
 from streamer.frame import RfFrame
@@ -38,7 +38,7 @@ class EngineBuilder:
         self._config = config
         self._condition = condition
         self._metrics = metrics
-        self._geometry: tuple[object, ...] | None = None
+        self._acquisition: Acquisition | None = None
         self._step: StrainStep | None = None
         self._built: Future[tuple[Estimator, Region]] | None = None
         settings = config.engine
@@ -60,7 +60,7 @@ class EngineBuilder:
         A geometry that no estimator can serve makes a step without one, and a FAULT that names the cause.
         Raises EngineUnavailable, and StopRequested where the run is to end meanwhile.
         """
-        if self._step is not None and frame.geometry == self._geometry:
+        if self._step is not None and frame.header.acquisition == self._acquisition:
             return self._step
         self._condition.building = True
         try:
@@ -93,7 +93,7 @@ class EngineBuilder:
                 extra={"limit_by": "ready"},  # a sender may change its geometry with every frame
             )
         self._step = StrainStep(estimator, region, self._config, epoch)
-        self._geometry = frame.geometry
+        self._acquisition = frame.header.acquisition
         return self._step
 
     def _build(self, opener: OpenEngine, frame: RfFrame) -> tuple[Estimator, Region]:

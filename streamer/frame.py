@@ -28,24 +28,6 @@ class RfFrame:
         """Source and session: frame_index means something only within one of these."""
         return self.header.source_id, self.header.session_id
 
-    @property
-    def geometry(self) -> tuple[object, ...]:
-        """Everything an estimator is built for: frames pair only where this is equal."""
-        header = self.header
-        return (
-            header.shape,
-            header.kind,
-            header.sampling_frequency,
-            header.center_frequency,
-            header.demodulation_frequency,
-            header.sound_speed,
-            header.initial_time,
-            header.probe_type,
-            header.line_pitch,
-            header.probe_radius,
-            header.steering_angles,
-        )
-
 
 def view_samples(header: RfHeader, payload: NDArray[np.uint8]) -> NDArray[Any]:
     """The payload as (n_axial, n_lateral) without a copy, whatever its order in memory."""

@@ -1,13 +1,13 @@
 """From frames to places in the body: engine specs, map grids, the region of interest. Metres and radians."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.spec import EngineSpec, FloatArray, StrainResult
+from engine.spec import Acquisition, EngineSpec, FloatArray, StrainResult
 from streamer.config import Config, RegionConfig
 from streamer.errors import ConfigError, MessageRefused
 from streamer.frame import check_samples
@@ -60,31 +60,14 @@ class Region:
         return np.asarray(inside_rows[:, None] & inside_cols[None, :])
 
 
-def line_spacing(header: RfHeader) -> float:
-    """Metres between neighbouring lines; for curved and phased probes at the middle of the depth."""
-    if header.probe_type == "linear":
-        return header.line_pitch
-    depth = header.shape[0] * sample_pitch(header) / 2 + start_depth(header)
-    return header.line_pitch * (header.probe_radius + depth)
-
-
-def sample_pitch(header: RfHeader) -> float:
-    """Metres of depth between two samples."""
-    return header.sound_speed / (2.0 * header.sampling_frequency)
-
-
-def start_depth(header: RfHeader) -> float:
-    """Depth of the first sample in metres."""
-    return header.sound_speed * header.initial_time / 2.0
-
-
 def region_of(header: RfHeader, config: RegionConfig, margin: float) -> Region:
     """The configured region on this geometry, with `margin` metres around it for the engine.
 
     Raises ConfigError where the region lies outside the frame or is too small to hold a strain window.
     """
     n_axial, n_lateral = header.shape
-    dz, z0 = sample_pitch(header), start_depth(header)
+    acquisition = header.acquisition
+    dz, z0 = acquisition.sample_pitch, acquisition.start_depth
     whole_depth = config.axial_from == config.axial_to == 0.0
     whole_width = config.lateral_to == config.lateral_from
     if whole_depth and whole_width:
@@ -100,7 +83,7 @@ def region_of(header: RfHeader, config: RegionConfig, margin: float) -> Region:
     if not whole_width:
         left = max(left, config.lateral_from * unit / header.line_pitch + middle)
         right = min(right, config.lateral_to * unit / header.line_pitch + middle)
-    rows, cols = margin / dz, margin / line_spacing(header)
+    rows, cols = margin / dz, margin / acquisition.line_spacing
     axial = slice(max(0, int(first - rows)), min(n_axial, int(np.ceil(last + rows)) + 1))
     lateral = slice(max(0, int(left - cols)), min(n_lateral, int(np.ceil(right + cols)) + 1))
     if last <= first or right <= left or axial.stop - axial.start < 64 or lateral.stop - lateral.start < 4:
@@ -132,14 +115,11 @@ def check_frame(header: RfHeader, samples: NDArray[Any], config: Config) -> None
 
 def engine_spec(header: RfHeader, region: Region, config: Config) -> EngineSpec:
     """What an estimator for this geometry and region is built from. Raises InvalidAcquisition."""
+    given = {field.name: getattr(header, field.name) for field in fields(Acquisition)}
+    given["shape"] = (region.axial.stop - region.axial.start, region.lateral.stop - region.lateral.start)
+    given["initial_time"] += region.axial.start / header.sampling_frequency
     return EngineSpec(
-        shape=(region.axial.stop - region.axial.start, region.lateral.stop - region.lateral.start),
-        sampling_frequency=header.sampling_frequency,
-        center_frequency=header.center_frequency,
-        line_pitch=line_spacing(header),
-        sound_speed=header.sound_speed,
-        kind=header.kind,
-        demodulation_frequency=header.demodulation_frequency,
+        **given,
         axial_window=config.engine.axial_window * 1e-3,
         lateral_window=config.engine.lateral_window * 1e-3,
     )
@@ -147,11 +127,12 @@ def engine_spec(header: RfHeader, region: Region, config: Config) -> EngineSpec:
 
 def grid_of(header: RfHeader, axial_index: FloatArray, lateral_index: FloatArray, region: Region) -> Grid:
     """Where a result's rows and columns lie, from its sample and line indices within the region."""
-    dz = sample_pitch(header)
+    acquisition = header.acquisition
+    dz = acquisition.sample_pitch
     middle = (header.shape[1] - 1) / 2
     steps = [float(index[-1] - index[0]) / (len(index) - 1) for index in (axial_index, lateral_index)]
     return Grid(
-        axial_start=start_depth(header) + (region.axial.start + float(axial_index[0])) * dz,
+        axial_start=acquisition.start_depth + (region.axial.start + float(axial_index[0])) * dz,
         axial_step=steps[0] * dz,
         lateral_start=(region.lateral.start + float(lateral_index[0]) - middle) * header.line_pitch,
         lateral_step=steps[1] * header.line_pitch,
@@ -162,9 +143,10 @@ def grid_of(header: RfHeader, axial_index: FloatArray, lateral_index: FloatArray
 
 def bmode_grid(header: RfHeader, shape: tuple[int, ...]) -> Grid:
     """Where the rows and columns of a whole frame's B-mode lie; its rows divide the depth evenly."""
-    depth = header.shape[0] * sample_pitch(header)
+    acquisition = header.acquisition
+    depth = header.shape[0] * acquisition.sample_pitch
     return Grid(
-        axial_start=start_depth(header),
+        axial_start=acquisition.start_depth,
         axial_step=depth / shape[0],
         lateral_start=-(header.shape[1] - 1) / 2 * header.line_pitch,
         lateral_step=header.line_pitch,

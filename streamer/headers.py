@@ -3,9 +3,12 @@
 Unknown optional fields are ignored so that peers may be newer; required ones are checked in type and range.
 """
 
+from dataclasses import fields
 from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from engine.spec import Acquisition, Kind, ProbeType
 
 SourceId = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]
 Reason = Annotated[str, Field(max_length=32)]
@@ -53,12 +56,12 @@ class RfHeader(_Header):
     axes: Literal["axial,lateral", "lateral,axial"]
     """Order of the payload in memory, slowest first."""
     dtype: Literal["<i2", "<f4", "<c8"]
-    kind: Literal["rf", "iq"]
+    kind: Kind
     sampling_frequency: Frequency
     """Hz."""
     center_frequency: Frequency
     """Hz."""
-    probe_type: Literal["linear", "curved", "phased"]
+    probe_type: ProbeType
     line_pitch: Annotated[float, Field(ge=1e-6, le=0.1)]
     """m between lines of a linear probe, rad for the others."""
     sound_speed: Annotated[float, Field(ge=300, le=6000)] = 1540.0
@@ -92,6 +95,11 @@ class RfHeader(_Header):
         return self
 
     @property
+    def acquisition(self) -> Acquisition:
+        """The constants of the frame: frames pair only where these are equal."""
+        return Acquisition(**{field.name: getattr(self, field.name) for field in fields(Acquisition)})
+
+    @property
     def nbytes(self) -> int:
         """Bytes of the payload that `shape` and `dtype` promise."""
         itemsize = {"<i2": 2, "<f4": 4, "<c8": 8}[self.dtype]
@@ -121,7 +129,7 @@ class Grid(BaseModel):
     """m (rad for curved and phased probes) of the first column, 0 in the middle of the probe."""
     lateral_step: Positive
     """m or rad between columns."""
-    probe_type: Literal["linear", "curved", "phased"]
+    probe_type: ProbeType
     probe_radius: NonNegative = 0.0
 
 

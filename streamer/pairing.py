@@ -57,7 +57,7 @@ class Pairing:
             reason = self._pending_reason if early or self._config.mode == "keyframe" else "gap"
             self._take_key(post)
             return FramePair(None, post, reason)
-        if pre.geometry != post.geometry:
+        if pre.header.acquisition != post.header.acquisition:
             self._take_key(post)
             return FramePair(None, post, "geometry_changed")
         return FramePair(pre, post, None)

@@ -14,7 +14,7 @@ from engine.spec import FloatArray
 from streamer.config import Config
 from streamer.errors import MessageRefused
 from streamer.frame import RfFrame
-from streamer.geometry import Region, engine_spec, line_spacing, region_of, sample_pitch
+from streamer.geometry import Region, engine_spec, region_of
 from streamer.headers import RfHeader
 from streamer.offline import strain_messages
 from streamer.pairing import FramePair
@@ -113,9 +113,9 @@ class PairMaps:
     """
 
     def __init__(self, header: RfHeader) -> None:
-        self._axial_unit = np.float32(sample_pitch(header))
+        self._axial_unit = np.float32(header.acquisition.sample_pitch)
         linear = header.probe_type == "linear"
-        self._lateral_unit = np.float32(line_spacing(header) if linear else header.line_pitch)
+        self._lateral_unit = np.float32(header.acquisition.line_spacing if linear else header.line_pitch)
         self._chain = Accumulation()
 
     def of(self, message: StrainMessage) -> Mapping[str, NDArray[Any]]:

@@ -47,10 +47,10 @@ class BlockMatcher(StatelessEstimator):
         self._cycles = spec.center_frequency / spec.sampling_frequency
         self._block = (
             2 * round(BLOCK_CYCLES / self._cycles / 2) + 1,
-            2 * round(BLOCK_MM * 1e-3 / spec.line_pitch / 2) + 1,
+            2 * round(BLOCK_MM * 1e-3 / spec.line_spacing / 2) + 1,
         )
         self._axial_window = spec.axial_window / spec.sample_pitch
-        self._lateral_window = max(1.0, spec.lateral_window / spec.line_pitch)
+        self._lateral_window = max(1.0, spec.lateral_window / spec.line_spacing)
         self._step = max(1, round(self._axial_window / ROWS_PER_WINDOW))
         self._axial_index = np.arange(0, n_axial, self._step, dtype=np.float32)
         self._lateral_index = np.arange(n_lateral, dtype=np.float32)
@@ -141,7 +141,7 @@ class BlockMatcher(StatelessEstimator):
                     fractional_bandwidth=ASSUMED_BANDWIDTH,
                     axial_window=self.spec.axial_window,
                     lateral_window=self.spec.lateral_window,
-                    line_pitch=self.spec.line_pitch,
+                    line_pitch=self.spec.line_spacing,
                     sound_speed=self.spec.sound_speed,
                     correlation=float(rho),
                 )

@@ -114,7 +114,7 @@ class MusseEstimator(StatelessEstimator):
     def _for_grid(self, grid: IqGrid) -> CellGrid:
         """What depends on the canonical grid alone: built again only when the measured carrier moves."""
         if grid != self._grid:
-            cells = cell_grid(grid, self.spec.shape[1], self.spec.line_pitch)
+            cells = cell_grid(grid, self.spec.shape[1], self.spec.line_spacing)
             check_size(cells)
             self._cells, self._grid = cells, grid
         return self._cells

@@ -26,7 +26,7 @@ class OutputGrid:
 
     def __init__(self, spec: EngineSpec) -> None:
         transform = IqTransform(spec)
-        cells = cell_grid(transform.grid(transform.nominal_carrier()), spec.shape[1], spec.line_pitch)
+        cells = cell_grid(transform.grid(transform.nominal_carrier()), spec.shape[1], spec.line_spacing)
         check_size(cells)
         self.axial_index = cells.axial_index
         """(rows,) sample of each row."""

@@ -154,7 +154,7 @@ class PublishedEstimator:
     def _correlation(self, pre: Tensor, post: Tensor, displacement: Tensor, window: int) -> Tensor:
         """(1, 1, rows, lines) local correlation of pre and warped post, -1 to 1."""
         moved = self._warp(post, displacement)
-        width = max(1, round(self.spec.lateral_window / self.spec.line_pitch)) | 1
+        width = max(1, round(self.spec.lateral_window / self.spec.line_spacing)) | 1
         reach = (window // 2, width // 2)
 
         def local(values: Tensor) -> Tensor:
@@ -170,8 +170,8 @@ class PublishedEstimator:
             center_frequency=spec.center_frequency,
             fractional_bandwidth=ASSUMED_BANDWIDTH,
             axial_window=spec.axial_window,
-            lateral_window=spec.line_pitch,  # strain is fitted line by line
-            line_pitch=spec.line_pitch,
+            lateral_window=spec.line_spacing,  # strain is fitted line by line
+            line_pitch=spec.line_spacing,
             sound_speed=spec.sound_speed,
         )
         std = strain_std_at(np.clip(ncc, MIN_NCC, 0.99999), case)

@@ -97,7 +97,7 @@ class ReferenceEstimator(StatelessEstimator):
                 n_lines=self.spec.shape[1],
                 output_rows=self._axial_index,
                 axial=self._axial_window,
-                lateral=max(1.0, self.spec.lateral_window / self.spec.line_pitch),
+                lateral=max(1.0, self.spec.lateral_window / self.spec.line_spacing),
             )
             self._front = pair.front
         return self._strain_window
@@ -116,7 +116,7 @@ def _check(spec: EngineSpec) -> None:
             f"{carrier:.3g} cycles per sample; the reference engine takes "
             f"{LOWEST_CARRIER} to {HIGHEST_CARRIER}"
         )
-    depth, width = spec.shape[0] * spec.sample_pitch, spec.shape[1] * spec.line_pitch
+    depth, width = spec.shape[0] * spec.sample_pitch, spec.shape[1] * spec.line_spacing
     for name, window, length in (
         ("axial_window", spec.axial_window, depth),
         ("lateral_window", spec.lateral_window, width),

@@ -86,7 +86,7 @@ class Preparation:
             spec = self._spec
             rows = grid.n_rows if self._every_row else ALL_ROWS
             self._front = PairInitialiser(
-                grid, spec.shape[1], spec.line_pitch, spec.sample_pitch, max_rows=rows
+                grid, spec.shape[1], spec.line_spacing, spec.sample_pitch, max_rows=rows
             )
             self._grid = grid
         return self._front

@@ -9,7 +9,7 @@ from engine.baselines.trivial import TrivialEstimator
 from engine.spec import StrainResult
 from streamer.config import Config, RegionConfig
 from streamer.errors import ConfigError, MessageRefused
-from streamer.geometry import Region, bmode_grid, check_frame, engine_spec, grid_of, line_spacing, region_of
+from streamer.geometry import Region, bmode_grid, check_frame, engine_spec, grid_of, region_of
 from streamer.headers import RfHeader
 from tests.echo_frames import echoes, rf_header
 
@@ -102,7 +102,7 @@ def test_curved_probes_are_in_degrees_and_have_their_spacing_at_mid_depth() -> N
     curved = header(probe_type="curved", probe_radius=0.06, line_pitch=np.pi / 180 / 2, initial_time=0.0)
     part = region_of(curved, RegionConfig(lateral_from=-10, lateral_to=10), 0.0)
     assert part.lateral == slice(43, 85)
-    assert line_spacing(curved) == pytest.approx(np.pi / 360 * (0.06 + 1000 * 1.925e-5))
+    assert curved.acquisition.line_spacing == pytest.approx(np.pi / 360 * (0.06 + 1000 * 1.925e-5))
     with pytest.raises(ConfigError, match=r"-31\.8 to 31\.8 deg"):
         region_of(curved, RegionConfig(lateral_from=40, lateral_to=50), 0.0)
 

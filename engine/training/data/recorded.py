@@ -44,7 +44,7 @@ def block_of(frames: Sequence[FrameArray], spec: EngineSpec) -> Block:
     samples = track_frames(frames, spec, (*CONSECUTIVE, *STRIDED), kind="recorded")
     transform = IqTransform(spec)
     grid = transform.grid(transform.carrier(transform.band(frames[0])))
-    return Block(samples, cell_grid(grid, spec.shape[1], spec.line_pitch))
+    return Block(samples, cell_grid(grid, spec.shape[1], spec.line_spacing))
 
 
 def split(blocks: Sequence[Block]) -> tuple[list[Block], list[Block]]:

@@ -58,10 +58,10 @@ def rf_scene(number: int) -> RfScene:
             grid = transform.grid(transform.carrier(bands[0]))
         except EstimateFailed:
             continue  # one scene in some thousands has no carrier
-        initialiser = PairInitialiser(grid, spec.shape[1], spec.line_pitch, spec.sample_pitch)
+        initialiser = PairInitialiser(grid, spec.shape[1], spec.line_spacing, spec.sample_pitch)
         frames = [canonical_rf(initialiser.level(transform.demodulate(band, grid)), grid) for band in bands]
         pitch = rf_pitch(grid)
-        step = max(1, round(TRUTH_PITCH / spec.line_pitch))
+        step = max(1, round(TRUTH_PITCH / spec.line_spacing))
         rows = np.arange(0, len(frames[0]) + TRUTH_ROWS, TRUTH_ROWS, dtype=np.float32) * np.float32(pitch)
         lines = np.arange(0, spec.shape[1] + step, step, dtype=np.float32)
         reference = number % len(frames)

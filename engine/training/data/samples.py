@@ -66,8 +66,8 @@ def track_frames(
     transform = IqTransform(spec)
     bands = [transform.band(frame) for frame in frames]
     grid = transform.grid(transform.carrier(bands[0]))
-    front = PairInitialiser(grid, spec.shape[1], spec.line_pitch, spec.sample_pitch, max_rows=grid.n_rows)
-    cells = cell_grid(grid, spec.shape[1], spec.line_pitch)
+    front = PairInitialiser(grid, spec.shape[1], spec.line_spacing, spec.sample_pitch, max_rows=grid.n_rows)
+    cells = cell_grid(grid, spec.shape[1], spec.line_spacing)
     normalised = [front.level(transform.demodulate(band, grid)) for band in bands]
     rows: list[dict[str, Map]] = []
     radians = np.empty(0, np.float32)

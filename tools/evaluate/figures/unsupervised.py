@@ -141,7 +141,7 @@ def _rectangle(held: Map, result: StrainResult, spec: EngineSpec) -> Mask:
     inside: Mask = np.ones(held.shape, bool)
     ratios = (
         (0, spec.axial_window / spec.sample_pitch / _row_step(result)),
-        (1, max(1.0, spec.lateral_window / spec.line_pitch)),
+        (1, max(1.0, spec.lateral_window / spec.line_spacing)),
     )
     for axis, margin in ratios:
         share = held.mean(axis=1 - axis)
@@ -193,7 +193,7 @@ def _correlations(watched: Watched, accepted: Sequence[StrainMessage]) -> tuple[
         fractional_bandwidth=ASSUMED_BANDWIDTH,
         axial_window=spec.axial_window,
         lateral_window=spec.lateral_window,
-        line_pitch=spec.line_pitch,
+        line_pitch=spec.line_spacing,
         sound_speed=spec.sound_speed,
     )
     measured, low, high = [], [], []
