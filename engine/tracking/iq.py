@@ -27,6 +27,7 @@ PADDING_CYCLES = (
 )
 TINY = 1e-30
 NOTHING = 1e-10  # of the peak's power, per sample: rounding of a constant frame
+IQ_OFFSET = 0.1  # of the RMS: the least mean of IQ samples that counts as an offset
 CARRIER_SHARE = 0.1  # of the peak power: where a bin counts as part of the received band
 
 Lines: TypeAlias = NDArray[Any]  # float32 or complex64, contiguous
@@ -217,6 +218,9 @@ def without_offset(lines: Lines, changing: NDArray[np.bool_]) -> Lines:
     # in double precision: float32 sums of a large offset would leave some of it
     if np.iscomplexobj(lines):
         offset: Any = inside.mean(dtype=np.complex128)
+        # zero frequency is the carrier here: a mean that echoes alone can have is left in place
+        if abs(offset) <= IQ_OFFSET * np.sqrt(np.mean(np.square(np.abs(inside)), dtype=np.float64)):
+            offset = 0.0
     else:
         offset = inside.mean(axis=1, keepdims=True, dtype=np.float64)
     centred = np.zeros_like(lines)

@@ -158,7 +158,7 @@ def test_unusable_frames_are_named() -> None:
     with pytest.raises(EstimateFailed, match="no signal"):
         engine(SMALL).step(good, np.zeros_like(good))
     impulse = np.zeros_like(good)
-    impulse[400, 20] = 1.0
+    impulse[10, 3] = impulse[400, 20] = impulse[890, 30] = 1.0
     with pytest.raises(EstimateFailed, match="no carrier"):
         engine(SMALL).step(impulse, good)
     broken = good.copy()
