@@ -34,7 +34,8 @@ class SampleFrames:
     """Frames of `samples`, read one by one."""
 
     def __init__(self, samples: Samples, roles: AxisRoles, close: Callable[[], None]) -> None:
-        self._samples, self._roles, self._close = samples, roles, close
+        self._samples, self._close = samples, close
+        self.roles = roles
         shape = samples.shape
         self.n_frames = 1 if roles.frame is None else shape[roles.frame]
         self.shape: tuple[int, int] = (shape[roles.axial], shape[roles.lateral])
@@ -43,10 +44,10 @@ class SampleFrames:
     def read(self, index: int) -> NDArray[Any]:
         """Frame `index`: see `Frames.read`."""
         picked: list[int | slice] = [slice(None)] * len(self._samples.shape)
-        if self._roles.frame is not None:
-            picked[self._roles.frame] = index
+        if self.roles.frame is not None:
+            picked[self.roles.frame] = index
         frame = np.asarray(self._samples[tuple(picked)])
-        if self._roles.axial > self._roles.lateral:
+        if self.roles.axial > self.roles.lateral:
             frame = frame.T
         return np.array(frame, self.dtype, order="C")
 
@@ -73,7 +74,8 @@ def find_roles(path: Path, name: str, samples: Samples, layout: Layout, n_times:
         return AxisRoles(given, axial, lateral)
     axial = _beam_axis(path, name, samples, given)
     rest = [axis for axis in range(n_dims) if axis != axial]
-    note = f"axes: {name} {samples.shape} has its carrier along axis {axial}"[:200]
+    sign = "is longest" if samples.dtype.kind == "c" else "has its carrier"
+    note = f"axes: {name} {samples.shape} {sign} along axis {axial}"[:200]
     if n_dims == 2:
         return AxisRoles(None, axial, rest[0], note)
     if given is None:  # case 3

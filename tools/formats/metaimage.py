@@ -18,6 +18,7 @@ from tools.formats.metaimage_data import Blocks, IqBlocks, open_blocks
 from tools.formats.metaimage_header import ASSUMED, MetaHeader, parse_header
 from tools.formats.names import stated_in
 from tools.formats.samples import handed_out_dtype
+from tools.formats.spacing import plausible_spacing
 
 _ELEMENT_TYPES: Final = {
     "MET_CHAR": "i1",
@@ -29,9 +30,6 @@ _ELEMENT_TYPES: Final = {
     "MET_FLOAT": "f4",
     "MET_DOUBLE": "f8",
 }
-# c / (2 dz) of these is 4 to 770 MHz; 1 mm, which PLUS writes for 'unknown', lies outside.
-_AXIAL_SPACING_MM: Final = (0.001, 0.19)
-_LATERAL_SPACING_MM: Final = (0.01, 5.0)
 
 
 def read_metaimage(path: Path, layout: Layout) -> Contents:
@@ -48,9 +46,9 @@ def read_metaimage(path: Path, layout: Layout) -> Contents:
         )
     dtype = _dtype(header)
     spacing = header.numbers("ElementSpacing") or header.numbers("ElementSize")
-    blocks = open_blocks(header, dtype, (n_frames, n_y, n_x))
+    blocks, surplus = open_blocks(header, dtype, (n_frames, n_y, n_x))
     described = len(header.frames) or n_frames
-    cut = ""
+    cut = "" if surplus == 0 else f"frames: {surplus} bytes behind the last whole frame were left alone"
     if blocks.shape[0] < max(n_frames, described):
         cut = f"frames: {blocks.shape[0]} whole ones in the file, its header describes {described}"
         header = header.first(blocks.shape[0])
@@ -62,7 +60,9 @@ def read_metaimage(path: Path, layout: Layout) -> Contents:
     except BaseException:
         blocks.close()
         raise
-    axial, lateral = _spacing(spacing, axial_is_y)
+    axial, lateral = None, None
+    if len(spacing) >= 2:
+        axial, lateral = plausible_spacing(*(spacing[1::-1] if axial_is_y else spacing[:2]))
     status = tuple(fields.get("ImageStatus", "OK")[:32] for fields in header.frames.values())
     if orientation:
         stated["orientation"] = orientation
@@ -193,17 +193,3 @@ def _orientation(header: MetaHeader, blocks: Blocks, layout: Layout) -> tuple[bo
 
 def _some(n_frames: int) -> list[int]:
     return sorted({0, n_frames // 2, n_frames - 1})
-
-
-def _spacing(spacing: list[float], axial_is_y: bool) -> tuple[float | None, float | None]:
-    """(axial, lateral) in metres, None where the number cannot be the one of RF.
-
-    SUPRA writes one number, the axial one, for both axes; PLUS writes 1 for what it does not know.
-    """
-    if len(spacing) < 2:
-        return None, None
-    axial, lateral = (spacing[1], spacing[0]) if axial_is_y else (spacing[0], spacing[1])
-    axial_known = _AXIAL_SPACING_MM[0] <= axial <= _AXIAL_SPACING_MM[1]
-    lateral_known = _LATERAL_SPACING_MM[0] <= lateral <= _LATERAL_SPACING_MM[1] and lateral != axial
-    # Without an axial spacing the lateral one is as likely a pixel of an image.
-    return axial * 1e-3 if axial_known else None, lateral * 1e-3 if lateral_known and axial_known else None

@@ -34,8 +34,8 @@ class Blocks(Protocol):
         ...
 
 
-def open_blocks(header: MetaHeader, dtype: np.dtype[Any], shape: tuple[int, int, int]) -> Blocks:
-    """The samples that `header` describes, `shape` (n_frames, n_y, n_x) of `dtype`.
+def open_blocks(header: MetaHeader, dtype: np.dtype[Any], shape: tuple[int, int, int]) -> tuple[Blocks, int]:
+    """The samples that `header` describes, `shape` (n_frames, n_y, n_x) of `dtype`, and bytes behind them.
 
     A recorder that was stopped leaves a file that ends within a frame: the blocks are then the whole frames
     before it. Raises RecordingError where the data file is missing, holds no whole frame, or a frame more.
@@ -53,12 +53,14 @@ def open_blocks(header: MetaHeader, dtype: np.dtype[Any], shape: tuple[int, int,
             data = _inflate(path, offset, wanted)
             n_whole = _whole_frames(path, data.size, shape, dtype)
             whole = data[: n_whole * (wanted // shape[0])].view(dtype)
-            return _InflatedBlocks(whole.reshape(n_whole, *shape[1:]))
+            return _InflatedBlocks(whole.reshape(n_whole, *shape[1:])), data.size - whole.nbytes
         skip = header.numbers("HeaderSize")
         if skip:  # -1: the samples are the end of the file, whatever stands before them
             skipped = max(0, available - wanted) if skip[0] == -1 else int(skip[0])
             offset, available = offset + skipped, available - skipped
-        return _RawBlocks(path, offset, dtype, (_whole_frames(path, available, shape, dtype), *shape[1:]))
+        n_whole = _whole_frames(path, available, shape, dtype)
+        surplus = available - n_whole * (wanted // shape[0])
+        return _RawBlocks(path, offset, dtype, (n_whole, *shape[1:])), surplus
     except FileNotFoundError:
         raise RecordingError(f"{header.path} names its data file {place}, which is not there") from None
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +14,23 @@ from tools.formats.completion import Completion
 from tools.formats.contents import Contents, Layout
 from tools.formats.recording import Recording
 
+_READERS: Final = {
+    ".mhd": ("metaimage", "read_metaimage"),
+    ".mha": ("metaimage", "read_metaimage"),
+    ".nrrd": ("nrrd", "read_nrrd"),
+    ".nhdr": ("nrrd", "read_nrrd"),
+    ".h5": ("hdf5", "read_hdf5"),
+    ".hdf5": ("hdf5", "read_hdf5"),
+    ".uff": ("hdf5", "read_hdf5"),
+    ".mat": ("mat", "read_mat"),
+    ".npz": ("npz", "read_npz"),
+    ".npy": ("npz", "read_npy"),
+    ".raw": ("clarius", "read_clarius"),
+    ".lzo": ("clarius", "read_clarius"),
+    ".tar": ("clarius", "read_clarius"),
+    ".rf": ("ultrasonix", "read_ultrasonix"),
+    ".mcap": ("tape", "read_tape"),
+}
 _AXES: Final = ("axial,lateral", "lateral,axial")
 
 
@@ -80,33 +98,12 @@ def _layout(given: Mapping[str, Any]) -> Layout:
 
 
 def _reader(path: Path) -> Callable[[Path, Layout], Contents]:
-    """The reader for this suffix; imported here, because scipy and h5py are needed by one format each."""
-    match path.suffix.lower():
-        case ".mhd" | ".mha":
-            from tools.formats.metaimage import read_metaimage
-
-            return read_metaimage
-        case ".npz":
-            from tools.formats.npz import read_npz
-
-            return read_npz
-        case ".npy":
-            from tools.formats.npz import read_npy
-
-            return read_npy
-        case ".mat":
-            from tools.formats.mat import read_mat
-
-            return read_mat
-        case ".h5" | ".hdf5" | ".uff":
-            from tools.formats.hdf5 import read_hdf5
-
-            return read_hdf5
-        case ".mcap":
-            from tools.formats.tape import read_tape
-
-            return read_tape
-        case other:
-            raise RecordingError(
-                f"{path}: no reader for {other!r}; readable are .mhd, .mha, .npz, .mat, .h5, .hdf5, .mcap"
-            )
+    """The reader for this suffix, imported here: scipy and h5py are needed by some formats only."""
+    found = _READERS.get(path.suffix.lower())
+    if found is None:
+        raise RecordingError(
+            f"{path}: no reader for {path.suffix!r}; readable are {', '.join(_READERS)} (docs/formats.md)"
+        )
+    module, function = found
+    reader: Callable[[Path, Layout], Contents] = getattr(import_module(f"tools.formats.{module}"), function)
+    return reader

@@ -47,7 +47,8 @@ def as_iq(path: Path, named: Named, layout: Layout) -> tuple[Samples, str]:
                 f"it is RF, or {OPTIONS['demodulation_frequency']} if it is IQ in turn (I, Q, I, Q)"
             )
         return samples, ""
-    twos = [axis for axis, n in enumerate(samples.shape) if n == 2 and axis != layout.frame_axis]
+    frame_axis = layout.frame_axis if len(samples.shape) == 3 else None  # counted without the axis of I and Q
+    twos = [axis for axis, n in enumerate(samples.shape) if n == 2 and axis != frame_axis]
     if len(samples.shape) > 2 and len(twos) == 1:
         return ChannelAxis(samples, twos[0]), f"samples: I and Q of {name} along axis {twos[0]}"
     if len(samples.shape) > 3:
