@@ -25,6 +25,7 @@ from tools.commands.replay import replay
 from tools.commands.run import run
 from tools.commands.simulate import simulate
 from tools.commands.train import train
+from tools.commands.web import web
 from tools.errors import DiskFull, NoScreen, NothingReceived, RecordingError, ToolError
 
 EXIT_CODES = {
@@ -96,7 +97,7 @@ def _root(
 
 
 COMMANDS = {
-    "Live": (demo, run, replay, display, record),
+    "Live": (demo, run, replay, display, web, record),
     "Recordings": (info, convert, simulate),
     "Results": (process, measure),
     "Network": (train, evaluate, assess),

@@ -5,6 +5,7 @@ from typing import Final
 import cv2
 import numpy as np
 
+from tools.display import guidance
 from tools.display.colors import (
     ACCENT,
     BAND,
@@ -28,7 +29,7 @@ from tools.geometry import to_beam
 _TRACE_RANGES: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)  # %
 _BAR_WIDTH: Final = 26
 _LEGEND: Final = 160  # px below the bar
-GUIDANCE: Final = (0.2, 1.0)  # % of mean strain per pair that the hand should aim at
+GUIDANCE: Final = tuple(100 * edge for edge in guidance.BAND)  # % of mean strain per pair
 
 
 def draw_scale(canvas: Image, view: View, area: Area) -> None:
@@ -135,6 +136,11 @@ def draw_trace(canvas: Image, view: View, area: Area) -> None:
     whose = "" if view.options.region is None else " of the node's region"
     title = f"Mean strain{whose} in %, last {TRACE_SECONDS:.0f} s:  – press,  + release;  aim at the bands"
     draw_text(canvas, title, left, y + 19, size=SMALL, weight=BOLD)
+    if view.guidance and view.frozen is None and not view.greyed:
+        color = LEVEL_COLORS["warning"]
+        draw_text(
+            canvas, view.guidance, right - 130, y + 19, size=SMALL, weight=BOLD, color=color, align="right"
+        )
     draw_text(canvas, "rejected pair", right, y + 19, size=SMALL, color=MUTED, align="right")
     mark = right - text_width("rejected pair", SMALL) - 8
     cv2.line(canvas, (mark, y + 10), (mark, y + 18), LEVEL_COLORS["warning"], 2)

@@ -15,6 +15,7 @@ from streamer.headers import BmodeHeader, FusedHeader, StatusHeader, StrainHeade
 from streamer.subscriber import Received
 from streamer.wire import Message
 from tools.display.bmode import BmodeImages
+from tools.display.guidance import advice
 from tools.display.link import Link
 from tools.display.options import IMAGES, DisplayOptions, ImageKind
 from tools.display.strain_image import (
@@ -25,7 +26,7 @@ from tools.display.strain_image import (
     persist,
     strain_image,
 )
-from tools.display.view import TRACE_SECONDS, Age, Ages, Frozen, Rates, TracePoint, View
+from tools.display.view import TRACE_SECONDS, Age, Ages, BmodeImage, Frozen, Rates, TracePoint, View
 
 HELD_AFTER: Final = 1.0  # s that an image stands in colour while pairs are rejected
 _NOTICE_SECONDS: Final = 4.0
@@ -102,6 +103,10 @@ class DisplayState:
             else:
                 self._show(message, now)
 
+    def bmode_of(self, session_id: str, frame_index: int) -> BmodeImage | None:
+        """The B-mode of a frame; None where it has not come or is gone."""
+        return self._bmodes.of(session_id, frame_index)
+
     def change(self, options: DisplayOptions) -> None:
         """Take new options; a new range_max is shown at once."""
         if options.range_max != self.options.range_max:
@@ -119,7 +124,7 @@ class DisplayState:
         live = self._live(now)
         at = self._shown().at if live.strain is not None else now - (live.ages.bmode.seconds or 0.0)
         if live.strain is not None:
-            own = self._bmodes.of(live.strain.session_id, live.strain.post_index)
+            own = self.bmode_of(live.strain.session_id, live.strain.post_index)
             live = replace(live, bmode=own or live.bmode)
         late = self.link.lost(now) or self.link.stale(now)
         self._frozen_at = at
@@ -156,7 +161,7 @@ class DisplayState:
         percent = self.options.value == "percent"
         bmode = self._bmodes.newest
         if image is not None and shown.held is None:
-            bmode = self._bmodes.of(image.session_id, image.post_index) or bmode
+            bmode = self.bmode_of(image.session_id, image.post_index) or bmode
         drawn = image or bmode
         region = self.options.region_on(drawn.grid.probe_type) if drawn else None
         if region is None and image is not None:
@@ -184,6 +189,7 @@ class DisplayState:
             quality=None if image is None else image.quality,
             predicted_snre=newest.predicted_snre if newest else None,
             echo_match=newest.median_ncc if newest else None,
+            guidance=advice(self._trace, newest.rejection if newest else None, now),
             pointer=self.pointer,
             engine=f"{newest.engine} ({newest.precision})" if newest else (status.engine if status else ""),
             assumed=newest.assumed if newest else (),

@@ -146,6 +146,8 @@ class View:
     """Of the newest pair."""
     echo_match: float | None = None
     """Median NCC of the newest pair after motion compensation."""
+    guidance: str = ""
+    """What the hand should do next; empty where it does well."""
     pointer: tuple[float, float] | None = None
     """x and z in mm under the mouse pointer; None outside the images."""
     engine: str = ""

@@ -40,6 +40,8 @@ class ImageFrame:
     bmode: NDArray[np.uint8] | None = None
     bmode_grid: Grid | None = None
     dynamic_range_db: float = 60.0
+    exposure_db: float = 0.0
+    """dB that expose the B-mode as a console would."""
     correlation: tuple[float, float] = ASSUMED_CORRELATION
     """m over which errors are alike, along and across the beam."""
     correlation_stated: bool = False

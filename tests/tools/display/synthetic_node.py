@@ -12,8 +12,15 @@ from types import TracebackType
 import numpy as np
 import zmq
 
+from streamer.headers import StrainHeader
 from streamer.wire import Message, encode
-from tests.tools.display.display_messages import bmode_message, phantom, status_message, strain_message
+from tests.tools.display.display_messages import (
+    bmode_message,
+    fused_message,
+    phantom,
+    status_message,
+    strain_message,
+)
 
 
 class SyntheticNode:
@@ -26,6 +33,7 @@ class SyntheticNode:
         *,
         strain: bool = True,
         steady: bool = False,
+        fused: bool = False,
     ) -> None:
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.XPUB)
@@ -34,7 +42,7 @@ class SyntheticNode:
         self.address = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
         self.subscribed = threading.Event()
         """Set once a display has subscribed to anything."""
-        self._rate, self._strain, self._steady = rate, strain, steady
+        self._rate, self._strain, self._steady, self._fused = rate, strain, steady, fused
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="synthetic-node")
 
@@ -48,8 +56,20 @@ class SyntheticNode:
             self._send("status", status_message(frame_rate=self._rate))
             self._send("bmode", bmode_message(seed=number % 8, frame_index=number))
             if self._strain:
-                self._send("strain", self._result(number))
+                result = self._result(number)
+                self._send("strain", result)
+                if (
+                    self._fused
+                    and isinstance(result.header, StrainHeader)
+                    and result.header.rejection is None
+                ):
+                    self._send("fused", self._image(number))
         self._socket.close()
+
+    def _image(self, number: int) -> Message:
+        relative = phantom(1.0, 0.05, seed=number)
+        relative[:3], relative[240:] = np.nan, -1.0
+        return fused_message(relative, std=0.08, post_index=number)
 
     def _result(self, number: int) -> Message:
         mean = -0.006 if self._steady else 0.006 * math.cos(2 * math.pi * number / self._rate / 2.2)
@@ -73,6 +93,10 @@ class SyntheticNode:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End it at once, as a killed node ends; again does nothing."""
         self._stop.set()
         self._thread.join()
         self._context.term()

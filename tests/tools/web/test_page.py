@@ -1,0 +1,163 @@
+"""The page in a real Chromium: one browser for all, one test after the other on a live node."""
+
+import csv
+import json
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from selenium import webdriver
+from websockets.sync.client import connect
+
+from streamer.headers import FusedHeader
+from tests.tools.display.display_messages import STRAIN_GRID, fused_message, phantom
+from tests.tools.display.synthetic_node import SyntheticNode
+from tests.tools.web.chromium import Page, chromium, page_server
+from tools.display.colors import colorize
+from tools.measure.offline import of_messages
+from tools.measure.ratio import measure
+from tools.measure.regions import parse_regions
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[webdriver.Chrome]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def node() -> Iterator[SyntheticNode]:
+    with SyntheticNode(fused=True, rate=15.0) as running:
+        yield running
+
+
+@pytest.fixture
+def address(node: SyntheticNode) -> Iterator[str]:
+    with page_server(node.address) as served:
+        yield served
+
+
+def test_an_examination(browser: webdriver.Chrome, address: str) -> None:
+    page = Page(browser, address)
+
+    # the live image moves
+    first = page.state("s.frame")
+    page.wait(lambda: page.state("s.frame") > first + 3, "newer images")
+    assert page.text("banner") == "LIVE"
+
+    # ten pixels have the colours of the numbers that were sent
+    page.click("freeze")
+    page.wait(lambda: page.state("s.frozen"), "freezing")
+    page.run("const e = document.getElementById('opacity'); e.value = 1;"
+             "e.dispatchEvent(new Event('input'))")  # fmt: skip
+    page.wait(lambda: page.run("return musse.raster.palette.options.opacity") == 1, "full opacity")
+    rng = np.random.default_rng(0)
+    for x, z in zip(rng.uniform(-17, 17, 10), rng.uniform(3, 36, 10), strict=True):
+        shown = page.run(
+            "const i = musse.raster.pixel(arguments[0], arguments[1]); musse.raster.draw(musse.state);"
+            "const cell = {}; musse.raster.sample(i, cell);"
+            "const rgb = Array.from(musse.raster.images.strain.data.slice(4 * i, 4 * i + 3));"
+            "const under = Array.from(musse.raster.images.bmode.data.slice(4 * i, 4 * i + 3));"
+            "return [rgb, cell.v, cell.sure, under]",
+            float(x), float(z),
+        )  # fmt: skip
+        rgb, value, sure, under = shown
+        expected = colorize(np.array([[value]], np.float32), 2.5, "clinical")[0, 0, ::-1].astype(float)
+        blended = sure * expected + (1 - sure) * np.array(under)
+        np.testing.assert_allclose(rgb, blended, atol=2)
+        truth = phantom(1.0)
+        row = round((z * 1e-3 - STRAIN_GRID.axial_start) / STRAIN_GRID.axial_step)
+        column = round((x * 1e-3 - STRAIN_GRID.lateral_start) / STRAIN_GRID.lateral_step)
+        near = truth[row - 2 : row + 3, max(column - 2, 0) : column + 3]
+        assert near.min() - 0.25 < value < near.max() + 0.25
+
+    # regions by mouse: the ratio of the API for the same numbers
+    page.mode("a")
+    page.drag("strain", (-2, 14), (6, 22))
+    page.mode("b")
+    page.drag("bmode", (9, 14), (17, 22))
+    page.wait(lambda: page.state("s.measure"), "the ratio")
+    regions = parse_regions(json.dumps(page.run("return musse.tools.regions")))
+    assert regions.a.x == pytest.approx(2, abs=0.3)
+    maps = page.run("return [Array.from(musse.raster.value.data), Array.from(musse.raster.std.data)]")
+    value, std = (np.array(m, float).astype(np.float32).reshape(250, 128) for m in maps)
+
+    header = fused_message().header
+    assert isinstance(header, FusedHeader)
+    found = measure(of_messages(header, value, std, None, 0.0), regions)
+    assert page.text("ratio") == found.ratio.text
+    assert found.ratio.value == pytest.approx(1 / 0.35, rel=0.05)
+
+    # calipers: E on strain, B on B-mode
+    page.mode("ruler")
+    page.drag("strain", (-4, 18), (8, 18))
+    page.drag("bmode", (-4, 18), (6, 18))
+    assert page.run("return musse.tools.lengths().ratio") == pytest.approx(1.2, abs=0.05)
+
+    # frozen numbers stay; a row and its files
+    frozen = page.state("[s.frame, s.quality, s.mean, s.measure.ratio.text]")
+    page.click("add")
+    page.wait(lambda: page.run("return musse.rows.length"), "a row")
+    later = page.state("s.trace[s.trace.length - 1][0]")
+    page.wait(lambda: page.state("s.trace[s.trace.length - 1][0]") != later, "the stream going on")
+    assert page.state("[s.frame, s.quality, s.mean, s.measure.ratio.text]") == frozen
+    page.click("csv")
+    page.click("json")
+    page.click("png")
+    folder = browser.downloads  # type: ignore[attr-defined]
+    page.wait(lambda: {p.suffix for p in folder.glob("musse-*")} >= {".csv", ".json", ".png"}, "three files")
+    with next(folder.glob("*.csv")).open() as file:
+        row = next(csv.DictReader(file))
+    assert float(row["ratio"]) == pytest.approx(found.ratio.value, rel=1e-6)
+    assert int(row["frame"]) == frozen[0]
+    settings = json.loads(next(folder.glob("*.json")).read_text())["settings"]
+    assert settings["display"]["color_map"] == "clinical"
+
+    # cine: back by the slider's buttons, then live again
+    page.click("back")
+    page.wait(lambda: page.state("s.frame") < frozen[0], "an older image")
+    page.click("freeze")
+    page.wait(lambda: page.state("s.cine.shown === null && !s.frozen"), "live")
+
+
+def test_a_killed_node_is_grey_within_half_a_second_and_a_frozen_image_is_not(
+    browser: webdriver.Chrome,
+) -> None:
+    with SyntheticNode(fused=True, rate=20.0) as node, page_server(node.address) as served:
+        page = Page(browser, served)
+        page.wait(lambda: page.state("!s.strain_grey && s.trace.length > 20"), "a live image")
+        node.stop()
+        took = page.wait(lambda: page.state("s.strain_grey && s.bmode_grey && s.rates_grey"), "grey")
+        assert took < 0.5 + 0.4  # 0.5 s, and what this busy machine takes to ask the browser
+        spread = """const d = musse.raster.images.strain.data; let m = 0;
+            for (let i = 0; i < d.length; i += 4) m = Math.max(m, Math.abs(d[i] - d[i + 2])); return m"""
+        page.wait(lambda: page.run(spread) <= 2, "an image without colours")
+        page.click("freeze")
+        page.wait(lambda: page.text("frozen").startswith("REVIEW"), "review")
+        page.wait(lambda: page.run(spread) > 100, "full colour")
+        page.wait(lambda: page.text("banner") == "NODE LOST", "the link's state beside it")
+
+
+def test_a_client_that_stops_hinders_no_other_and_widths_fit(browser: webdriver.Chrome, address: str) -> None:
+    with connect(address.replace("http", "ws") + "ws", max_size=None) as stopped:
+        stopped.recv(timeout=10)  # and never again: it acknowledges nothing
+        page = Page(browser, address)
+        first = page.state("s.frame")
+        page.wait(lambda: page.state("s.frame") > first + 10, "images beside a stopped client")
+        for width, height in ((390, 844), (3840, 2160), (1920, 1080)):
+            browser.set_window_size(width, height)
+            page.wait(
+                lambda: page.run("return document.documentElement.scrollWidth <= window.innerWidth"),
+                "fitting",
+            )
+            size = page.run("return parseFloat(getComputedStyle(document.body).fontSize)")
+            assert size >= (14 if width < 3840 else 25)
+        browser.refresh()
+        page.wait(lambda: page.state("s.frame !== null"), "the page after a reload")
+
+
+def test_a_lost_server_is_said_by_the_browser(browser: webdriver.Chrome, node: SyntheticNode) -> None:
+    with page_server(node.address) as served:
+        page = Page(browser, served)
+    page.wait(lambda: page.text("banner") == "SERVER LOST", "the loss", 3.0)
+    assert "lost" in page.run("return document.body.className")

@@ -1,0 +1,148 @@
+"""Who may look, what may be asked, and what a hostile or stopped browser can do."""
+
+import json
+import socket
+import struct
+import urllib.error
+import urllib.request
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+import pytest
+from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+
+from tests.tools.display.synthetic_node import SyntheticNode
+from tests.tools.web.chromium import page_server
+from tools.measure.frames import ImageFrame
+from tools.web.access import Access
+from tools.web.cine import Cine, CineFrame
+from tools.web.messages import pack
+
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - what a token is needed for
+
+
+def unpack(message: bytes) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    (length,) = struct.unpack_from("<I", message)
+    fields = json.loads(message[4 : 4 + length])
+    arrays = {}
+    for entry in fields["arrays"]:
+        kind = {"f4": np.float32, "u1": np.uint8}[entry["dtype"]]
+        start = 4 + length + entry["offset"]
+        assert start % 4 == 0
+        count = int(np.prod(entry["shape"]))
+        arrays[entry["name"]] = np.frombuffer(message, kind, count, start).reshape(entry["shape"])
+    return fields, arrays
+
+
+def ask(socket: ClientConnection, request: dict[str, Any] | str) -> dict[str, Any]:
+    """The text reply to a request; binary messages in between are acknowledged."""
+    socket.send(request if isinstance(request, str) else json.dumps(request))
+    while isinstance(reply := socket.recv(timeout=10), bytes):
+        socket.send(json.dumps({"do": "next"}))
+    return json.loads(reply)  # type: ignore[no-any-return]
+
+
+def drain(socket: ClientConnection) -> None:
+    while True:
+        socket.recv(timeout=10)
+
+
+def test_arrays_travel_as_they_are_and_nan_among_the_fields_is_null() -> None:
+    values = np.array([[1.5, np.nan], [-np.inf, 0.1]], np.float32)
+    fields, arrays = unpack(
+        pack({"a": float("nan"), "b": [1.0, float("inf")]}, {"v": values, "i": np.eye(3, dtype=np.uint8)})
+    )
+    assert (fields["a"], fields["b"]) == (None, [1.0, None])
+    np.testing.assert_array_equal(arrays["v"], values)
+    np.testing.assert_array_equal(arrays["i"], np.eye(3))
+
+
+@pytest.mark.parametrize(
+    ("host", "token", "path", "headers", "allowed"),
+    [
+        ("127.0.0.1", None, "/", {"Host": "127.0.0.1:5565"}, True),
+        ("127.0.0.1", None, "/", {"Host": "localhost:5565"}, True),
+        ("127.0.0.1", None, "/", {"Host": "evil.example:5565"}, False),  # a foreign name for this computer
+        ("127.0.0.1", None, "/ws", {"Host": "127.0.0.1:5565", "Origin": "http://evil.example"}, False),
+        ("127.0.0.1", None, "/ws", {"Host": "127.0.0.1:5565", "Origin": "http://127.0.0.1:5565"}, True),
+        (EVERYWHERE, "secret-token", "/", {"Host": "10.0.0.2:5565"}, False),
+        (EVERYWHERE, "secret-token", "/?token=secret-token", {"Host": "10.0.0.2:5565"}, True),
+        (EVERYWHERE, "secret-token", "/?token=other", {"Host": "10.0.0.2:5565"}, False),
+        (EVERYWHERE, "secret-token", "/ws", {"Host": "10.0.0.2", "Cookie": "musse_token=secret-token"}, True),
+    ],
+)
+def test_who_may_look(
+    host: str, token: str | None, path: str, headers: dict[str, str], allowed: bool
+) -> None:
+    assert (Access.of(host, token).refusal(path, Headers(headers)) is None) == allowed
+
+
+def test_other_addresses_than_loopback_get_a_token_of_their_own() -> None:
+    made = Access.of(EVERYWHERE, None).token
+    assert made is not None
+    assert len(made) >= 20
+    assert made != Access.of(EVERYWHERE, None).token
+    assert Access.of("::1", None).token is None
+
+
+def test_page_socket_requests_and_limits() -> None:
+    with SyntheticNode(fused=True) as node, page_server(node.address) as address, ExitStack() as opened:
+        with urllib.request.urlopen(address, timeout=10) as page:  # noqa: S310
+            assert b"musse-stream" in page.read()
+            assert "default-src 'self'" in page.headers["Content-Security-Policy"]
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            urllib.request.urlopen(address + "../cli.py", timeout=10)  # noqa: S310
+        url = address.replace("http", "ws") + "ws"
+        with pytest.raises(InvalidStatus, match="403"):
+            opened.enter_context(connect(url, origin="http://evil.example"))  # type: ignore[arg-type]
+        sockets = [opened.enter_context(connect(url, max_size=None)) for _ in range(4)]
+        first = sockets[0]
+        with pytest.raises(InvalidStatus, match="503"):
+            opened.enter_context(connect(url))
+        for wrong in (
+            "{",
+            "[]",
+            '{"do": "format disk"}',
+            '{"do": "freeze", "number": -1}',
+            '{"do": "options", "opacity": 7}',
+        ):
+            assert "error" in ask(first, wrong), wrong
+        assert "freeze an image first" in ask(first, {"do": "row"})["error"]
+        assert "error" in ask(first, {"do": "keep"})  # no tape process here
+        first.send("x" * 100_000)
+        with pytest.raises(ConnectionClosed):
+            drain(first)
+        fields, _ = unpack(sockets[1].recv(timeout=10))  # type: ignore[arg-type]  # the others go on
+        assert fields["state"]["banner"]["text"] in ("LIVE", "WAITING", "CONNECTED")
+        with socket.create_connection(("127.0.0.1", int(address.rstrip("/").rsplit(":", 1)[1])), 10) as idle:
+            idle.settimeout(10)
+            idle.sendall(b"GET / HTTP/1.1\r\nHost:")
+            assert idle.recv(1024) == b""  # a connection that says nothing is closed
+
+
+def frame(number: int, **changes: Any) -> CineFrame:
+    from tests.tools.measure.test_measure import image
+
+    made: ImageFrame = image(frame_index=number, time=number / 10, **changes)
+    return CineFrame(number, made, 5.0, "LIVE")
+
+
+def test_the_cine_forgets_the_oldest_unless_it_is_pinned() -> None:
+    one = frame(0).image.nbytes
+    cine = Cine(limit=10 * one)
+    for number in range(30):
+        cine.append(frame(number))
+    assert [f.number for f in cine] == list(range(20, 30))
+    assert cine.get(3) is not None
+    assert cine.get(3).number == 20  # type: ignore[union-attr]
+    cine.pin("me")
+    for number in range(30, 35):
+        cine.append(frame(number))
+    assert ([f.number for f in cine], cine.not_held) == (list(range(20, 30)), 5)
+    cine.unpin("me")
+    cine.append(frame(35))
+    assert [f.number for f in cine][-1] == 35
+    assert len(cine) == 10

@@ -1,0 +1,7 @@
+"""The browser page: live strain, cine and measurement, as a process of its own.
+
+    node -> feed (thread: Subscriber, DisplayState, Cine) -> server (asyncio: one task per client) -> browser
+
+States, colours and numbers are decided here in Python; the browser draws float32 maps as they come, and adds
+only that it lost this server.
+"""

@@ -1,0 +1,80 @@
+"""The last images in memory, found by number: what freeze and the slider go back to."""
+
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from tools.measure.frames import ImageFrame
+
+SECONDS: Final = 60.0
+MAX_BYTES: Final = 384 * 2**20  # 60 s of 256 x 128 maps at 20 frames/s
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CineFrame:
+    """One image and the numbers that stood beside it."""
+
+    number: int
+    """Running number of this server."""
+    image: ImageFrame
+    predicted_snre: float | None
+    state: str
+    """State of the link when it came."""
+
+
+class Cine:
+    """The newest images within `SECONDS` and `limit` bytes. One thread, or under its owner's lock.
+
+    While pinned nothing is let go; what does not fit then is not held, and counted.
+    """
+
+    def __init__(self, limit: int = MAX_BYTES) -> None:
+        self.limit = limit
+        self.not_held = 0
+        """Images that had no room since the pin."""
+        self._frames: deque[CineFrame] = deque()
+        self._bytes = 0
+        self._pins: set[object] = set()
+
+    def __iter__(self) -> Iterator[CineFrame]:
+        return iter(self._frames)
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    @property
+    def seconds(self) -> float:
+        """From the oldest image to the newest."""
+        return self._frames[-1].image.time - self._frames[0].image.time if self._frames else 0.0
+
+    def append(self, frame: CineFrame) -> None:
+        """Take the newest image; its number is above all others."""
+        if self._pins and self._bytes + frame.image.nbytes > self.limit:
+            self.not_held += 1
+            return
+        self._frames.append(frame)
+        self._bytes += frame.image.nbytes
+        while not self._pins and len(self._frames) > 1 and self._too_much():
+            self._bytes -= self._frames.popleft().image.nbytes
+
+    def get(self, number: int) -> CineFrame | None:
+        """The image of this number, or the nearest that is still held; None where none is."""
+        if not self._frames:
+            return None
+        at = bisect_left(self._frames, number, key=lambda frame: frame.number)
+        return self._frames[min(at, len(self._frames) - 1)]
+
+    def pin(self, who: object) -> None:
+        """Hold everything until `who` unpins."""
+        if not self._pins:
+            self.not_held = 0
+        self._pins.add(who)
+
+    def unpin(self, who: object) -> None:
+        """Let go again, once nobody pins."""
+        self._pins.discard(who)
+
+    def _too_much(self) -> bool:
+        return self._bytes > self.limit or self.seconds > SECONDS

@@ -1,0 +1,206 @@
+// Joins link, raster, views, tools and controls.
+import { Link } from "./link.js";
+import { $, drawTrace, fill } from "./panel.js";
+import { Raster } from "./raster.js";
+import { saveCsv, saveJson, savePng } from "./saving.js";
+import { Tools } from "./tools.js";
+import { View } from "./view.js";
+
+const MAX_ROWS = 500;
+const raster = new Raster();
+const views = [new View($("bmode"), raster, "bmode"), new View($("strain"), raster, "strain")];
+const rows = [], marks = [];
+const pending = { asked: false, fresh: false };
+let state = null, images = null;
+
+const tools = new Tools(views, {
+  onRegions: (regions) => link.send({ do: "measure", regions }),
+  onChange: () => {
+    controls();
+    redraw();
+  },
+});
+const link = new Link({ onMessage: take, onReply: reply, onLost: lost });
+window.musse = { raster, tools, views, rows, get state() { return state; } }; // for tests and the console
+
+function take(message) {
+  raster.take(message);
+  state = message.fields.state;
+  if (message.fields.palette) options(message.fields.palette.options);
+  redraw(true);
+}
+
+// Draws once per frame of the screen; the server makes the next message when this one is on it.
+function redraw(fresh = false) {
+  pending.fresh ||= fresh;
+  if (pending.asked) return;
+  pending.asked = true;
+  const soon = document.hidden ? (draw) => setTimeout(draw, 200) : requestAnimationFrame;
+  soon(() => {
+    const { fresh: news } = pending;
+    pending.asked = pending.fresh = false;
+    if (!state) return;
+    if (news) {
+      fill(state, raster.palette);
+      images = raster.draw(state);
+      controls();
+      drawTrace($("trace"), state);
+    }
+    for (const view of views) view.draw(images, state, tools);
+    if (news) link.send({ do: "next" });
+  });
+}
+
+function reply(answer) {
+  if (answer.connected) {
+    const { a, b } = tools.regions;
+    if (a && b) link.send({ do: "measure", regions: { a, b } });
+  }
+  if (answer.row) {
+    const { e, b, ratio } = tools.lengths();
+    if (rows.length < MAX_ROWS) rows.push({ ...answer.row, caliper_e_mm: e ?? null, caliper_b_mm: b ?? null, e_over_b: ratio });
+    table();
+  }
+  if (answer.best) {
+    for (const number of answer.best) addMark(number, "best");
+    if (answer.best.length) show(answer.best[0]);
+    else note("no image is good enough yet");
+  }
+  if (answer.kept) note(`saved ${answer.kept.path}`);
+  if (answer.error) note(answer.error);
+}
+
+function lost(isLost) {
+  document.body.classList.toggle("lost", isLost);
+  if (isLost) {
+    $("banner").textContent = "SERVER LOST";
+    $("banner").className = "pill alarm";
+    $("detail").textContent = "the page's server does not answer: everything here is old";
+  }
+}
+
+function note(text) {
+  $("message").textContent = text;
+  clearTimeout(note.timer);
+  note.timer = setTimeout(() => ($("message").textContent = ""), 8000);
+}
+
+const show = (number) => link.send({ do: "freeze", number });
+const toggleFreeze = () => link.send(state?.cine.shown === null ? { do: "freeze" } : { do: "live" });
+const step = (by) => show(Math.max(0, (state?.cine.shown ?? state?.cine.last ?? 0) + by));
+
+function addMark(number, kind) {
+  if (marks.some((mark) => mark.number === number)) return;
+  marks.push({ number, kind });
+  const button = document.createElement("button");
+  button.textContent = `${kind === "best" ? "★" : "●"} ${number}`;
+  button.onclick = () => show(number);
+  $("marks").append(button);
+}
+
+function controls() {
+  for (const button of document.querySelectorAll(".mode")) button.classList.toggle("on", button.dataset.mode === tools.mode);
+  $("shape").textContent = tools.shape === "ellipse" ? "Ellipse" : "Rectangle";
+  const hints = { a: "Drag in an image: lesion A.", b: "Drag in an image: reference B, at the same depth.",
+    ruler: "Drag over the lesion in strain (E) and in B-mode (B).", null: "Choose A, then drag in an image." };
+  $("hint").textContent = hints[tools.mode];
+  const { e, b, ratio } = tools.lengths(), mm = (value) => (value ? `${value.toFixed(1)} mm` : "–");
+  $("calipers").textContent = e || b ? `E ${mm(e)}, B ${mm(b)}${ratio ? `, E/B ${ratio.toFixed(2)}` : ""}` : "–";
+  const at = tools.pointer && raster.at(tools.pointer.x, tools.pointer.z);
+  const place = tools.pointer && `${tools.pointer.x.toFixed(1)} mm across, ${tools.pointer.z.toFixed(1)} mm deep: `;
+  $("pointer").textContent = !tools.pointer ? "–"
+    : place + (!at ? "outside" : Number.isNaN(at.value) ? "no value" : `${at.value.toFixed(2)} ± ${at.std.toFixed(2)}`);
+  if (!state) return;
+  const { first, last, shown, seconds } = state.cine, slider = $("slider");
+  $("freeze").textContent = shown === null ? "Freeze" : "Live";
+  $("freeze").classList.toggle("on", shown !== null);
+  slider.disabled = first === null;
+  if (first !== null && document.activeElement !== slider) {
+    [slider.min, slider.max] = [first, last];
+    slider.value = shown ?? last;
+  }
+  $("held").textContent = `${seconds.toFixed(0)} s in memory`;
+  $("add").disabled = shown === null || !state.measure;
+}
+
+function options(given) {
+  const set = (id, value) => document.activeElement !== $(id) && ($(id).value = value);
+  set("opacity", given.opacity);
+  set("gain", given.bmode_gain);
+  set("range", given.bmode_range);
+  set("map", given.color_map);
+  set("top", given.range_max);
+  $("flip").checked = given.flip;
+  $("gain-text").textContent = `${given.bmode_gain > 0 ? "+" : ""}${given.bmode_gain} dB`;
+  $("range-text").textContent = `${given.bmode_range} dB`;
+}
+
+function table() {
+  const cell = (text) => Object.assign(document.createElement("td"), { textContent: text ?? "–" });
+  const fixed = (value, digits = 2) => (value === null || value === undefined ? "–" : value.toFixed(digits));
+  $("rows").tBodies[0].replaceChildren(...rows.map((row) => {
+    const line = document.createElement("tr");
+    const time = new Date(row.time * 1000).toLocaleTimeString();
+    line.append(...[row.frame, time, row.ratio_text, row.per_press, `${fixed(row.a_mean)} ± ${fixed(row.a_std)}`,
+      `${fixed(row.b_mean)} ± ${fixed(row.b_std)}`, fixed(row.e_over_b), fixed(row.quality), row.warnings].map(cell));
+    return line;
+  }));
+}
+
+function settings() {
+  const { engine, source, persistence, assumed } = state ?? {};
+  return { engine, source, persistence, assumed, display: raster.palette?.options, map: raster.palette?.map };
+}
+
+function saveImage() {
+  if (!state || !images) return;
+  const measured = state.measure ? `Ratio B/A ${state.measure.ratio.text}, per press ${state.measure.per_press}. ` : "";
+  const p = raster.palette, at = state.frozen ?? state.banner.text;
+  savePng(views.map((view) => view.canvas), [
+    `${at}, frame ${state.frame}, engine ${state.engine}, quality ${state.quality?.toFixed(2) ?? "–"}`,
+    `${measured}Colours ${p.map}, range 0 to ${p.range_top}, persistence ${state.persistence ?? "–"} s`
+      + `${p.options.flip ? ", left-right flipped" : ""}`,
+    `${new Date().toLocaleString()}   relative axial strain, not stiffness – research use only`,
+  ]);
+}
+
+function compare() {
+  const beside = $("beside"), canvas = $("beside-canvas"), source = views[1].canvas;
+  beside.hidden = false;
+  canvas.width = source.width;
+  canvas.height = source.height;
+  canvas.getContext("2d").drawImage(source, 0, 0);
+  $("beside-title").textContent = `Kept: frame ${state?.frame}, ${state?.frozen ?? new Date().toLocaleTimeString()}`;
+}
+
+for (const button of document.querySelectorAll(".mode")) button.onclick = () => tools.setMode(button.dataset.mode);
+$("shape").onclick = () => tools.setShape(tools.shape === "ellipse" ? "rectangle" : "ellipse");
+$("clear").onclick = () => tools.clear();
+$("freeze").onclick = toggleFreeze;
+$("back").onclick = () => step(-1);
+$("forth").onclick = () => step(1);
+$("slider").oninput = (event) => show(Number(event.target.value));
+$("slider").onchange = (event) => event.target.blur();
+$("mark").onclick = () => state && addMark(state.cine.shown ?? state.cine.last, "mark");
+$("best").onclick = () => link.send({ do: "best" });
+$("keep").onclick = () => link.send({ do: "keep", seconds: 20 });
+$("compare").onclick = () => ($("beside").hidden ? compare() : ($("beside").hidden = true));
+$("add").onclick = () => link.send({ do: "row" });
+$("csv").onclick = () => saveCsv(rows);
+$("json").onclick = () => saveJson(rows, settings());
+$("png").onclick = saveImage;
+const choose = (id, key, convert = Number) => ($(id).oninput = (event) => link.send({ do: "options", [key]: convert(event.target.value) }));
+choose("opacity", "opacity");
+choose("gain", "bmode_gain");
+choose("range", "bmode_range");
+choose("map", "color_map", String);
+choose("top", "range_max");
+$("flip").onchange = (event) => link.send({ do: "options", flip: event.target.checked });
+window.addEventListener("resize", () => redraw());
+window.addEventListener("keydown", (event) => {
+  if (["INPUT", "SELECT"].includes(event.target.tagName) && event.target.type !== "checkbox") return;
+  const actions = { " ": toggleFreeze, ArrowLeft: () => step(-1), ArrowRight: () => step(1), Escape: () => tools.setMode(null) };
+  if (!actions[event.key]) return;
+  event.preventDefault();
+  actions[event.key]();
+});

@@ -1,0 +1,89 @@
+// Regions A and B, calipers and pointer, by mouse, pen or finger. Sizes in mm of the image plane.
+const MIN_SIZE = 1; // mm
+
+export class Tools {
+  constructor(views, { onRegions, onChange }) {
+    this.views = views;
+    this.handlers = { onRegions, onChange };
+    this.mode = null;
+    this.shape = "ellipse";
+    this.regions = { a: null, b: null };
+    this.rulers = {};
+    this.pointer = null;
+    this.drag = null;
+    for (const view of views) this.listen(view);
+  }
+
+  setMode(mode) {
+    this.mode = this.mode === mode ? null : mode;
+    for (const { canvas } of this.views) canvas.classList.toggle("drawing", this.mode !== null);
+    this.handlers.onChange();
+  }
+
+  setShape(shape) {
+    this.shape = shape;
+    const region = this.regions[this.mode];
+    if (region) this.setRegion(this.mode, { ...region, shape });
+    this.handlers.onChange();
+  }
+
+  clear() {
+    this.regions = { a: null, b: null };
+    this.rulers = {};
+    this.handlers.onRegions(null);
+    this.handlers.onChange();
+  }
+
+  setRegion(name, region) {
+    this.regions[name] = region;
+    const { a, b } = this.regions;
+    this.handlers.onRegions(a && b ? { a, b } : null);
+  }
+
+  // E is the ruler drawn on strain, B that on B-mode; their ratio is the E/B size ratio.
+  lengths() {
+    const length = (line) => line && Math.hypot(line[1].x - line[0].x, line[1].z - line[0].z);
+    const e = length(this.rulers.E), b = length(this.rulers.B);
+    return { e, b, ratio: e && b ? e / b : null };
+  }
+
+  listen(view) {
+    const { canvas } = view;
+    canvas.addEventListener("pointerdown", (event) => {
+      const at = view.toPlane(event);
+      if (!at || !this.mode) return;
+      event.preventDefault();
+      canvas.setPointerCapture(event.pointerId);
+      const region = this.regions[this.mode];
+      const inside = region && 2 * Math.abs(at.x - region.x) < region.width && 2 * Math.abs(at.z - region.z) < region.height;
+      this.drag = { from: at, moved: inside ? { ...region } : null, kind: view.kind };
+    });
+    canvas.addEventListener("pointermove", (event) => {
+      const at = view.toPlane(event);
+      this.pointer = at;
+      if (this.drag && at) this.dragTo(at);
+      this.handlers.onChange();
+    });
+    const end = () => (this.drag = null);
+    canvas.addEventListener("pointerup", end);
+    canvas.addEventListener("pointercancel", end);
+    canvas.addEventListener("pointerleave", () => {
+      this.pointer = null;
+      this.handlers.onChange();
+    });
+  }
+
+  dragTo(at) {
+    const { from, moved, kind } = this.drag;
+    if (this.mode === "ruler") {
+      this.rulers[kind === "strain" ? "E" : "B"] = [from, at];
+    } else if (moved) {
+      this.setRegion(this.mode, { ...moved, x: moved.x + at.x - from.x, z: moved.z + at.z - from.z });
+    } else {
+      const [width, height] = [Math.abs(at.x - from.x), Math.abs(at.z - from.z)];
+      if (width < MIN_SIZE || height < MIN_SIZE) return;
+      const [x, z] = [(at.x + from.x) / 2, (at.z + from.z) / 2];
+      this.setRegion(this.mode, { shape: this.shape, x, z, width, height });
+    }
+  }
+}

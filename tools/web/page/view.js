@@ -1,0 +1,207 @@
+// One canvas: the raster at the screen's resolution, axes in mm, regions, calipers, pointer, colour bar.
+const COLORS = { a: "#ffd34d", b: "#7ee0ff", ruler: "#ffffff" };
+
+export class View {
+  constructor(canvas, raster, kind) {
+    Object.assign(this, { canvas, raster, kind });
+    this.context = canvas.getContext("2d");
+  }
+
+  // Fits the raster into the canvas; keeps the place for positions.
+  layout(canvas = this.canvas, width = null, height = null) {
+    const box = canvas.getBoundingClientRect(), dpr = width === null ? window.devicePixelRatio || 1 : 1;
+    const w = Math.round((width ?? box.width) * dpr), h = Math.round((height ?? box.height) * dpr);
+    if (canvas.width !== w || canvas.height !== h) [canvas.width, canvas.height] = [w, h];
+    this.em = parseFloat(getComputedStyle(document.documentElement).fontSize) * dpr;
+    const g = this.raster.geometry;
+    if (!g) return;
+    const left = 2.4 * this.em, bottom = 2 * this.em, top = 0.5 * this.em;
+    const right = 6 * this.em; // both images have the bar's room, so that they have one scale
+    const scale = Math.max(0.01, Math.min((w - left - right) / g.width, (h - top - bottom) / g.height));
+    this.place = { x: left + (w - left - right - g.width * scale) / 2, y: top, scale };
+  }
+
+  toScreen(x, z) {
+    const g = this.raster.geometry, { place } = this;
+    const px = (g.flip ? g.right - x : x - g.left) * g.scale;
+    return [place.x + px * place.scale, place.y + (z - g.top) * g.scale * place.scale];
+  }
+
+  // x and z in mm of an event; null outside the image.
+  toPlane(event) {
+    const g = this.raster.geometry;
+    if (!g || !this.place) return null;
+    const box = this.canvas.getBoundingClientRect(), dpr = this.canvas.width / box.width;
+    const px = ((event.clientX - box.left) * dpr - this.place.x) / this.place.scale;
+    const py = ((event.clientY - box.top) * dpr - this.place.y) / this.place.scale;
+    if (px < 0 || py < 0 || px > g.width || py > g.height) return null;
+    return { x: g.flip ? g.right - px / g.scale : g.left + px / g.scale, z: g.top + py / g.scale };
+  }
+
+  draw(images, state, marks, canvas = this.canvas, size = [null, null]) {
+    this.layout(canvas, ...size);
+    const context = (this.context = canvas.getContext("2d"));
+    context.fillStyle = "#181a1e";
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    const g = this.raster.geometry;
+    if (!g || !images) return;
+    const { x, y, scale } = this.place;
+    context.imageSmoothingEnabled = scale < 1;
+    context.drawImage(images[this.kind], x, y, g.width * scale, g.height * scale);
+    this.axes();
+    this.outline(state.region);
+    if (this.kind === "strain") this.bar();
+    this.marks(marks);
+    const grey = this.kind === "strain" ? state.strain_grey : state.bmode_grey;
+    this.caption(this.kind === "strain" ? state.caption : state.bmode_caption, state.frozen, grey);
+  }
+
+  axes() {
+    const { context, em } = this, g = this.raster.geometry, { x, y, scale } = this.place;
+    const [w, h] = [g.width * scale, g.height * scale];
+    context.strokeStyle = "#52565c";
+    context.lineWidth = Math.max(1, em / 14);
+    context.strokeRect(x, y, w, h);
+    context.fillStyle = "#a0a4a9";
+    context.font = `${0.85 * em}px system-ui, sans-serif`;
+    context.textAlign = "right";
+    const step = niceStep((g.bottom - g.top) / Math.max(2, h / (4 * em)));
+    for (let z = Math.ceil(g.top / step) * step; z <= g.bottom; z += step) {
+      const at = this.toScreen(g.left, z)[1];
+      context.fillRect(x - 0.3 * em, at, 0.3 * em, 1);
+      context.fillText(`${+z.toFixed(3)}`, x - 0.4 * em, at + 0.3 * em);
+    }
+    context.textAlign = "center";
+    const across = niceStep((g.right - g.left) / Math.max(2, w / (5 * em)));
+    for (let u = Math.ceil(g.left / across) * across; u <= g.right; u += across) {
+      const at = this.toScreen(u, g.top)[0];
+      context.fillRect(at, y + h, 1, 0.3 * em);
+      context.fillText(`${+u.toFixed(3)}`, at, y + h + 1.2 * em);
+    }
+    context.textAlign = "right";
+    context.fillText("mm", x + w, y + h + 1.95 * em);
+    context.fillStyle = "#78c8f0"; // the probe's first line
+    context.beginPath();
+    context.arc(g.flip ? x + w - em / 2 : x + em / 2, y - 0.2 * em, em / 3.5, 0, 7);
+    context.fill();
+  }
+
+  outline(points) {
+    if (!points?.length) return;
+    const { context } = this;
+    context.beginPath();
+    for (const [u, z] of points) context.lineTo(...this.toScreen(u, z));
+    context.closePath();
+    context.strokeStyle = "#ffffffb0";
+    context.lineWidth = Math.max(1, this.em / 12);
+    context.stroke();
+  }
+
+  bar() {
+    const { context, em } = this, p = this.raster.palette, g = this.raster.geometry;
+    const { x, y, scale } = this.place, left = x + g.width * scale + 0.7 * em;
+    const top = y + 2 * em, height = Math.max(4 * em, Math.min(g.height * scale - 5 * em, 22 * em));
+    for (let i = 0; i < 256; i++) {
+      context.fillStyle = `rgb(${p.colors[3 * i]},${p.colors[3 * i + 1]},${p.colors[3 * i + 2]})`;
+      context.fillRect(left, top + (height * (255 - i)) / 256, 1.2 * em, height / 256 + 1);
+    }
+    context.fillStyle = "#e6e8e9";
+    context.textAlign = "left";
+    context.font = `bold ${0.9 * em}px system-ui, sans-serif`;
+    context.fillText("SOFT", left - 0.2 * em, top - 0.4 * em);
+    context.fillText("HARD", left - 0.2 * em, top + height + 1.1 * em);
+    context.font = `${0.8 * em}px system-ui, sans-serif`;
+    for (const [share, label] of p.labels) {
+      const at = top + height * (1 - share);
+      context.fillText(label.replace(" average", ""), left + 1.5 * em, at + 0.3 * em);
+      if (label.includes("average")) context.fillText("average", left + 1.5 * em, at + 1.2 * em);
+    }
+    context.fillText(p.map.split(":")[0].split(" ")[0], left - 0.2 * em, top + height + 2.3 * em);
+    const [r, gr, b] = p.opposite;
+    context.fillStyle = `rgb(${r},${gr},${b})`;
+    context.fillRect(left, top + height + 2.9 * em, 0.8 * em, 0.7 * em);
+    context.fillStyle = "#a0a4a9";
+    context.fillText("opposite", left + em, top + height + 3.6 * em);
+  }
+
+  marks({ regions, rulers, pointer }) {
+    const { context, em } = this;
+    context.lineWidth = Math.max(1.5, em / 8);
+    context.font = `bold ${em}px system-ui, sans-serif`;
+    context.textAlign = "center";
+    for (const name of ["a", "b"]) {
+      const region = regions[name];
+      if (!region) continue;
+      const [cx, cy] = this.toScreen(region.x, region.z);
+      const k = this.raster.geometry.scale * this.place.scale;
+      const [w, h] = [region.width * k, region.height * k];
+      this.stroked(COLORS[name], () => {
+        context.beginPath();
+        if (region.shape === "ellipse") context.ellipse(cx, cy, w / 2, h / 2, 0, 0, 7);
+        else context.rect(cx - w / 2, cy - h / 2, w, h);
+      });
+      context.fillStyle = COLORS[name];
+      context.fillText(name.toUpperCase(), cx, cy - h / 2 - 0.3 * em);
+    }
+    for (const [label, line] of Object.entries(rulers)) {
+      const [from, to] = [this.toScreen(line[0].x, line[0].z), this.toScreen(line[1].x, line[1].z)];
+      this.stroked(COLORS.ruler, () => {
+        context.beginPath();
+        context.moveTo(...from);
+        context.lineTo(...to);
+      });
+      context.fillStyle = "#fff";
+      context.fillText(label, to[0], to[1] - 0.3 * em);
+    }
+    if (pointer) {
+      const [px, py] = this.toScreen(pointer.x, pointer.z);
+      this.stroked("#fff", () => {
+        context.beginPath();
+        context.moveTo(px - em / 2, py);
+        context.lineTo(px + em / 2, py);
+        context.moveTo(px, py - em / 2);
+        context.lineTo(px, py + em / 2);
+      });
+    }
+  }
+
+  stroked(color, path) {
+    const { context } = this, width = context.lineWidth;
+    context.strokeStyle = "#000";
+    context.lineWidth = 2 * width;
+    path();
+    context.stroke();
+    context.strokeStyle = color;
+    context.lineWidth = width;
+    context.stroke();
+  }
+
+  caption(text, frozen, grey) {
+    const { context, em } = this, g = this.raster.geometry, { x, y, scale } = this.place;
+    const [w, h] = [g.width * scale, g.height * scale];
+    context.font = `bold ${0.85 * em}px system-ui, sans-serif`;
+    context.textAlign = "left";
+    if (frozen) {
+      context.fillStyle = "#14326e";
+      context.fillRect(x, y, Math.min(w, context.measureText(frozen).width + em), 1.5 * em);
+      context.fillStyle = "#fff";
+      context.fillText(frozen, x + em / 2, y + 1.05 * em, w - em);
+    }
+    if (text) {
+      context.fillStyle = "#000c";
+      context.fillRect(x, y + h - 1.6 * em, w, 1.6 * em);
+      context.fillStyle = "#f5af3c";
+      context.fillText(text, x + em / 2, y + h - 0.5 * em, w - em);
+    }
+    if (grey) {
+      context.strokeStyle = "#f5af3c";
+      context.lineWidth = Math.max(2, em / 7);
+      context.strokeRect(x, y, w, h);
+    }
+  }
+}
+
+export function niceStep(raw) {
+  const decade = 10 ** Math.floor(Math.log10(raw));
+  return decade * [1, 2, 5, 10].find((factor) => decade * factor >= raw);
+}

@@ -1,0 +1,135 @@
+"""What a browser may ask for: one JSON object per text message, checked before anything happens."""
+
+from dataclasses import replace
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from streamer.errors import ConfigError
+from tools.display.options import ColorMap
+from tools.measure.best import best_frames
+from tools.measure.ratio import as_row
+from tools.measure.regions import Regions
+from tools.web.client import Client
+from tools.web.feed import Feed
+
+Number = Annotated[int, Field(ge=0, lt=2**62)]
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Next(_Request):
+    """The last message is on the screen."""
+
+    do: Literal["next"]
+
+
+class Freeze(_Request):
+    """Show one image until `live`; without a number the newest."""
+
+    do: Literal["freeze"]
+    number: Number | None = None
+
+
+class Live(_Request):
+    """Follow the stream."""
+
+    do: Literal["live"]
+
+
+class Measure(_Request):
+    """Measure these regions from now on; null ends it."""
+
+    do: Literal["measure"]
+    regions: Regions | None
+
+
+class Options(_Request):
+    """How colours and greys are made."""
+
+    do: Literal["options"]
+    color_map: ColorMap | None = None
+    range_max: float | None = None
+    opacity: float | None = None
+    bmode_gain: Annotated[float, Field(ge=-40, le=40)] | None = None
+    bmode_range: Annotated[float, Field(ge=20, le=100)] | None = None
+    flip: bool | None = None
+
+
+class Row(_Request):
+    """A table row of the frozen image's measurement."""
+
+    do: Literal["row"]
+
+
+class Best(_Request):
+    """The numbers of the three best images held."""
+
+    do: Literal["best"]
+
+
+class Keep(_Request):
+    """Save the last seconds, RF included, through the tape process."""
+
+    do: Literal["keep"]
+    seconds: Annotated[float, Field(gt=0, le=3600)] = 20.0
+
+
+Request = Next | Freeze | Live | Measure | Options | Row | Best | Keep
+_ADAPTER: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="do")])
+
+
+def parse(text: str) -> Request:
+    """The request, or ValueError with what is wrong."""
+    try:
+        return _ADAPTER.validate_json(text)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise ValueError(wrong) from error
+
+
+def answer(request: Request, client: Client, feed: Feed) -> dict[str, Any] | None:
+    """Do it; the answer, if there is one. Under the feed's lock. ValueError: it cannot be done."""
+    match request:
+        case Next():
+            client.drawn.set()
+        case Freeze():
+            client.freeze(request.number)
+        case Live():
+            client.live()
+        case Measure():
+            client.regions = request.regions
+            client.measured_anew()
+        case Options():
+            given = request.model_dump(exclude={"do"}, exclude_none=True)
+            try:
+                client.options = replace(client.options, **given)
+            except ConfigError as error:
+                raise ValueError(str(error)) from error
+        case Row():
+            return {"row": _row(client)}
+        case Best():
+            numbers = {id(frame.image): frame.number for frame in feed.cine}
+            best = best_frames([frame.image for frame in feed.cine])
+            return {"best": [numbers[id(image)] for image in best]}
+    return None
+
+
+def _row(client: Client) -> dict[str, Any]:
+    if client.shown is None:
+        raise ValueError("freeze an image first: rows come from frozen images")
+    found = client.measurement()
+    if found is None:
+        raise ValueError("draw regions A and B first")
+    measurement, per_press, regions = found
+    frame = client.shown.image
+    return as_row(
+        measurement,
+        regions,
+        per_press=per_press.text,
+        pairs=frame.pairs,
+        persistence_s=frame.time_constant,
+        mean_strain=frame.mean_strain,
+    )
