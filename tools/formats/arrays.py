@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from tools.errors import RecordingError
 from tools.formats.acquisition import OPTIONS
-from tools.formats.axes import SampleFrames, find_roles
+from tools.formats.axes import AxisRoles, SampleFrames, find_roles
 from tools.formats.contents import Contents, Layout
+from tools.formats.missing import LayoutUnclear
 from tools.formats.names import same, stated_in
 from tools.formats.quadrature import Samples, Squeezed
 from tools.formats.real_iq import Named, as_iq
@@ -62,23 +63,21 @@ def contents_of(
 
     Raises RecordingError where no array is RF or IQ, several are, or its axes are not clear from the data.
     """
-    named, picked_note = _pick(path, tree, layout)
+    try:
+        named, picked_note = _pick(path, tree, layout)
+    except LayoutUnclear as unclear:
+        unclear.stated = stated_in(path, tree)
+        unclear.has_times = _times(path, tree, ()) is not None
+        raise
     stated, stated_notes = _stated(path, tree, named.place)
-    named = replace(named, stated_demodulation=_hertz(stated.get("demodulation_frequency")))
-    samples, name = named.samples, written(named.place)
-    if isinstance(samples, FrameStack) and layout.frame_axis is None:
-        layout = replace(layout, frame_axis=samples.frame_axis)
-    if len(samples.shape) > 3:
-        samples = Squeezed(samples)
-    samples, iq_note = as_iq(path, replace(named, samples=samples), layout)
-    if len(samples.shape) not in {2, 3}:
-        raise RecordingError(
-            f"{path}: {name} has shape {samples.shape}; frames are 2-D or 3-D arrays. "
-            "More axes are channel data or volumes: beamform them first, or take one plane"
-        )
-    _, type_note = handed_out_dtype(samples.dtype)
     times = _times(path, tree, named.place) if layout.times_wanted else None
-    roles = find_roles(path, name, samples, layout, None if times is None else times.size)
+    try:
+        samples, roles, iq_note = _arranged(path, named, stated, layout, times)
+    except LayoutUnclear as unclear:
+        unclear.stated, unclear.has_times = stated, times is not None
+        unclear.is_iq = named.called_iq or named.samples.dtype.kind == "c"
+        raise
+    _, type_note = handed_out_dtype(samples.dtype)
     frames = SampleFrames(samples, roles, close)
     if times is not None and times.size != frames.n_frames:
         raise RecordingError(
@@ -94,14 +93,35 @@ def contents_of(
     )
 
 
+def _arranged(
+    path: Path, named: Named, stated: Mapping[str, Any], layout: Layout, times: NDArray[np.int64] | None
+) -> tuple[Samples, AxisRoles, str]:
+    """The samples as real RF or complex IQ of two or three axes, the roles of these, and a note on the IQ."""
+    named = replace(named, stated_demodulation=_hertz(stated.get("demodulation_frequency")))
+    samples, name = named.samples, written(named.place)
+    if isinstance(samples, FrameStack) and layout.frame_axis is None:
+        layout = replace(layout, frame_axis=samples.frame_axis)
+    if len(samples.shape) > 3:
+        samples = Squeezed(samples)
+    samples, iq_note = as_iq(path, replace(named, samples=samples), layout)
+    if len(samples.shape) not in {2, 3}:
+        raise RecordingError(
+            f"{path}: {name} has shape {samples.shape}; frames are 2-D or 3-D arrays. "
+            "More axes are channel data or volumes: beamform them first, or take one plane"
+        )
+    roles = find_roles(path, name, samples, layout, None if times is None else times.size)
+    return samples, roles, iq_note
+
+
 def _pick(path: Path, tree: Tree, layout: Layout) -> tuple[Named, str]:
     arrays = arrays_in(tree)
     if layout.variable is not None:
         wanted = {place: leaf for place, leaf in arrays.items() if written(place) == layout.variable}
         if not wanted:
-            raise RecordingError(
+            raise LayoutUnclear(
                 f"{path} has no array {layout.variable}; it holds {listed(arrays) or 'no array'}: "
-                f"say which with {OPTIONS['variable']}"
+                f"give {OPTIONS['variable']}",
+                "variable",
             )
         place, leaf = next(iter(wanted.items()))
         return _named(place, leaf, arrays), ""
@@ -112,8 +132,8 @@ def _pick(path: Path, tree: Tree, layout: Layout) -> tuple[Named, str]:
         place, leaf = next(iter(by_name.items()))
         return _named(place, leaf, arrays), ""
     if by_name:
-        raise RecordingError(
-            f"{path} has RF or IQ more than once: {listed(by_name)}: say which with {OPTIONS['variable']}"
+        raise LayoutUnclear(
+            f"{path} has RF or IQ more than once: {listed(by_name)}: give {OPTIONS['variable']}", "variable"
         )
     channels = {place: leaf for place, leaf in arrays.items() if _plain(place) in _CHANNEL_NAMES}
     if channels:
@@ -127,9 +147,10 @@ def _pick(path: Path, tree: Tree, layout: Layout) -> tuple[Named, str]:
         return _named(
             place, leaf, arrays
         ), f"samples: taken from {written(place)}, the only array in the file"
-    raise RecordingError(
+    raise LayoutUnclear(
         f"{path} has no array named rf, rf_data, iq, iq_data or alike; "
-        f"it holds {listed(arrays) or 'no array'}: say which with {OPTIONS['variable']}"
+        f"it holds {listed(arrays) or 'no array'}: give {OPTIONS['variable']}",
+        "variable",
     )
 
 

@@ -12,11 +12,12 @@ from tools.errors import RecordingError
 from tools.formats.acquisition import OPTIONS
 from tools.formats.carrier import measure_carrier
 from tools.formats.contents import Layout
+from tools.formats.missing import LayoutUnclear
 from tools.formats.quadrature import Samples
 from tools.formats.samples import handed_out_dtype
 
 FEWEST_AXIAL: Final = 64  # the protocol's least; a shorter axis cannot be the beam
-_FEWEST_LATERAL: Final = 4
+FEWEST_LATERAL: Final = 4
 _LOOKED_AT: Final = 24  # places along each other axis: the whole of a long recording would be copied
 
 
@@ -68,7 +69,7 @@ def find_roles(path: Path, name: str, samples: Samples, layout: Layout, n_times:
     given = None if n_dims == 2 else layout.frame_axis
     if layout.axes is not None:
         if n_dims == 3 and given is None:
-            raise RecordingError(unclear(path, name, samples, "the caller gives the order of the other two"))
+            raise unclear(path, name, samples, "the caller gives the order of the other two")
         rest = [axis for axis in range(n_dims) if axis != given]
         axial, lateral = rest if layout.axes == "axial,lateral" else rest[::-1]
         return AxisRoles(given, axial, lateral)
@@ -79,11 +80,11 @@ def find_roles(path: Path, name: str, samples: Samples, layout: Layout, n_times:
     if n_dims == 2:
         return AxisRoles(None, axial, rest[0], note)
     if given is None:  # case 3
-        possible = [axis for axis in rest if samples.shape[rest[1 - rest.index(axis)]] >= _FEWEST_LATERAL]
+        possible = [axis for axis in rest if samples.shape[rest[1 - rest.index(axis)]] >= FEWEST_LATERAL]
         if n_times is not None:
             possible = [axis for axis in possible if samples.shape[axis] == n_times]
         if len(possible) != 1:
-            raise RecordingError(unclear(path, name, samples, f"axis {axial} is along the beam"))
+            raise unclear(path, name, samples, f"axis {axial} is along the beam")
         given = possible[0]
     lateral = next(axis for axis in rest if axis != given)
     return AxisRoles(given, axial, lateral, note)
@@ -100,7 +101,7 @@ def _beam_axis(path: Path, name: str, samples: Samples, frame_axis: int | None) 
     if len(along_beam) == 1:
         return along_beam[0]
     if along_beam:
-        raise RecordingError(unclear(path, name, samples, f"the beam may run along axis {along_beam}"))
+        raise unclear(path, name, samples, f"the beam may run along axis {along_beam}")
     if not possible:
         raise RecordingError(
             f"{path}: {name} {samples.shape} is too small: no axis has {FEWEST_AXIAL} samples along the beam"
@@ -126,10 +127,18 @@ def columns_along(samples: Samples, axis: int) -> NDArray[Any]:
     return lines.reshape(lines.shape[0], -1)
 
 
-def unclear(path: Path, name: str, samples: Samples, known: str) -> str:
-    """The message that asks for the axes."""
-    return (
-        f"{path}: which axis of {name} {samples.shape} counts the frames, and which two the samples and "
-        f"lines, is not clear ({known}): give {OPTIONS['frame_axis']}, and "
-        f"{OPTIONS['axes']} if need be (the other two, slowest first)"
+def unclear(path: Path, name: str, samples: Samples, known: str) -> LayoutUnclear:
+    """The error that asks for the axes."""
+    shape = samples.shape
+    if len(shape) == 2:
+        return LayoutUnclear(
+            f"{path}: {name} {shape}: {known}: give {OPTIONS['axes']} (slowest first)", "axes"
+        )
+    axes = ", ".join(f"{axis} has {n}" for axis, n in enumerate(shape))
+    return LayoutUnclear(
+        f"{path}: which axis of {name} {shape} counts the frames is not clear: {known}; axis {axes}. "
+        f"Give {OPTIONS['frame_axis']}, and {OPTIONS['axes']} for the other two if they are not found by the "
+        "carrier",
+        "frame_axis",
+        "axes",
     )

@@ -21,10 +21,16 @@ from tools.formats.acquisition import (
 )
 from tools.formats.carrier import Carrier, measure_baseband, measure_carrier
 from tools.formats.contents import Contents
+from tools.formats.missing import options_for
+from tools.formats.names import same
+from tools.formats.pitch import metres_along_face, refuse_metres
 from tools.formats.presets import Preset, find_preset
 
 _SOUND_SPEED: Final = 1540.0  # m/s, the scanners' own convention for soft tissue
 _UNIX_NS: Final = (10**18, 4 * 10**18)  # 2001 to 2096; PLUS may count from its own start instead
+_SLOWEST: Final = 2.0  # s between frames: stamps in ms or ticks lie above, scanners below
+_FASTEST: Final = 1e-5  # s, the limit of --frame-rate
+_SAME_PITCH: Final = 0.02  # relative
 _DISAGREE: Final = 0.4  # nominal frequencies are 10-25 % above the received one; more is a mistake
 
 
@@ -52,18 +58,20 @@ class Completion:
             initial_time = 0.0
             self._note("initial_time: assumed, depth 0 is the first sample")
         probe_type = self._probe_type()
+        probe_radius = self._probe_radius(probe_type)
         sampling_frequency = self._sampling_frequency(sound_speed)
         demodulation = self._number("demodulation_frequency") if self._kind == "iq" else 0.0
         center_frequency = self._center_frequency(sampling_frequency, demodulation)
-        line_pitch = self._line_pitch(probe_type)
-        probe_radius = self._probe_radius(probe_type)
+        line_pitch = self._line_pitch(probe_type, probe_radius)
         if demodulation is None:
             self._missing.append("demodulation_frequency")
+        if self._rate() is None and self._contents.t_acq is None and self._contents.frames.n_frames > 1:
+            self._missing.append("frame_rate")
         if self._missing:
             raise RecordingError(
-                f"{self._path} does not say {', '.join(self._missing)}: give "
-                f"{', '.join(OPTIONS[name] for name in self._missing)}, or a probe with --preset NAME"
+                f"{self._path} does not say {', '.join(self._missing)}: {options_for(self._missing)}"
             )
+        self._question_times()
         stated = self._contents.stated
         return Acquisition(
             kind="iq" if self._kind == "iq" else "rf",
@@ -84,13 +92,9 @@ class Completion:
     def times(self) -> NDArray[np.int64]:
         """(frames,) ns. Raises RecordingError where there are none, or they do not rise."""
         n_frames = self._contents.frames.n_frames
-        rate = self._overrides.get("frame_rate")
-        times = None if rate is not None else self._contents.t_acq
-        if rate is None and times is None:
-            rate = self._contents.stated.get("frame_rate")
+        rate, times = self._rate(), self._contents.t_acq
         if rate is not None:
-            hertz = checked_number("frame_rate", rate)
-            return np.asarray(np.rint(np.arange(n_frames) * (1e9 / hertz)), np.int64)
+            return np.asarray(np.rint(np.arange(n_frames) * (1e9 / rate)), np.int64)
         if times is None and n_frames == 1:
             return np.zeros(1, np.int64)
         if times is None:
@@ -105,6 +109,28 @@ class Completion:
             )
         return times
 
+    def _rate(self) -> float | None:
+        """Hz that replaces the time stamps, or stands for them where there are none."""
+        given = self._overrides.get("frame_rate")
+        if given is None and self._contents.t_acq is None:
+            given = self._contents.stated.get("frame_rate")
+        return None if given is None else checked_number("frame_rate", given)
+
+    def _question_times(self) -> None:
+        """Ask where frames are too far apart for a scanner, note where they are too close."""
+        times = self._contents.t_acq
+        if times is None or len(times) < 2 or self._overrides.get("frame_rate") is not None:
+            return
+        interval = float(np.median(np.diff(times))) * 1e-9
+        if interval > _SLOWEST:
+            raise RecordingError(
+                f"{self._path}: its time stamps put the frames {interval:g} s apart, "
+                f"{1 / interval:.3g} frames/s: if they are wrong or not in seconds, give "
+                f"{OPTIONS['frame_rate']}"
+            )
+        if 0 < interval < _FASTEST:
+            self._note(f"t_acq: frames {interval:.3g} s apart by the time stamps, which no scanner reaches")
+
     def _measure(self) -> Carrier | None:
         """The carrier on the data, for formats that need one to be RF. Refuses what is none."""
         contents = self._contents
@@ -114,6 +140,8 @@ class Completion:
         n_frames = contents.frames.n_frames
         picked = sorted({round(k * (n_frames - 1) / 4) for k in range(5)})
         blocks = [contents.frames.read(index) for index in picked]
+        if not any(np.isfinite(block).any() for block in blocks):
+            raise RecordingError(f"{self._path}: no finite sample in the frames looked at")
         if not any(block.any() for block in blocks):
             raise RecordingError(f"{self._path}: every sample looked at is zero")
         if self._kind == "iq":
@@ -148,7 +176,7 @@ class Completion:
         if given is None:
             return None if stated is None else checked_number(name, stated, linear=linear)
         number = checked_number(name, given, linear=linear)
-        if stated is not None and stated != number:
+        if stated is not None and not same(stated, number):
             self._note(f"{name}: given as {number:g}, the file says {stated}")
         return number
 
@@ -199,12 +227,18 @@ class Completion:
             )
         return value
 
-    def _line_pitch(self, probe_type: str | None) -> float | None:
+    def _line_pitch(self, probe_type: str | None, radius: float | None) -> float | None:
         if probe_type is None:
             if self._overrides.get("line_pitch") is None and "line_pitch" not in self._contents.stated:
                 self._missing.append("line_pitch")
             return None
-        value = self._number("line_pitch", linear=probe_type == "linear")
+        is_linear = probe_type == "linear"
+        value = self._number("line_pitch") if is_linear else self._angle(radius)
+        preset = self._preset if self._overrides.get("line_pitch") is None else None
+        if value is not None and preset is not None and preset.probe_type == probe_type:
+            own = preset.line_pitch
+            if abs(value - own) > _SAME_PITCH * own:
+                self._note(f"line_pitch: {value:.4g}, preset {preset.name} says {own:.4g}")
         if value is None and probe_type == "linear" and self._contents.lateral_spacing is not None:
             value = checked_number("line_pitch", self._contents.lateral_spacing)
         if value is None and self._preset is not None and self._preset.probe_type == probe_type:
@@ -214,6 +248,25 @@ class Completion:
         if value is None:
             self._missing.append("line_pitch")
         return value
+
+    def _angle(self, radius: float | None) -> float | None:
+        """rad between lines, stated or from metres along the face and the radius; None where neither is."""
+        n_lateral = self._contents.frames.shape[1]
+        given, stated = self._overrides.get("line_pitch"), self._contents.stated.get("line_pitch")
+        metres = metres_along_face(given, n_lateral)
+        if metres is not None:
+            refuse_metres(self._path, metres, radius, n_lateral)
+        metres = metres_along_face(stated, n_lateral) if given is None else None
+        if metres is None:
+            return self._number("line_pitch", linear=False)
+        if not radius:
+            self._note(f"line_pitch: the file's {metres * 1e3:g} mm is no angle")
+            return None
+        self._note(
+            f"line_pitch: pitch / radius, {metres / radius * 1e3:.4g} mrad from {metres * 1e3:g} mm along "
+            "the face, one line per element"
+        )
+        return metres / radius
 
     def _probe_radius(self, probe_type: str | None) -> float | None:
         value = self._number("probe_radius")

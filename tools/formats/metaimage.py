@@ -16,6 +16,7 @@ from tools.formats.carrier import measure_carrier
 from tools.formats.contents import Contents, Layout
 from tools.formats.metaimage_data import Blocks, IqBlocks, open_blocks
 from tools.formats.metaimage_header import ASSUMED, MetaHeader, parse_header
+from tools.formats.missing import LayoutUnclear
 from tools.formats.names import stated_in
 from tools.formats.samples import handed_out_dtype
 from tools.formats.spacing import plausible_spacing
@@ -168,9 +169,10 @@ def _orientation(header: MetaHeader, blocks: Blocks, layout: Layout) -> tuple[bo
     elif known:
         axial_is_y = code[1] in "FN"
     elif blocks.dtype.kind == "c":
-        raise RecordingError(
+        raise LayoutUnclear(
             f"{header.path} holds IQ and does not say which axis is along the beam "
-            f"(UltrasoundImageOrientation = {code!r}): give {OPTIONS['axes']} (slowest axis first)"
+            f"(UltrasoundImageOrientation = {code!r}): give {OPTIONS['axes']} (slowest axis first)",
+            "axes",
         )
     else:
         picked = [blocks.read(index) for index in _some(blocks.shape[0])]

@@ -10,8 +10,10 @@ import numpy as np
 
 from tools.errors import RecordingError
 from tools.formats.acquisition import OPTIONS
+from tools.formats.axes import FEWEST_AXIAL, FEWEST_LATERAL
 from tools.formats.completion import Completion
 from tools.formats.contents import Contents, Layout
+from tools.formats.missing import LayoutUnclear, everything_missing
 from tools.formats.recording import Recording
 
 _READERS: Final = {
@@ -37,7 +39,7 @@ _AXES: Final = ("axial,lateral", "lateral,axial")
 def open_recording(
     path: str | Path, *, preset: str | None = None, overrides: Mapping[str, object] | None = None
 ) -> Recording:
-    """Open a MetaImage, .npz, .mat or project HDF5 file of RF or IQ frames.
+    """Open a file of RF or IQ frames, in any of the formats of docs/formats.md.
 
     `overrides` holds what the caller knows better than the file, in SI units: any key of
     `tools.formats.acquisition.OPTIONS`; None counts as not given. `preset` names a probe of
@@ -56,11 +58,20 @@ def open_recording(
             raise RecordingError(f"nothing named {name!r} can be stated about a recording; {hint}")
     if not path.is_file():
         raise RecordingError(f"{path} is not there" if not path.exists() else f"{path} is not a file")
-    contents = _reader(path)(path, _layout(given))
+    try:
+        contents = _reader(path)(path, _layout(given))
+    except LayoutUnclear as unclear:
+        raise RecordingError(everything_missing(unclear, given, preset)) from unclear
     try:
         n_frames = contents.frames.n_frames
         if n_frames < 1:
             raise RecordingError(f"{path} holds no frame")
+        n_axial, n_lateral = contents.frames.shape
+        if n_axial < FEWEST_AXIAL or n_lateral < FEWEST_LATERAL:
+            raise RecordingError(
+                f"{path}: its frames are {n_axial} samples x {n_lateral} lines; strain needs "
+                f"{FEWEST_AXIAL} x {FEWEST_LATERAL} at least. If these are exchanged, give {OPTIONS['axes']}"
+            )
         completion = Completion(path, contents, preset, given)
         index = contents.frame_index
         if index is not None and (np.diff(index) <= 0).any():

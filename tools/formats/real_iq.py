@@ -75,5 +75,5 @@ def _interleaved_axis(path: Path, name: str, samples: Samples, layout: Layout) -
         return axes[0] if layout.axes == "axial,lateral" else axes[1]
     possible = [axis for axis in axes if samples.shape[axis] >= 2 * FEWEST_AXIAL]
     if len(possible) != 1:
-        raise RecordingError(unclear(path, name, samples, f"the beam may run along axis {possible or axes}"))
+        raise unclear(path, name, samples, f"the beam may run along axis {possible or axes}")
     return possible[0]

@@ -1,5 +1,6 @@
 """Option before file before preset before measurement, and nothing assumed in silence."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -149,3 +150,79 @@ def test_every_preset_makes_sense() -> None:
         assert (preset.probe_type == "curved") == (preset.probe_radius > 0)
         if preset.probe_type == "curved":
             assert 0.3 < preset.elements * preset.line_pitch < 2.0  # rad of field of view
+
+
+PARAM = {"fs": 40e6, "fc": 4.8e6, "pitch": 0.508e-3, "radius": 49.57e-3, "c": 1540.0, "t0": 0.0}
+"""A simulator's parameters of a convex probe: the pitch lies along its face."""
+CURVED = {"probe_type": "curved", "frame_axis": 0, "frame_rate": 20.0}
+
+
+def test_a_convex_pitch_in_metres_becomes_an_angle(tmp_path: Path, rf: NDArray[np.int16]) -> None:
+    path = tmp_path / "a.npz"
+    np.savez(path, rf=rf, **PARAM)
+    with open_recording(path, overrides=CURVED) as recording:
+        assert recording.acquisition.line_pitch == pytest.approx(0.508 / 49.57)
+        assert said(recording, "line_pitch") == [
+            "line_pitch: pitch / radius, 10.25 mrad from 0.508 mm along the face, one line per element"
+        ]
+    np.savez(path, rf=rf, **PARAM | {"pitch": 0.01})  # the control: an angle stays what it is
+    with open_recording(path, overrides=CURVED) as recording:
+        assert recording.acquisition.line_pitch == 0.01
+        assert said(recording, "line_pitch") == []
+    np.savez(path, rf=rf, **PARAM | {"radius": np.inf})  # a flat probe: the pitch is in metres
+    with open_recording(path, overrides={"frame_axis": 0, "frame_rate": 20.0}) as recording:
+        assert recording.acquisition.probe_type == "linear"
+        assert recording.acquisition.line_pitch == 0.508e-3
+
+
+def test_a_pitch_in_metres_without_a_radius_is_asked_about(tmp_path: Path, rf: NDArray[np.int16]) -> None:
+    path = tmp_path / "a.npz"
+    flat = {name: value for name, value in PARAM.items() if name != "radius"}
+    np.savez(path, rf=rf, **flat)
+    with pytest.raises(RecordingError, match=r"probe_radius, line_pitch: give --"):
+        open_recording(path, overrides=CURVED)
+    with pytest.raises(RecordingError, match="--line-pitch"):
+        open_recording(path, overrides=CURVED | {"probe_type": "phased"})
+    np.savez(path, rf=rf, **PARAM)
+    with pytest.raises(RecordingError, match=r"0\.000508 rad is a fan of 0\.9 degrees.*0\.01025"):
+        open_recording(path, overrides=CURVED | {"line_pitch": 0.508e-3})
+
+
+def test_a_preset_that_disagrees_with_the_file_is_named(tmp_path: Path) -> None:
+    wide = (band_noise((2, 128, 128)) * 500).astype(np.int16)
+    path = tmp_path / "a.npz"
+    for radius, noted in ((49.57e-3, False), (60e-3, True)):
+        np.savez(path, rf=wide, **PARAM | {"radius": radius})
+        with open_recording(path, preset="verasonics-c5-2v", overrides=CURVED) as recording:
+            says = any("preset verasonics-c5-2v says 0.01025" in note for note in recording.assumed)
+            assert says == noted
+
+
+def test_times_that_no_scanner_has_are_questioned(write_mhd: MetaWriter, rf: NDArray[np.int16]) -> None:
+    path = write_mhd(rf, times=[str(50 * k) for k in range(5)])  # milliseconds
+    with pytest.raises(RecordingError, match=r"50 s apart, 0\.02 frames/s.*--frame-rate"):
+        open_recording(path)
+    with open_recording(path, overrides={"frame_rate": 20.0}) as recording:
+        assert recording.frame_rate == pytest.approx(20.0)
+    with open_recording(write_mhd(rf, times=[f"{k * 1e-6:.7f}" for k in range(5)])) as recording:
+        assert said(recording, "t_acq")
+    with open_recording(write_mhd(rf, times=["0", "0.05", "0.1", "60", "60.05"])) as recording:
+        assert not said(recording, "t_acq")  # a pause is no question
+
+
+def test_one_message_asks_for_everything(tmp_path: Path, rf: NDArray[np.int16]) -> None:
+    path = tmp_path / "a.npz"
+    np.savez(path, rf=rf.transpose(1, 2, 0))
+    with pytest.raises(RecordingError) as caught:
+        open_recording(path)
+    asked = ["--frame-axis", "--sampling-frequency", "--probe-type", "--line-pitch", "--frame-rate"]
+    assert [option for option in asked if option not in str(caught.value)] == []
+    assert "\n" not in str(caught.value)
+    given = {"frame_axis": 2, "sampling_frequency": 40e6, "probe_type": "linear", "line_pitch": 0.3e-3}
+    with pytest.raises(RecordingError, match=r"does not say frame_rate: give --frame-rate HZ$"):
+        open_recording(path, overrides=given)
+    open_recording(path, overrides=given | {"frame_rate": 20.0}).close()
+    np.savez(path, left=rf, right=rf, fs=40e6)
+    with pytest.raises(RecordingError, match=r"--variable.*--probe-type.*--frame-rate") as caught:
+        open_recording(path)
+    assert "--sampling-frequency" not in str(caught.value)

@@ -111,7 +111,7 @@ def _replace(name: str, value: object) -> Callable[[h5py.File], None]:
         (_replace("rf", np.zeros((3, 4))), "no dataset rf"),
         (_replace("rf", np.zeros((3, 256, 32), "S4")), "no RF"),
         (_replace("rf", np.zeros((0, 256, 32), "i2")), "no frame|not one integer"),
-        (_replace("rf", np.zeros((3, 32, 32), "i2")), "shape"),
+        (_replace("rf", np.zeros((3, 32, 32), "i2")), "32 samples x 32 lines"),
         (_replace("t_acq", np.zeros(2, "i8")), "not one integer"),
         (_replace("t_acq", np.zeros(3, "i8")), "do not rise"),
         (_replace("t_acq", np.arange(3.0)), "not one integer"),

@@ -45,11 +45,11 @@ def test_samples_and_constants_come_back_bit_for_bit(
     )
     with write_recording(tmp_path / "a.h5", acquisition) as writer:
         for k, frame in enumerate(frames):
-            writer.append(frame, t_acq=7 + 10 * k, frame_index=2 * k, status="OK" if k else "PROBE LIFTED")
+            writer.append(frame, t_acq=7 + 10**7 * k, frame_index=2 * k, status="OK" if k else "PROBE LIFTED")
     with open_recording(tmp_path / "a.h5") as recording:
         assert recording.acquisition == acquisition
         assert recording.dtype == dtype
-        assert recording.t_acq.tolist() == [7, 17, 27, 37, 47]
+        assert recording.t_acq.tolist() == [7 + 10**7 * k for k in range(5)]
         assert recording.frame_index.tolist() == [0, 2, 4, 6, 8]
         assert recording.n_missing == 4
         assert recording.status == ("PROBE LIFTED", "OK", "OK", "OK", "OK")
