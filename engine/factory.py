@@ -115,6 +115,7 @@ def model_hash(name: str, weights: Path | None = None) -> str | None:
 
 
 def _onnx(weights: Path, threads: int) -> Opener:
+    from engine.musse.chain import HostChain
     from engine.musse.estimator import MusseEstimator
     from engine.musse.runtimes.onnx import OnnxRuntime
 
@@ -125,7 +126,7 @@ def _onnx(weights: Path, threads: int) -> Opener:
     def opened(spec: EngineSpec, device: Device = "cpu") -> Estimator:
         if device != "cpu":
             raise EngineUnavailable("engine 'onnx' runs on the cpu only; for 'cuda' use engine eager")
-        return MusseEstimator(spec, runtime)
+        return MusseEstimator(spec, HostChain(spec, runtime))
 
     return opened
 
@@ -138,11 +139,12 @@ def _eager(weights: Path) -> Opener:
             return PublishedEstimator(spec, weights, device)
 
         return published
+    from engine.musse.chain import HostChain
     from engine.musse.estimator import MusseEstimator
     from engine.musse.runtimes.eager import EagerRuntime
 
     def opened(spec: EngineSpec, device: Device = "cpu") -> Estimator:
-        return MusseEstimator(spec, EagerRuntime(weights, device))
+        return MusseEstimator(spec, HostChain(spec, EagerRuntime(weights, device)))
 
     return opened
 

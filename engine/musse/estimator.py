@@ -1,53 +1,20 @@
 """The network engine: the classical front end, then the live program on some runtime. NumPy only."""
 
-from typing import Protocol
-
 import numpy as np
 
 from engine.errors import EstimateFailed
 from engine.estimator import StatelessEstimator
-from engine.musse.cells import CellGrid, cell_grid
-from engine.musse.output_grid import OutputGrid, check_size
-from engine.musse.program_io import MIN_COVERAGE, MIN_NCC, LiveOutputs
+from engine.musse.chain import Chain
+from engine.musse.output_grid import OutputGrid
+from engine.musse.program_io import MIN_COVERAGE, MIN_NCC
 from engine.spec import (
     EngineSpec,
     ErrorModel,
-    FloatArray,
     FrameArray,
     Stopwatch,
     StrainResult,
     no_stopwatch,
 )
-from engine.tracking.iq import IqGrid
-from engine.tracking.preparation import Preparation
-
-
-class Runtime(Protocol):
-    """Runs the live program."""
-
-    @property
-    def name(self) -> str:
-        """Such as 'onnx'."""
-        ...
-
-    @property
-    def precision(self) -> str:
-        """Arithmetic, such as 'float32'."""
-        ...
-
-    @property
-    def model_hash(self) -> str:
-        """SHA-256 of the weights."""
-        ...
-
-    @property
-    def shared(self) -> float:
-        """See `engine.musse.manifest.Manifest`."""
-        ...
-
-    def run(self, inputs: tuple[FloatArray, ...]) -> LiveOutputs[FloatArray]:
-        """`engine.musse.program_io.INPUTS` in order, to maps (rows, cols)."""
-        ...
 
 
 class MusseEstimator(StatelessEstimator):
@@ -58,20 +25,18 @@ class MusseEstimator(StatelessEstimator):
     Raises InvalidAcquisition for frames of less than 8 x 8 cells.
     """
 
-    def __init__(self, spec: EngineSpec, runtime: Runtime) -> None:
+    def __init__(self, spec: EngineSpec, chain: Chain) -> None:
         self.spec = spec
-        self.name = runtime.name
-        self.precision = runtime.precision
-        self.model_hash: str | None = runtime.model_hash
-        self._runtime = runtime
-        self._prepare = Preparation(spec, every_row=True)
+        self.name = chain.name
+        self.precision = chain.precision
+        self.model_hash: str | None = chain.model_hash
+        self._chain = chain
         self._output = OutputGrid(spec)
-        self._grid: IqGrid | None = None
 
     @property
     def error_model(self) -> ErrorModel:
         """See `Estimator`: what its prior smooths away is missing from every pair alike."""
-        return ErrorModel(window=None, shared=self._runtime.shared)
+        return ErrorModel(window=None, shared=self._chain.shared)
 
     def propose(self, pre: FrameArray, post: FrameArray, stopwatch: Stopwatch = no_stopwatch) -> StrainResult:
         """Estimate strain from pre to post: see `engine.estimator.Estimator.propose`.
@@ -80,10 +45,7 @@ class MusseEstimator(StatelessEstimator):
         InvalidAcquisition for frames of another shape or kind, or too small for the network, EstimateFailed
         for samples that are not finite and for frames without signal.
         """
-        with stopwatch("prepare"):
-            inputs, cells = self.inputs(pre, post)
-        with stopwatch("infer"):
-            maps = self._runtime.run(inputs)
+        maps, cells = self._chain.maps(pre, post, stopwatch)
         with stopwatch("post"):
             if not np.isfinite(maps.strain).all():
                 raise EstimateFailed(f"the network gave values that are not finite ({self.name})")
@@ -102,19 +64,4 @@ class MusseEstimator(StatelessEstimator):
 
     def reset(self) -> None:
         """Forget every earlier frame: the working grid is chosen again."""
-        self._prepare.reset()
-
-    def inputs(self, pre: FrameArray, post: FrameArray) -> tuple[tuple[FloatArray, ...], CellGrid]:
-        """What the program is given for a pair, and where the maps it answers with lie."""
-        pair = self._prepare(pre, post)
-        cells = self._for_grid(pair.grid)
-        arrays = (*pair.pre.inputs, *pair.post.inputs, *pair.start, *pair.front.inputs)
-        return (*arrays, pair.radians, *cells.matrices(pair.radians)), cells
-
-    def _for_grid(self, grid: IqGrid) -> CellGrid:
-        """What depends on the canonical grid alone: built again only when the measured carrier moves."""
-        if grid != self._grid:
-            cells = cell_grid(grid, self.spec.shape[1], self.spec.line_spacing)
-            check_size(cells)
-            self._cells, self._grid = cells, grid
-        return self._cells
+        self._chain.reset()

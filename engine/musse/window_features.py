@@ -86,9 +86,18 @@ KERNELS: Final = {
 }
 
 
+_PLACED: dict[torch.device, dict[Window, tuple[Tensor, Tensor]]] = {}
+
+
+def place_kernels(device: torch.device) -> None:
+    """Keep the kernels on a device as well: a CUDA graph cannot capture their upload."""
+    placed = {window: (a.to(device), b.to(device)) for window, (a, b) in KERNELS.items()}
+    _PLACED[placed[WINDOWS[0]][0].device] = placed
+
+
 def fit(maps: Tensor, window: Window) -> Fit:
     """Fit a line to displacement around every cell of pooled `sums` (batch, 3, rows, cols)."""
-    along, across = (kernel.to(maps) for kernel in KERNELS[window])
+    along, across = (kernel.to(maps) for kernel in _PLACED.get(maps.device, KERNELS)[window])
     rows, cols = along.shape[2] // 2, across.shape[3] // 2
     beside = [conv2d(maps[:, k : k + 1], across, padding=(0, cols)) for k in range(3)]
     w = conv2d(beside[0], along, padding=(rows, 0))

@@ -224,7 +224,8 @@ def without_offset(lines: Lines, changing: NDArray[np.bool_]) -> Lines:
     else:
         offset = inside.mean(axis=1, keepdims=True, dtype=np.float64)
     centred = np.zeros_like(lines)
-    centred[:, rows] = inside - offset
+    with np.errstate(invalid="ignore"):  # infinite samples: `band` refuses them
+        centred[:, rows] = inside - offset
     return centred
 
 

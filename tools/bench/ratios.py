@@ -14,7 +14,7 @@ import onnxruntime
 import torch
 
 from engine.factory import load, weights_file
-from engine.musse.estimator import MusseEstimator
+from engine.musse.chain import HostChain
 from engine.musse.runtimes.onnx import OnnxRuntime
 from engine.spec import EngineSpec, FloatArray
 from tools.bench.yardstick import SHAPE, Yardstick, onnx_of, yardstick_inputs
@@ -51,7 +51,7 @@ def measure_ratios(
     engine = load("onnx", threads, chosen)(spec, "cpu")
     runtime = OnnxRuntime(chosen.with_suffix(".onnx"), threads)
     frames = pressed(spec)
-    inputs, _ = MusseEstimator(spec, runtime).inputs(*frames)
+    inputs, _ = HostChain(spec, runtime).inputs(*frames)
 
     def whole(turn: int) -> None:
         engine.step(frames[turn % 2], frames[1 - turn % 2])  # a sequence: the last post is the next pre

@@ -8,8 +8,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from engine.musse.chain import HostChain
 from engine.musse.checkpoint import save
-from engine.musse.estimator import MusseEstimator
 from engine.musse.manifest import UNMEASURED
 from engine.musse.net import LiveNet
 from engine.musse.program import export
@@ -46,8 +46,8 @@ def how_trained(recipe: Recipe, step: int, **more: Any) -> dict[str, Any]:
 def _example() -> tuple[FloatArray, ...]:
     """Inputs of any one pair: the exporter needs to see one."""
     acquisition = draw_scene(0, clean=True).acquisition
-    estimator = MusseEstimator(acquisition.imaging.spec, _Nowhere())
-    inputs, _ = estimator.inputs(acquisition.frame(0), acquisition.frame(1))
+    chain = HostChain(acquisition.imaging.spec, _Nowhere())
+    inputs, _ = chain.inputs(acquisition.frame(0), acquisition.frame(1))
     return inputs
 
 

@@ -9,6 +9,7 @@ import torch
 from scipy.interpolate import RegularGridInterpolator
 
 from engine.factory import shipped_weights
+from engine.musse.chain import HostChain
 from engine.musse.checkpoint import load
 from engine.musse.estimator import MusseEstimator
 from engine.musse.net import LiveNet
@@ -47,7 +48,7 @@ def trained() -> LiveNet:
 
 
 def strain_of(net: LiveNet, pre: Any, post: Any) -> StrainResult:
-    return MusseEstimator(SPEC, Program(net)).step(pre, post)
+    return MusseEstimator(SPEC, HostChain(SPEC, Program(net))).step(pre, post)
 
 
 def true_strain(z: Any, x: Any) -> FloatArray:

@@ -9,6 +9,7 @@ import pytest
 
 from engine.errors import EstimateFailed, InvalidAcquisition
 from engine.factory import load, shipped_weights
+from engine.musse.chain import HostChain
 from engine.musse.estimator import MusseEstimator
 from engine.musse.program_io import LiveOutputs
 from engine.musse.runtimes.onnx import OnnxRuntime
@@ -26,7 +27,7 @@ def runtime() -> OnnxRuntime:
 
 
 def onnx(spec: EngineSpec = SPEC) -> MusseEstimator:
-    return MusseEstimator(spec, runtime())
+    return MusseEstimator(spec, HostChain(spec, runtime()))
 
 
 @cache
@@ -225,11 +226,11 @@ def test_frames_too_small_are_refused_by_name() -> None:
 
 def test_values_that_are_not_finite_are_not_handed_on() -> None:
     class Broken:
-        name, precision, model_hash = "broken", "float32", ""
+        name, precision, model_hash, shared = "broken", "float32", "", 1.0
 
         def run(self, inputs: tuple[FloatArray, ...]) -> LiveOutputs[FloatArray]:
             maps = runtime().run(inputs)
             return maps._replace(strain=np.full_like(maps.strain, np.nan))
 
     with pytest.raises(EstimateFailed, match=r"not finite \(broken\)"):
-        MusseEstimator(SPEC, Broken()).step(pressed().pre, pressed().post)
+        MusseEstimator(SPEC, HostChain(SPEC, Broken())).step(pressed().pre, pressed().post)

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from engine.factory import shipped_weights
+from engine.musse.chain import HostChain
 from engine.musse.checkpoint import load
-from engine.musse.estimator import MusseEstimator
 from engine.musse.program import LiveProgram
 from engine.musse.runtimes.eager import EagerRuntime
 from engine.musse.runtimes.policy import Policy, with_policy
@@ -30,7 +30,7 @@ def live(size: Size, policy: Policy = "fp32") -> Example:
     """The live program with the shipped weights, on a pair pressed by 1 %."""
     spec = EngineSpec(shape=size, sampling_frequency=40e6, center_frequency=5e6, line_pitch=0.3e-3)
     pair = make_pair(lambda z, x: -0.01 * z, shape=size)
-    arrays, _ = MusseEstimator(spec, EagerRuntime(shipped_weights())).inputs(pair.pre, pair.post)
+    arrays, _ = HostChain(spec, EagerRuntime(shipped_weights())).inputs(pair.pre, pair.post)
     program = LiveProgram(load(shipped_weights())[0]).eval().requires_grad_(False)
     return with_policy(program, policy), tuple(torch.tensor(values) for values in arrays)
 

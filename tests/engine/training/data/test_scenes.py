@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from engine.musse.cells import CellMatrices
-from engine.musse.estimator import MusseEstimator
+from engine.musse.chain import HostChain
 from engine.musse.program import PHASE_INPUTS
 from engine.musse.program_io import LiveOutputs
 from engine.musse.tracking_features import Cells, gather
@@ -56,6 +56,7 @@ class _Caught(Exception):
 
 class _Catching:
     name = precision = model_hash = "catching"
+    shared = 1.0
 
     def run(self, inputs: tuple[FloatArray, ...]) -> LiveOutputs[FloatArray]:
         raise _Caught(inputs)
@@ -65,8 +66,8 @@ def test_samples_are_what_the_live_estimator_computes(scene: DrawnScene, samples
     acquisition = scene.acquisition
     spec = acquisition.imaging.spec
     first = acquisition.frame(0)
-    estimator = MusseEstimator(spec, _Catching())
-    inputs, grid = estimator.inputs(first, acquisition.frame(1))
+    chain = HostChain(spec, _Catching())
+    inputs, grid = chain.inputs(first, acquisition.frame(1))
     tensors = tuple(torch.from_numpy(values) for values in inputs)
     track = PhasePasses()(*tensors[:PHASE_INPUTS])
     cells = gather(track, tensors[PHASE_INPUTS], CellMatrices(*tensors[PHASE_INPUTS + 1 :]))

@@ -1,0 +1,63 @@
+"""From one frame and the normalised pre frame to strain maps: the live step as a program of static shapes."""
+
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from engine.musse.cells import CellGrid, CellMatrices
+from engine.musse.device.canonical import CanonicalFrame, CanonicalTransform
+from engine.musse.device.constants import floats
+from engine.musse.device.front import DeviceFront, NormalisedTensors
+from engine.musse.program import LiveProgram
+from engine.musse.program_io import LiveOutputs
+from engine.tracking.iq import IqGrid, IqTransform
+from engine.tracking.normalisation import GridInputs, PairInitialiser
+
+MAPS: Final = len(LiveOutputs._fields)
+IQ_PARTS: Final = len(CanonicalFrame._fields)
+
+
+class PairProgram(nn.Module):
+    """Canonical IQ of post and the normalised pre frame -> `LiveOutputs`, then normalised post.
+
+    The part that TensorRT compiles: no transform, no integers, every matrix of the grid a constant.
+    """
+
+    def __init__(self, front: PairInitialiser, cells: CellGrid, program: LiveProgram) -> None:
+        super().__init__()
+        self.front = DeviceFront(front)
+        self.program = program
+        for name, values in front.inputs._asdict().items():
+            self.register_buffer(f"grid_{name}", floats(values), persistent=False)
+        no_phase = np.zeros(cells.along.shape[0], np.float32)
+        for name, values in cells.matrices(no_phase)._asdict().items():
+            self.register_buffer(f"matrix_{name}", floats(values), persistent=False)
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """`CanonicalFrame` of post, `NormalisedTensors` of pre -> `LiveOutputs`, `NormalisedTensors`."""
+        pre = NormalisedTensors(*inputs[IQ_PARTS:])
+        post = self.front.level(CanonicalFrame(*inputs[:IQ_PARTS]))
+        start, radians = self.front.start(pre, post)
+        grid = [self.get_buffer(f"grid_{name}") for name in GridInputs._fields]
+        matrices = CellMatrices(*(self.get_buffer(f"matrix_{name}") for name in CellMatrices._fields))
+        matrices = matrices._replace(cell_radians=(radians @ matrices.cell_along) * matrices.cell_samples)
+        maps = self.program(pre.planes, pre.valid, post.planes, post.valid, *start, *grid, radians, *matrices)
+        return (*maps, *post)
+
+
+class FrameProgram(nn.Module):
+    """The samples of post and the normalised pre frame -> maps, normalised post, and `Measured` numbers."""
+
+    def __init__(self, transform: IqTransform, grid: IqGrid, pair: nn.Module) -> None:
+        super().__init__()
+        self.canonical = CanonicalTransform(transform, grid)
+        self.pair = pair
+        """`PairProgram`, or what a compiler made of it."""
+
+    def forward(self, frame: Tensor, *pre: Tensor) -> tuple[Tensor, NormalisedTensors, Tensor]:
+        """(maps (MAPS, rows, cols), post, measured)."""
+        canonical, measured = self.canonical(frame)
+        results = self.pair(*canonical, *pre)
+        return torch.stack(results[:MAPS]), NormalisedTensors(*results[MAPS:]), measured

@@ -1,0 +1,95 @@
+"""Everything that one canonical grid fixes: the program with its constants, frame slots, static tensors."""
+
+from collections.abc import Callable
+from typing import Final, NamedTuple, TypeAlias
+
+import numpy as np
+import torch
+from torch import nn
+
+from engine.musse.cells import cell_grid
+from engine.musse.device.canonical import Measured
+from engine.musse.device.frame_program import FrameProgram, PairProgram
+from engine.musse.device.step import MakeStep
+from engine.musse.output_grid import check_size
+from engine.musse.program import LiveProgram
+from engine.musse.program_io import LiveOutputs
+from engine.musse.window_features import place_kernels
+from engine.spec import EngineSpec, FloatArray, FrameArray
+from engine.tracking.iq import IqGrid, IqTransform
+from engine.tracking.normalisation import PairInitialiser
+
+Replace: TypeAlias = Callable[[PairProgram], nn.Module]
+"""What stands for the pair program on the device: itself, or an engine compiled of it."""
+
+ANY_SLOT: Final = 0
+
+
+class StepResult(NamedTuple):
+    """What one step brings to the host."""
+
+    maps: LiveOutputs[FloatArray]
+    measured: Measured
+
+
+class Plan:
+    """One grid on one device. Frames are (n_axial, n_lateral) of one sample type.
+
+    `slots` normalised frames stay on the device. Nothing is allocated there after construction. Raises
+    InvalidAcquisition for frames of too few cells.
+    """
+
+    def __init__(
+        self,
+        spec: EngineSpec,
+        grid: IqGrid,
+        program: LiveProgram,
+        *,
+        sample_type: np.dtype[np.generic],
+        slots: int,
+        device: torch.device,
+        make_step: MakeStep,
+        replace: Replace,
+    ) -> None:
+        self.grid = grid
+        self.cells = cell_grid(grid, spec.shape[1], spec.line_spacing)
+        check_size(self.cells)
+        front = PairInitialiser(
+            grid, spec.shape[1], spec.line_spacing, spec.sample_pitch, max_rows=grid.n_rows
+        )
+        pair = PairProgram(front, self.cells, program).to(device).eval().requires_grad_(False)
+        place_kernels(device)
+        self._program = FrameProgram(IqTransform(spec), grid, replace(pair)).to(device)
+        pinned = device.type == "cuda"
+        kind = torch.from_numpy(np.zeros(1, sample_type)).dtype
+        self._frame = torch.zeros(spec.shape, dtype=kind, device=device)
+        self._host_frame = torch.zeros(spec.shape, dtype=kind, pin_memory=pinned)
+        self._at = torch.zeros(2, dtype=torch.int64, device=device)
+        self._host_at = torch.zeros(2, dtype=torch.int64, pin_memory=pinned)
+        with torch.inference_mode():
+            canonical, measured = self._program.canonical(self._frame)
+            normalised = pair.front.level(canonical)
+        self._slots = [torch.zeros((slots, *part.shape), device=device) for part in normalised]
+        size = (len(LiveOutputs._fields), len(self.cells.axial_index), len(self.cells.lateral_index))
+        self._host_maps = torch.zeros(size, pin_memory=pinned)
+        self._host_measured = torch.zeros(measured.shape, pin_memory=pinned)
+        self._step = make_step(self.body)
+
+    def body(self) -> None:
+        """The work of one frame; no address and no size in it ever changes."""
+        self._frame.copy_(self._host_frame, non_blocking=True)
+        self._at.copy_(self._host_at, non_blocking=True)
+        pre = [slot.index_select(0, self._at[:1])[0] for slot in self._slots]
+        maps, post, measured = self._program(self._frame, *pre)
+        for slot, part in zip(self._slots, post, strict=True):
+            slot.index_copy_(0, self._at[1:], part[None])
+        self._host_maps.copy_(maps, non_blocking=True)
+        self._host_measured.copy_(measured, non_blocking=True)
+
+    def run(self, post: FrameArray, pre_slot: int, post_slot: int) -> StepResult:
+        """Maps of the pair that `post` makes with the frame in `pre_slot`; post stays in `post_slot`."""
+        self._host_frame.numpy()[...] = post
+        self._host_at[0], self._host_at[1] = pre_slot, post_slot
+        self._step()
+        maps = self._host_maps.numpy().copy()  # the next step writes over it
+        return StepResult(LiveOutputs(*maps), Measured(*self._host_measured.tolist()))
