@@ -50,7 +50,8 @@ def evaluate(
     """
     from rich.console import Console
 
-    from tools.evaluate.command import Request, run_evaluation
+    from tools.evaluate.command import run_evaluation
+    from tools.evaluate.outcome import Request
 
     run_evaluation(
         Request(

@@ -30,7 +30,7 @@ class Line:
     most: float = math.inf
 
     def text(self, value: float) -> str:
-        """The value, with a mark where it misses its bar."""
+        """The value, with a mark where it misses its criterion."""
         if math.isnan(value):
             return ""
         shown = self.form.format(value * self.scale)

@@ -2,8 +2,7 @@
 
 import json
 import math
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
@@ -14,7 +13,8 @@ from tools.errors import ToolError
 from tools.evaluate.criteria import CriterionResult, check_criteria, dynamic_range_db
 from tools.evaluate.figures.sequences import PAIRINGS
 from tools.evaluate.methods import CONTROLS, Engines, parse_setting
-from tools.evaluate.records import LINES, Record, environment
+from tools.evaluate.outcome import Outcome, Request
+from tools.evaluate.records import LINES, environment
 from tools.evaluate.run import Plan, run
 from tools.evaluate.suite.catalogue import SEED, cases
 from tools.evaluate.suite.scene import Case
@@ -38,35 +38,6 @@ COLUMNS = (
     ("ms_median", "ms", "{:.0f}"),
 )
 PERCENT = ("strain_rmse", "cycle_skips")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """One call of the command."""
-
-    engines: tuple[str, ...]
-    suite: str
-    groups: tuple[str, ...]
-    output: Path
-    resume: bool
-    threads: int
-    limit: int
-    report: bool
-    summary: Path | None = None
-    """Where to write the short report in Markdown; None: nowhere."""
-    weights: Path | None = None
-    """Of the network; None: those of the package."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Outcome:
-    """Everything that one run found."""
-
-    request: Request
-    records: list[Record]
-    rows: list[Row]
-    judged: list[CriterionResult]
-    environment: dict[str, Any]
 
 
 def run_evaluation(request: Request, console: Console, *, as_json: bool) -> Outcome:
@@ -111,7 +82,7 @@ def run_evaluation(request: Request, console: Console, *, as_json: bool) -> Outc
     with writing(figures):
         figures.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
     console.print(figure_table(rows))
-    console.print(bar_table(judged))
+    console.print(criteria_table(judged))
     if request.report:
         from tools.evaluate.report.page import write_report
 
@@ -179,8 +150,8 @@ def _figures(outcome: Outcome) -> dict[str, Any]:
             for row in outcome.rows
         ],
         "bars": [
-            {**{k: v for k, v in asdict(j.bar).items() if k in ("group", "figure", "says")},
-             "least": plain(j.bar.least), "most": plain(j.bar.most),
+            {**{k: v for k, v in asdict(j.criterion).items() if k in ("group", "figure", "says")},
+             "least": plain(j.criterion.least), "most": plain(j.criterion.most),
              "method": j.method, "value": plain(j.value), "met": j.met}
             for j in outcome.judged
         ],
@@ -210,23 +181,17 @@ def figure_table(rows: list[Row]) -> Table:
     return table
 
 
-def bar_table(judged: list[CriterionResult]) -> Table:
-    """Bars missed, and how many were met."""
+def criteria_table(judged: list[CriterionResult]) -> Table:
+    """Criteria missed, and how many were met."""
     missed = [j for j in judged if not j.met]
-    table = Table(title=f"{len(judged) - len(missed)} of {len(judged)} bars met; missed:")
-    for title in ("group", "method", "figure", "value", "bar"):
+    table = Table(title=f"{len(judged) - len(missed)} of {len(judged)} acceptance criteria met; missed:")
+    for title in ("group", "method", "figure", "value", "criterion"):
         table.add_column(title)
     for j in missed:
-        table.add_row(j.bar.group, j.method, j.bar.says, _shown(j.value, "{:.4g}") or "none", limits(j))
+        table.add_row(
+            j.criterion.group, j.method, j.criterion.says, _shown(j.value, "{:.4g}") or "none", j.limits
+        )
     return table
-
-
-def limits(judged: CriterionResult) -> str:
-    """The bar in words."""
-    low, high = judged.bar.least, judged.bar.most
-    if math.isinf(low):
-        return f"at most {high:g}"
-    return f"at least {low:g}" if math.isinf(high) else f"{low:g} to {high:g}"
 
 
 def _shown(value: float, form: str) -> str:

@@ -12,7 +12,7 @@ from tools.evaluate.summary import Row, transfer_figure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bar:
+class Criterion:
     """A limit on one figure of one group."""
 
     group: str
@@ -21,23 +21,31 @@ class Bar:
     least: float = -np.inf
     most: float = np.inf
     method: str | None = None
-    """Whom alone it judges; None: everyone."""
+    """The only method that it applies to; None: every method."""
     rival: str | None = None
     """Whose own figure is the most that is allowed; a run without it does not apply this criterion."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CriterionResult:
-    """A bar and how a method stands to it."""
+    """A criterion and the value that a method reaches."""
 
-    bar: Bar
+    criterion: Criterion
     method: str
     value: float
 
     @property
+    def limits(self) -> str:
+        """The criterion in words."""
+        low, high = self.criterion.least, self.criterion.most
+        if np.isinf(low):
+            return f"at most {high:g}"
+        return f"at least {low:g}" if np.isinf(high) else f"{low:g} to {high:g}"
+
+    @property
     def met(self) -> bool:
         """False also where there is no value."""
-        return bool(self.bar.least <= self.value <= self.bar.most)
+        return bool(self.criterion.least <= self.value <= self.criterion.most)
 
 
 CALIBRATED: Final = (
@@ -64,29 +72,43 @@ CONTRASTING: Final = tuple(
 )
 """Groups whose every pair has contrast to keep."""
 
-BARS: Final[tuple[Bar, ...]] = (
+CRITERIA: Final[tuple[Criterion, ...]] = (
     *(
-        Bar(group=g, figure="calibration", least=0.8, most=1.25, says="RMS of error / std")
+        Criterion(group=g, figure="calibration", least=0.8, most=1.25, says="RMS of error / std")
         for g in CALIBRATED
     ),
-    *(Bar(group=g, figure="coverage", least=0.9, says="share inside the 95 % interval") for g in CALIBRATED),
-    Bar(group="bound", figure="over_bound", most=1.1, says="strain noise over the bound, median"),
-    Bar(group="large", figure="cycle_skips", most=0.001, says="cycle skips, worst case"),
-    # the window itself keeps only 0.85 of the contrast of these inclusions: a dead zone shows against that
-    Bar(group="small", figure="slope_kept", least=0.9, most=1.1, says="slope / fitted truth's, 0.05-0.1 %"),
     *(
-        Bar(group=g, figure="mean_preserved", least=0.98, most=1.02, says="mean strain kept, worst case")
+        Criterion(group=g, figure="coverage", least=0.9, says="share inside the 95 % interval")
+        for g in CALIBRATED
+    ),
+    Criterion(group="bound", figure="over_bound", most=1.1, says="strain noise over the bound, median"),
+    Criterion(group="large", figure="cycle_skips", most=0.001, says="cycle skips, worst case"),
+    # the window itself keeps only 0.85 of the contrast of these inclusions: a dead zone shows against that
+    Criterion(
+        group="small", figure="slope_kept", least=0.9, most=1.1, says="slope / fitted truth's, 0.05-0.1 %"
+    ),
+    *(
+        Criterion(
+            group=g, figure="mean_preserved", least=0.98, most=1.02, says="mean strain kept, worst case"
+        )
         for g in ("noise", "decorrelation", "sphere", "release")
     ),
-    Bar(group="release", figure="release_press", most=0.02, says="release minus press, relative strain RMS"),
+    Criterion(
+        group="release", figure="release_press", most=0.02, says="release minus press, relative strain RMS"
+    ),
     # closure alone proves little (shared noise cancels); above its sigma it shows what sigma does not know
-    Bar(group="closure", figure="closure", most=1.2, says="three-frame closure / predicted sigma, RMS"),
-    Bar(group="cycles", figure="firm_fused_worst", most=0.4, says="fused rel at every frame after the fifth"),
-    Bar(group="cut", figure="response", most=0.3, says="s until 90 % of the new image"),
+    Criterion(group="closure", figure="closure", most=1.2, says="three-frame closure / predicted sigma, RMS"),
+    Criterion(
+        group="cycles", figure="firm_fused_worst", most=0.4, says="fused rel at every frame after the fifth"
+    ),
+    Criterion(group="cut", figure="response", most=0.3, says="s until 90 % of the new image"),
     # of the network: a classical window of this size cannot keep as much, and is not asked to
-    *(Bar(group=g, figure="slope", least=0.9, most=1.05, method="musse", says="slope") for g in CONTRASTING),
     *(
-        Bar(
+        Criterion(group=g, figure="slope", least=0.9, most=1.05, method="musse", says="slope")
+        for g in CONTRASTING
+    ),
+    *(
+        Criterion(
             group="gratings",
             figure=transfer_figure("axial", period),
             least=least,
@@ -95,7 +117,7 @@ BARS: Final[tuple[Bar, ...]] = (
         )
         for period, least in ((6.0, 0.8), (4.0, 0.5))
     ),
-    Bar(
+    Criterion(
         group="hallucination",
         figure="blobs_per_100_cm2",
         method="musse",
@@ -106,25 +128,31 @@ BARS: Final[tuple[Bar, ...]] = (
 
 
 def check_criteria(rows: Sequence[Row], method: Callable[[str], bool]) -> list[CriterionResult]:
-    """Every bar whose group was run, for the methods asked for; misses first, the comparator's last."""
-    bars = [applied for bar in BARS if (applied := _applied(bar, rows))]
+    """Every criterion whose group was run, for the methods asked for; misses first, the comparator's last."""
+    asked = [applied for criterion in CRITERIA if (applied := _applied(criterion, rows))]
     found = [
-        CriterionResult(bar=bar, method=row.method, value=row.figures.get(bar.figure, float("nan")))
+        CriterionResult(
+            criterion=criterion, method=row.method, value=row.figures.get(criterion.figure, float("nan"))
+        )
         for row in rows
         if method(row.method)
-        for bar in bars
-        if bar.group == row.group and bar.method in (None, row.method)
+        for criterion in asked
+        if criterion.group == row.group and criterion.method in (None, row.method)
     ]
     return sorted(found, key=lambda judged: (judged.met, judged.method.partition("/")[0] == COMPARATOR))
 
 
-def _applied(bar: Bar, rows: Sequence[Row]) -> Bar | None:
-    """The bar with its rival's figure as the limit; None where the rival was not run."""
-    if bar.rival is None:
-        return bar
-    place = (bar.group, bar.rival)
-    limits = [r.figures[bar.figure] for r in rows if (r.group, r.method) == place and bar.figure in r.figures]
-    return replace(bar, most=limits[0]) if limits else None
+def _applied(criterion: Criterion, rows: Sequence[Row]) -> Criterion | None:
+    """The criterion with its rival's figure as the limit; None where the rival was not run."""
+    if criterion.rival is None:
+        return criterion
+    place = (criterion.group, criterion.rival)
+    limits = [
+        r.figures[criterion.figure]
+        for r in rows
+        if (r.group, r.method) == place and criterion.figure in r.figures
+    ]
+    return replace(criterion, most=limits[0]) if limits else None
 
 
 def dynamic_range_db(records: Sequence[Record], method: str) -> float:

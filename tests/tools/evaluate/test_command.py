@@ -10,8 +10,9 @@ from rich.console import Console
 
 from tools.commands.evaluate import evaluate
 from tools.errors import ToolError
-from tools.evaluate.command import Request, _has_criteria, run_evaluation
+from tools.evaluate.command import _has_criteria, run_evaluation
 from tools.evaluate.figures.sequences import PAIRINGS
+from tools.evaluate.outcome import Request
 from tools.evaluate.report.findings import explained
 from tools.evaluate.report.pairing import pairing_table
 from tools.evaluate.summary import Row
@@ -60,7 +61,7 @@ def test_it_writes_figures_and_a_page_of_its_own(tmp_path: Path, capsys: pytest.
     page.feed((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert len(page.sources) >= 4
     assert all(source.startswith("data:image/") for source in page.sources)  # nothing from anywhere else
-    assert any("bars missed" in text or "bars met" in text for text in page.headings)
+    assert any("criteria missed" in text or "criteria met" in text for text in page.headings)
     text = summary.read_text(encoding="utf-8")
     headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     assert headings[1].startswith("Weaknesses: ")  # before anything else

@@ -10,7 +10,7 @@ import pytest
 from engine.factory import shipped_weights
 from engine.musse.manifest import read_manifest
 from tools.evaluate import run as running
-from tools.evaluate.criteria import BARS, Bar, check_criteria
+from tools.evaluate.criteria import CRITERIA, Criterion, check_criteria
 from tools.evaluate.figures.pairs import PairView, mean_preserved, pair_figures
 from tools.evaluate.methods import CONTROLS, Engines, parse_setting
 from tools.evaluate.records import LINES, Record, load
@@ -104,9 +104,9 @@ def test_three_frames_close_and_a_frozen_map_does_not(rows: dict[tuple[str, str]
 
 def test_bars_tell_met_from_missed(rows: dict[tuple[str, str], Row]) -> None:
     judged = check_criteria(list(rows.values()), lambda name: name == "reference")
-    assert {j.bar.group for j in judged} >= {"bound", "noise", "release", "cut", "closure"}
+    assert {j.criterion.group for j in judged} >= {"bound", "noise", "release", "cut", "closure"}
     assert any(j.met for j in judged)
-    impossible = replace(judged[0], bar=Bar(group="noise", figure="rel", says="", most=-1.0))
+    impossible = replace(judged[0], criterion=Criterion(group="noise", figure="rel", says="", most=-1.0))
     assert not impossible.met
     assert not replace(judged[0], value=float("nan")).met
 
@@ -121,8 +121,8 @@ def test_contrast_is_asked_of_the_network_alone() -> None:
         for name in ("reference", "musse")
     ]
     judged = check_criteria(rows, lambda name: True)
-    assert [(j.bar.figure, j.method) for j in judged if not j.met] == [("slope", "musse")]
-    assert {j.bar.figure for j in judged if j.method == "reference"} == {
+    assert [(j.criterion.figure, j.method) for j in judged if not j.met] == [("slope", "musse")]
+    assert {j.criterion.figure for j in judged if j.method == "reference"} == {
         "calibration",
         "coverage",
         "mean_preserved",
@@ -132,16 +132,16 @@ def test_contrast_is_asked_of_the_network_alone() -> None:
 @pytest.mark.parametrize(("blobs", "met"), [(4.9, True), (5.1, False)])
 def test_the_network_may_invent_no_more_than_the_reference(blobs: float, met: bool) -> None:
     rows = [_row("hallucination", "musse", blobs_per_100_cm2=blobs)]
-    assert all(j.bar.rival is None for j in check_criteria(rows, lambda name: True))  # nobody to compare with
+    assert all(j.criterion.rival is None for j in check_criteria(rows, lambda name: True))
     rows.append(_row("hallucination", "reference", blobs_per_100_cm2=5.0))
-    (judged,) = (j for j in check_criteria(rows, lambda name: True) if j.bar.rival)
-    assert (judged.method, judged.bar.most, judged.met) == ("musse", 5.0, met)
+    (judged,) = (j for j in check_criteria(rows, lambda name: True) if j.criterion.rival)
+    assert (judged.method, judged.criterion.most, judged.met) == ("musse", 5.0, met)
 
 
 def test_bars_on_gratings_find_the_slopes_of_their_periods(rows: dict[tuple[str, str], Row]) -> None:
     measured = rows["gratings", "truth, fitted"].figures
     assert measured["slope_axial_4_mm"] == measured["slope"]  # the only grating that these tests run
-    asked = [bar for bar in BARS if bar.group == "gratings" and bar.figure.startswith("slope_")]
+    asked = [bar for bar in CRITERIA if bar.group == "gratings" and bar.figure.startswith("slope_")]
     quick = {
         f"slope_{c.parameters['axis']}_{c.parameters['period_mm']:g}_mm" for c in cases("quick", ["gratings"])
     }

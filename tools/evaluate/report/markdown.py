@@ -3,10 +3,10 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tools.evaluate.criteria import CriterionResult
 from tools.evaluate.methods import CONTROLS
+from tools.evaluate.outcome import Outcome
 from tools.evaluate.records import Record
 from tools.evaluate.report.findings import explained
 from tools.evaluate.report.pairing import pairing_table
@@ -14,9 +14,6 @@ from tools.evaluate.report.text import ABOUT
 from tools.evaluate.suite.catalogue import GROUPS, SEED, question
 from tools.evaluate.summary import Row, pooled_slopes
 from tools.part import writing
-
-if TYPE_CHECKING:
-    from tools.evaluate.command import Outcome
 
 COLUMNS = (
     ("rel", "rel", 1.0, "{:.2f}"),
@@ -38,10 +35,8 @@ COLUMNS = (
 REJECTION = "rejection.md"
 
 
-def write_summary(outcome: "Outcome", path: Path) -> None:
+def write_summary(outcome: Outcome, path: Path) -> None:
     """Write the Markdown file; tables of `rejection.md` beside it are shown too."""
-    from tools.evaluate.command import limits
-
     request, missed = outcome.request, [j for j in outcome.judged if not j.met]
     engines = ", ".join(request.engines)
     command = (
@@ -56,8 +51,8 @@ def write_summary(outcome: "Outcome", path: Path) -> None:
     parts = [
         f"# Evaluation of {engines}",
         f"Made by `{command}`, seed {SEED}, {n_cases} cases; do not edit.{report}",
-        f"## Weaknesses: {len(missed)} of {len(outcome.judged)} bars missed",
-        _table(("group", "method", "figure", "value", "bar", "why"), [_miss(j, limits(j)) for j in missed]),
+        f"## Weaknesses: {len(missed)} of {len(outcome.judged)} acceptance criteria missed",
+        _table(("group", "method", "figure", "value", "criterion", "why"), [_miss(j) for j in missed]),
         _displaced(outcome.rows),
         "## Groups",
         ABOUT.replace("Grey rows are controls", "Rows in italics are controls"),
@@ -78,10 +73,11 @@ def write_summary(outcome: "Outcome", path: Path) -> None:
         path.write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
 
 
-def _miss(judged: CriterionResult, limits: str) -> tuple[str, ...]:
-    bar = judged.bar
-    why = explained(judged.method, bar.group, bar.figure)
-    return (bar.group, judged.method, bar.says, _shown(judged.value, 1.0, "{:.4g}") or "none", limits, why)
+def _miss(judged: CriterionResult) -> tuple[str, ...]:
+    asked = judged.criterion
+    why = explained(judged.method, asked.group, asked.figure)
+    value = _shown(judged.value, 1.0, "{:.4g}") or "none"
+    return (asked.group, judged.method, asked.says, value, judged.limits, why)
 
 
 def _group(rows: Sequence[Row], group: str) -> str:
@@ -133,7 +129,7 @@ def _known(value: float | None) -> float:
 
 
 def _displaced(rows: Sequence[Row]) -> str:
-    """Where the network's displacement is farther off than the reference's, which no bar covers."""
+    """Where the network's displacement is farther off than the reference's, which no criterion covers."""
     found = {(row.group, row.method): row.figures.get("displacement_rmse", math.nan) for row in rows}
     worse = [
         f"{group} ({own:.3f} against {found[group, 'reference']:.3f})"
@@ -143,8 +139,8 @@ def _displaced(rows: Sequence[Row]) -> str:
     if not worse:
         return ""
     return (
-        "No bar covers displacement: its RMSE, in samples, is larger for musse than for the reference in "
-        f"{', '.join(worse)}."
+        "No criterion covers displacement: its RMSE, in samples, is larger for musse than for the "
+        f"reference in {', '.join(worse)}."
     )
 
 

@@ -5,20 +5,17 @@ import math
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tools.errors import ToolError
 from tools.evaluate.criteria import CriterionResult, dynamic_range_db
 from tools.evaluate.methods import CONTROLS
+from tools.evaluate.outcome import Outcome
 from tools.evaluate.report.findings import explained
 from tools.evaluate.report.pairing import DecisionTable, pairing_table
 from tools.evaluate.report.text import ABOUT, CAPTIONS, GLOSSARY, UNCERTAINTY
 from tools.evaluate.suite.catalogue import GROUPS, SEED, question
 from tools.evaluate.summary import Row, smallest_diameter
 from tools.part import writing
-
-if TYPE_CHECKING:
-    from tools.evaluate.command import Outcome
 
 FIGURES = (
     ("rel", "rel", 1.0, "{:.3f}", "pooled RMSE of strain / std of truth"),
@@ -89,7 +86,7 @@ def need_matplotlib() -> None:
         )
 
 
-def write_report(outcome: "Outcome") -> Path:
+def write_report(outcome: Outcome) -> Path:
     """Write report.html into the run's folder and return its path."""
     from tools.evaluate.report import plots
     from tools.evaluate.report.images import case_images
@@ -145,21 +142,18 @@ def write_report(outcome: "Outcome") -> Path:
 
 
 def _judged(judged: Sequence[CriterionResult]) -> str:
-    from tools.evaluate.command import limits
-
     missed = [j for j in judged if not j.met]
     lines = "".join(
-        f"<tr><td>{j.bar.group}<td>{html.escape(j.method)}<td>{html.escape(j.bar.says)}"
-        f"<td class=missed>{_number(j.value, '{:.4g}') or 'none'}<td>{limits(j)}"
-        f"<td class=why>{html.escape(explained(j.method, j.bar.group, j.bar.figure))}"
+        f"<tr><td>{j.criterion.group}<td>{html.escape(j.method)}<td>{html.escape(j.criterion.says)}"
+        f"<td class=missed>{_number(j.value, '{:.4g}') or 'none'}<td>{j.limits}"
+        f"<td class=why>{html.escape(explained(j.method, j.criterion.group, j.criterion.figure))}"
         for j in missed
     )
-    head = "<tr><th>group<th>method<th>figure<th>value<th>bar<th class=why>why"
-    return (
-        f"<h2>Weaknesses: {len(missed)} of {len(judged)} bars missed</h2><table>{head}{lines}</table>"
-        if missed
-        else f"<h2>All {len(judged)} bars met</h2>"
-    )
+    head = "<tr><th>group<th>method<th>figure<th>value<th>criterion<th class=why>why"
+    if not missed:
+        return f"<h2>All {len(judged)} acceptance criteria met</h2>"
+    title = f"Weaknesses: {len(missed)} of {len(judged)} acceptance criteria missed"
+    return f"<h2>{title}</h2><table>{head}{lines}</table>"
 
 
 def _table(rows: Sequence[Row]) -> str:
@@ -206,7 +200,7 @@ def _diameters(rows: Sequence[Row]) -> str:
     return f"<table>{head}{lines}</table>"
 
 
-def _environment(outcome: "Outcome") -> str:
+def _environment(outcome: Outcome) -> str:
     lines = "".join(f"<tr><td>{k}<td>{html.escape(str(v))}" for k, v in outcome.environment.items())
     return f"<h2>Measured with</h2><table>{lines}</table>"
 

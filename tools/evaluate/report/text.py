@@ -58,7 +58,7 @@ CAPTIONS: Final[dict[str, str]] = {
         "Far below 1 is expected, because the pairs share their frames' noise. Above 1.2 shows errors "
         "that the standard deviation does not know of."
     ),
-    "cycles": ("Error of relative strain frame by frame; dashed: the bar for the fused image."),
+    "cycles": ("Error of relative strain frame by frame; dashed: the criterion for the fused image."),
     "cut": ("Share of the way from the old image to the new one; dashed: 90 %."),
 }
 

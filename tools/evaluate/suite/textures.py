@@ -35,7 +35,7 @@ def gratings(seed: int) -> Iterator[Case]:
             name=f"{axis}, {1e3 * period:g} mm",
             seed=seed,
             build=build,
-            quick=period in (4e-3, 6e-3),  # those that bars stand on
+            quick=period in (4e-3, 6e-3),  # those that criteria stand on
             parameters={"axis": axis, "period_mm": 1e3 * period},
         )
 

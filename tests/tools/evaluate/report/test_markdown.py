@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tools.evaluate.command import Outcome, Request
 from tools.evaluate.criteria import check_criteria
+from tools.evaluate.outcome import Outcome, Request
 from tools.evaluate.records import Record
 from tools.evaluate.report.markdown import write_summary
 from tools.evaluate.summary import Row
@@ -78,8 +78,8 @@ def test_it_says_where_displacement_is_worse_than_the_reference(write: Write) ->
     ]
     text = write(rows)
     assert "larger for musse than for the reference in large (0.120 against 0.030)." in text
-    assert text.index("No bar covers displacement") < text.index("## Groups")
-    assert "No bar covers displacement" not in write(rows[2:])
+    assert text.index("No criterion covers displacement") < text.index("## Groups")
+    assert "No criterion covers displacement" not in write(rows[2:])
 
 
 def _pair(group: str, method: str, variance: float, covariance: float) -> Record:

@@ -1,0 +1,38 @@
+"""A call of `musse-stream evaluate` and everything it found: what the reports are written from."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tools.evaluate.criteria import CriterionResult
+from tools.evaluate.records import Record
+from tools.evaluate.summary import Row
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One call of the command."""
+
+    engines: tuple[str, ...]
+    suite: str
+    groups: tuple[str, ...]
+    output: Path
+    resume: bool
+    threads: int
+    limit: int
+    report: bool
+    summary: Path | None = None
+    """Where to write the short report in Markdown; None: nowhere."""
+    weights: Path | None = None
+    """Of the network; None: those of the package."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Outcome:
+    """Everything that one run found."""
+
+    request: Request
+    records: list[Record]
+    rows: list[Row]
+    judged: list[CriterionResult]
+    environment: dict[str, Any]
