@@ -96,8 +96,12 @@ def test_every_kind_of_pairing_is_shown_and_only_the_default_is_judged() -> None
 
 
 def test_a_miss_is_explained_by_its_most_specific_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = {("a", "", ""): "engine", ("a", "", "f"): "figure", ("a", "g", "f"): "both"}
-    monkeypatch.setattr("tools.evaluate.report.findings.EXPLAINED", lines)
+    missed = [
+        {"engine": "a", "why": "engine"},
+        {"engine": "a", "figures": ["f"], "why": "figure"},
+        {"engine": "a", "groups": ["g"], "figures": ["f"], "why": "both"},
+    ]
+    monkeypatch.setattr("tools.evaluate.report.findings._read", lambda: {"missed": missed})
     assert [explained("a/sequential", *rest) for rest in (("g", "f"), ("h", "f"), ("h", "x"))] == [
         "both",
         "figure",

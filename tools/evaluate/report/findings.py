@@ -1,72 +1,41 @@
-"""Why a bar is missed, one line each, shown beside the miss: to be edited when engines or findings change.
+"""Findings about the current engines and weights, read from docs/evaluation/findings.toml.
 
-Keys are (method, group, figure); an empty group stands for every group, an empty figure for every one.
+They expire with the weights, so they are data of the repository. An installed package has no such file: its
+reports show the figures without them.
 """
 
-from typing import Final
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from itertools import product
+from pathlib import Path
+from typing import Any, Final
 
-ERASED: Final = (
-    "patterns of 2 mm, and of 3 mm across the beam, are erased, and sigma does not know it: why is "
-    "open, as the finest windows would show them"
-)
-UNSURE: Final = (
-    "the estimate of least error shrinks contrast by all that it is unsure of, and more would here be made "
-    "of noise; the classical windows of least error keep 0.5 to 0.7 at 10 dB and at rho 0.95"
-)
-FINE: Final = (
-    "edges of inclusions are finer than what one pair shows; trained to give back more, the network draws "
-    "patterns of 4 mm with 1.35 times their contrast"
-)
-STEP: Final = "a step is no strain, and what is left of it beside the boundary is more than sigma expects"
-EXPLAINED: Final[dict[tuple[str, str, str], str]] = {
-    ("reference", "bound", "over_bound"): "neighbouring lines share noise after out-of-plane motion, and the "
-    "bound counts them as independent; where electronic noise rules the engine lies below it",
-    ("reference", "noise", "mean_preserved"): "the case of 0 dB, where a tenth of the pixels skip a cycle",
-    ("reference", "release", "release_press"): "forward and backward motion close within 0.01 samples, which "
-    "is the size of the strain's own std at this window; ten fused pairs come to about 2 %",
-    (
-        "reference",
-        "cycles",
-        "firm_fused_worst",
-    ): "frames 5 to 8, the first press: its pairs share the probe's "
-    "drift out of plane, so their errors add up instead of averaging out; the window alone leaves 0.28",
-    ("musse", "gratings", "calibration"): ERASED,
-    ("musse", "gratings", "coverage"): ERASED,
-    ("musse", "gratings", "slope"): ERASED,
-    ("musse", "noise", "slope"): UNSURE,
-    ("musse", "decorrelation", "slope"): UNSURE,
-    ("musse", "small", "slope"): UNSURE,
-    **{("musse", group, "slope"): FINE for group in ("large", "frequency", "point-spread", "coherence")},
-    (
-        "musse",
-        "slip",
-        "slope",
-    ): "a step is no strain: what is left of it beside the boundary is more than the "
-    "contrast of the inclusion, and covers it",
-    (
-        "musse",
-        "noise",
-        "mean_preserved",
-    ): "the case of 0 dB, noise as loud as the echoes, where tracking skips cycles; the classical engine "
-    "loses a fifth there",
-    ("musse", "small", "slope_kept"): "contrast below the noise is smoothed away",
-    ("musse", "slip", "calibration"): STEP,
-    ("musse", "slip", "coverage"): STEP,
-    ("musse", "cycles", "firm_fused_worst"): "the same first press as the classical engine's",
-    (
-        "musse",
-        "",
-        "calibration",
-    ): "sigma is too cautious where tissue is uniform: training's tissue seldom is, "
-    "and one pair does not tell the two apart",
-    ("ncc", "", "calibration"): "a comparator: its std is the bound at the block's correlation, which takes "
-    "every match for the right one",
-    ("ncc", "", ""): "a comparator that shows what a plain block matcher does: nothing is done about it",
-}
+FILE: Final = Path(__file__).parents[3] / "docs" / "evaluation" / "findings.toml"
+
+
+def finding(name: str) -> str:
+    """The conclusion of one table or study, such as `pairing`; empty where there is none."""
+    return str(_read().get(name, ""))
 
 
 def explained(method: str, group: str, figure: str) -> str:
-    """The most specific line there is; empty where nobody has written one."""
+    """Why a criterion is missed: the most specific entry; empty where nobody has written one."""
     engine = method.partition("/")[0]
     keys = ((engine, group, figure), (engine, "", figure), (engine, group, ""), (engine, "", ""))
-    return next((EXPLAINED[key] for key in keys if key in EXPLAINED), "")
+    reasons = reasons_missed(_read())
+    return next((reasons[key] for key in keys if key in reasons), "")
+
+
+def reasons_missed(findings: Mapping[str, Any]) -> dict[tuple[str, str, str], str]:
+    """The reason by (engine, group, figure); an empty group or figure stands for every one."""
+    return {
+        (entry["engine"], group, figure): entry["why"]
+        for entry in findings.get("missed", ())
+        for group, figure in product(entry.get("groups", [""]), entry.get("figures", [""]))
+    }
+
+
+@cache
+def _read() -> dict[str, Any]:
+    return tomllib.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tools.evaluate.figures.sequences import PAIRINGS
+from tools.evaluate.report.findings import finding
 from tools.evaluate.summary import Row
 
 PAIRING_COLUMNS: Final = (
@@ -21,13 +22,6 @@ PAIRING_ABOUT: Final = (
     "Fused relative strain on the hand-held cycles, rel pooled over the hands, frames after the fifth; "
     "whole inner region, windows 2 x 1 mm, 23 x 19 mm of tissue, 30 frames/s, presses of 2 % (firm) and "
     "0.6 % (light)."
-)
-PAIRING_REASON: Final = (
-    "Decision: sequential stays the default. A larger distance wins up to a tenth of the mean error with the "
-    "light hand and loses as much at the worst frame and in calibration, because out-of-plane drift grows "
-    "with the distance and the standard deviation does not know of all of it. A key frame has the largest "
-    "mean error for both hands. configs/handheld.toml, with larger windows, keeps a stride of 3 for frame "
-    "rates near 20/s."
 )
 
 
@@ -59,7 +53,7 @@ def pairing_table(rows: Sequence[Row]) -> DecisionTable | None:
     return DecisionTable(
         title="Which frames make a pair",
         about=PAIRING_ABOUT,
-        reason=PAIRING_REASON,
+        reason=finding("pairing"),
         head=("pairing", *(title for _, title, _ in PAIRING_COLUMNS)),
         lines=lines,
     )

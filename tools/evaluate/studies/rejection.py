@@ -21,8 +21,9 @@ from streamer.config import Config
 from tools.evaluate.figures.sequences import SETTLED, Limits, SequenceView, shown
 from tools.evaluate.methods import Engines, Setting
 from tools.evaluate.records import environment
+from tools.evaluate.report.findings import finding
+from tools.evaluate.suite.hand_held import CYCLE, FRAME_RATE, drawn_large, hand_held
 from tools.evaluate.suite.scene import Scene
-from tools.evaluate.suite.sightings import CYCLE, FRAME_RATE, drawn_large, hand_held
 
 SEED: Final = 31_000
 """Not of the suite: thresholds that were chosen on its phantoms could not be judged by it."""
@@ -45,16 +46,6 @@ SWEPT: Final[tuple[tuple[str, str, tuple[float, ...]], ...]] = (
     ("quality", "min_one_sign", (0.0, 0.7, 0.85, 0.95)),
     ("quality", "max_lateral", (0.5, 1.0, 2.0, 4.0)),
     ("fusion", "min_snre", (0.0, 0.3, 0.6, 1.0, 1.5, 2.0, 3.0)),
-)
-
-
-FINDINGS: Final = (
-    "What it says: no threshold at its default costs a good sequential pair. Most bad ones pass, because "
-    "the fused image weighs them down and is coarser where there is nothing else; throwing them out makes "
-    "it no better, so min_ncc, min_strain and min_snre stay. A lateral limit below 2 lines throws good pairs "
-    "away. At "
-    "a stride of 3 even 2 lines cost a tenth of them, and 4 would not; 2 stays, because lateral tracking is "
-    "only specified to 3 lines. min_one_sign decides nothing here: no hand of this study shears tissue."
 )
 
 
@@ -221,7 +212,7 @@ def document(found: Mapping[tuple[str, str, str], Outcome]) -> str:
     parts = [
         "# Rejection thresholds: what each one costs and brings",
         about,
-        FINDINGS,
+        finding("rejection"),
         *(
             f"## {pairing.capitalize()} pairs\n\n{table(found, pairing)}"
             for pairing in dict.fromkeys(key[0] for key in found)

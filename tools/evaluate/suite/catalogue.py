@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from tools.errors import ToolError
-from tools.evaluate.suite import conditions, sightings, textures
+from tools.evaluate.suite import conditions, detectability, hand_held, textures, three_frames
 from tools.evaluate.suite.scene import Case
 
 SEED: Final = 20_000
@@ -28,10 +28,10 @@ GROUPS: Final[dict[str, Callable[[int], Iterator[Case]]]] = {
     "frontier": textures.frontier,
     "coherence": textures.coherence,
     "hallucination": textures.hallucination,
-    "detectability": sightings.detectability,
-    "closure": sightings.closure,
-    "cycles": sightings.cycles,
-    "cut": sightings.cut,
+    "detectability": detectability.detectability,
+    "closure": three_frames.closure,
+    "cycles": hand_held.cycles,
+    "cut": hand_held.cut,
 }
 
 
