@@ -1,10 +1,16 @@
 """`musse-stream bench` ends in one JSON line whose figures belong together."""
 
 import json
+import re
 import signal
 from pathlib import Path
 
+import pytest
+
+from tests.root import ROOT
 from tests.tools.programs import program, write_press
+from tools.bench.comparison import SETTINGS, compare, matching_run, recorded_runs
+from tools.errors import ToolError
 
 NAMED = {
     "frames_sent",
@@ -40,6 +46,56 @@ def test_it_ends_in_one_line_of_figures(tmp_path: Path) -> None:
     assert (found["engine"], found["shape"], found["displays"]) == ("trivial", [512, 16], 1)
     for name in ("cpu", "cores", "system", "python", "torch", "numpy", "pyzmq", "libzmq"):
         assert found["environment"][name], name
+
+
+def test_it_compares_with_a_recorded_run(tmp_path: Path) -> None:
+    file = write_press(tmp_path / "a.h5")
+    arguments = ("--file", str(file), "--engine", "trivial", "--rate", "40", "--seconds", "1", "--json")
+    with program("bench", *arguments) as first:
+        assert first.end() == 0, first.err
+    recorded = json.loads(first.out[0])
+    kept = tmp_path / "2026-11-28-test.json"
+    lines = [recorded | {"rate": 20.0}, recorded | {"step_p50_ms": 2 * recorded["step_p50_ms"]}]
+    kept.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    with program("bench", *arguments, "--against", str(kept)) as second:
+        assert second.end() == 0, second.err
+    found = json.loads(second.out[0])
+    step = found["against"]["figures"]["step_p50_ms"]
+    assert step["before"] == pytest.approx(2 * recorded["step_p50_ms"])
+    assert step["now"] == found["step_p50_ms"]
+    assert step["ratio"] == pytest.approx(step["now"] / step["before"], abs=0.01)
+    assert found["against"]["environment"] == {}  # the same machine
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("not json", "is not what `musse-stream bench --json` prints"),
+        ('{"event": "bench"}', "figures are missing"),
+        ("", "figures are missing"),
+    ],
+)
+def test_a_file_that_is_no_recorded_run_is_refused(tmp_path: Path, text: str, expected: str) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ToolError, match=expected):
+        recorded_runs(path)
+
+
+def test_other_settings_are_named() -> None:
+    run = dict.fromkeys(SETTINGS, 1)
+    with pytest.raises(ToolError, match="has no run with engine 2; it has: engine 1, rate 1"):
+        matching_run([run], {"engine": 2}, Path("a.json"))
+
+
+def test_recorded_benchmarks_can_be_compared_with() -> None:
+    files = sorted((ROOT / "docs" / "benchmarks").glob("*.json"))
+    assert files
+    for file in files:
+        assert re.fullmatch(r"\d{4}-\d\d-\d\d-[a-z0-9-]+\.json", file.name)
+        for run in recorded_runs(file):
+            figures = compare(run, run)["figures"]
+            assert {row["ratio"] for row in figures.values()} == {1.0}
 
 
 def test_a_signal_ends_it_and_everything_it_started(tmp_path: Path) -> None:

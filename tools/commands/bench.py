@@ -20,9 +20,12 @@ def bench(
         typer.Option("--yardstick", help="Instead time the network beside a published one, without sockets."),
     ] = False,
     runs: Annotated[int, typer.Option(help="Turns of --yardstick.", min=1)] = 30,
+    against: Annotated[
+        Path | None, typer.Option(help="File of recorded JSON lines; compare with the run of equal settings.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="End in one JSON line.")] = False,
 ) -> None:
-    """Measure the node with real sockets and processes, beside a bare receiver of the same frames.
+    """Measure the node with real sockets and processes, relative to a bare receiver of the same frames.
 
     Times are from one run on one machine: compare their ratios, and compare machines with care.
 
@@ -31,6 +34,8 @@ def bench(
         musse-stream bench --engine trivial --rate 50 --seconds 60 --json
 
         musse-stream bench --engine reference --rate 12 --displays 1
+
+        musse-stream bench --engine reference --rate 12 --against docs/benchmarks/2026-11-28-amd-epyc.json
 
         musse-stream bench --yardstick --json
     """
@@ -47,17 +52,21 @@ def bench(
     from engine.factory import resolve
     from tools.output import emit
 
+    if yardstick and against is not None:
+        raise typer.BadParameter("--against compares runs over sockets; leave out --yardstick")
     if yardstick:
         from tools.bench.ratios import measure_ratios
 
         emit("yardstick", measure_ratios(threads=1, runs=runs, weights=weights), as_json=json)
         return
 
+    from tools.bench.comparison import compare, lines, matching_run, recorded_runs
     from tools.bench.measure import measure
     from tools.demo import demo_recording
     from tools.formats import open_recording
 
-    resolve(engine)
+    name, _ = resolve(engine)
+    runs_before = [] if against is None else recorded_runs(against)
     console = Console(stderr=True)
     if file is None:
         with console.status("preparing the demo's recording"):
@@ -67,6 +76,14 @@ def bench(
         tempfile.TemporaryDirectory() as folder,
         console.status(f"{engine} at {rate:g} frames/s for {seconds:g} s"),
     ):
+        settings = {
+            "engine": name,
+            "rate": rate,
+            "shape": list(recording.shape),
+            "dtype": str(recording.dtype),
+            "displays": displays,
+        }
+        before = None if against is None else matching_run(runs_before, settings, against)
         figures = measure(
             recording,
             engine=engine,
@@ -77,4 +94,9 @@ def bench(
             stop=stop,
             folder=Path(folder),
         )
-    emit("bench", figures, as_json=json)
+    if before is not None:
+        comparison = compare(before, figures)
+        typer.echo("\n".join(lines(comparison)), err=json)
+        figures |= {"against": comparison}
+    if json or before is None:
+        emit("bench", figures, as_json=json)
