@@ -26,7 +26,9 @@ def recorded_runs(path: Path) -> list[dict[str, Any]]:
     Raises ToolError where it cannot be read or holds something else.
     """
     try:
-        runs = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        runs: list[dict[str, Any]] = [
+            json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()
+        ]
     except OSError as error:
         raise ToolError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:
@@ -39,7 +41,7 @@ def recorded_runs(path: Path) -> list[dict[str, Any]]:
 
 def matching_run(runs: list[dict[str, Any]], settings: Mapping[str, Any], path: Path) -> dict[str, Any]:
     """The newest run with these settings. Raises ToolError with the settings there are."""
-    for run in reversed(runs):
+    for run in runs[::-1]:
         if all(run[name] == value for name, value in settings.items()):
             return run
     there = "; ".join(", ".join(f"{name} {run[name]}" for name in SETTINGS) for run in runs)
