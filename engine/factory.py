@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable
 from importlib.resources import files
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, get_args
 
@@ -20,30 +19,41 @@ ENGINES: Final[dict[str, str]] = {
     "eager": "MUSSE-Net in PyTorch, any CPU or CUDA device",
     "trivial": "average strain of the whole frame, for tests and for measuring the node",
 }
-AUTO: Final = ("reference",)  # in the order in which `auto` prefers them
-MUSSE: Final = ("onnx", "eager")  # the same for `musse`, the network on the best runtime here
-ANY: Final = {"auto": AUTO, "musse": MUSSE}
+MUSSE: Final = ("onnx", "eager")  # in the order in which `musse` prefers them
+ANY: Final = ("auto", "musse")
 """Names that stand for one of several engines."""
 SHIPPED: Final = ("live", "paper")
 """Names of the weights that come with the package: the fast variant, and the published network."""
 
 
-def resolve(name: str, weights: Path | None = None) -> tuple[str, str]:
+def resolve(name: str, weights: Path | None = None, spec: EngineSpec | None = None) -> tuple[str, str]:
     """The engine that `name` stands for with these weights on this machine, and one sentence why.
+
+    `auto` is the network inside the range that its weights were trained on, else the classical engine: it
+    stays `auto` until `spec` is given.
 
     Raises EngineUnavailable for a name that does not exist.
     """
     if name == "auto":
-        return AUTO[0], f"auto: {AUTO[0]}, the best engine of this release"
+        return ("auto", "auto: decided for each acquisition") if spec is None else _best(spec, weights)
     if name == "musse" and weights is not None and _kind(weights) == "paper":
         return "eager", "musse: eager, because the published network has no program for other runtimes"
     if name == "musse":
-        if find_spec("onnxruntime") is not None:
-            return "onnx", "musse: onnx, the fastest runtime on a CPU"
-        return "eager", "musse: eager, because onnx needs pip install 'musse-stream[onnx]'"
+        return MUSSE[0], f"musse: {MUSSE[0]}, the fastest runtime on a CPU"
     if name not in ENGINES:
         raise EngineUnavailable(f"no engine {name!r}; choose one of: {', '.join((*ANY, *ENGINES))}")
     return name, f"{name}: as asked"
+
+
+def _best(spec: EngineSpec, weights: Path | None) -> tuple[str, str]:
+    from engine.musse.manifest import read_manifest
+
+    trusted = read_manifest(weights_file(weights)).trusted_range
+    objection = "weights without a stated range" if trusted is None else trusted.objection(spec)
+    if objection is not None:
+        return "reference", f"auto: reference, because the network is not trusted here: {objection}"
+    engine, why = resolve("musse", weights)
+    return engine, f"auto: {why.removeprefix('musse: ')}"
 
 
 def shipped_weights(name: str = "live") -> Path:
@@ -82,6 +92,14 @@ def load(name: str, threads: int = 1, weights: Path | None = None) -> Opener:
     `live`.
     Raises EngineUnavailable where it cannot run here.
     """
+    if name == "auto":
+        network = load("musse", threads, weights)
+
+        def opened(spec: EngineSpec, device: Device = "cpu") -> Estimator:
+            chosen = resolve(name, weights, spec)[0]
+            return (network if chosen in MUSSE else load(chosen, threads))(spec, device)
+
+        return opened
     resolved, _ = resolve(name, weights)
     if weights is not None and resolved not in MUSSE:
         raise EngineUnavailable(f"engine {resolved!r} takes no weights: leave them out, or use engine musse")

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from engine.errors import EngineError, EngineUnavailable
 from engine.estimator import Estimator
-from engine.factory import load
+from engine.factory import load, resolve
 from engine.spec import Acquisition, EngineSpec
 from streamer.config import Config, EngineConfig
 from streamer.errors import ConfigError
@@ -42,6 +42,7 @@ class EngineBuilder:
         self._step: StrainStep | None = None
         self._built: Future[tuple[Estimator, Region]] | None = None
         settings = config.engine
+        self._decides = open_engine is None and settings.name == "auto"
         self._opener: Future[OpenEngine] = _beside_main(lambda: open_engine or _opener(settings))
 
     @property
@@ -85,6 +86,8 @@ class EngineBuilder:
             self._condition.fault = f"the engine cannot be built for this acquisition: {error!r}"
         else:
             self._condition.fault = None
+            if self._decides:  # `auto` is decided by the acquisition
+                self._condition.engine = resolve("auto", weights_of(self._config.engine), estimator.spec)
             self._metrics.engine(estimator.name, estimator.precision, self._config.engine.device)
             log.info(
                 "engine %s ready for %s samples x lines",
@@ -113,9 +116,13 @@ class EngineBuilder:
         return estimator, region
 
 
+def weights_of(settings: EngineConfig) -> Path | None:
+    """The configured weights, as the engine's factory takes them."""
+    return Path(settings.weights) if settings.weights else None
+
+
 def _opener(settings: EngineConfig) -> OpenEngine:
-    weights = Path(settings.weights) if settings.weights else None
-    opener = load(settings.name, settings.threads, weights)
+    opener = load(settings.name, settings.threads, weights_of(settings))
     return lambda spec: opener(spec, settings.device)
 
 

@@ -30,6 +30,8 @@ class Health:
         self.origin: Origin = "live"
         self._engine_errors = 0
         self.source_id = NO_SOURCE
+        self.engine = ("none", "")
+        """Name of the engine that runs or is to run, and why it was taken."""
         self.building = False
         self.fault: str | None = None
         """Why no result can come until something changes; None while all is well."""

@@ -10,12 +10,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 
 from engine.bmode import bmode
 from engine.errors import InvalidAcquisition
 from engine.factory import resolve
-from streamer.builder import EngineBuilder, OpenEngine
+from streamer.builder import EngineBuilder, OpenEngine, weights_of
 from streamer.config import Config
 from streamer.events import NodeEvents
 from streamer.frame import RfFrame
@@ -78,8 +77,8 @@ def run(
 
     `open_engine` replaces the configured engine. Raises AddressInUse, ConfigError, EngineUnavailable.
     """
-    engine = resolve(config.engine.name, Path(config.engine.weights) if config.engine.weights else None)
     frame_counters, condition = FrameCounters(), Health(config.input.connect, config.input.source)
+    condition.engine = resolve(config.engine.name, weights_of(config.engine))
     metrics = Metrics(frame_counters, version("musse-stream"))
     events = NodeEvents(frame_counters, condition, metrics)
     pairing = Pairing(config.pairing)
@@ -101,7 +100,6 @@ def run(
             frame_counters=frame_counters,
             condition=condition,
             metrics=metrics,
-            engine=engine,
         )
         http = HealthServer(config.http.bind, status.routes()) if config.http.bind else None
         if http is not None:
@@ -141,7 +139,7 @@ def run(
         link_resets=counts.link_resets,
         latency_p50=frame_counters.latency(50),
         latency_p99=frame_counters.latency(99),
-        engine=engine[0],
+        engine=condition.engine[0],
         busy=builder.busy,
     )
 

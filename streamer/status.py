@@ -29,14 +29,12 @@ class StatusPublisher:
         frame_counters: FrameCounters,
         condition: Health,
         metrics: Metrics,
-        engine: tuple[str, str],
     ) -> None:
         self._config = config
         self._publisher = publisher
         self._accounts = frame_counters
         self._condition = condition
         self._metrics = metrics
-        self._engine, self._engine_note = engine
         self._configuration = result_settings(config)
         self._state: StateName = "STARTING"
         self._reasons: tuple[str, ...] = ()
@@ -70,8 +68,8 @@ class StatusPublisher:
             state=state,
             origin=condition.origin,
             reasons=tuple(reason[:200] for reason in reasons),
-            engine=self._engine,
-            engine_note=self._engine_note,
+            engine=condition.engine[0],
+            engine_note=condition.engine[1],
             pairing=f"{config.pairing.mode} {config.pairing.stride}".removesuffix(" 1"),
             policy=config.pairing.policy,
             frame_rate=condition.frame_rate(),

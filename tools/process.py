@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from engine.factory import load
 from engine.sequence.accumulation import Accumulation
-from engine.spec import FloatArray
+from engine.spec import EngineSpec, FloatArray
 from streamer.config import Config
 from streamer.errors import MessageRefused
 from streamer.frame import RfFrame
@@ -91,9 +91,13 @@ def frame_region(recording: Recording, config: Config) -> tuple[RfHeader, Region
     return header, region_of(header, config.region, config.engine.axial_window * 1e-3)
 
 
-def region_limits(recording: Recording, config: Config) -> Limits:
-    """Where the configured region of interest lies on these frames; None: the whole frame. ConfigError."""
-    return frame_region(recording, config)[1].limits
+def spec_and_limits(recording: Recording, config: Config) -> tuple[EngineSpec, Limits]:
+    """What the estimator is built for, and where the configured region lies; None: the whole frame.
+
+    Raises ConfigError, InvalidAcquisition.
+    """
+    header, region = frame_region(recording, config)
+    return engine_spec(header, region, config), region.limits
 
 
 def open_step(recording: Recording, config: Config) -> StrainStep:

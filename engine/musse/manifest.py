@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from engine.errors import EngineUnavailable
+from engine.musse.trusted_range import TrustedRange
 from engine.network.configuration import UsseConfiguration
 
 FORMAT: Final = "musse-weights"
@@ -28,6 +29,8 @@ class Manifest:
     """Recipe, steps, versions."""
     shared: float = UNMEASURED
     """Share of a pair's variance that all pairs have in common, 0-1: `training.validation.shared_error`."""
+    trusted_range: TrustedRange | None = None
+    """Acquisitions that `auto` takes these weights for; None: none."""
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -38,8 +41,10 @@ def read_manifest(path: Path) -> Manifest:
         if raw.pop("format") != FORMAT or raw.pop("format_version") != FORMAT_VERSION:
             raise EngineUnavailable(f"{described} is no manifest of weights of this version")
         choices = raw.pop("configuration")
-        choices = {k: tuple(v) if isinstance(v, list) else v for k, v in choices.items()}
-        manifest = Manifest(configuration=UsseConfiguration(**choices), **raw)
+        configuration = UsseConfiguration(**_tuples(choices))
+        span = raw.pop("trusted_range", None)
+        trusted = None if span is None else TrustedRange(**_tuples(span))
+        manifest = Manifest(configuration=configuration, trusted_range=trusted, **raw)
         if not 0.0 <= manifest.shared <= 1.0:
             raise ValueError(f"shared = {manifest.shared}: a share lies between 0 and 1")
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -53,6 +58,10 @@ def read_manifest(path: Path) -> Manifest:
     if found != manifest.sha256:
         raise EngineUnavailable(f"weights {path} are not what {described.name} describes: copy both again")
     return manifest
+
+
+def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
 
 
 def digest(path: Path) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.factory import ANY, AUTO, ENGINES
+from engine.factory import ANY, ENGINES
 from engine.spec import StrainResult
 from tests.docs.docs_reading import DOCS, code, python_blocks, tables
 
@@ -55,4 +55,3 @@ def test_the_table_lists_the_fields_of_a_result() -> None:
 def test_every_engine_is_named() -> None:
     sentence = TEXT[TEXT.index("The engines are") :].split("Frames are")[0]
     assert {*ENGINES, *ANY} == set(code(sentence))
-    assert AUTO[0] == "reference"

@@ -1,8 +1,12 @@
 """Engines by their names, and what stands in the way of one."""
 
+import json
 import os
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +16,8 @@ import torch
 import engine
 from engine import open_estimator
 from engine.errors import EngineUnavailable, InvalidAcquisition
-from engine.factory import AUTO, ENGINES, load, resolve
+from engine.factory import ENGINES, load, model_hash, resolve, shipped_weights
+from engine.spec import EngineSpec
 from tests.echo_frames import SHAPE, STRAIN, echoes
 
 CONSTANTS: dict[str, Any] = {
@@ -32,11 +37,52 @@ def test_every_engine_opens_by_its_name_and_measures(name: str) -> None:
     assert np.median(estimator.step(echoes(STRAIN), echoes(0.0)).axial_strain) > 0  # the control
 
 
-def test_auto_says_what_it_took_and_why() -> None:
-    assert resolve("auto") == ("reference", "auto: reference, the best engine of this release")
+SPEC = EngineSpec(**CONSTANTS)
+
+
+def test_auto_is_the_network_inside_the_range_it_was_trained_on() -> None:
+    assert resolve("auto") == ("auto", "auto: decided for each acquisition")
+    assert resolve("auto", None, SPEC) == ("onnx", "auto: onnx, the fastest runtime on a CPU")
+    assert open_estimator("auto", **CONSTANTS).name == "onnx"
+    assert load("auto")(SPEC, "cpu").model_hash == model_hash("onnx")
+
+
+@pytest.mark.parametrize(
+    ("changes", "objection"),
+    [
+        ({"center_frequency": 15e6}, "center frequency 15 MHz; trained on 2.5 to 12"),
+        ({"sampling_frequency": 100e6}, "carrier 0.048 cycles per sample; trained on 0.07 to 0.38"),
+        ({"line_pitch": 1e-3}, "line spacing 1 mm; trained on 0.12 to 0.75"),
+        ({"shape": (8000, 32)}, "depth 960 cycles; trained on 16 to 400"),
+        (
+            {"probe_type": "curved", "probe_radius": 0.06, "line_pitch": 4e-3},
+            "a curved probe; trained on linear",
+        ),
+    ],
+)
+def test_auto_is_the_classical_engine_outside_it_with_the_reason(
+    changes: dict[str, Any], objection: str
+) -> None:
+    spec = replace(SPEC, **changes)
+    name, why = resolve("auto", None, spec)
+    assert name == "reference"
+    assert why == f"auto: reference, because the network is not trusted here: {objection}"
+    assert load("auto")(spec, "cpu").name == "reference"
+
+
+def test_auto_trusts_no_weights_without_a_stated_range(tmp_path: Path) -> None:
+    for ending in (".safetensors", ".onnx"):
+        shutil.copy(shipped_weights().with_suffix(ending), tmp_path)
+    manifest = json.loads(shipped_weights().with_suffix(".json").read_text())
+    del manifest["trusted_range"]
+    (tmp_path / "live.json").write_text(json.dumps(manifest))
+    name, why = resolve("auto", tmp_path / "live.safetensors", SPEC)
+    assert (name, why.rpartition(": ")[2]) == ("reference", "weights without a stated range")
+
+
+def test_a_name_is_what_was_asked_for() -> None:
     assert resolve("musse") == ("onnx", "musse: onnx, the fastest runtime on a CPU")
     assert resolve("trivial") == ("trivial", "trivial: as asked")
-    assert set(AUTO) <= set(ENGINES)
 
 
 @pytest.mark.parametrize("name", ["Reference", "musse-net", "", "os.system"])
@@ -95,7 +141,7 @@ def test_idle_threads_of_the_engine_sleep() -> None:
     assert told.stdout == "PASSIVE\n"
 
 
-def test_the_package_offers_one_name() -> None:
-    assert engine.__all__ == ["open_estimator"]
+def test_the_package_offers_what_it_documents() -> None:
+    assert set(engine.__all__) == {"open_estimator", "__version__"}
     with pytest.raises(AttributeError, match="no attribute 'open_everything'"):
         engine.open_everything  # noqa: B018 - the access is what is tested

@@ -48,7 +48,7 @@ def process(
     from tools.log import log_to_stderr
     from tools.part import check_output
     from tools.playback import frames_of
-    from tools.process import MAPS, PairMaps, process_pairs, region_limits
+    from tools.process import MAPS, PairMaps, process_pairs, spec_and_limits
     from tools.process import process as process_all
     from tools.processes import ctrl_c
     from tools.results.pairs import RecordedPair, read_pairs, same_settings
@@ -81,7 +81,7 @@ def process(
     with opening.open(file) as recording:
         if pairs_from is not None:
             pairs, attributes = read_pairs(pairs_from)
-            same_settings(attributes, settings, region_limits(recording, settings), pairs_from)
+            same_settings(attributes, settings, *spec_and_limits(recording, settings), pairs_from)
             total = len(pairs)
             messages = process_pairs(recording, settings, pairs, loop)
         else:

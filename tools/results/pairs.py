@@ -9,6 +9,7 @@ from typing import Any
 import h5py
 
 from engine.factory import model_hash, resolve
+from engine.spec import EngineSpec
 from streamer.config import Config
 from streamer.headers import StrainHeader
 from tools.errors import RecordingError
@@ -85,15 +86,20 @@ def _taped_pairs(path: Path) -> tuple[list[RecordedPair], dict[str, Any]]:
 Limits = tuple[float, float, float, float] | None
 
 
-def same_settings(attributes: Mapping[str, Any], config: Config, limits: Limits, path: Path) -> None:
+def same_settings(
+    attributes: Mapping[str, Any], config: Config, spec: EngineSpec, limits: Limits, path: Path
+) -> None:
     """Raise RecordingError where results were made with other weights, or another engine, window or region.
 
-    `limits` are those of the region of interest on these frames, as `streamer.geometry.Region` has them.
+    `spec` is what the estimator is built for here, `limits` are those of the region of interest on these
+    frames, as `streamer.geometry.Region` has them.
     """
     engine = config.engine
-    taken = model_hash(engine.name, Path(engine.weights) if engine.weights else None)
+    weights = Path(engine.weights) if engine.weights else None
+    name = resolve(engine.name, weights, spec)[0]
+    taken = model_hash(name, weights)
     wanted: dict[str, Any] = {
-        "engine": resolve(engine.name, Path(engine.weights) if engine.weights else None)[0],
+        "engine": name,
         "model_hash": taken or "",
         "region": region_text(limits),
     }

@@ -24,9 +24,7 @@ class OnnxRuntime:
         try:
             import onnxruntime
         except ImportError as error:
-            raise EngineUnavailable(
-                "engine 'onnx' needs ONNX Runtime: pip install 'musse-stream[onnx]'"
-            ) from error
+            raise EngineUnavailable("engine 'onnx' needs ONNX Runtime: pip install onnxruntime") from error
         if not program.is_file():
             raise EngineUnavailable(
                 f"no program {program}: engine 'onnx' runs an exported network; "
