@@ -128,7 +128,7 @@ def strain_header(index: int, rejection: str | None = None, **changes: Any) -> S
 def status_header(published: int, without_value: int) -> StatusHeader:
     return StatusHeader(
         source_id="bridge", state="LIVE", reasons=(), engine="trivial", engine_note="", pairing="sequential",
-        policy="every", frame_rate=50.0, frame_age=0.0, received=0, refused={}, overwritten=0, lost=0,
+        policy="every", frame_rate=50.0, frame_age=0.0, received=published, refused={}, overwritten=0, lost=0,
         published_valid=published, published_no_value=without_value, in_flight=0,
         latency_p50=None, latency_p99=None, status_interval=0.2,
     )  # fmt: skip

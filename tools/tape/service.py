@@ -3,17 +3,13 @@
 One thread receives and answers; a tape is written by a second one, so that receiving goes on meanwhile.
 """
 
-import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
-
-from pydantic import ValidationError
+from typing import Final
 
 from streamer.errors import MessageRefused
 from streamer.headers import BmodeHeader, FusedHeader, RfHeader, StatusHeader, StrainHeader
@@ -22,10 +18,9 @@ from streamer.rf_message import read_rf_header, read_rf_payload
 from streamer.sockets import Context, bind_server, bound_address, open_context
 from streamer.stopping import Stop
 from streamer.wire import decode, topic
-from tools.errors import ToolError
-from tools.tape.protocol import MAX_REQUEST, Request
-from tools.tape.ring import Frame, Held, Ring
-from tools.tape.saving import Saving
+from tools.tape.answers import Answers
+from tools.tape.protocol import MAX_REQUEST
+from tools.tape.ring import Held, Ring
 
 POLL: Final = 0.05
 HIGH_WATER_MARK: Final = 256  # messages: a stall of this process must not make a hole
@@ -33,16 +28,6 @@ CLIENT_GONE_AFTER: Final = 30.0  # s without a request of a client that has froz
 MAX_CLIENTS: Final = 16
 RESULTS: Final = ("strain", "fused", "bmode", "status")
 _COLUMNS: Final = ("mean_strain", "quality", "median_ncc", "rejection")
-
-
-@dataclass(slots=True)
-class _Freeze:
-    """A client's freeze."""
-
-    end: int
-    """ns, unix time: the span ends here."""
-    heard: float
-    """Monotonic time of its last request."""
 
 
 @dataclass(slots=True)
@@ -69,6 +54,8 @@ class KeepSettings:
     """Bytes of the ring."""
     folder: Path
     """Where tapes are saved; made when the first one is."""
+    source: str = ""
+    """source_id of the frames; empty: all."""
 
 
 def serve(settings: KeepSettings, stop: Stop, on_ready: Callable[[str], None]) -> Counts:
@@ -84,30 +71,9 @@ def serve(settings: KeepSettings, stop: Stop, on_ready: Callable[[str], None]) -
 
 class _Service:
     def __init__(self, context: Context, settings: KeepSettings, closing: ExitStack) -> None:
-        self._ring = Ring(settings.memory)
-        self._folder = settings.folder
         self._counts = Counts()
         self._last_index: dict[tuple[str, str], int] = {}
-        self._status: dict[str, StatusHeader] = {}
-        self._frozen: dict[str, _Freeze] = {}
-        self._saving: Saving | None = None
-        self._asker: list[bytes] = []
-        self._last_saved: dict[str, Any] | None = None
-        self._links = [
-            Link(
-                context,
-                address,
-                [topic(kind) for kind in kinds],
-                high_water_mark=HIGH_WATER_MARK,
-                setting=name,
-            )
-            for address, kinds, name in (
-                (settings.rf, ("rf",), "address of the RF frames"),
-                (settings.results, RESULTS, "address of the results"),
-            )
-        ]
-        for link in self._links:
-            closing.callback(link.close)
+        self._context, self._settings, self._closing = context, settings, closing
         self._requests = closing.enter_context(
             bind_server(
                 context,
@@ -117,6 +83,9 @@ class _Service:
                 setting="keep.bind",
             )
         )
+        self._answers = Answers(Ring(settings.memory), self._requests, settings.folder)
+        self._links: list[Link] = []
+        self._connect(settings.results, [topic(kind, settings.source) for kind in RESULTS])
 
     def run(self, stop: Stop, on_ready: Callable[[str], None]) -> Counts:
         on_ready(bound_address(self._requests))
@@ -128,13 +97,31 @@ class _Service:
                     if link in ready:
                         self._receive(link)
                 if self._requests in ready:
-                    self._request()
-                self._finish_saving()
-                self._forget_gone_clients()
+                    self._answers.answer()
+                self._answers.tick()
         finally:
-            if self._saving is not None:
-                self._saving.finish_now()
+            self._answers.close()
         return self._counts
+
+    def _connect(self, address: str, topics: list[bytes]) -> None:
+        link = Link(
+            self._context,
+            address,
+            topics,
+            high_water_mark=HIGH_WATER_MARK,
+            setting="address of the tape process",
+        )
+        self._closing.callback(link.close)
+        self._links.append(link)
+
+    def _follow(self, status: StatusHeader) -> None:
+        """Note the node's state; listen to RF as soon as the node gets it.
+
+        A replay that waits for one subscriber has to wait for the node, not for this process.
+        """
+        self._answers.status[status.source_id] = status
+        if status.received and len(self._links) == 1:
+            self._connect(self._settings.rf, [topic("rf", self._settings.source)])
 
     def _receive(self, link: Link) -> None:
         parts = [bytes(part) for part in link.receive()]
@@ -145,7 +132,7 @@ class _Service:
             self._counts.refused[refused.reason] = self._counts.refused.get(refused.reason, 0) + 1
             return
         if isinstance(header, StatusHeader):
-            self._status[header.source_id] = header
+            self._follow(header)
             return
         self._counts.received += 1
         if isinstance(header, RfHeader):
@@ -154,120 +141,8 @@ class _Service:
             self._last_index = {stream: header.frame_index}
             if last is not None:
                 self._counts.missed += max(0, header.frame_index - last - 1)
-        message = Held(now, header, tuple(parts))
-        self._ring.append(message)
-        if self._saving is not None:
-            self._saving.append(message)
-
-    def _request(self) -> None:
-        identity, *parts = self._requests.recv_multipart()
-        if len(parts) != 2:  # not of a REQ socket: nothing waits for an answer
-            return
-        route = [identity, parts[0]]
-        try:
-            request = Request.model_validate_json(parts[1])
-        except ValidationError as error:
-            mistake = error.errors(include_url=False)[0]
-            place = ".".join(map(str, mistake["loc"])) or "request"
-            self._refuse(route, f"{place}: {mistake['msg']}")
-            return
-        if request.client in self._frozen:
-            self._frozen[request.client].heard = time.monotonic()
-        match request.do:
-            case "state":
-                self._answer(route, self._state())
-            case "freeze":
-                self._freeze(route, request.client)
-            case "unfreeze":
-                self._frozen.pop(request.client, None)
-                self._ring.pin(bool(self._frozen))
-                self._answer(route, {})
-            case "keep":
-                self._keep(route, request)
-            case "frames":
-                held = self._ring.frames(self._end_of(request.client))
-                self._answer(route, {"frames": [_row(frame, messages) for frame, messages in held]})
-            case "frame":
-                found = self._ring.frame((request.source, request.session, request.index), request.kinds)
-                if not found:
-                    self._refuse(route, f"frame {request.index} is not held")
-                    return
-                counts = [len(message.parts) for message in found]
-                self._answer(route, {"counts": counts}, [part for m in found for part in m.parts])
-
-    def _freeze(self, route: list[bytes], client: str) -> None:
-        if not client:
-            self._refuse(route, "freeze needs the name of the client")
-        elif client not in self._frozen and len(self._frozen) >= MAX_CLIENTS:
-            self._refuse(route, f"{MAX_CLIENTS} clients have frozen already")
-        else:
-            self._frozen.setdefault(client, _Freeze(time.time_ns(), time.monotonic()))
-            self._ring.pin(True)
-            self._answer(route, {})
-
-    def _keep(self, route: list[bytes], request: Request) -> None:
-        if self._saving is not None:
-            self._refuse(route, "a tape is being written already")
-            return
-        frozen_at = self._end_of(request.client)
-        end = frozen_at or time.time_ns()
-        start = 0 if request.seconds is None else end - round(request.seconds * 1e9)
-        span = self._ring.span(start, end)
-        if not span:
-            self._refuse(route, "nothing is held: no frame came yet")
-            return
-        after = 0.0 if frozen_at else request.after
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            self._saving = Saving(_free_name(self._folder), span, list(self._status.values()), after)
-        except (OSError, ToolError) as error:
-            self._refuse(route, str(error))
-            return
-        self._asker = route
-
-    def _finish_saving(self) -> None:
-        saving = self._saving
-        if saving is None or not saving.done():
-            return
-        self._saving = None
-        try:
-            saved = saving.result()
-        except ToolError as error:
-            self._refuse(self._asker, str(error))
-            return
-        self._last_saved = saved
-        self._answer(self._asker, saved)
-
-    def _forget_gone_clients(self) -> None:
-        now = time.monotonic()
-        gone = [name for name, freeze in self._frozen.items() if now - freeze.heard > CLIENT_GONE_AFTER]
-        for name in gone:
-            del self._frozen[name]
-        if gone:
-            self._ring.pin(bool(self._frozen))
-
-    def _end_of(self, client: str) -> int | None:
-        return self._frozen[client].end if client in self._frozen else None
-
-    def _state(self) -> dict[str, Any]:
-        ring = self._ring
-        return {
-            "seconds": ring.seconds,
-            "bytes": ring.n_bytes,
-            "limit": ring.limit,
-            "frozen": bool(self._frozen),
-            "not_held": ring.not_held,
-            "missed": self._counts.missed,
-            "saving": self._saving is not None,
-            "last": self._last_saved,
-        }
-
-    def _answer(self, route: list[bytes], reply: Mapping[str, Any], parts: list[bytes] | None = None) -> None:
-        text = json.dumps({"ok": True, **reply}).encode()
-        self._requests.send_multipart([*route, text, *(parts or [])], copy=False)
-
-    def _refuse(self, route: list[bytes], error: str) -> None:
-        self._requests.send_multipart([*route, json.dumps({"ok": False, "error": error}).encode()])
+                self._answers.missed = self._counts.missed
+        self._answers.take(Held(now, header, tuple(parts)))
 
 
 def _checked(parts: list[bytes]) -> RfHeader | StrainHeader | FusedHeader | BmodeHeader | StatusHeader:
@@ -277,20 +152,3 @@ def _checked(parts: list[bytes]) -> RfHeader | StrainHeader | FusedHeader | Bmod
         read_rf_payload(parts, header)
         return header
     return decode(parts).header
-
-
-def _row(frame: Frame, messages: Mapping[str, Held]) -> list[Any]:
-    strain = messages["strain"].header if "strain" in messages else None
-    columns = [getattr(strain, name, None) for name in _COLUMNS]
-    received = min(message.received for message in messages.values()) * 1e-9
-    return [*frame, received, list(messages), *columns]
-
-
-def _free_name(folder: Path) -> Path:
-    """A name by date and time that is not taken yet."""
-    name = f"keep-{datetime.now(UTC).astimezone():%Y%m%d-%H%M%S}"
-    path, number = folder / f"{name}.mcap", 1
-    while path.exists():
-        number += 1
-        path = folder / f"{name}-{number}.mcap"
-    return path

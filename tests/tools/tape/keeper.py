@@ -41,8 +41,9 @@ class Keeper:
         self._thread.start()
         assert ready.wait(PATIENCE)
         self.address = addresses[0]
-        self.rf.wait_for_subscriptions(1)
         self.results.wait_for_subscriptions(4)
+        self.results.status(1)  # the node gets frames: now RF is listened to as well
+        self.rf.wait_for_subscriptions(1)
         self.client = KeepClient(self.address, "test")
 
     def send(self, *indices: int, **changes: Any) -> None:
