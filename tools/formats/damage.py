@@ -7,6 +7,14 @@ from pathlib import Path
 from tools.errors import RecordingError
 
 
+def results_instead(path: Path) -> RecordingError:
+    """The error for a file of strain results that was given as a recording."""
+    return RecordingError(
+        f"{path} holds strain results, not RF: `musse-stream info {path.name}` shows them. "
+        "Give the recording that they were made of"
+    )
+
+
 @contextmanager
 def naming_damage(path: Path, kind: str) -> Iterator[None]:
     """Turn any error raised within into a RecordingError that says `path` is no readable `kind`.

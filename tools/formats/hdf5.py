@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from tools.errors import RecordingError
 from tools.formats.acquisition import OPTIONS
 from tools.formats.contents import Contents, Layout, Truth
-from tools.formats.damage import naming_damage
+from tools.formats.damage import naming_damage, results_instead
 from tools.formats.hdf5_tree import read_hdf5_tree
 from tools.formats.names import scalar
 from tools.formats.samples import handed_out_dtype
 from tools.formats.uff import is_uff, read_uff
 from tools.formats.writer import FORMAT, FORMAT_VERSION
 from tools.formats.zea import is_zea, read_zea
+from tools.results.layout import FORMAT as RESULTS_FORMAT
 
 _TEXT_FIELDS = ("probe_type", "clock", "orientation")
 _NUMBER_FIELDS = tuple(
@@ -39,14 +40,9 @@ def read_hdf5(path: Path, layout: Layout) -> Contents:
 
 def _reader(path: Path, file: Any) -> Callable[[Path, Layout], Contents]:
     """The reader for what the file says it is."""
-    from tools.results.layout import FORMAT as RESULTS_FORMAT  # which imports torch's version
-
     kind = scalar(file.attrs.get("format"))
     if kind == RESULTS_FORMAT:
-        raise RecordingError(
-            f"{path} holds strain results, not RF: `musse-stream info {path.name}` shows them. "
-            "Give the recording that they were made of"
-        )
+        raise results_instead(path)
     if kind == FORMAT:
         return _read_own
     if is_zea(file):

@@ -8,7 +8,8 @@ import numpy as np
 from tools.errors import RecordingError
 from tools.formats.arrays import contents_of
 from tools.formats.contents import Contents, Layout
-from tools.formats.damage import naming_damage
+from tools.formats.damage import naming_damage, results_instead
+from tools.results.layout import FORMAT as RESULTS_FORMAT
 
 
 def read_npz(path: Path, layout: Layout) -> Contents:
@@ -24,6 +25,8 @@ def read_npz(path: Path, layout: Layout) -> Contents:
                 objects.append(name)
             else:
                 arrays[name] = archive[name]
+    if str(arrays.get("attribute_format", "")) == RESULTS_FORMAT:
+        raise results_instead(path)
     if objects and not arrays:
         raise RecordingError(
             f"{path} is no .npz of plain arrays: {', '.join(objects)} holds Python objects, which are never "

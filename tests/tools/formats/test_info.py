@@ -11,8 +11,10 @@ import pytest
 from numpy.typing import NDArray
 from typer.testing import CliRunner
 
+from tests.tools.programs import write_press
 from tools.cli import app
-from tools.formats import Acquisition, write_recording
+from tools.errors import RecordingError
+from tools.formats import Acquisition, open_recording, write_recording
 
 LINEAR = Acquisition(sampling_frequency=40e6, center_frequency=4.8e6, probe_type="linear", line_pitch=0.3e-3)
 
@@ -106,6 +108,28 @@ def test_strain_results_are_described(tmp_path: Path) -> None:
     text = told(str(path))
     assert "40 x 20" in text
     assert "trivial" in text
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".npz"])
+def test_results_are_shown_in_units_and_are_no_recording(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"strain{suffix}"
+    press = write_press(tmp_path / "press.h5", 3)
+    (tmp_path / "region.toml").write_text("[region]\naxial_from = 1.0\n")
+    process = ["process", str(press), "--output", str(path), "--engine", "trivial"]
+    done = CliRunner().invoke(app, [*process, "--config", str(tmp_path / "region.toml")])
+    assert done.exit_code == 0, done.output
+    text = " ".join(told(str(path)).split())
+    for words in (
+        "strain results 3 pairs, 2 with values",
+        "2 mm along the beam, 1 mm across",
+        "mm deep, -2.25 to 2.25 mm across",
+        "sampling frequency 40 MHz",
+        "probe linear, lines 0.3 mm apart",
+        "engine settings name trivial",
+    ):
+        assert words in text.replace(" │ ", " ").replace("│ ", "").replace(" │", "")
+    with pytest.raises(RecordingError, match=rf"strain\{suffix} holds strain results.*musse-stream info"):
+        open_recording(path)
 
 
 def test_formats_and_info_need_no_torch(tmp_path: Path, rf: NDArray[np.int16]) -> None:
