@@ -17,8 +17,10 @@ from tools.commands.convert import convert
 from tools.commands.demo import demo
 from tools.commands.display import display
 from tools.commands.evaluate import evaluate
+from tools.commands.figure import figure
 from tools.commands.info import info
 from tools.commands.measure import measure
+from tools.commands.movie import movie
 from tools.commands.process import process
 from tools.commands.record import record
 from tools.commands.replay import replay
@@ -99,7 +101,7 @@ def _root(
 COMMANDS = {
     "Live": (demo, run, replay, display, web, record),
     "Recordings": (info, convert, simulate),
-    "Results": (process, measure),
+    "Results": (process, measure, figure, movie),
     "Network": (train, evaluate, assess),
     "System": (config, bench),
 }

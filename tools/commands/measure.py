@@ -45,8 +45,7 @@ def measure(
     """
     from streamer.config import load_config
     from tools.log import log_to_stderr
-    from tools.measure.best import best_frames
-    from tools.measure.opened import frames_of_file
+    from tools.measure.opened import choose, frames_of_file
     from tools.measure.ratio import as_row, presses
     from tools.measure.ratio import measure as measure_frame
     from tools.measure.regions import read_regions
@@ -68,10 +67,7 @@ def measure(
         if path is not None:
             check_output(path, overwrite=overwrite, inputs=[file])
     frames = list(frames_of_file(file, settings, opening.open))
-    chosen = frames if every else [f for f in frames if f.frame_index == frame] or best_frames(frames)[:1]
-    if not chosen or (frame is not None and chosen[0].frame_index != frame):
-        known = f"frames {frames[0].frame_index} to {frames[-1].frame_index}" if frames else "no image"
-        raise typer.BadParameter(f"{file} holds {known}; choose one with --frame", param_hint="--frame")
+    chosen = frames if every else [choose(frames, frame, file)]
     rows = []
     for image in chosen:
         before = [f for f in frames if f.time <= image.time and f.session_id == image.session_id]

@@ -72,6 +72,15 @@ def opposite_sign(normalised: FloatMap, std: FloatMap) -> NDArray[np.bool_]:
         return np.asarray(normalised + 2 * std < 0)
 
 
+def confidence_of(normalised: FloatMap, std: FloatMap) -> FloatMap:
+    """1 / (1 + (2 std)^2), 0 where nothing is known; half of it where noise may explain a negative value."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        confidence = np.asarray(1 / (1 + np.square(2 * std)), np.float32)
+        known = np.isfinite(confidence) & np.isfinite(normalised)
+        doubtful = (normalised < 0) & ~opposite_sign(normalised, std)
+        return np.where(known, np.where(doubtful, confidence / 2, confidence), np.float32(0))
+
+
 def hold_reason(header: StrainHeader) -> str | None:
     """Why this message brings no new image, in words; None where it brings one."""
     if header.rejection is not None:
@@ -111,14 +120,12 @@ def strain_image(message: Message, region: Region | None) -> StrainImage | str:
     sign = 1.0 if mean > 0 else -1.0
     with np.errstate(invalid="ignore", over="ignore"):
         relative_std = np.asarray(std / np.float32(abs(mean)), np.float32)
-        ratio = 2 * relative_std
         normalised = np.asarray(strain / np.float32(mean), np.float32)
-        confidence = np.asarray(1 / (1 + ratio * ratio), np.float32)
     return StrainImage(
         normalised=normalised,
         percent=strain * np.float32(100 * sign),
         std=np.where(inside, relative_std, np.float32(np.nan)),
-        confidence=_faded(confidence, normalised, relative_std),
+        confidence=confidence_of(normalised, relative_std),
         grid=header.grid,
         sign=sign,
         region=region or header.region,
@@ -150,14 +157,12 @@ def fused_image(message: Message, region: Region | None) -> StrainImage | str:
             return "no average inside the region of interest"
     with np.errstate(invalid="ignore", over="ignore"):
         relative_std = np.asarray(std / np.float32(average), np.float32)
-        ratio = 2 * relative_std
-        confidence = np.asarray(1 / (1 + ratio * ratio), np.float32)
     normalised = np.asarray(normalised / np.float32(average), np.float32)
     return StrainImage(
         normalised=normalised,
         percent=np.full_like(normalised, np.nan),
         std=np.where(inside, relative_std, np.float32(np.nan)),
-        confidence=_faded(confidence, normalised, relative_std),
+        confidence=confidence_of(normalised, relative_std),
         grid=header.grid,
         sign=1.0,
         region=region or header.region,
@@ -219,14 +224,6 @@ def _top(values: FloatMap, confidence: FloatMap) -> float:
     sample, sure = values[::4, ::2], confidence[::4, ::2] >= _SURE
     finite = sample[sure & np.isfinite(sample)]
     return float(np.quantile(finite, _RANGE_QUANTILE)) if finite.size else 0.0
-
-
-def _faded(confidence: FloatMap, normalised: FloatMap, std: FloatMap) -> FloatMap:
-    """Confidence, 0 where nothing is known; half where a value is negative and noise may explain it."""
-    with np.errstate(invalid="ignore"):
-        known = np.isfinite(confidence) & np.isfinite(normalised)
-        doubtful = (normalised < 0) & ~opposite_sign(normalised, std)
-        return np.where(known, np.where(doubtful, confidence / 2, confidence), np.float32(0))
 
 
 def _origin(image: StrainImage) -> tuple[Any, ...]:

@@ -1,10 +1,12 @@
 """Images of a file, whatever it holds."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from streamer.config import Config
+from tools.errors import ToolError
 from tools.formats import Recording
+from tools.measure.best import best_frames
 from tools.measure.frames import ImageFrame
 from tools.measure.offline import image_frames
 from tools.measure.tape import tape_frames
@@ -26,3 +28,16 @@ def frames_of_file(
             return
     with open_rf(path) as recording:
         yield from image_frames(recording, config, with_bmode=with_bmode)
+
+
+def choose(frames: Sequence[ImageFrame], index: int | None, path: Path) -> ImageFrame:
+    """The image of this frame number, or the best one. Raises ToolError, naming what the file holds."""
+    if not frames:
+        raise ToolError(f"{path} gives no strain image: every pair was rejected, or fusion is off")
+    if index is None:
+        return next(iter(best_frames(frames)), frames[-1])
+    found = next((frame for frame in frames if frame.frame_index == index), None)
+    if found is None:
+        span = f"{frames[0].frame_index} to {frames[-1].frame_index}"
+        raise ToolError(f"{path} has no strain image of frame {index}; it holds {len(frames)} within {span}")
+    return found

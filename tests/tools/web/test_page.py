@@ -3,17 +3,22 @@
 import csv
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 from selenium import webdriver
+from selenium.webdriver.support.ui import WebDriverWait
 from websockets.sync.client import connect
 
 from streamer.headers import FusedHeader
 from tests.tools.display.display_messages import STRAIN_GRID, fused_message, phantom
 from tests.tools.display.synthetic_node import SyntheticNode
+from tests.tools.measure.test_measure import image
 from tests.tools.web.chromium import Page, chromium, page_server
 from tools.display.colors import colorize
+from tools.display.options import DisplayOptions
+from tools.export.movie import write_movie
 from tools.measure.offline import of_messages
 from tools.measure.ratio import measure
 from tools.measure.regions import parse_regions
@@ -161,3 +166,12 @@ def test_a_lost_server_is_said_by_the_browser(browser: webdriver.Chrome, node: S
         page = Page(browser, served)
     page.wait(lambda: page.text("banner") == "SERVER LOST", "the loss", 3.0)
     assert "lost" in page.run("return document.body.className")
+
+
+def test_chromium_plays_a_webm_movie(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    frames = [image(-0.005, frame_index=number, time=number / 10, noise=0.05) for number in range(12)]
+    write_movie(frames, tmp_path / "a.webm", DisplayOptions())
+    (tmp_path / "a.html").write_text('<video src="a.webm" muted autoplay></video>')
+    browser.get((tmp_path / "a.html").as_uri())
+    played = "const v = document.querySelector('video'); return v.error ? -1 : v.currentTime * v.videoWidth"
+    WebDriverWait(browser, 20).until(lambda b: b.execute_script(played) > 0.3 * 1280)

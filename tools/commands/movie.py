@@ -1,0 +1,67 @@
+"""`musse-stream movie`: all strain images of a recording for a talk."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from tools.commands import options
+from tools.commands.recordings import Opening, opens_recording
+
+
+@opens_recording
+def movie(
+    file: Annotated[Path, typer.Argument(help="Recording of RF frames, or a tape that holds results.")],
+    output: Annotated[
+        Path, typer.Option(help="Movie: .webm (browsers), .mp4 (office programs) or .gif (slides).")
+    ],
+    mode: Annotated[
+        Literal["side-by-side", "overlay"], typer.Option(help="B-mode beside strain, or under it.")
+    ] = "side-by-side",
+    color_map: Annotated[
+        Literal["clinical", "reversed", "perceptual", "grey"], typer.Option(help="Colours of strain.")
+    ] = "clinical",
+    range_max: Annotated[float, typer.Option(min=1.1, max=100, help="Top of the colour range.")] = 2.5,
+    config: options.ConfigFile = None,
+    engine: options.Engine = None,
+    weights: options.Weights = None,
+    pairing: options.Pairing = None,
+    stride: options.Stride = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
+    *,
+    opening: Opening,
+) -> None:
+    """Write every image as the window shows it, at the recording's own pace.
+
+    Examples:
+
+        musse-stream movie live.mcap --output talk.mp4
+
+        musse-stream movie arm.mhd --pairing stride --stride 3 --output page.webm
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from streamer.config import load_config
+    from tools.display.options import DisplayOptions
+    from tools.export.movie import check_ending, write_movie
+    from tools.log import log_to_stderr
+    from tools.measure.opened import frames_of_file
+    from tools.part import check_output
+
+    log_to_stderr()
+    check_ending(output)
+    check_output(output, overwrite=overwrite, inputs=[file])
+    settings = load_config(
+        config,
+        options.given(
+            engine={"name": engine, "weights": options.absolute(weights)},
+            pairing={"mode": pairing, "stride": stride},
+        ),
+    )
+    shown = DisplayOptions(layout=mode, color_map=color_map, range_max=range_max)
+    frames = list(frames_of_file(file, settings, opening.open, with_bmode=True))
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("images", total=len(frames))
+        rate = write_movie(frames, output, shown, lambda done: progress.update(task, completed=done))
+    typer.echo(f"{output}: {len(frames)} images, {rate:.1f} per second")

@@ -1,0 +1,81 @@
+"""A movie of a recording's images, as the window shows them. OpenCV alone."""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.display.options import DisplayOptions
+from tools.display.render import render
+from tools.errors import ToolError
+from tools.export.views import bmode_of, view_of
+from tools.measure.frames import ImageFrame
+
+SIZE: Final = (1280, 720)
+CODECS: Final = {".webm": "VP90", ".mp4": "mp4v"}
+ENDINGS: Final = (*CODECS, ".gif")
+_GIF_SIZE: Final = (960, 600)
+
+
+def check_ending(path: Path) -> None:
+    """Raise ToolError for an ending that no movie has here."""
+    if path.suffix.lower() not in ENDINGS:
+        raise ToolError(f"{path.name}: a movie ends in {', '.join(ENDINGS)}")
+
+
+def write_movie(
+    frames: Sequence[ImageFrame],
+    path: Path,
+    options: DisplayOptions,
+    on_frame: Callable[[int], object] = lambda done: None,
+) -> float:
+    """Write all frames at their own pace; returns frames/s. Raises ToolError where that is impossible."""
+    check_ending(path)
+    if not frames:
+        raise ToolError("there is no image to make a movie of")
+    rate = frame_rate(frames)
+    first = bmode_of(frames[0], options)
+    exposed = None if first is None else first.exposure_db
+    gif = path.suffix.lower() == ".gif"
+    size = _GIF_SIZE if gif else SIZE
+
+    def drawn(position: int) -> NDArray[np.uint8]:
+        on_frame(position + 1)
+        return render(view_of(frames[position], frames[: position + 1], options, exposed), size)
+
+    if gif:
+        _write_gif([drawn(position) for position in range(len(frames))], path, rate)
+        return rate
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*CODECS[path.suffix.lower()]), rate, size)
+    if not writer.isOpened():
+        raise ToolError(f"cannot write {path}: the folder does not exist or this codec is missing here")
+    try:
+        for position in range(len(frames)):
+            writer.write(drawn(position))
+    finally:
+        writer.release()
+    return rate
+
+
+def frame_rate(frames: Sequence[ImageFrame]) -> float:
+    """Images per second of the file, 1 to 60."""
+    times = [frame.time for frame in frames]
+    steps = [after - before for before, after in pairwise(times) if after > before]
+    return min(max(1 / median(steps), 1.0), 60.0) if steps else 10.0
+
+
+def _write_gif(images: list[NDArray[np.uint8]], path: Path, rate: float) -> None:
+    animation = cv2.Animation()
+    animation.frames = images
+    animation.durations = [round(1000 / rate)] * len(images)
+    try:
+        written = cv2.imwriteanimation(str(path), animation)
+    except cv2.error as error:
+        raise ToolError(f"cannot write {path}: {error.err}") from error
+    if not written:
+        raise ToolError(f"cannot write {path}")
