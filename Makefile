@@ -18,13 +18,19 @@ lint: .venv/installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# the same as continuous integration
+# the same as continuous integration: tests that are not timed in two workers, the others alone after them.
+# 5: ARGS names no test of that kind
+PYTEST := OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest
 test: lint
-	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) -m "not alone and not long" -n 2 $(ARGS) || [ $$? -eq 5 ]
+	$(PYTEST) -m "alone and not long" $(ARGS) || [ $$? -eq 5 ]
 
-# what takes minutes: more seeds, more kills
+# what takes minutes: more seeds, more kills; then coverage by all other tests, which must not fall below its floor
 test-long: .venv/installed-dev
-	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -m long --timeout 3600 $(ARGS)
+	mkdir -p build
+	$(PYTEST) -m long --timeout 3600 --junit-xml build/long.xml $(ARGS)
+	$(PYTEST) -m "not alone and not long" -n 2 --timeout 600 --cov --cov-report=
+	$(PYTEST) -m "alone and not long" --cov --cov-append --cov-report=json:build/coverage.json --cov-fail-under=85
 
 format: .venv/installed-dev
 	$(BIN)/ruff format .
@@ -58,4 +64,4 @@ lock:
 	    --no-header --no-annotate --overrides build/overrides.txt --no-emit-package torch --quiet >> requirements.lock
 
 clean:
-	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv build .coverage *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

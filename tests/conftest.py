@@ -1,6 +1,8 @@
 """What every test shares: nothing is left behind, nothing is skipped unseen, and the real arm data."""
 
+import inspect
 import os
+import re
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -9,6 +11,23 @@ import pytest
 from tests.left_behind import LeftBehind
 
 NO_ARM = "arm data not found beside the project; set MUSSE_DATA_DIR to the folder that holds arm/"
+
+# a module that starts processes, opens sockets or windows, or reads a clock: a second worker would disturb it
+TIMED = re.compile(
+    r"\b(subprocess|zmq|threading|perf_counter|monotonic|Xvfb|chromium)\b|tests\.tools\.programs|streamer\.node"
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of such modules as `alone`: `make test` runs the others in two workers first."""
+    timed: dict[object, bool] = {}
+    for item in items:
+        module = inspect.getmodule(getattr(item, "function", None))
+        if module is not None:
+            if module not in timed:
+                timed[module] = bool(TIMED.search(inspect.getsource(module)))
+            if timed[module]:
+                item.add_marker(pytest.mark.alone)
 
 
 @pytest.fixture(autouse=True)
