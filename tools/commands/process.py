@@ -11,7 +11,7 @@ from tools.commands.recordings import Opening, opens_recording
 
 @opens_recording
 def process(
-    file: Annotated[Path, typer.Argument(help="Recording: .mhd, .mha, .npz, .mat or .h5.")],
+    file: Annotated[Path, typer.Argument(help="Recording in any format of docs/formats.md.")],
     output: Annotated[Path, typer.Option(help="Result file: .h5 or .npz.")],
     config: options.ConfigFile = None,
     engine: options.Engine = None,

@@ -10,7 +10,7 @@ from tools.commands.recordings import Opening, opens_recording
 
 @opens_recording
 def replay(
-    file: Annotated[Path, typer.Argument(help="Recording: .mhd, .mha, .npz, .mat or .h5.")],
+    file: Annotated[Path, typer.Argument(help="Recording in any format of docs/formats.md.")],
     bind: Annotated[str, typer.Option(help="Address to publish on.")] = "tcp://127.0.0.1:5560",
     loop: Annotated[
         Literal["off", "restart", "bounce"],

@@ -6,8 +6,8 @@
         for header, samples in recording.frames(source_id="replay", session_id="1"):
             ...
 
-Reads MetaImage (.mhd, .mha), NumPy (.npz), MATLAB (.mat up to version 7) and the project's own HDF5 (.h5).
-Nothing heavy is imported until a name is used.
+docs/formats.md lists what is read and written, and under which names constants are looked for. Nothing
+heavy is imported until a name is used.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -16,7 +16,7 @@ from tools.formats.contents import Contents, Layout
 from tools.formats.missing import LayoutUnclear, everything_missing
 from tools.formats.recording import Recording
 
-_READERS: Final = {
+READERS: Final = {
     ".mhd": ("metaimage", "read_metaimage"),
     ".mha": ("metaimage", "read_metaimage"),
     ".nrrd": ("nrrd", "read_nrrd"),
@@ -110,10 +110,10 @@ def _layout(given: Mapping[str, Any]) -> Layout:
 
 def _reader(path: Path) -> Callable[[Path, Layout], Contents]:
     """The reader for this suffix, imported here: scipy and h5py are needed by some formats only."""
-    found = _READERS.get(path.suffix.lower())
+    found = READERS.get(path.suffix.lower())
     if found is None:
         raise RecordingError(
-            f"{path}: no reader for {path.suffix!r}; readable are {', '.join(_READERS)} (docs/formats.md)"
+            f"{path}: no reader for {path.suffix!r}; readable are {', '.join(READERS)} (docs/formats.md)"
         )
     module, function = found
     reader: Callable[[Path, Layout], Contents] = getattr(import_module(f"tools.formats.{module}"), function)

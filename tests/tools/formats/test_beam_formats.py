@@ -1,5 +1,8 @@
 """zea and UFF say where every sample lies; beams and depth follow from that."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -162,3 +165,29 @@ def test_uff_of_a_sector_and_of_channel_data(tmp_path: Path) -> None:
     channels.write(str(tmp_path / "b.uff"), "channel_data", ignore_missing_compulsory_fields=True)
     with pytest.raises(RecordingError, match=r"no uff\.beamformed_data.*channel_data.*beamform"):
         open_recording(tmp_path / "b.uff")
+
+
+@pytest.mark.long
+def test_zea_reads_what_we_write(tmp_path: Path) -> None:
+    """In an environment of its own: zea needs Keras, and a back end to go with it."""
+    acquisition = Acquisition(
+        sampling_frequency=40e6, center_frequency=5e6, probe_type="linear", line_pitch=0.3e-3
+    )
+    frames = (band_noise((2, 128, 8)) * 400).astype(np.int16)
+    with write_recording(tmp_path / "a.h5", acquisition) as writer:
+        for k, frame in enumerate(frames):
+            writer.append(frame, t_acq=k * 50_000_000)
+    with open_recording(tmp_path / "a.h5") as recording:
+        convert(recording, tmp_path / "b.hdf5", layout="zea")
+    python = tmp_path / "zea" / "bin" / "python"
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "zea"], check=True)
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "zea==0.1.8", "jax[cpu]"], check=True)
+    code = (
+        "import sys, numpy, zea\nwith zea.File(sys.argv[1]) as file:\n    file.validate()\n"
+        "    numpy.save(sys.argv[2], file['data/beamformed_data/values'][()])"
+    )
+    subprocess.run(
+        [python, "-c", code, tmp_path / "b.hdf5", tmp_path / "c.npy"],
+        check=True, env={**os.environ, "KERAS_BACKEND": "jax"},
+    )  # fmt: skip
+    assert np.array_equal(np.load(tmp_path / "c.npy")[..., 0], frames)
