@@ -23,6 +23,8 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 WindowMm = Annotated[float, Field(ge=0.05, le=100)]
 
 CONFIG_VERSION: Final = 1
+RENAMED: dict[str, str] = {}
+"""Keys of earlier releases, as section.key, and their present names."""
 SMALLEST_REGION: Final = 0.5
 """mm: a region of interest that is not as deep holds no strain; it was given in metres."""
 
@@ -266,6 +268,8 @@ def explain(mistake: Any, model: type[BaseModel]) -> str:
         return f"{place}: {mistake['ctx']['error']}"
     if mistake["type"] != "extra_forbidden":
         return f"{place}: {mistake['msg']}, got {mistake['input']!r}{_meaning(mistake['loc'], model)}"
+    if place in RENAMED:
+        return f"{place}: renamed to {RENAMED[place]!r}"
     *parents, key = mistake["loc"]
     names = list(model.model_fields) if not parents else _section_keys(model, str(parents[0]))
     near = difflib.get_close_matches(str(key), names, n=1, cutoff=0.5)

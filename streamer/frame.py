@@ -62,7 +62,7 @@ def check_samples(
         raise MessageRefused(
             "saturated",
             f"{clipped:.1%} of the samples at {part.min()} or {part.max()}, more than "
-            f"quality.max_saturated = {max_saturated:g}",
+            f"quality.max_saturated = {max_saturated:g}: lower the gain, or leave them out of the region",
         )
 
 

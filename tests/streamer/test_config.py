@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streamer import config as config_module
 from streamer.config import Config, config_toml, load_config
 from streamer.errors import ConfigError
 
@@ -154,3 +155,9 @@ def test_a_window_in_metres_is_a_mistake_that_names_the_unit(tmp_path: Path, key
     load_config(written(tmp_path, f"[engine]\n{key} = 2.0\n"))
     with pytest.raises(ConfigError, match=rf"engine\.{key}: .*0\.002.*"):
         load_config(written(tmp_path, f"[engine]\n{key} = 0.002\n"))
+
+
+def test_a_renamed_key_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(config_module.RENAMED, "engine.window", "engine.axial_window")
+    with pytest.raises(ConfigError, match=r"engine\.window: renamed to 'engine\.axial_window'"):
+        load_config(written(tmp_path, "[engine]\nwindow = 2.0\n"))

@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import h5py
+import nrrd
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.io import savemat
 
 from tests.tools.formats.rf_samples import MetaWriter
+from tests.tools.formats.test_scanner_files import description, raw, ultrasonix
 from tools.errors import RecordingError
 from tools.formats import Acquisition, open_recording, write_recording
 
@@ -17,7 +20,13 @@ ROUNDS = 60
 CONSTANTS = {"fs": 40e6, "pitch": 0.3e-3, "probe_type": "linear", "frame_rate": 20.0}
 
 
-@pytest.fixture(params=["mha", "npz", "mat"])
+GIVEN: dict[str, Any] = {"sampling_frequency": 40e6, "line_pitch": 3e-4, "probe_type": "linear"}
+BARE = {".npy", ".nrrd", ".rf", ".raw"}
+"""Formats that leave constants open."""
+
+
+# Random bytes are no test of HDF5: its C library may crash on them, which no reader can catch.
+@pytest.fixture(params=["mha", "npz", "npy", "mat", "nrrd", "rf", "raw"])
 def intact(
     request: pytest.FixtureRequest, tmp_path: Path, rf: NDArray[np.int16], write_mhd: MetaWriter
 ) -> Path:
@@ -25,9 +34,15 @@ def intact(
     writers: dict[str, Callable[[], object]] = {
         "mha": lambda: write_mhd(rf[:3], name=path.name),
         "npz": lambda: np.savez(path, rf=rf[:3], **CONSTANTS),
-        "mat": lambda: savemat(path, {"rf": rf[:3], **CONSTANTS}, do_compression=True),
+        "npy": lambda: np.save(path, rf[:3]),
+        "mat": lambda: savemat(path, {"acq": {"rf": rf[:3], **CONSTANTS}}, do_compression=True),
+        "nrrd": lambda: nrrd.write(str(path), rf[:3], {"encoding": "gzip"}, index_order="F"),
+        "rf": lambda: path.write_bytes(ultrasonix(rf[:3], frames=3)),
+        "raw": lambda: path.write_bytes(raw(rf[:3], 3)),
     }
     writers[request.param]()
+    for name in ("intact", "damaged"):  # beside a Clarius file
+        (tmp_path / f"{name}.yml").write_text(description(), encoding="utf-8")
     return path
 
 
@@ -45,7 +60,8 @@ def hdf5(tmp_path: Path, rf: NDArray[np.int16]) -> Path:
 def attempt(path: Path) -> bool:
     """Whether the file opens and every frame reads; raises only what is no RecordingError."""
     try:
-        with open_recording(path) as recording:
+        given = GIVEN | {"frame_axis": 0, "frame_rate": 20.0} if path.suffix in BARE else {}
+        with open_recording(path, overrides=given) as recording:
             for k in range(recording.n_frames):
                 recording.header(k, source_id="a", session_id="b")
                 assert recording.frame(k).shape == recording.shape
@@ -75,7 +91,6 @@ def test_damaged_files(intact: Path) -> None:
     assert opened < ROUNDS  # the control: some of this was real damage
 
 
-# Random bytes are no test of HDF5: its C library may crash on them, which no reader can catch.
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.6, 0.9, 0.999])
 def test_truncated_hdf5(hdf5: Path, share: float) -> None:
     assert attempt(hdf5)
@@ -131,3 +146,13 @@ def test_hdf5_that_says_nonsense(
         return
     with pytest.raises(RecordingError, match=message):
         open_recording(hdf5)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.95])
+def test_truncated_zea_files(tmp_path: Path, share: float) -> None:
+    content = (Path(__file__).parent / "data" / "zea-0.1.8.hdf5").read_bytes()
+    path = tmp_path / "a.hdf5"
+    path.write_bytes(content)
+    assert attempt(path)
+    path.write_bytes(content[: int(share * len(content))])
+    assert not attempt(path)

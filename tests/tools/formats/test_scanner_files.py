@@ -144,6 +144,21 @@ def test_lzo_as_the_program_lzop_writes_it(tmp_path: Path, rf: NDArray[np.int16]
         decompress(path, bytes(damaged))
 
 
+def test_damaged_lzo_files_are_named(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    outcomes = set()
+    for _ in range(200):
+        content = bytearray(ZEROS_BY_LZOP)
+        for position in rng.integers(0, len(content), size=3):
+            content[position] = rng.integers(0, 256)
+        try:
+            outcomes.add(len(decompress(tmp_path / "a.lzo", bytes(content))))
+        except RecordingError:
+            outcomes.add(-1)
+    assert -1 in outcomes  # the control: some of this was damage
+    assert outcomes <= {-1, 0, 6000}
+
+
 def ultrasonix(rf: NDArray[np.int16], *, tag: bool = False, **changes: int) -> bytes:
     fields = {
         "type": 16,
