@@ -1,6 +1,7 @@
 """A recording to strain, offline: every pair, through exactly the step that the live node runs."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from engine.factory import load
 from engine.sequence.accumulation import Accumulation
 from engine.spec import EngineSpec, FloatArray
-from streamer.config import Config
+from streamer.config import Config, result_settings
 from streamer.errors import MessageRefused
 from streamer.frame import RfFrame
 from streamer.geometry import Region, engine_spec, region_of
@@ -24,6 +25,8 @@ from tools.errors import RecordingError
 from tools.formats import Recording
 from tools.playback import Cue, Loop, playback
 from tools.results.pairs import Limits, RecordedPair
+from tools.results.provenance import provenance
+from tools.results.writer import ResultWriter
 
 MAPS = (
     "axial_strain",
@@ -159,3 +162,56 @@ def _header(recording: Recording, cue: Cue) -> RfHeader:
 
 def _frame(recording: Recording, cue: Cue) -> RfFrame:
     return RfFrame(_header(recording, cue), recording.frame(cue.position), received=0.0)
+
+
+@dataclass(slots=True)
+class Processed:
+    """Counts of one run."""
+
+    pairs: int = 0
+    valid: int = 0
+    """Pairs with values."""
+    refused: int = 0
+    """Frames that made no pair."""
+    differing: int = 0
+    """Of given pairs: those with another rejection than was recorded."""
+
+
+def process_to_file(
+    recording: Recording,
+    config: Config,
+    output: Path,
+    *,
+    frames: int,
+    loop: Loop = "off",
+    pairs: Sequence[RecordedPair] | None = None,
+    overwrite: bool = False,
+    on_pair: Callable[[], object] = lambda: None,
+    on_refused: Callable[[int, MessageRefused], object] = lambda index, refused: None,
+) -> Processed:
+    """Write the maps of every pair, or of exactly `pairs`, to a result file; `on_pair` is called for each.
+
+    Raises RecordingError, ConfigError, EngineError, and whatever `on_pair` raises; no file stays then.
+    """
+    done = Processed()
+
+    def refuse(index: int, refused: MessageRefused) -> None:
+        done.refused += 1
+        on_refused(index, refused)
+
+    if pairs is not None:
+        messages = process_pairs(recording, config, pairs, loop)
+    else:
+        messages = process(recording, config, frames=frames, loop=loop, on_refused=refuse)
+    header = recording.header(0, source_id="replay", session_id="0")
+    maps = PairMaps(header)
+    about = provenance(recording.path, result_settings(config), header)
+    with ResultWriter(output, MAPS, fused=True, provenance=about, overwrite=overwrite) as writer:
+        for message in messages:
+            on_pair()
+            if pairs is not None:
+                done.differing += message.header.rejection != pairs[done.pairs].rejection
+            writer.append(message.header, maps.of(message), message.fused)
+            done.pairs += 1
+            done.valid += message.header.rejection is None
+    return done
