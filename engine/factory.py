@@ -8,9 +8,8 @@ from typing import Final, Literal, TypeAlias, get_args
 
 from engine.errors import EngineUnavailable
 from engine.estimator import Estimator
-from engine.spec import EngineSpec
+from engine.spec import Device, EngineSpec
 
-Device: TypeAlias = Literal["cpu", "cuda"]
 Opener: TypeAlias = Callable[[EngineSpec, Device], Estimator]
 
 ENGINES: Final[dict[str, str]] = {

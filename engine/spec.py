@@ -28,6 +28,9 @@ def no_stopwatch(stage: str) -> AbstractContextManager[object]:
 
 ProbeType: TypeAlias = Literal["linear", "curved", "phased"]
 Kind: TypeAlias = Literal["rf", "iq"]
+Device: TypeAlias = Literal["cpu", "cuda"]
+QualityRejection: TypeAlias = Literal["decorrelated", "no_motion", "too_much_motion", "sliding"]
+"""Why a pair that has a result is unusable."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,8 +151,8 @@ class StrainResult:
     """(rows,), axial sample of each row, evenly spaced."""
     lateral_index: FloatArray
     """(cols,), line of each column, evenly spaced."""
-    rejection: str | None = None
-    """None, or the closed-set reason why the estimator itself calls this pair unusable."""
+    rejection: QualityRejection | None = None
+    """None, or the reason why the estimator itself calls this pair unusable."""
     state: Any = None
     """The estimator's state after this pair; `Estimator.commit` makes it current."""
     fresh_state: bool = False

@@ -3,10 +3,11 @@
 import torch
 
 from engine.errors import EngineUnavailable
+from engine.spec import Device
 
 
-def torch_device(name: str) -> torch.device:
-    """The torch device called `name`, "cpu" or "cuda".
+def torch_device(name: Device) -> torch.device:
+    """The torch device called `name`.
 
     For "cuda" it turns TF32 off in this process: PyTorch's convolutions use it by default, and with ten bits
     of mantissa strain is off by up to four of its own standard deviations. Raises EngineUnavailable where

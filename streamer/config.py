@@ -13,12 +13,10 @@ from typing import Annotated, Any, Final, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from engine.spec import Device
 from streamer.errors import ConfigError
+from streamer.ranges import Finite, Fraction, NonNegative, Positive
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
 # wide enough for every probe, narrow enough to catch metres given as millimetres
 WindowMm = Annotated[float, Field(ge=0.05, le=100)]
 
@@ -90,7 +88,7 @@ class EngineConfig(_Section):
         "auto", description="auto, reference, musse, onnx, eager or trivial: see `musse-stream run --help`"
     )
     weights: str = Field("", description="weights file (.safetensors) of the network; empty: the package's")
-    device: Literal["cpu", "cuda"] = Field("cpu", description="where it runs")
+    device: Device = Field("cpu", description="where it runs")
     axial_window: WindowMm = Field(2.0, description="least-squares strain window along the beam, mm")
     lateral_window: WindowMm = Field(1.0, description="the same across the lines, mm")
     threads: int = Field(

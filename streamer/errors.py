@@ -6,6 +6,8 @@ StreamerError
 └── MessageRefused     a message from outside breaks the protocol; carries a reason of `REFUSALS`
 """
 
+from streamer.reasons import Refusal
+
 
 class StreamerError(Exception):
     """Base of every error the node raises on purpose."""
@@ -22,7 +24,7 @@ class AddressInUse(StreamerError, OSError):
 class MessageRefused(StreamerError, ValueError):
     """A message breaks the protocol; `reason` is one of the closed set that metrics count by."""
 
-    def __init__(self, reason: str, detail: str) -> None:
+    def __init__(self, reason: Refusal, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail

@@ -8,6 +8,7 @@ from streamer.frame_counters import FrameCounters
 from streamer.headers import RfHeader
 from streamer.health import Health
 from streamer.metrics import Metrics
+from streamer.reasons import Rejection
 
 MAX_AGE = 60.0  # s; beyond, the clock is a recording's or another host's and gives no age
 
@@ -30,7 +31,9 @@ class NodeEvents:
         self._metrics.last_frame(time.time())
         self._metrics.stage("receive", seconds)
 
-    def strain_published(self, post: RfFrame, rejection: str | None, stages: Mapping[str, float]) -> None:
+    def strain_published(
+        self, post: RfFrame, rejection: Rejection | None, stages: Mapping[str, float]
+    ) -> None:
         """The strain message of `post` went out."""
         latency = time.perf_counter() - post.received
         self._accounts.result_published(rejection, latency)

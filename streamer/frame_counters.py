@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from streamer.reasons import Refusal, Rejection
+
 RECENT = 1024  # results that latency percentiles are taken over
 MAX_LOST = 2**62  # a sender that lies about frame_index must not push the count beyond 64 bits
 
@@ -26,9 +28,9 @@ class Counts:
     overwritten: int
     published_valid: int
     link_resets: int
-    refused: Mapping[str, int]
+    refused: Mapping[Refusal, int]
     """Per reason; reasons that never came are missing."""
-    rejected: Mapping[str, int]
+    rejected: Mapping[Rejection, int]
 
     @property
     def published_no_value(self) -> int:
@@ -47,8 +49,8 @@ class FrameCounters:
 
     def __init__(self) -> None:
         self._received = self._lost = self._overwritten = self._published_valid = self._link_resets = 0
-        self._refused: Counter[str] = Counter()
-        self._rejected: Counter[str] = Counter()
+        self._refused: Counter[Refusal] = Counter()
+        self._rejected: Counter[Rejection] = Counter()
         self._latencies: deque[float] = deque(maxlen=RECENT)
         self._lock = threading.Lock()
 
@@ -62,7 +64,7 @@ class FrameCounters:
         with self._lock:
             self._lost = min(self._lost + count, MAX_LOST)
 
-    def frame_refused(self, reason: str) -> None:
+    def frame_refused(self, reason: Refusal) -> None:
         """A received message will not be used."""
         with self._lock:
             self._refused[reason] += 1
@@ -77,7 +79,7 @@ class FrameCounters:
         with self._lock:
             self._link_resets += 1
 
-    def result_published(self, rejection: str | None, latency: float) -> None:
+    def result_published(self, rejection: Rejection | None, latency: float) -> None:
         """A strain message went out; `latency` in seconds since its post frame was received."""
         with self._lock:
             if rejection is None:

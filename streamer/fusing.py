@@ -10,9 +10,9 @@ from streamer.config import FusionConfig
 from streamer.geometry import Region, grid_of
 from streamer.headers import ArrayEntry, FusedHeader, RfHeader
 from streamer.pairing import FramePair
+from streamer.reasons import FRESH_SCENE, Rejection
 
 CUT_NCC = 0.5  # frames that match less show another scene: no motion compensation carries over
-FRESH_SCENE = ("first", "new_session", "geometry_changed")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +42,7 @@ class Fusing:
         pair: FramePair,
         result: StrainResult | None,
         pair_quality: PairQuality | None,
-        rejection: str | None,
+        rejection: Rejection | None,
     ) -> FusedMessage | None:
         """The image after this pair; None where the pair adds nothing or fusion is off.
 

@@ -9,19 +9,17 @@ from typing import Annotated, Final, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from engine.spec import Acquisition, Kind, ProbeType
+from streamer.ranges import Count, Finite, Fraction, NonNegative, Positive
+from streamer.reasons import StateName
 
 SourceId = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]
 Reason = Annotated[str, Field(max_length=32)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=0, lt=2**63)]
 # wide enough for every scanner, narrow enough that no product of two of them overflows
 Frequency = Annotated[float, Field(ge=1e4, le=1e10)]
 Length = Annotated[float, Field(ge=0, le=10)]
 PRINTABLE: Final = r"^[^\x00-\x1f\x7f-\x9f]*$"  # text reaches terminals, logs and windows
 AssumedLine = Annotated[str, Field(max_length=200, pattern=PRINTABLE)]
 Assumed = Annotated[tuple[AssumedLine, ...], Field(max_length=24)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 Nanoseconds = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 
@@ -156,7 +154,7 @@ class StrainHeader(_ResultHeader):
     strain_sign: Literal["compression negative"] = "compression negative"
     mean_strain: Finite | None
     """Median of the confident pixels of the region of interest, signed."""
-    quality: Annotated[float, Field(ge=0, le=1)]
+    quality: Fraction
     """0 (unusable) to 1."""
     predicted_snre: NonNegative | None
     """|mean strain| / sigma: below 2 a display shows no new single-pair image."""
@@ -222,16 +220,10 @@ class BmodeHeader(_ResultHeader):
     assumed: Assumed
 
 
-StateName = Literal[
-    "STARTING", "BUILDING", "WAITING", "LIVE", "DEGRADED", "STALE", "FAULT", "REPLAY", "STOPPING"
-]
-
-
 class StatusHeader(_Header):
     """How the node is, at a fixed rate even without frames."""
 
     schema_name: Literal["musse.status"] = Field("musse.status", alias="schema")
-    source_id: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]
     state: StateName
     origin: Origin = "live"
     """Of the newest frame, whatever the state: a replay that is degraded is still a replay."""

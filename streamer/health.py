@@ -3,7 +3,8 @@
 from collections import Counter, deque
 
 from streamer.frame_counters import Counts
-from streamer.headers import NO_SOURCE, Origin, RfHeader, StateName
+from streamer.headers import NO_SOURCE, Origin, RfHeader
+from streamer.reasons import Rejection, StateName
 
 STALE_PERIODS = 10  # frame periods without a frame
 STALE_AT_MOST = 0.5  # s
@@ -42,7 +43,7 @@ class Health:
         self._acquired.append((header.clock, header.t_acq))
         self.origin, self.source_id = header.origin, header.source_id
 
-    def pair_judged(self, rejection: str | None) -> None:
+    def pair_judged(self, rejection: Rejection | None) -> None:
         """A pair was published with this rejection."""
         self._results += 1
         self._engine_errors = self._engine_errors + 1 if rejection == "engine_error" else 0

@@ -1,17 +1,17 @@
 """Prometheus metrics, bound to the node's events in this one place."""
 
 from collections.abc import Iterator
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from streamer.frame_counters import FrameCounters
-from streamer.reasons import REFUSALS, REJECTIONS
+from streamer.reasons import REFUSALS, REJECTIONS, StateName
 
 # around the budget of a frame (20-100 ms), from a quick hop to a stuck second
 BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0)
-STATES = ("STARTING", "BUILDING", "WAITING", "LIVE", "DEGRADED", "STALE", "FAULT", "REPLAY", "STOPPING")
 
 
 class Metrics:
@@ -67,9 +67,9 @@ class Metrics:
         """An accepted frame came at this time."""
         self._last_frame.set(unixtime)
 
-    def health(self, state: str) -> None:
+    def health(self, state: StateName) -> None:
         """The node is in this state now."""
-        for name in STATES:
+        for name in get_args(StateName):
             self._health.labels(name).set(name == state)
 
     def engine(self, name: str, precision: str, device: str) -> None:
@@ -98,14 +98,14 @@ class _CountersCollector(Collector):
         ):
             yield CounterMetricFamily(name, help_text, value=value)
         refused = CounterMetricFamily("musse_frames_refused", "Frames refused.", labels=["reason"])
-        for reason in REFUSALS:
-            refused.add_metric([reason], counts.refused.get(reason, 0))
+        for refusal in REFUSALS:
+            refused.add_metric([refusal], counts.refused.get(refusal, 0))
         yield refused
         rejected = CounterMetricFamily(
             "musse_pairs_rejected", "Pairs published as no value.", labels=["reason"]
         )
-        for reason in REJECTIONS:
-            rejected.add_metric([reason], counts.rejected.get(reason, 0))
+        for rejection in REJECTIONS:
+            rejected.add_metric([rejection], counts.rejected.get(rejection, 0))
         yield rejected
         published = CounterMetricFamily("musse_results_published", "Strain messages sent.", labels=["valid"])
         published.add_metric(["true"], counts.published_valid)

@@ -27,6 +27,7 @@ from streamer.metrics import Metrics
 from streamer.offline import next_message
 from streamer.pairing import FramePair, Pairing
 from streamer.publisher import Publisher
+from streamer.reasons import Refusal, Rejection
 from streamer.receiver import Receiver
 from streamer.ring import FrameRing
 from streamer.sockets import open_context
@@ -51,10 +52,10 @@ class Summary:
 
     received: int
     lost: int
-    refused: dict[str, int]
+    refused: dict[Refusal, int]
     overwritten: int
     published_valid: int
-    rejected: dict[str, int]
+    rejected: dict[Rejection, int]
     in_flight: int
     unaccounted: int
     """Frames without a recorded outcome: always 0, or there is a bug."""
@@ -88,7 +89,7 @@ def run(
         keep_all=config.pairing.policy == "every",
         on_overwritten=frame_counters.frames_overwritten,
     )
-    broken_off = False
+    broken_off = 0  # pairs that a stop signal interrupted: 0 or 1
     with ExitStack() as closing:
         context = open_context()
         closing.callback(context.term)
@@ -123,7 +124,7 @@ def run(
             try:
                 next_message(ring, pairing, process_pair, timeout=status.until_next())
             except StopRequested:
-                broken_off = True
+                broken_off = 1
         status.emit("STOPPING", ())
 
     counts = frame_counters.counts()
@@ -160,7 +161,7 @@ def _publish_strain(
         parts = encode("strain", header, message.arrays)
     with watch("publish"):
         publisher.send(parts)
-    events.strain_published(pair.post, header.rejection, watch.seconds)
+    events.strain_published(pair.post, message.rejection, watch.seconds)
     if message.fused is not None and publisher.wanted("fused", header.source_id):
         publisher.send(encode("fused", message.fused.header, message.fused.arrays))
     return message

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from streamer.config import PairingConfig
 from streamer.frame import RfFrame
 from streamer.headers import StrainHeader
+from streamer.reasons import PairingRejection, Rejection
 from streamer.stride import StrideChoice
 
 
@@ -18,7 +19,7 @@ class FramePair:
 
     pre: RfFrame | None
     post: RfFrame
-    rejection: str | None
+    rejection: Rejection | None
 
 
 class Pairing:
@@ -30,7 +31,7 @@ class Pairing:
         self._choice = StrideChoice(config)
         self._stream: tuple[str, str] | None = None
         self._first_index = 0
-        self._pending_reason = "first"
+        self._pending_reason: PairingRejection = "first"
         self.key: RfFrame | None = None
         """The key frame; the owner of its memory must keep it while it is referenced here."""
 

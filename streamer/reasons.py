@@ -1,8 +1,37 @@
-"""Why a frame is refused or a pair is rejected: the closed sets that metrics, displays and files share."""
+"""Closed sets that metrics, displays and files share: refusals, rejections and the node's states."""
 
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
-REFUSALS: Final[dict[str, str]] = {
+from engine.spec import QualityRejection
+
+Refusal: TypeAlias = Literal[
+    "malformed",
+    "unknown_schema",
+    "wrong_size",
+    "too_large",
+    "bad_checksum",
+    "other_source",
+    "duplicate",
+    "backwards",
+    "bad_status",
+    "not_finite",
+    "saturated",
+    "no_signal",
+]
+"""Why a frame or message is refused."""
+
+PairingRejection: TypeAlias = Literal["first", "new_session", "gap", "geometry_changed"]
+"""Why a post frame has no pre frame."""
+
+Rejection: TypeAlias = PairingRejection | QualityRejection | Literal["engine_error"]
+"""Why a pair is published as no value."""
+
+StateName: TypeAlias = Literal[
+    "STARTING", "BUILDING", "WAITING", "LIVE", "DEGRADED", "STALE", "FAULT", "REPLAY", "STOPPING"
+]
+"""State of the node, as status messages, metrics and the health server report it."""
+
+REFUSALS: Final[dict[Refusal, str]] = {
     "malformed": "message breaks the protocol",
     "unknown_schema": "schema or version this node does not speak",
     "wrong_size": "payload is shorter or longer than its header states",
@@ -17,7 +46,7 @@ REFUSALS: Final[dict[str, str]] = {
     "no_signal": "all samples are equal",
 }
 
-REJECTIONS: Final[dict[str, str]] = {
+REJECTIONS: Final[dict[Rejection, str]] = {
     "first": "no earlier frame to pair with yet",
     "new_session": "the earlier frame belongs to another session",
     "gap": "the frame to pair with was lost or refused",
@@ -28,3 +57,14 @@ REJECTIONS: Final[dict[str, str]] = {
     "sliding": "the probe slides sideways or tissue moves in parts",
     "engine_error": "the engine failed on this pair",
 }
+
+MISMATCH: Final[tuple[Rejection, ...]] = ("decorrelated", "sliding")
+"""The two frames do not show the same tissue."""
+
+FRESH_SCENE: Final[tuple[Rejection, ...]] = ("first", "new_session", "geometry_changed")
+"""No earlier pair shows what this one shows."""
+
+
+def describe_rejection(reason: str) -> str:
+    """The reason of a strain message as a phrase; a newer node may send one that is not listed here."""
+    return next((text for known, text in REJECTIONS.items() if known == reason), reason.replace("_", " "))

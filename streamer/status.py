@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 from streamer.config import Config, result_settings
 from streamer.frame_counters import FrameCounters
-from streamer.headers import StateName, StatusHeader
+from streamer.headers import StatusHeader
 from streamer.health import Health
 from streamer.http import Answer
 from streamer.metrics import Metrics
 from streamer.publisher import Publisher
+from streamer.reasons import StateName
 from streamer.wire import encode
 
 PROGRESS_WITHIN = 5.0  # s without a turn of the main loop before /livez fails
@@ -75,7 +76,7 @@ class StatusPublisher:
             frame_rate=condition.frame_rate(),
             frame_age=condition.frame_age(now),
             received=counts.received,
-            refused=dict(counts.refused),
+            refused={str(reason): count for reason, count in counts.refused.items()},
             overwritten=counts.overwritten,
             lost=counts.lost,
             published_valid=counts.published_valid,

@@ -24,6 +24,7 @@ from streamer.fusing import FusedMessage, Fusing
 from streamer.geometry import Region, grid_of
 from streamer.headers import ArrayEntry, Grid, StrainHeader
 from streamer.pairing import FramePair
+from streamer.reasons import Rejection
 
 GAIN_JUMP = 10 ** (3.0 / 20.0)  # 3 dB of amplitude: the operator turned a knob
 MAX_REJECTED = 3  # in a row, before memory of older motion does more harm than good
@@ -39,6 +40,8 @@ class StrainMessage:
     header: StrainHeader
     arrays: tuple[NDArray[Any], ...]
     """In the order of header.arrays; empty for a rejected pair."""
+    rejection: Rejection | None
+    """That of the header, which as a wire field holds any text."""
     result: StrainResult | None
     """The engine's full result, also of a pair that quality rejected; None where no engine ran."""
     pair_quality: PairQuality | None
@@ -85,7 +88,7 @@ class StrainStep:
         result: StrainResult | None = None
         pair_quality: PairQuality | None = None
         grid: Grid | None = None
-        rejection = pair.rejection
+        rejection: Rejection | None = pair.rejection
         if pair.pre is None:
             self.reset()
         elif self.estimator is None:
@@ -124,7 +127,7 @@ class StrainStep:
         )
 
     def _settle(
-        self, estimator: Estimator, result: StrainResult, rejection: str | None, interval: float | None
+        self, estimator: Estimator, result: StrainResult, rejection: Rejection | None, interval: float | None
     ) -> None:
         if rejection is None:
             estimator.commit(result)
@@ -144,7 +147,7 @@ class StrainStep:
         *,
         result: StrainResult | None,
         pair_quality: PairQuality | None,
-        rejection: str | None,
+        rejection: Rejection | None,
         grid: Grid | None,
         fused: FusedMessage | None,
     ) -> StrainMessage:
@@ -188,7 +191,7 @@ class StrainStep:
             t_acq=post.t_acq,
             clock=post.clock,
         )
-        return StrainMessage(header, arrays, result, pair_quality, fused)
+        return StrainMessage(header, arrays, rejection, result, pair_quality, fused)
 
 
 def _interval(pair: FramePair) -> float | None:

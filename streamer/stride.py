@@ -8,6 +8,7 @@ its nearest neighbour, so it is tried; values expire, so it is tried again.
 
 from streamer.config import PairingConfig
 from streamer.headers import StrainHeader
+from streamer.reasons import MISMATCH
 
 LEARNING = 0.2  # weight of the newest pair in the running s_n of its stride
 EXPIRES_AFTER = 40  # pairs after which a stride that was not used is forgotten: 2 s at 20 frames/s
@@ -29,7 +30,7 @@ class StrideChoice:
     def learn(self, stride: int, header: StrainHeader) -> None:
         """Take in how a pair of this stride went and choose the next one."""
         self._pairs += 1
-        if header.rejection in ("decorrelated", "sliding"):
+        if header.rejection in MISMATCH:
             if self._std:
                 estimated = {n: self._estimated(n) for n in range(1, self._most + 1)}
                 # larger strides decorrelate at least as much, so penalise them too; smaller ones keep their

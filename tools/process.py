@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from streamer.geometry import Region, engine_spec, region_of
 from streamer.headers import RfHeader
 from streamer.offline import strain_messages
 from streamer.pairing import FramePair
+from streamer.reasons import MISMATCH, Rejection
 from streamer.step import StrainMessage, StrainStep
 from streamer.stopwatch import Stopwatch
 from tools.errors import RecordingError
@@ -85,7 +86,9 @@ def process_pairs(
     for pair in pairs:
         post = frame(pair.post_index)
         pre = None if pair.pre_index is None else frame(pair.pre_index)
-        yield step.run(FramePair(pre, post, pair.rejection if pre is None else None), Stopwatch())
+        yield step.run(
+            FramePair(pre, post, cast(Rejection, pair.rejection) if pre is None else None), Stopwatch()
+        )
 
 
 def frame_region(recording: Recording, config: Config) -> tuple[RfHeader, Region]:
@@ -144,7 +147,7 @@ class PairMaps:
         if result is None or pair_quality is None or header.pre_index is None:
             self._chain.reset()
             return None
-        if header.rejection in ("decorrelated", "sliding", "too_much_motion"):
+        if header.rejection in (*MISMATCH, "too_much_motion"):
             self._chain.reset()
             return None
         reached = self._chain.take(

@@ -6,7 +6,6 @@ peak without bias), a 3 x 3 median against outliers, least-squares strain. NumPy
 """
 
 import math
-from typing import Literal
 
 import cv2
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from engine.errors import EngineUnavailable, InvalidAcquisition
 from engine.estimator import StatelessEstimator
-from engine.spec import EngineSpec, FloatArray, FrameArray, Stopwatch, StrainResult, no_stopwatch
+from engine.spec import Device, EngineSpec, FloatArray, FrameArray, Stopwatch, StrainResult, no_stopwatch
 from engine.strain.bound import BoundCase, strain_bound
 from engine.strain.least_squares import least_squares_strain
 
@@ -37,7 +36,7 @@ class BlockMatcher(StatelessEstimator):
     precision = "float32"
     model_hash = None
 
-    def __init__(self, spec: EngineSpec, device: Literal["cpu", "cuda"] = "cpu") -> None:
+    def __init__(self, spec: EngineSpec, device: Device = "cpu") -> None:
         if device != "cpu":
             raise EngineUnavailable("the block matcher runs on the cpu only")
         if spec.kind != "rf":

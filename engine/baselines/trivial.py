@@ -4,15 +4,13 @@ It answers for tests and for measuring the node: a real estimate of the average 
 image at all. NumPy only.
 """
 
-from typing import Literal
-
 import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
 from engine.errors import EngineUnavailable, EstimateFailed, InvalidAcquisition
 from engine.estimator import StatelessEstimator
-from engine.spec import EngineSpec, FrameArray, Stopwatch, StrainResult, no_stopwatch
+from engine.spec import Device, EngineSpec, FrameArray, Stopwatch, StrainResult, no_stopwatch
 
 BLOCKS = 16  # along depth: enough for a line fit with a standard error
 LINES = 8  # evenly spread; their correlations are added
@@ -26,7 +24,7 @@ class TrivialEstimator(StatelessEstimator):
     precision = "float32"
     model_hash = None
 
-    def __init__(self, spec: EngineSpec, device: Literal["cpu", "cuda"] = "cpu") -> None:
+    def __init__(self, spec: EngineSpec, device: Device = "cpu") -> None:
         if device != "cpu":
             raise EngineUnavailable("the trivial engine runs on the cpu only")
         self.spec = spec

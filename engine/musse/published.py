@@ -21,6 +21,7 @@ from engine.network.lsse import LeastSquaresStrain
 from engine.network.resample import warp
 from engine.network.upsample import BandLimitedWarp
 from engine.spec import (
+    Device,
     EngineSpec,
     ErrorModel,
     FloatArray,
@@ -63,7 +64,7 @@ class PublishedEstimator:
     name = "eager"
     precision = "float32"
 
-    def __init__(self, spec: EngineSpec, weights: Path, device: str = "cpu") -> None:
+    def __init__(self, spec: EngineSpec, weights: Path, device: Device = "cpu") -> None:
         self.spec = spec
         net, manifest = load_published(weights)
         self._device = torch_device(device)

@@ -1,7 +1,6 @@
 """The classical engine: canonical IQ, coarse search, phase tracking, weighted least-squares strain."""
 
 from collections.abc import Iterable
-from typing import Literal
 
 import numpy as np
 import torch
@@ -9,7 +8,7 @@ import torch
 from engine.errors import InvalidAcquisition
 from engine.estimator import StatelessEstimator
 from engine.reference.measure import MIN_COVERAGE, Products, measure
-from engine.spec import EngineSpec, FloatArray, FrameArray, Stopwatch, StrainResult, no_stopwatch
+from engine.spec import Device, EngineSpec, FloatArray, FrameArray, Stopwatch, StrainResult, no_stopwatch
 from engine.strain.least_squares import StrainWindow
 from engine.torch_device import torch_device
 from engine.tracking.normalisation import NormalisedFrame, PairInitialiser
@@ -30,7 +29,7 @@ class ReferenceEstimator(StatelessEstimator):
     precision = "float32"
     model_hash = None
 
-    def __init__(self, spec: EngineSpec, device: Literal["cpu", "cuda"] = "cpu") -> None:
+    def __init__(self, spec: EngineSpec, device: Device = "cpu") -> None:
         self._device = torch_device(device)
         _check(spec)
         self.spec = spec

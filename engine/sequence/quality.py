@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.spec import StrainResult
+from engine.spec import QualityRejection, StrainResult
 
 BLOCKS = 8  # each way: about 5 x 5 mm of a usual image, the average of ten or more strain windows
 SMALLEST_STD = 1e-9  # two identical frames leave no residual, and nothing can be divided by that
@@ -32,8 +32,8 @@ class Thresholds:
 class PairQuality:
     """What a pair is worth. Figures are None where no pixel is confident enough to give one."""
 
-    rejection: str | None
-    """None, or decorrelated, no_motion, too_much_motion, sliding, or the engine's own reason."""
+    rejection: QualityRejection | None
+    """None, or the engine's own reason, or the first check that failed."""
     quality: float
     """0 (unusable) to 1: median NCC above its threshold, times the share of confident pixels."""
     mean_strain: float | None
@@ -81,7 +81,7 @@ def assess_pair_quality(
     blocks, noise = _blocks(result, valid)
     clear = blocks[np.abs(blocks) >= np.maximum(CLEARLY_SIGNED * abs(mean), noise)]
     one_sign = float(np.mean((clear > 0) == (mean > 0))) if clear.size else 1.0
-    rejection = None
+    rejection: QualityRejection | None = None
     if ncc < thresholds.min_ncc:
         rejection = "decorrelated"
     elif abs(lateral) > thresholds.max_lateral:

@@ -1,14 +1,17 @@
-"""docs/protocol.md says what the schemas say: every field, what is required, every default and reason."""
+"""docs/protocol.md says what the schemas say: every field, default, range, reason and state."""
 
 import json
-from typing import get_args
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any, get_args, get_origin
 
 import pytest
+from annotated_types import Ge, Le
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from streamer import headers, wire
-from streamer.reasons import REFUSALS, REJECTIONS
+from streamer.reasons import REFUSALS, REJECTIONS, Refusal, Rejection, StateName
 from streamer.subscriber import KINDS
 from tests.docs.docs_reading import DOCS, code, tables
 
@@ -72,9 +75,21 @@ def test_every_reason_is_listed_and_no_other(heading: str, reasons: dict[str, st
     assert [code(row[0])[0] for row in tables(TEXT)[heading][0]] == list(reasons)
 
 
+@pytest.mark.parametrize(("closed", "texts"), [(Refusal, REFUSALS), (Rejection, REJECTIONS)])
+def test_every_reason_has_its_phrase(closed: Any, texts: dict[str, str]) -> None:
+    assert sorted(literals(closed)) == sorted(texts)
+
+
+def literals(closed: Any) -> list[str]:
+    """The values of a Literal, or of a union of them."""
+    return [
+        value for part in get_args(closed) for value in ([part] if isinstance(part, str) else literals(part))
+    ]
+
+
 def test_every_state_is_listed_and_no_other() -> None:
     states = [code(row[0])[0] for row in tables(TEXT)["musse.status"][1]]
-    assert sorted(states) == sorted(get_args(headers.StateName))
+    assert sorted(states) == sorted(get_args(StateName))
 
 
 @pytest.mark.parametrize("heading", MODELS)
@@ -86,6 +101,52 @@ def test_every_choice_of_a_field_is_named(heading: str) -> None:
             continue
         for choice in get_args(field.annotation) if "Literal" in str(field.annotation) else ():
             assert f"`{json.dumps(choice)}`" in row, f"{name} may be {choice!r}"
+
+
+def ranges(annotation: Any, metadata: Iterable[object]) -> list[tuple[float, float]]:
+    """(lowest, highest) of a number that has both, or of each number of a tuple."""
+    limits = [item for item in metadata if isinstance(item, Ge | Le)]
+    if limits:
+        low = [float(item.ge) for item in limits if isinstance(item, Ge)]
+        high = [float(item.le) for item in limits if isinstance(item, Le)]
+        return [(low[0], high[0])] if low and high else []
+    inner = [part for part in get_args(annotation) if get_origin(part) is Annotated]
+    fields = [FieldInfo.from_annotation(part) for part in inner]
+    return [found for field in fields for found in ranges(field.annotation, field.metadata)]
+
+
+def told_ranges(text: str) -> dict[str, list[tuple[float, float]]]:
+    """Per field of an RF header what its row gives as "LOW to HIGH"."""
+    found = {}
+    for row in tables(text)["musse.rf"][0]:
+        pairs = re.findall(r"(-?[\d.e-]+) to (-?[\d.e-]+)", row[-1])
+        found[code(row[0])[0]] = [(float(low), float(high)) for low, high in pairs]
+    return found
+
+
+def wrong_ranges(text: str) -> list[str]:
+    """Fields of an RF header whose range in the document is not that of the schema."""
+    told = told_ranges(text)
+    fields = headers.RfHeader.model_fields
+    schema = {field.alias or name: ranges(field.annotation, field.metadata) for name, field in fields.items()}
+    return [name for name, limits in schema.items() if limits and told[name] != limits]
+
+
+def test_the_ranges_are_those_of_the_schema() -> None:
+    assert wrong_ranges(TEXT) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "name"),
+    [
+        ("1e-6 to 0.1", "1e-6 to 1", "line_pitch"),
+        ("4 to 4096", "4 to 2048", "shape"),
+        ("-1 to 1;", "0 to 1;", "initial_time"),
+    ],
+)
+def test_a_wrong_range_is_noticed(old: str, new: str, name: str) -> None:
+    assert old in TEXT
+    assert wrong_ranges(TEXT.replace(old, new, 1)) == [name]
 
 
 def test_the_version_is_the_one_the_code_speaks() -> None:

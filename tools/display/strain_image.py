@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.headers import FusedHeader, Grid, StrainHeader
-from streamer.reasons import REJECTIONS
+from streamer.reasons import describe_rejection
 from streamer.wire import Message
 from tools.display.options import Region
 from tools.measure.quality import image_quality, region_mask
@@ -84,7 +84,7 @@ def confidence_of(normalised: FloatMap, std: FloatMap) -> FloatMap:
 def hold_reason(header: StrainHeader) -> str | None:
     """Why this message brings no new image, in words; None where it brings one."""
     if header.rejection is not None:
-        return REJECTIONS.get(header.rejection, header.rejection.replace("_", " "))
+        return describe_rejection(header.rejection)
     if header.mean_strain is None or header.mean_strain == 0:
         return "no mean strain to compare tissue with"
     if header.predicted_snre is None:

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from engine.errors import EstimateFailed
 from engine.musse.checkpoint import load
+from engine.spec import Device
 from engine.training.data.recorded import Block, RecordedScenes, block_of, split
 from engine.training.data.scenes import FRAMES
 from engine.training.live_task import LiveTask
@@ -47,7 +48,7 @@ class Adaptation:
     output: Path
     minutes: float
     threads: int
-    device: str
+    device: Device
 
 
 def run_adaptation(request: Adaptation, console: Console, *, as_json: bool) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import typer
 from rich.console import Console
 
+from engine.spec import Device
 from tools.errors import ToolError
 from tools.output import emit
 from tools.processes import cache_folder, ctrl_c_asks
@@ -34,7 +35,7 @@ class Request:
     workers: int | None
     scenes: Path | None
     threads: int
-    device: str
+    device: Device
 
 
 def run_training(request: Request, console: Console, *, as_json: bool) -> None:
@@ -106,7 +107,7 @@ def _stops(step: int, every: int, steps: int) -> Iterator[int]:
         yield step
 
 
-def prepare_torch(threads: int, device: str) -> Any:
+def prepare_torch(threads: int, device: Device) -> Any:
     """The torch device; sets the threads of this process. Raises EngineUnavailable where there is no CUDA."""
     import torch
 

@@ -3,7 +3,7 @@
 import tomllib
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -13,9 +13,8 @@ from engine.training.losses.paper import Objective
 from engine.training.recipe import Recipe
 from streamer.config import explain
 from streamer.errors import ConfigError
-
-Count = Annotated[int, Field(ge=1)]
-Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+from streamer.ranges import NonNegative as Weight
+from streamer.ranges import PositiveCount as Count
 
 
 class _Table(BaseModel):

@@ -1,14 +1,13 @@
 """The live program in PyTorch as it stands: the form that every other runtime is compared with."""
 
 from pathlib import Path
-from typing import Literal
 
 import torch
 
 from engine.musse.checkpoint import load
 from engine.musse.program import LiveProgram
 from engine.musse.program_io import LiveOutputs
-from engine.spec import FloatArray
+from engine.spec import Device, FloatArray
 from engine.torch_device import torch_device
 
 
@@ -18,7 +17,7 @@ class EagerRuntime:
     name = "eager"
     precision = "float32"
 
-    def __init__(self, weights: Path, device: Literal["cpu", "cuda"] = "cpu") -> None:
+    def __init__(self, weights: Path, device: Device = "cpu") -> None:
         self._device = torch_device(device)
         net, manifest = load(weights)
         self.model_hash, self.shared = manifest.sha256, manifest.shared
