@@ -136,6 +136,14 @@ class HttpConfig(_Section):
     bind: str = Field("127.0.0.1:5562", description="host:port of /metrics, /livez, /readyz; empty: off")
 
 
+class KeepConfig(_Section):
+    """What was just seen, held in memory by a process beside the node and saved when asked for."""
+
+    memory: int = Field(2**30, ge=0, description="RF and results held, bytes; 0: off")
+    bind: str = Field("tcp://127.0.0.1:5564", description="address that answers keep, freeze and frames")
+    folder: str = Field("", description="where tapes are saved; empty: the folder the node was started in")
+
+
 class DisplayConfig(_Section):
     """What the window shows at start; keys change it live."""
 
@@ -166,6 +174,7 @@ class Config(_Section):
     fusion: FusionConfig = FusionConfig()
     output: OutputConfig = OutputConfig()
     http: HttpConfig = HttpConfig()
+    keep: KeepConfig = KeepConfig()
     display: DisplayConfig = DisplayConfig()
 
 

@@ -19,6 +19,7 @@ from tools.commands.display import display
 from tools.commands.evaluate import evaluate
 from tools.commands.figure import figure
 from tools.commands.info import info
+from tools.commands.keep import keep
 from tools.commands.measure import measure
 from tools.commands.movie import movie
 from tools.commands.process import process
@@ -26,6 +27,7 @@ from tools.commands.record import record
 from tools.commands.replay import replay
 from tools.commands.run import run
 from tools.commands.simulate import simulate
+from tools.commands.tape import tape
 from tools.commands.train import train
 from tools.commands.web import web
 from tools.errors import DiskFull, NoScreen, NothingReceived, RecordingError, ToolError
@@ -99,7 +101,7 @@ def _root(
 
 
 COMMANDS = {
-    "Live": (demo, run, replay, display, web, record),
+    "Live": (demo, run, replay, display, web, record, keep),
     "Recordings": (info, convert, simulate),
     "Results": (process, measure, figure, movie),
     "Network": (train, evaluate, assess),
@@ -110,6 +112,7 @@ COMMANDS = {
 for panel, commands in COMMANDS.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
+app.command(hidden=True)(tape)
 
 
 def substitute_unknown_characters() -> None:

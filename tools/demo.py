@@ -6,9 +6,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
+from streamer.config import load_config
 from streamer.stopping import Stop
 from tools.children import child
 from tools.errors import NoScreen, NothingReceived, ToolError
+from tools.keep import keeping
 from tools.processes import cache_folder
 
 POLL = 0.1  # s
@@ -48,10 +50,14 @@ def run_demo(
     with child(*replayed, "--bind", ANY_PORT, "--json") as replay:
         at = ("--connect", replay.wait_for("ready", stop=stop)["rf"])
         with child(
-            "run", *at, "--bind", ANY_PORT, "--http", "127.0.0.1:0", "--json", *node_arguments
+            "run", *at, "--bind", ANY_PORT, "--http", "127.0.0.1:0", "--no-keep", "--json", *node_arguments
         ) as node:
             results = node.wait_for("ready", stop=stop)["results"]
-            with child("display", "--connect", results, "--json", *display_arguments) as display:
+            settings = load_config(None, {"input": {"connect": at[1]}, "keep": {"bind": ANY_PORT}})
+            with (
+                keeping(settings, results),
+                child("display", "--connect", results, "--json", *display_arguments) as display,
+            ):
                 while display.running() and not stop.is_set():
                     for other in (replay, node):
                         if not other.running():

@@ -42,7 +42,7 @@ def sending(path: Path) -> Iterator[tuple[Child, str]]:
         rf = re.fullmatch(r"sending on (tcp://\S+)\n", next(lines))
         assert rf
         arguments = ("--connect", rf[1], "--bind", "tcp://127.0.0.1:0", "--http", "", "--engine", "trivial")
-        with child("run", *arguments, "--policy", "every", "--json") as node:
+        with child("run", "--no-keep", *arguments, "--policy", "every", "--json") as node:
             yield node, node.wait_for("ready")["results"]
 
 

@@ -23,7 +23,7 @@ def shadowing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.usefixtures("shadowing")
 def test_a_child_is_not_shadowed_by_the_current_folder() -> None:
     options = ("--engine", "trivial", "--bind", "tcp://127.0.0.1:0", "--http", "", "--json")
-    with child("run", *options) as node:
+    with child("run", "--no-keep", *options) as node:
         assert node.wait_for("ready")["results"].startswith("tcp://")
         node.ask_to_stop()
         assert node.wait_for("summary")["received"] == 0

@@ -37,7 +37,7 @@ def live(recording: Path, output: Path, *, engine: str, count: int, config: Path
             "",
             "--json",
         )
-        with program("run", "--connect", at, "--config", str(config), *given) as node:
+        with program("run", "--no-keep", "--connect", at, "--config", str(config), *given) as node:
             results = node.event("ready")["results"]
             until = ("--count", str(count), "--timeout", "30", "--json")
             with program("record", "--connect", results, "--output", str(output), *until) as record:

@@ -64,6 +64,7 @@ def measure(
         node = closing.enter_context(
             child(
                 "run",
+                "--no-keep",
                 "--connect",
                 address,
                 "--bind",

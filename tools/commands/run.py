@@ -23,6 +23,9 @@ def run(
     http: Annotated[
         str | None, typer.Option(help="host:port of metrics and health; '' turns it off.")
     ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep/--no-keep", help="Hold what was just seen in memory; see [keep].")
+    ] = True,
     json: Annotated[bool, typer.Option("--json", help="Print ready and summary as JSON lines.")] = False,
     log_json: Annotated[bool, typer.Option("--log-json", help="Log JSON lines to stderr.")] = False,
 ) -> None:
@@ -44,10 +47,13 @@ def run(
     stop = Stop()
     on_stop_signal(stop.on_signal)  # before the slow imports, so that a stop during them is a clean one
 
+    from contextlib import ExitStack
     from dataclasses import asdict
 
     from streamer.config import load_config
+    from streamer.node import Ready
     from streamer.node import run as run_node
+    from tools.keep import keeping
     from tools.log import log_to_stderr
     from tools.output import emit
 
@@ -59,10 +65,17 @@ def run(
             pairing={"mode": pairing, "stride": stride, "policy": policy},
             output={"bind": bind},
             http={"bind": http},
+            keep={"memory": None if keep else 0},
         ),
     )
     log_to_stderr(as_json=log_json)
-    summary = run_node(settings, stop, on_ready=lambda ready: emit("ready", asdict(ready), as_json=json))
-    emit("summary", asdict(summary), as_json=json)
+    with ExitStack() as beside:
+
+        def on_ready(ready: Ready) -> None:
+            beside.enter_context(keeping(settings, ready.results))
+            emit("ready", asdict(ready), as_json=json)
+
+        summary = run_node(settings, stop, on_ready=on_ready)
+        emit("summary", asdict(summary), as_json=json)
     if summary.busy:
         end_without_waiting(0)

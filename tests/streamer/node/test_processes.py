@@ -20,7 +20,7 @@ from tests.root import ROOT
 from tests.streamer.node.node_harness import Scanner, write_cycle
 
 NOBODY = "tcp://127.0.0.1:9"
-RUN = ("-m", "tools", "run", "--json", "--bind", "tcp://127.0.0.1:*", "--http", "127.0.0.1:0")
+RUN = ("-m", "tools", "run", "--no-keep", "--json", "--bind", "tcp://127.0.0.1:*", "--http", "127.0.0.1:0")
 
 
 @contextlib.contextmanager

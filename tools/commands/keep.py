@@ -1,0 +1,36 @@
+"""`musse-stream keep`: what was just seen to a file."""
+
+from typing import Annotated
+
+import typer
+
+
+def keep(
+    seconds: Annotated[
+        float | None, typer.Option(help="The last so many seconds [default: all that is held].", min=0.1)
+    ] = None,
+    after: Annotated[
+        float, typer.Option(help="Go on for so many seconds, in the same file.", min=0, max=3600)
+    ] = 0.0,
+    connect: Annotated[str, typer.Option(help="Address of the tape process.")] = "tcp://127.0.0.1:5564",
+    json: Annotated[bool, typer.Option("--json", help="Print the answer as one JSON line.")] = False,
+) -> None:
+    """Save the RF frames and results that a running node saw last.
+
+    `run` and `demo` hold them in memory, 1 GiB by default ([keep] in the configuration), and nothing is on
+    disk before this command, the window's key or the page asks. The tape lies in the folder the node was
+    started in.
+
+    Examples:
+
+        musse-stream keep --seconds 20
+
+        musse-stream keep --seconds 20 --after 5
+    """
+    from tools.output import emit
+    from tools.tape.protocol import REPLY_WITHIN, KeepClient
+
+    with KeepClient(connect, "command") as client:
+        reply = client.ask({"do": "keep", "seconds": seconds, "after": after}, REPLY_WITHIN + after)
+    del reply["ok"]
+    emit("saved", reply, as_json=json)
