@@ -24,7 +24,7 @@ class Estimator(Protocol):
 
     @property
     def model_hash(self) -> str | None:
-        """SHA-256 of the weights, or None where there are none."""
+        """SHA-256 of the weights' hash and the version of the program around them; None without weights."""
         ...
 
     @property

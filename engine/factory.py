@@ -123,12 +123,12 @@ def load(name: str, threads: int = 1, weights: Path | None = None) -> Opener:
 
 
 def model_hash(name: str, weights: Path | None = None) -> str | None:
-    """SHA-256 of the weights that engine `name` would take; None where it takes none. EngineUnavailable."""
+    """`model_hash` of the results of engine `name`; None where it has no weights. EngineUnavailable."""
     if resolve(name, weights)[0] not in MUSSE:
         return None
     from engine.musse.manifest import read_manifest
 
-    return read_manifest(weights_file(weights)).sha256
+    return read_manifest(weights_file(weights)).model_hash
 
 
 def _onnx(weights: Path, threads: int) -> Opener:

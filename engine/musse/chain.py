@@ -25,7 +25,7 @@ class Chain(Protocol):
 
     @property
     def model_hash(self) -> str:
-        """SHA-256 of the weights."""
+        """See `engine.musse.manifest.model_hash`."""
         ...
 
     @property
@@ -63,7 +63,7 @@ class Runtime(Protocol):
 
     @property
     def model_hash(self) -> str:
-        """SHA-256 of the weights."""
+        """See `engine.musse.manifest.model_hash`."""
         ...
 
     @property

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from engine.errors import EngineUnavailable
+from engine.musse.program_io import PROGRAM_VERSION
 from engine.musse.trusted_range import TrustedRange
 from engine.network.configuration import UsseConfiguration
 
@@ -24,13 +25,23 @@ class Manifest:
     """live or paper."""
     configuration: UsseConfiguration
     sha256: str
-    """Of the safetensors file: the `model_hash` of every result."""
+    """Of the safetensors file."""
     trained: Mapping[str, Any]
     """Recipe, steps, versions."""
     shared: float = UNMEASURED
     """Share of a pair's variance that all pairs have in common, 0-1: `training.validation.shared_error`."""
     trusted_range: TrustedRange | None = None
     """Acquisitions that `auto` takes these weights for; None: none."""
+
+    @property
+    def model_hash(self) -> str:
+        """Label of results: see `model_hash`; of the published network the weights' SHA-256."""
+        return model_hash(self.sha256) if self.kind == "live" else self.sha256
+
+
+def model_hash(weights_hash: str) -> str:
+    """SHA-256 of the weights' SHA-256 and the version of the live program around them."""
+    return hashlib.sha256(f"{weights_hash} program {PROGRAM_VERSION}".encode()).hexdigest()
 
 
 def read_manifest(path: Path) -> Manifest:

@@ -16,7 +16,7 @@ from torch.export import Dim
 from engine.errors import EngineError
 from engine.musse.cells import CellMatrices
 from engine.musse.net import LiveNet
-from engine.musse.program_io import HASH, INPUTS, OUTPUTS, LiveOutputs
+from engine.musse.program_io import HASH, INPUTS, OUTPUTS, PROGRAM_VERSION, VERSION, LiveOutputs
 from engine.musse.tracking_features import gather
 from engine.spec import FloatArray
 from engine.tracking.phase import PhasePasses
@@ -48,10 +48,10 @@ class LiveProgram(nn.Module):
         )
 
 
-def export(net: LiveNet, path: Path, example: Sequence[FloatArray], *, model_hash: str) -> None:
+def export(net: LiveNet, path: Path, example: Sequence[FloatArray], *, weights_hash: str) -> None:
     """Write the program of `net` to `path`, about 40 s; `example` holds the inputs of any one pair.
 
-    The file appears only when complete. `model_hash` is that of the weights, kept in the file.
+    The file appears only when complete. `weights_hash` is the SHA-256 of the weights, kept in the file.
     """
     tensors = tuple(torch.from_numpy(values) for values in example)
     # all but pairs and single numbers are free; which ones are equal follows from the products they enter
@@ -71,7 +71,8 @@ def export(net: LiveNet, path: Path, example: Sequence[FloatArray], *, model_has
         raise EngineError("the exporter gave no program")
     model = exported.model_proto
     _without_notes(model.graph)
-    model.metadata_props.add(key=HASH, value=model_hash)
+    model.metadata_props.add(key=HASH, value=weights_hash)
+    model.metadata_props.add(key=VERSION, value=str(PROGRAM_VERSION))
     part = path.with_suffix(".part")
     part.write_bytes(model.SerializeToString())
     part.replace(path)

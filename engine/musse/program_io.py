@@ -34,6 +34,12 @@ INPUTS: Final = (
 """Inputs of the program in order: both frames, where the phase passes start, the canonical grid's matrices,
 the phase per sample of every canonical row, and the cells' matrices."""
 
+PROGRAM_VERSION: Final = 2
+"""Of the computation around the weights: raised whenever equal weights give other results."""
+
+VERSION: Final = "musse_program_version"
+"""Name of the program's metadata with `PROGRAM_VERSION`."""
+
 HASH: Final = "musse_weights_sha256"
 """Key of the program's metadata with the hash of its weights."""
 

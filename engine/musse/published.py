@@ -70,7 +70,7 @@ class PublishedEstimator:
         self._device = torch_device(device)
         self._net = net.to(self._device)
         self._warp = BandLimitedWarp().to(self._device)
-        self.model_hash: str | None = manifest.sha256
+        self.model_hash: str | None = manifest.model_hash
         self._shared = manifest.shared
         self._prepare = Preparation(spec, every_row=True)
         self._output = OutputGrid(spec)

@@ -1,23 +1,24 @@
 """The residual second stage of the live network: weights of the windows, and a correction.
 
-    strain = sum of softmax(gate) * window strains + residual,   then made to agree with the displacement
+    strain = sum of softmax(gate) * window strains + residual,   then coupled with the measured displacement
 
-The trunk (a small USSE-Net) sees pre, warped post and the evidence of all windows; whatever it answers,
-strain on the scale of the largest windows stays that of the measured displacement: a network may sharpen
-an image and lower its noise, it may not change how far tissue has moved.
+The trunk (a small USSE-Net) sees pre, warped post and the evidence of all windows. Its strain is a prior:
+first moved to the measured strain on the scale of a large window (`_missing`: the shipped weights were
+trained with it, and without it the coupled error is a tenth larger), then coupled with the displacement of
+every cell (`engine.musse.coupling`). A network may sharpen an image and lower its noise, it may not change
+how far tissue has moved.
 """
 
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool1d
 
+from engine.musse.coupling import couple, integrated
 from engine.musse.tracking_features import Cells
 from engine.musse.window_features import (
     FLOOR,
     MAX_STRAIN,
-    TINY,
     WINDOWS,
     Evidence,
     evidence,
@@ -33,8 +34,17 @@ TRUSTED = 0.25  # of the strain scale: less certain anchors are ignored
 MID_CHANNELS = 3 * len(WINDOWS) + 1
 SIDE_CHANNELS = 2
 OUT_CHANNELS = len(WINDOWS) + 2  # a gate for each window, the residual, the logarithm of sigma's scale
-NEIGHBOURS = 7  # lines of cells that share one offset of displacement
 WIDEST = 3.0  # logarithm of the most that sigma is scaled by, either way
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prior:
+    """The network's answer before it is coupled, which is what training compares with the truth."""
+
+    strain: Tensor
+    strain_std: Tensor
+    axial: Tensor
+    """Displacement, cells; its slope is `strain` exactly."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +59,7 @@ class LiveEstimate:
     """(batch, windows, rows, cols), adding up to 1."""
     coherence: Tensor
     """Local correlation of pre and warped post."""
+    prior: Prior
 
 
 def trunk_inputs(cells: Cells, found: Evidence, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -77,15 +88,17 @@ def fuse(cells: Cells, found: Evidence, scale: Tensor, answer: Tensor) -> LiveEs
     gates = shares(answer[:, :count])
     residual, log_std = answer[:, count], answer[:, count + 1]
     drawn = (gates * found.strain).sum(dim=1) + residual * scale
-    strain = drawn + _missing(cells, found, scale, drawn)
     closed = (gates * found.strain_std * found.strain_std).sum(dim=1).sqrt()
     std = (closed + 0.02 * scale) * (WIDEST * torch.tanh(log_std / WIDEST)).exp()
+    strain = drawn + _missing(cells, found, scale, drawn)
+    coupled = couple(cells, strain, std, scale)
     return LiveEstimate(
-        strain=strain,
-        strain_std=std,
-        axial=_displacement(cells, strain),
+        strain=coupled.strain,
+        strain_std=std * coupled.std_share,
+        axial=coupled.axial,
         gates=gates,
         coherence=found.coherence[:, 1],
+        prior=Prior(strain=strain, strain_std=std, axial=coupled.prior_axial),
     )
 
 
@@ -101,15 +114,6 @@ def shares(logits: Tensor) -> Tensor:
     return raised / raised.sum(dim=1, keepdim=True)
 
 
-def integrated(strain: Tensor) -> Tensor:
-    """Displacement at each cell's centre that `strain` adds up to, 0 at the upper edge of the first cell.
-
-    A product with 1 below the diagonal and 1/2 on it: TensorRT makes a loop over rows of cumsum.
-    """
-    row = torch.arange(strain.shape[-2], device=strain.device)
-    return (0.5 * ((row[:, None] - row).clamp(-1, 1) + 1)) @ strain
-
-
 def _missing(cells: Cells, found: Evidence, scale: Tensor, drawn: Tensor) -> Tensor:
     """Slope of what `drawn` strain leaves of the measured displacement, fitted over the anchor window."""
     window = WINDOWS[ANCHOR]
@@ -118,16 +122,6 @@ def _missing(cells: Cells, found: Evidence, scale: Tensor, drawn: Tensor) -> Ten
     slope = spread_back(fit(pooled(sums(left), window), window).slope, window)[:, 0, :rows, :cols]
     doubt = found.strain_std[:, ANCHOR] / (TRUSTED * scale)
     return slope.clamp(-MAX_STRAIN, MAX_STRAIN) / (1.0 + doubt * doubt)
-
-
-def _displacement(cells: Cells, strain: Tensor) -> Tensor:
-    """Integrated strain, each line shifted to the average of its own and its neighbours' displacement."""
-    moved = integrated(strain)
-    weight = cells.weight.clamp(min=0.0)
-    left = cells.moment + cells.weight * (cells.axial - moved)
-    lines = torch.stack((left.sum(dim=-2), weight.sum(dim=-2)), dim=1)
-    near = avg_pool1d(lines, NEIGHBOURS, stride=1, padding=NEIGHBOURS // 2)
-    return moved + (near[:, 0] / near[:, 1].clamp(min=TINY)).unsqueeze(-2)
 
 
 def read(cells: Cells) -> tuple[Evidence, Tensor]:

@@ -26,7 +26,7 @@ def write_live(net: LiveNet, path: Path, trained: Mapping[str, Any], shared: flo
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it misses torchvision, which nobody needs
     net = net.cpu().eval()
     manifest = save(net, path, trained=trained, shared=shared)
-    export(net, path.with_suffix(".onnx"), _example(), model_hash=manifest.sha256)
+    export(net, path.with_suffix(".onnx"), _example(), weights_hash=manifest.sha256)
     return manifest.sha256
 
 

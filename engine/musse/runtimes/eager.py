@@ -20,7 +20,7 @@ class EagerRuntime:
     def __init__(self, weights: Path, device: Device = "cpu") -> None:
         self._device = torch_device(device)
         net, manifest = load(weights)
-        self.model_hash, self.shared = manifest.sha256, manifest.shared
+        self.model_hash, self.shared = manifest.model_hash, manifest.shared
         self._program = LiveProgram(net).to(self._device)
 
     def run(self, inputs: tuple[FloatArray, ...]) -> LiveOutputs[FloatArray]:

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import EngineUnavailable
-from engine.musse.manifest import UNMEASURED, read_manifest
-from engine.musse.program_io import HASH, INPUTS, OUTPUTS, LiveOutputs
+from engine.musse.manifest import UNMEASURED, model_hash, read_manifest
+from engine.musse.program_io import HASH, INPUTS, OUTPUTS, PROGRAM_VERSION, VERSION, LiveOutputs
 from engine.spec import FloatArray
 
 
@@ -43,14 +43,16 @@ class OnnxRuntime:
             cause = " ".join(str(error).split())  # one line
             raise EngineUnavailable(f"program {program} cannot be run: {cause}; export it again") from error
         names = tuple(entry.name for entry in self._session.get_inputs())
-        self.model_hash: str = self._session.get_modelmeta().custom_metadata_map.get(HASH, "")
-        if names != INPUTS or not self.model_hash:
+        about = self._session.get_modelmeta().custom_metadata_map
+        weights_hash: str = about.get(HASH, "")
+        if names != INPUTS or not weights_hash or about.get(VERSION) != str(PROGRAM_VERSION):
             raise EngineUnavailable(f"program {program} is no live network of this version: export it again")
         weights = program.with_suffix(".safetensors")
+        self.model_hash = model_hash(weights_hash)
         self.shared = UNMEASURED
         if weights.is_file():
             manifest = read_manifest(weights)
-            if manifest.sha256 != self.model_hash:
+            if manifest.sha256 != weights_hash:
                 raise EngineUnavailable(
                     f"program {program} was not exported from {weights.name} beside it: export it again"
                 )

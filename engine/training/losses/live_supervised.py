@@ -20,15 +20,15 @@ def supervised(net: LiveNet, batches: list[Batch]) -> dict[str, Tensor]:
     """
     errors, slopes, likelihoods = [], [], []
     for batch in batches:
-        fused = net(batch.cells)
+        prior = net(batch.cells).prior
         mask = batch.counted[:, None].float()
         truth = torch.where(batch.counted, batch.strain, 0.0)[:, None]
         count = mask.sum(dim=(1, 2, 3), keepdim=True).clamp(min=1.0)
         typical = (truth.square().sum(dim=(1, 2, 3), keepdim=True) / count).sqrt() + MIN_STRAIN
-        estimate, wanted = fused.strain[:, None] / typical, truth / typical
+        estimate, wanted = prior.strain[:, None] / typical, truth / typical
         errors.append(log_error(estimate, wanted, mask, floor=FINEST))
         slopes.append(slope_error(estimate, wanted, mask))
-        log_std = (fused.strain_std[:, None] / typical + FINEST**2).log()
+        log_std = (prior.strain_std[:, None] / typical + FINEST**2).log()
         likelihoods.append(gaussian_likelihood(estimate - wanted, log_std, mask))
     return {
         "error": torch.stack(errors).mean(),

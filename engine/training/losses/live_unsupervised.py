@@ -18,7 +18,7 @@ from torch.nn.functional import avg_pool2d
 
 from engine.musse.net import LiveNet
 from engine.musse.program_io import MIN_COVERAGE
-from engine.musse.residual import LiveEstimate
+from engine.musse.residual import Prior
 from engine.musse.tracking_features import Cells
 from engine.training.data.batches import Batch
 from engine.training.losses.consistency import Consistency, consistency
@@ -83,21 +83,21 @@ def unsupervised(
     """
     alike, bent, seen, moved = [], [], [], []
     for batch in batches:
-        fused = net(batch.cells)
+        prior = net(batch.cells).prior
         if teacher is not None:
             with torch.no_grad():
-                taught = teacher(batch.cells)
-            moved.append((fused.strain_std / taught.strain_std).log().square().mean())
-        typical = fused.strain.detach().abs().mean(dim=(-2, -1), keepdim=True) + MIN_STRAIN
-        alike.append(similarity(batch.cells, fused.axial))
+                taught = teacher(batch.cells).prior
+            moved.append((prior.strain_std / taught.strain_std).log().square().mean())
+        typical = prior.strain.detach().abs().mean(dim=(-2, -1), keepdim=True) + MIN_STRAIN
+        alike.append(similarity(batch.cells, prior.axial))
         bent.append(
             smoothness(
-                (fused.axial / typical).unsqueeze(1),
+                (prior.axial / typical).unsqueeze(1),
                 axial=weights.axial_smoothness,
                 lateral=weights.lateral_smoothness,
             )
         )
-        seen.append((fused, _confidence(fused, batch.cells, typical)))
+        seen.append((prior, _confidence(prior, batch.cells, typical)))
     terms = {"similarity": torch.stack(alike).mean(), "smoothness": torch.stack(bent).mean()}
     agreed = _agreed(seen)
     if len(batches) > 1:
@@ -107,12 +107,12 @@ def unsupervised(
     return terms, agreed.left_out
 
 
-def _confidence(fused: LiveEstimate, cells: Cells, typical: Tensor) -> Tensor:
+def _confidence(prior: Prior, cells: Cells, typical: Tensor) -> Tensor:
     """0-1: 1 / (1 + (sigma / typical strain)^2), nothing where a frame holds no samples."""
-    return cells.coverage / (1.0 + (fused.strain_std.detach() / typical).square())
+    return cells.coverage / (1.0 + (prior.strain_std.detach() / typical).square())
 
 
-def _agreed(seen: list[tuple[LiveEstimate, Tensor]]) -> Consistency:
+def _agreed(seen: list[tuple[Prior, Tensor]]) -> Consistency:
     """Consecutive strain maps on the same tissue. Lateral motion, a tenth of a cell, is not followed."""
     zero = torch.zeros((), device=seen[0][1].device)
     agreed = Consistency(zero, zero, 0)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from engine.musse import residual
+from engine.musse.coupling import Coupled
 from engine.musse.net import LiveNet
 from engine.musse.tracking_features import Cells
 from engine.spec import FloatArray
@@ -81,15 +82,23 @@ def slope_error(net: LiveNet) -> float:
 
 
 def test_the_slope_of_displacement_is_strain(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By construction: displacement is integrated strain, shifted line by line to where tracking puts it."""
+    """By construction: both get the change that the coupling finds, filtered alike."""
     assert slope_error(trained()) < 1e-5
     assert slope_error(LiveNet()) < 1e-5
-
-    def measured(cells: Cells, strain: Tensor) -> Tensor:
-        return cells.axial
-
-    monkeypatch.setattr(residual, "_displacement", measured)
+    with_other_displacement(monkeypatch, lambda cells, axial: cells.axial)
     assert slope_error(trained()) > 1e-4
+
+
+def with_other_displacement(
+    monkeypatch: pytest.MonkeyPatch, other: Callable[[Cells, Tensor], Tensor]
+) -> None:
+    couple = residual.couple
+
+    def changed(cells: Cells, *prior: Tensor) -> Coupled:
+        found = couple(cells, *prior)
+        return replace(found, axial=other(cells, found.axial))
+
+    monkeypatch.setattr(residual, "couple", changed)
 
 
 def closure_error(net: LiveNet) -> float:
@@ -107,8 +116,13 @@ def test_mean_strain_over_a_region_is_the_difference_of_displacement(monkeypatch
     """By construction too: the same for a region as for two rows."""
     assert closure_error(trained()) < 1e-3
     assert closure_error(biased()) < 1e-3
-    monkeypatch.setattr(residual, "_displacement", lambda cells, strain: 0.9 * residual.integrated(strain))
+    with_other_displacement(monkeypatch, lambda cells, axial: 0.9 * axial)
     assert closure_error(trained()) > 0.02
+
+
+def uncoupled(cells: Cells, strain: Tensor, prior_std: Tensor, scale: Tensor) -> Coupled:
+    moved = residual.integrated(strain)
+    return Coupled(strain, moved, torch.ones_like(strain), moved)
 
 
 def biased() -> LiveNet:
@@ -130,8 +144,10 @@ def bias(net: LiveNet) -> float:
 
 
 def test_strain_on_a_large_scale_is_what_tracking_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By construction: what is missing to the measured displacement over the anchor window is added."""
+    """By construction: the prior is moved to the measurement, then coupled with it."""
     assert bias(trained()) < 0.02
     assert bias(biased()) < 0.02
     monkeypatch.setattr(residual, "_missing", lambda cells, found, scale, drawn: torch.zeros_like(drawn))
+    assert bias(biased()) < 0.02  # a wrong prior is moved by the coupling alone
+    monkeypatch.setattr(residual, "couple", uncoupled)
     assert bias(biased()) > 0.2

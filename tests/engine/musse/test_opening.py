@@ -12,6 +12,8 @@ import pytest
 from engine.errors import EngineUnavailable
 from engine.estimator import Estimator
 from engine.factory import load, model_hash, open_estimator, shipped_weights
+from engine.musse.manifest import model_hash as labelled
+from engine.musse.program_io import PROGRAM_VERSION, VERSION
 from engine.spec import ErrorModel
 
 CONSTANTS: dict[str, Any] = {
@@ -27,7 +29,7 @@ def test_opens_by_name_and_says_which_weights(name: str, found: str) -> None:
     estimator: Estimator = open_estimator(name, **CONSTANTS)
     manifest = json.loads(shipped_weights().with_suffix(".json").read_text())
     assert (estimator.name, estimator.precision) == (found, "float32")
-    assert estimator.model_hash == manifest["sha256"] == model_hash(name)
+    assert estimator.model_hash == labelled(manifest["sha256"]) == model_hash(name)
     assert estimator.error_model == ErrorModel(window=None, shared=manifest["shared"])
     assert model_hash("reference") is None
 
@@ -71,6 +73,26 @@ def test_a_program_alone_does_not_claim_that_its_pairs_average(copied: Path) -> 
     copied.unlink()
     copied.with_suffix(".json").unlink()
     assert open_estimator("onnx", **CONSTANTS, weights=copied).error_model.shared == 1.0
+
+
+def test_results_of_another_program_around_the_same_weights_have_another_hash(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = model_hash("eager")
+    monkeypatch.setattr("engine.musse.manifest.PROGRAM_VERSION", PROGRAM_VERSION + 1)
+    assert model_hash("eager") != before
+
+
+def test_a_program_of_another_version_is_refused(copied: Path) -> None:
+    import onnx as onnx_files
+
+    path = copied.with_suffix(".onnx")
+    open_estimator("onnx", **CONSTANTS, weights=copied)
+    model = onnx_files.load(str(path))
+    [version] = [entry for entry in model.metadata_props if entry.key == VERSION]
+    version.value = str(PROGRAM_VERSION - 1)
+    onnx_files.save(model, str(path))
+    assert "no live network of this version: export it again" in _refused("onnx", copied)
 
 
 def test_a_file_that_is_no_program_is_refused(copied: Path) -> None:

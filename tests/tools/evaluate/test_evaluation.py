@@ -193,7 +193,7 @@ def test_other_weights_are_not_resumed(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_only_the_network_has_weights() -> None:
     engines = Engines()
-    assert engines.weights(parse_setting("musse@24x3")) == read_manifest(shipped_weights()).sha256
+    assert engines.weights(parse_setting("musse@24x3")) == read_manifest(shipped_weights()).model_hash
     assert [engines.weights(s) for s in (None, parse_setting("ncc"), parse_setting("reference"))] == [
         None
     ] * 3

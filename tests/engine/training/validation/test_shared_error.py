@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from engine.musse.manifest import UNMEASURED
 from engine.musse.net import LiveNet
-from engine.musse.residual import LiveEstimate
+from engine.musse.residual import LiveEstimate, Prior
 from engine.musse.tracking_features import Cells
 from engine.training.data.pool import PoolFigures
 from engine.training.data.samples import Samples
@@ -52,7 +52,8 @@ class _Wrong(LiveNet):
     def forward(self, cells: Cells) -> LiveEstimate:
         strain = torch.from_numpy(self._told.pop(0).astype(np.float32))[None]
         one = torch.ones_like(strain)
-        return LiveEstimate(strain, self._std * one, 0 * one, one[None], one)
+        prior = Prior(strain, self._std * one, 0 * one)
+        return LiveEstimate(strain, self._std * one, 0 * one, one[None], one, prior)
 
 
 def _measured(scenes: _Moving, shared: float, strain: float = 0.01) -> float:
