@@ -160,6 +160,13 @@ class DisplayConfig(_Section):
         (0.0, 0.0, 0.0, 0.0), description="axial from, to, lateral from, to in mm; zeros: the node's region"
     )
 
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        top, bottom, left, right = self.region
+        if any(self.region) and not (top < bottom and left < right):
+            raise ValueError(f"region = {list(self.region)}: from has to lie before to, or all four are 0")
+        return self
+
 
 class Config(_Section):
     """All of it: one TOML table per section."""
@@ -214,10 +221,10 @@ def load_config(path: Path | None, overrides: dict[str, dict[str, Any]] | None =
 
 def _decoded(raw: bytes) -> str:
     """The text of a file: UTF-8 with or without a byte order mark, or UTF-16 as PowerShell 5 redirects it."""
-    for mark, encoding in _ENCODINGS.items():
-        if raw.startswith(mark):
-            return raw.decode(encoding).replace("\r\n", "\n")
-    return raw.decode("utf-8").replace("\r\n", "\n")
+    encoding = next((encoding for mark, encoding in _ENCODINGS.items() if raw.startswith(mark)), "utf-8")
+    if encoding == "utf-8" and 0 in raw[:2]:  # no TOML begins with a null character
+        encoding = "utf-16-be" if raw[0] == 0 else "utf-16-le"
+    return raw.decode(encoding).replace("\r\n", "\n")
 
 
 _ENCODINGS: Final = {

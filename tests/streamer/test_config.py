@@ -127,10 +127,12 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 def test_files_as_windows_editors_and_shells_write_them(tmp_path: Path, encoding: str) -> None:
     """PowerShell 5 redirects as UTF-16 with a mark, editors add a mark; line ends are CR LF."""
     text = "# µ\r\n[region]\r\naxial_from = 3.0\r\n"
-    marked = {"utf-16-le": "\ufeff", "utf-16-be": "\ufeff"}.get(encoding, "")
     path = tmp_path / "node.toml"
-    path.write_bytes((marked + text).encode(encoding))
-    assert load_config(path).region.axial_from == 3.0
+    for mark in ("", "\ufeff"):
+        path.write_bytes(
+            (mark + text).encode(encoding) if encoding[-2:] in {"le", "be"} else text.encode(encoding)
+        )
+        assert load_config(path).region.axial_from == 3.0
 
 
 @pytest.mark.parametrize(
@@ -161,3 +163,10 @@ def test_a_renamed_key_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(config_module.RENAMED, "engine.window", "engine.axial_window")
     with pytest.raises(ConfigError, match=r"engine\.window: renamed to 'engine\.axial_window'"):
         load_config(written(tmp_path, "[engine]\nwindow = 2.0\n"))
+
+
+def test_a_reversed_region_of_the_display_is_a_mistake(tmp_path: Path) -> None:
+    load_config(written(tmp_path, "[display]\nregion = [3.0, 8.0, -5.0, 5.0]\n"))
+    for region in ([8.0, 3.0, -5.0, 5.0], [3.0, 8.0, 5.0, -5.0], [3.0, 8.0, 0.0, 0.0]):
+        with pytest.raises(ConfigError, match="display: region"):
+            load_config(written(tmp_path, f"[display]\nregion = {region}\n"))

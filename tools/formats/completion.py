@@ -121,8 +121,9 @@ class Completion:
         times = self._contents.t_acq
         if times is None or len(times) < 2 or self._overrides.get("frame_rate") is not None:
             return
-        interval = float(np.median(np.diff(times))) * 1e-9
-        if interval > _SLOWEST:
+        intervals = np.diff(times)
+        interval = float(np.median(intervals)) * 1e-9
+        if interval > _SLOWEST and (intervals > 0).all():
             raise RecordingError(
                 f"{self._path}: its time stamps put the frames {interval:g} s apart, "
                 f"{1 / interval:.3g} frames/s: if they are wrong or not in seconds, give "

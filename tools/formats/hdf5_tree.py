@@ -4,6 +4,7 @@ MATLAB stores its arrays the other way round, so that axis 0 in MATLAB is the la
 are handed on as MATLAB shows them. Other programs leave no mark: theirs are handed on as they lie there.
 """
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from tools.formats.arrays import contents_of
 from tools.formats.contents import Contents, Layout
 from tools.formats.damage import naming_damage
 from tools.formats.names import scalar
-from tools.formats.tree import from_elements
+from tools.formats.tree import DEEPEST, from_elements
 
 _READ_AT_ONCE: Final = 4096  # values: a smaller dataset is a constant or a table
 _HIDDEN: Final = ("#refs#", "#subsystem#")
@@ -33,15 +34,19 @@ def read_hdf5_tree(path: Path, layout: Layout) -> Contents:
             raise
 
 
-def tree_of(group: Any) -> dict[str, Any]:
-    """A group as nested mappings: its attributes, then its members."""
-    tree: dict[str, Any] = {
-        name: value for name, value in group.attrs.items() if not name.startswith(("MATLAB_", "H5PATH"))
-    }
-    for name, item in group.items():
-        if name in _HIDDEN:
-            continue
-        tree[name] = tree_of(item) if isinstance(item, h5py.Group) else _dataset(item)
+def tree_of(group: Any, around: tuple[Any, ...] = ()) -> dict[str, Any]:
+    """A group as nested mappings: attributes, then members; links back to one of `around` are left out."""
+    tree: dict[str, Any] = {}
+    around = (*around, group)
+    for name in group.attrs:
+        with suppress(OSError, TypeError, ValueError):  # of a type that NumPy does not have
+            tree[name] = group.attrs[name]
+    for name in group:
+        item = None if name in _HIDDEN else group.get(name)  # None: a link to nowhere
+        if isinstance(item, h5py.Group) and item not in around and len(around) < DEEPEST:
+            tree[name] = tree_of(item, around)
+        elif isinstance(item, h5py.Dataset):
+            tree[name] = _dataset(item)
     return tree
 
 

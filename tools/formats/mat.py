@@ -32,7 +32,7 @@ def read_mat(path: Path, layout: Layout) -> Contents:
 def _value(value: Any) -> Any:
     """A struct as a mapping, a cell array by its elements, anything else as it is."""
     if not isinstance(value, np.ndarray):
-        return value
+        return value if isinstance(value, str | int | float) else None  # sparse matrices hold no samples
     if value.dtype.names:
         elements = [
             {name: _value(element[name]) for name in value.dtype.names}

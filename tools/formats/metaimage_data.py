@@ -45,6 +45,8 @@ def open_blocks(header: MetaHeader, dtype: np.dtype[Any], shape: tuple[int, int,
         raise RecordingError(f"{header.path}: ElementDataFile = {place}: join the frames into one data file")
     is_local = place.upper() == "LOCAL"
     path = header.path if is_local else header.path.parent / place
+    if "\\" in place and not path.exists():  # written on Windows, or moved together
+        path = header.path.parent / place.rpartition("\\")[2]
     offset = header.data_offset if is_local else 0
     wanted = math.prod(shape) * dtype.itemsize
     try:

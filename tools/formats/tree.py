@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 Tree: TypeAlias = Mapping[str, Any]
 Place: TypeAlias = tuple[str, ...]
 
-_DEEPEST: Final = 6  # structs within structs; a file that nests deeper is no recording
+DEEPEST: Final = 6  # structs within structs; a file that nests deeper is no recording
 
 
 class FrameStack:
@@ -35,7 +35,7 @@ def arrays_in(tree: Tree) -> dict[Place, Any]:
     return {
         place: leaf
         for place, leaf in _leaves(tree)
-        if len(getattr(leaf, "shape", ())) >= 2 and leaf.dtype.kind in "iufc" and _size(leaf) > 1
+        if len(getattr(leaf, "shape", None) or ()) >= 2 and leaf.dtype.kind in "iufc" and _size(leaf) > 1
     }
 
 
@@ -86,14 +86,14 @@ def _leaves(tree: Tree, before: Place = ()) -> Iterator[tuple[Place, Any]]:
     for name, value in tree.items():
         if not isinstance(value, Mapping):
             yield (*before, name), value
-        elif len(before) < _DEEPEST:
+        elif len(before) < DEEPEST:
             yield from _leaves(value, (*before, name))
 
 
 def _tables(tree: Tree, before: Place = ()) -> Iterator[tuple[Place, Tree]]:
     yield before, tree
     for name, value in tree.items():
-        if isinstance(value, Mapping) and len(before) < _DEEPEST:
+        if isinstance(value, Mapping) and len(before) < DEEPEST:
             yield from _tables(value, (*before, name))
 
 

@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.io import savemat
 from scipy.signal import hilbert
+from scipy.sparse import csc_matrix
 
 from tests.tools.formats.rf_samples import band_noise
 from tools.errors import RecordingError
@@ -293,3 +294,27 @@ def test_complex_iq_in_hdf5(tmp_path: Path) -> None:
             file.attrs.update(IQ_CONSTANTS)
         with open_recording(tmp_path / "a.h5", overrides={"frame_axis": 0}) as recording:
             assert np.array_equal(recording.frame(1), iq[1])
+
+
+def test_hdf5_with_circles_dead_links_and_strange_types(tmp_path: Path, rf: NDArray[np.int16]) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["rf"] = rf
+        file.attrs.update(CONSTANTS)
+        file["timestamps"] = np.arange(5) * 0.05
+        file["loop"] = file["/"]
+        file["nowhere"] = h5py.SoftLink("/not/there")
+        file["elsewhere"] = h5py.ExternalLink("missing.h5", "/rf")
+        file["empty"] = h5py.Empty("f4")
+        file["flags"] = np.array([True, False])
+        file["names"] = np.array(["a", "b"], dtype=h5py.string_dtype())
+        file["record"] = np.zeros(3, [("x", "f4"), ("y", "i4")])
+        file["reference"] = file["rf"].ref
+        file.attrs["owner"] = h5py.Empty("f4")
+    with open_recording(tmp_path / "a.h5") as recording:
+        assert np.array_equal(recording.frame(3), rf[3])
+
+
+def test_sparse_matrices_are_no_samples(tmp_path: Path, rf: NDArray[np.int16]) -> None:
+    savemat(tmp_path / "a.mat", {"scan": rf, "weights": csc_matrix(np.eye(40)), **CONSTANTS, **TIMES})
+    with open_recording(tmp_path / "a.mat") as recording:
+        assert np.array_equal(recording.frame(3), rf[3])

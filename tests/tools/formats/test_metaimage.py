@@ -364,3 +364,13 @@ def test_a_file_that_shrinks_names_the_frame(write_mhd: MetaWriter, rf: NDArray[
         recording.frame(0)
         with pytest.raises(RecordingError, match="ends within frame 4"):
             recording.frame(4)
+
+
+def test_a_header_that_was_written_on_windows(write_mhd: MetaWriter, rf: NDArray[np.int16]) -> None:
+    path = write_mhd(rf)
+    text = path.read_text().replace(
+        "ElementDataFile = sequence.raw", r"ElementDataFile = D:\scans\sequence.raw"
+    )
+    path.write_bytes(text.replace("\n", "\r\n").encode())
+    with open_recording(path) as recording:
+        assert np.array_equal(recording.frame(1), rf[1])
