@@ -49,6 +49,22 @@ def results_table(told: dict[str, Any]) -> Table:
     return _two_columns(told["file"], rows)
 
 
+def tape_table(told: dict[str, Any]) -> Table:
+    """Messages, acquisitions, node and condition; from `tools.formats.tape_description`."""
+    rejected = ", ".join(f"{count} {reason}" for reason, count in told["rejections"].items())
+    rows = [
+        ("tape", ", ".join(f"{count} {kind}" for kind, count in told["messages"].items()) or "no message"),
+        ("condition", told["condition"]),
+        ("time", f"{told['duration']:.3f} s"),
+        *((f"RF acquisition {n}", text) for n, text in enumerate(told["acquisitions"], 1)),
+        *((("pairs", f"{told['pairs']}; rejected: {rejected or 'none'}"),) if told["pairs"] else ()),
+        *(("engine", engine) for engine in told["engines"]),
+        *((name.replace("_", " "), text) for name, text in told["tape"].items()),
+    ]
+    rows += _settings(told["node"].get("configuration") or "{}")
+    return _two_columns(told["file"], rows)
+
+
 def _acquisition(attributes: dict[str, Any], *, flat: bool) -> list[tuple[str, str]]:
     """What of the acquisition a result file keeps; older ones keep the probe only."""
     rows = [("probe", str(attributes["probe_type"]))] if "probe_type" in attributes else []

@@ -11,7 +11,8 @@ from tools.commands.recordings import Opening, opens_recording
 @opens_recording
 def info(
     file: Annotated[
-        Path, typer.Argument(help="Recording in any readable format, or strain results (.h5, .npz).")
+        Path,
+        typer.Argument(help="Recording in any readable format, tape (.mcap) or strain results (.h5, .npz)."),
     ],
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
     *,
@@ -19,7 +20,8 @@ def info(
 ) -> None:
     """Show what a recording holds: frames, times, acquisition, signal levels, and what was assumed.
 
-    Of a file of strain results: pairs, rejections, engine and settings.
+    Of a file of strain results: pairs, rejections, engine and settings. Of a tape: what is on it and whether
+    it is complete; --variable 1 shows the frames of its first acquisition.
 
     Examples:
 
@@ -32,7 +34,11 @@ def info(
     from tools.formats.description import describe
     from tools.results.description import describe_results, holds_results
 
-    if holds_results(file):
+    if file.suffix.lower() == ".mcap" and opening.overrides.get("variable") is None:
+        from tools.formats.tape_description import describe_tape
+
+        told = describe_tape(file)
+    elif holds_results(file):
         told = describe_results(file)
     else:
         with opening.open(file) as recording:
@@ -44,6 +50,9 @@ def info(
         return
     from rich.console import Console
 
-    from tools.info import recording_tables, results_table
+    from tools.info import recording_tables, results_table, tape_table
 
-    Console().print(*(recording_tables(told) if "per_frame" in told else [results_table(told)]))
+    if "per_frame" in told:
+        Console().print(*recording_tables(told))
+    else:
+        Console().print(tape_table(told) if "acquisitions" in told else results_table(told))
