@@ -7,6 +7,9 @@ import typer
 
 
 def display(
+    file: Annotated[
+        Path | None, typer.Argument(help="Tape or result file (.h5) to show instead of a node.")
+    ] = None,
     connect: Annotated[
         str, typer.Option(help="Address the node publishes results at.")
     ] = "tcp://127.0.0.1:5561",
@@ -74,11 +77,15 @@ def display(
 
         musse-stream display --region 5,30,-10,10 --color-map perceptual
 
+        musse-stream display strain.h5
+
         musse-stream display --headless --seconds 20 --save out.png
     """
+    from contextlib import ExitStack
     from dataclasses import asdict
 
     from streamer.config import load_config
+    from tools.children import child
     from tools.display.loop import run_display
     from tools.display.options import DisplayOptions
     from tools.output import emit
@@ -109,16 +116,23 @@ def display(
     )
     signals: list[int] = []
     on_stop_signal(lambda number, _: signals.append(number))
-    summary = run_display(
-        options,
-        address=connect,
-        source=source,
-        headless=headless,
-        seconds=seconds,
-        save=save,
-        timeout=timeout,
-        stopped=lambda: bool(signals),
-    )
+    with ExitStack() as beside:
+        if file is not None:
+            player = beside.enter_context(
+                child("replay", str(file), "--what", "results", "--bind", "tcp://127.0.0.1:0",
+                      "--loop", "restart", "--wait-subscribers", "1", "--json")
+            )  # fmt: skip
+            connect = player.wait_for("ready")["results"]
+        summary = run_display(
+            options,
+            address=connect,
+            source=source,
+            headless=headless,
+            seconds=seconds,
+            save=save,
+            timeout=timeout,
+            stopped=lambda: bool(signals),
+        )
     emit("summary", asdict(summary), as_json=json)
 
 

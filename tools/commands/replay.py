@@ -11,7 +11,13 @@ from tools.commands.recordings import Opening, opens_recording
 @opens_recording
 def replay(
     file: Annotated[Path, typer.Argument(help="Recording in any format of docs/formats.md.")],
-    bind: Annotated[str, typer.Option(help="Address to publish on.")] = "tcp://127.0.0.1:5560",
+    bind: Annotated[
+        str | None, typer.Option(help="Address to publish on [default: port 5560; of results 5561].")
+    ] = None,
+    what: Annotated[
+        Literal["rf", "results"] | None,
+        typer.Option(help="Of a tape: RF frames or results [default: RF where it has any]."),
+    ] = None,
     loop: Annotated[
         Literal["off", "restart", "bounce"],
         typer.Option(help="bounce: forward and backward, like a hand; restart: a new session each time."),
@@ -26,7 +32,7 @@ def replay(
     *,
     opening: Opening,
 ) -> None:
-    """Publish a recording as a scanner would, with its original timing.
+    """Publish a recording as a scanner would, or results as a node would, with their original timing.
 
     Examples:
 
@@ -35,6 +41,8 @@ def replay(
         musse-stream replay scan.mat --sampling-frequency 40e6 --line-pitch 0.0003 --frame-rate 30
 
         musse-stream replay demo.h5 --speed 0.5 --wait-subscribers 1
+
+        musse-stream replay strain.h5 --loop restart
     """
     from streamer.stopping import Stop
     from tools.processes import on_stop_signal
@@ -47,13 +55,26 @@ def replay(
     from tools.log import log_to_stderr
     from tools.output import emit
     from tools.replay import replay as publish
+    from tools.replay_results import replay_results
 
     log_to_stderr()
+    if what == "results" or (what is None and _holds_results_alone(file)):
+        pairs = replay_results(
+            file,
+            stop,
+            bind=bind or "tcp://127.0.0.1:5561",
+            loop=loop != "off",
+            speed=speed,
+            wait_subscribers=wait_subscribers,
+            on_ready=lambda address: emit("ready", {"results": address}, as_json=json),
+        )
+        emit("summary", {"pairs": pairs}, as_json=json)
+        return
     with opening.open(file) as recording:
         summary = publish(
             recording,
             stop,
-            bind=bind,
+            bind=bind or "tcp://127.0.0.1:5560",
             source_id=source,
             loop=loop,
             rate=rate,
@@ -62,3 +83,15 @@ def replay(
             on_ready=lambda address: emit("ready", {"rf": address}, as_json=json),
         )
     emit("summary", asdict(summary), as_json=json)
+
+
+def _holds_results_alone(file: Path) -> bool:
+    """Whether it is a result file, or a tape without RF frames."""
+    from tools.formats.tape import taped_acquisitions
+    from tools.results.description import holds_results
+    from tools.tape.reader import Tape
+
+    if file.suffix.lower() != ".mcap":
+        return holds_results(file)
+    with Tape(file) as tape:
+        return not taped_acquisitions(tape) and tape.condition.read > 0

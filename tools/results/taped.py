@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.fusing import FusedMessage
-from streamer.headers import BmodeHeader, FusedHeader, Grid, StrainHeader
+from streamer.headers import BmodeHeader, FusedHeader, StrainHeader
 from streamer.wire import decode
 from tools.errors import RecordingError
 from tools.results.provenance import provenance
@@ -66,7 +66,7 @@ class _Beside:
                 index = header.post_index if isinstance(header, FusedHeader) else header.frame_index
                 self._places[message.kind][header.source_id, header.session_id, index] = message.place
 
-    def of(self, pair: StrainHeader) -> tuple[FusedMessage | None, tuple[Grid, NDArray[Any]] | None]:
+    def of(self, pair: StrainHeader) -> tuple[FusedMessage | None, tuple[BmodeHeader, NDArray[Any]] | None]:
         """The fused image and the B-mode of a pair's post frame, as `ResultWriter.append` takes them."""
         key = pair.source_id, pair.session_id, pair.post_index
         fused = bmode = None
@@ -80,5 +80,5 @@ class _Beside:
         if place is not None:
             message = decode(self._tape.message(place).parts())
             if isinstance(message.header, BmodeHeader):
-                bmode = message.header.grid, np.asarray(message.arrays["bmode"])
+                bmode = message.header, np.asarray(message.arrays["bmode"])
         return fused, bmode

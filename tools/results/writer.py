@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.fusing import FusedMessage
-from streamer.headers import Grid, StrainHeader
+from streamer.headers import BmodeHeader, Grid, StrainHeader
 from tools.errors import RecordingError
 from tools.part import PartFile, check_output, write_failure
 from tools.results.layout import (
@@ -124,7 +124,7 @@ class ResultWriter:
         header: StrainHeader,
         maps: Mapping[str, NDArray[Any]],
         fused: FusedMessage | None = None,
-        bmode: tuple[Grid, NDArray[Any]] | None = None,
+        bmode: tuple[BmodeHeader, NDArray[Any]] | None = None,
     ) -> None:
         """Add one pair.
 
@@ -163,7 +163,7 @@ class ResultWriter:
         header: StrainHeader,
         maps: Mapping[str, NDArray[Any]],
         fused: FusedMessage | None,
-        bmode: tuple[Grid, NDArray[Any]] | None,
+        bmode: tuple[BmodeHeader, NDArray[Any]] | None,
     ) -> None:
         if header.grid is not None:
             if self._strain.grid is None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.headers import Grid
+from streamer.headers import BmodeHeader, Grid
 
 ZEA_VERSION: Final = "0.1.8"
 DATA: Final = "tracks/track_0/data"
@@ -31,11 +31,13 @@ class ZeaMaps:
         values = (strain * np.float32(100)).astype(np.float32)
         self._write(file, STRAIN, row, grid, values)
 
-    def image(self, file: Any, row: int, grid: Grid, bmode: NDArray[Any]) -> None:
+    def image(self, file: Any, row: int, header: BmodeHeader, bmode: NDArray[Any]) -> None:
         """Write the B-mode image of the post frame, uint8; one of another grid than the first is left out."""
+        grid = header.grid
         before = self._grids.get(IMAGE)
         if before is None or (before == grid and file[f"{IMAGE}/values"].shape[1:] == bmode.shape):
             self._write(file, IMAGE, row, grid, bmode)
+            file[f"{IMAGE}/values"].attrs["dynamic_range_db"] = header.dynamic_range_db
             self._shown.append(row)
 
     def finish(self, file: Any, n_pairs: int) -> None:
