@@ -111,10 +111,11 @@ class EngineSpec(Acquisition):
 
     def __post_init__(self) -> None:
         Acquisition.__post_init__(self)  # super() does not work in dataclasses with slots
-        if not self.axial_window >= 2 * self.sample_pitch or not self.lateral_window > 0:
+        cycle = self.sound_speed / (2.0 * self.center_frequency)
+        if not self.axial_window >= max(2 * self.sample_pitch, cycle) or not self.lateral_window > 0:
             raise InvalidAcquisition(
                 f"strain window {self.axial_window * 1e3:g} x {self.lateral_window * 1e3:g} mm: along "
-                f"the beam it must hold two samples, which are {self.sample_pitch * 1e3:.3g} mm apart"
+                f"the beam it must hold two samples and one cycle of the carrier, {cycle * 1e3:.2g} mm"
             )
 
 

@@ -17,6 +17,7 @@ from engine.spec import Device
 from streamer.errors import ConfigError
 from streamer.ranges import Finite, Fraction, NonNegative, Positive
 
+Strain = Annotated[float, Field(gt=0, le=1)]  # 0.01 is 1 %
 # wide enough for every probe, narrow enough to catch metres given as millimetres
 WindowMm = Annotated[float, Field(ge=0.05, le=100)]
 
@@ -54,7 +55,7 @@ class PairingConfig(_Section):
         "latest", description="latest: newest frame first, skips when late; every: all frames in order"
     )
     key_min_ncc: Fraction = Field(0.85, description="a new key frame when the median NCC falls below this")
-    key_max_strain: Positive = Field(0.015, description="or |mean strain| exceeds this")
+    key_max_strain: Strain = Field(0.015, description="or |mean strain| exceeds this")
     key_max_age: int = Field(8, ge=1, le=32, description="or the key is older than this, frames")
     key_max_lateral: Positive = Field(1.5, description="or |lateral motion| exceeds this, lines")
 
@@ -100,13 +101,13 @@ class QualityConfig(_Section):
     """When a pair is rejected, and which pixels count as confident."""
 
     min_ncc: Fraction = Field(0.80, description="median NCC after motion compensation")
-    min_strain: NonNegative = Field(0.0005, description="|mean strain| below this is no motion")
-    max_strain: Positive = Field(0.04, description="|mean strain| above this is too much motion")
+    min_strain: Fraction = Field(0.0005, description="|mean strain| below this is no motion")
+    max_strain: Strain = Field(0.04, description="|mean strain| above this is too much motion")
     max_lateral: Positive = Field(2.0, description="|median lateral motion| above this is sliding, lines")
     min_one_sign: Fraction = Field(
         0.85, description="share of 8 x 8 blocks of the region that must strain in the same direction"
     )
-    max_strain_std: Positive = Field(0.02, description="pixels with a larger strain_std hold no value")
+    max_strain_std: Strain = Field(0.02, description="pixels with a larger strain_std hold no value")
     max_saturated: Fraction = Field(
         0.01, description="a frame with a larger share of clipped samples in the region is refused"
     )

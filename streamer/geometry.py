@@ -86,7 +86,14 @@ def region_of(header: RfHeader, config: RegionConfig, margin: float) -> Region:
     rows, cols = margin / dz, margin / acquisition.line_spacing
     axial = slice(max(0, int(first - rows)), min(n_axial, int(np.ceil(last + rows)) + 1))
     lateral = slice(max(0, int(left - cols)), min(n_lateral, int(np.ceil(right + cols)) + 1))
-    if last <= first or right <= left or axial.stop - axial.start < 64 or lateral.stop - lateral.start < 4:
+    empty = math.floor(last) < math.ceil(first) or math.floor(right) < math.ceil(left)
+    if (
+        empty
+        or last <= first
+        or right <= left
+        or axial.stop - axial.start < 64
+        or lateral.stop - lateral.start < 4
+    ):
         deepest = (z0 + (n_axial - 1) * dz) * 1e3
         width = middle * header.line_pitch / unit
         raise ConfigError(

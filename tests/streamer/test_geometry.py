@@ -90,8 +90,9 @@ def test_a_region_that_reaches_beyond_the_frame_ends_with_it() -> None:
         RegionConfig(axial_from=100, axial_to=120),
         RegionConfig(lateral_from=50, lateral_to=60),
         RegionConfig(axial_from=0.1, axial_to=0.8),
+        RegionConfig(lateral_from=3.0, lateral_to=3.1),
     ],
-    ids=["below", "beside", "above the first sample"],
+    ids=["below", "beside", "above the first sample", "between two lines"],
 )
 def test_a_region_with_nothing_in_it_names_what_the_frame_covers(region: RegionConfig) -> None:
     with pytest.raises(ConfigError, match=r"covers 1\.5 to 40\.0 mm and -19\.[01] to 19\.[01] mm"):

@@ -27,6 +27,5 @@ def naming_damage(path: Path, kind: str) -> Iterator[None]:
     except RecordingError:
         raise
     except Exception as error:
-        raise RecordingError(
-            f"{path} is not a readable {kind}: {str(error) or type(error).__name__}"
-        ) from error
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise RecordingError(f"{path} is not a readable {kind}: {reason}") from error

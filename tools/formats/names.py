@@ -63,6 +63,7 @@ def stated_in(path: Path, table: Mapping[str, Any]) -> dict[str, Any]:
     two names of one field hold different values.
     """
     lowered = {name.lower(): scalar(value) for name, value in table.items()}
+    lowered = {name: value for name, value in lowered.items() if not _is_nan(value)}
     stated: dict[str, Any] = {}
     for field, aliases in ALIASES.items():
         found = {alias: lowered[alias] for alias in aliases if lowered.get(alias) is not None}
@@ -76,6 +77,11 @@ def stated_in(path: Path, table: Mapping[str, Any]) -> dict[str, Any]:
         del stated["probe_radius"]
         stated.setdefault("probe_type", "linear")
     return stated
+
+
+def _is_nan(value: Any) -> bool:
+    """What programs write for a number that they do not have."""
+    return isinstance(value, float) and math.isnan(value)
 
 
 def same(first: Any, second: Any) -> bool:

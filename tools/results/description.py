@@ -25,7 +25,7 @@ def holds_results(path: Path) -> bool:
                 return "attribute_format" in archive.files and str(archive["attribute_format"]) == FORMAT
         with h5py.File(path, "r") as file:
             return bool(file.attrs.get("format") == FORMAT)
-    except (OSError, ValueError, BadZipFile):
+    except (OSError, ValueError, EOFError, BadZipFile):
         return False
 
 
@@ -43,7 +43,7 @@ def describe_results(path: Path) -> dict[str, Any]:
             with h5py.File(path, "r") as file:
                 strain = file["mean_strain"][:]
                 maps = list(file["axial_strain"].shape[1:])
-    except (OSError, KeyError, ValueError, BadZipFile) as error:
+    except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
         raise RecordingError(f"{path} cannot be read as strain results: {error}") from error
     known = strain[np.isfinite(strain)]
     return {

@@ -15,6 +15,7 @@ from tests.tools.programs import write_press
 from tools.cli import app
 from tools.errors import RecordingError
 from tools.formats import Acquisition, open_recording, write_recording
+from tools.formats.opening import READERS
 
 LINEAR = Acquisition(sampling_frequency=40e6, center_frequency=4.8e6, probe_type="linear", line_pitch=0.3e-3)
 
@@ -130,6 +131,16 @@ def test_results_are_shown_in_units_and_are_no_recording(tmp_path: Path, suffix:
         assert words in text.replace(" │ ", " ").replace("│ ", "").replace(" │", "")
     with pytest.raises(RecordingError, match=rf"strain\{suffix} holds strain results.*musse-stream info"):
         open_recording(path)
+
+
+@pytest.mark.parametrize("suffix", READERS)
+def test_an_empty_file_of_any_kind_is_named_in_one_line(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"empty{suffix}"
+    path.touch()
+    result = CliRunner().invoke(app, ["info", str(path)])
+    assert isinstance(result.exception, RecordingError), result.output
+    assert str(path) in str(result.exception)
+    assert "\n" not in str(result.exception)
 
 
 def test_formats_and_info_need_no_torch(tmp_path: Path, rf: NDArray[np.int16]) -> None:
