@@ -1,6 +1,5 @@
 """Live strain without a scanner: simulated frames, then replay, node and display as processes."""
 
-import hashlib
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -16,25 +15,22 @@ from tools.processes import cache_folder
 POLL = 0.1  # s
 _FAILURES: Final = {7: NoScreen, 8: NothingReceived}  # of the display, by its exit code
 ANY_PORT = "tcp://127.0.0.1:0"
-
-SCENE: Final[dict[str, Any]] = {"frames": 40, "frame_rate": 20.0, "compression": 0.02, "period": 1.8}
-"""What the demo simulates, as `engine.simulation.scenario.SimulationSettings` names it."""
+SCENE_VERSION: Final = 2  # counts changes of `engine.simulation.scenario.DEMO`, which needs torch to be read
 
 
 def demo_path() -> Path:
     """Where the demo's recording is kept: in the user's cache folder, whether it is there yet or not."""
-    key = hashlib.sha256(repr(SCENE).encode()).hexdigest()[:8]
-    return cache_folder() / f"demo-{version('musse-stream')}-{key}.h5"
+    return cache_folder() / f"demo-{version('musse-stream')}-{SCENE_VERSION}.h5"
 
 
 def demo_recording(on_frame: Callable[[int, int], object]) -> Path:
     """The simulated acquisition of the demo, made on first use."""
     path = demo_path()
     if not path.exists():
-        from engine.simulation.scenario import SimulationSettings  # imports torch: only when needed
+        from engine.simulation.scenario import DEMO  # imports torch: only when needed
         from tools.simulate import simulate_recording
 
-        simulate_recording(path, SimulationSettings(**SCENE), overwrite=True, on_frame=on_frame)
+        simulate_recording(path, DEMO, overwrite=True, on_frame=on_frame)
     return path
 
 

@@ -11,7 +11,8 @@ from engine.simulation.deformation import Mode, Motion, motion
 from engine.simulation.disturbances import Clutter, DeadSamples, GainJump, Saturation, Shadow
 from engine.simulation.effects import Effect, Noise
 from engine.simulation.field import Inclusion, SlipBoundary, VesselPulsation
-from engine.simulation.phantom import Phantom, inclusion_phantom
+from engine.simulation.layers import layered_tissue
+from engine.simulation.phantom import Phantom, Region, inclusion_phantom
 from engine.simulation.rhythm import heartbeat, press_and_release, wander
 from engine.spec import EngineSpec
 
@@ -33,6 +34,8 @@ class SimulationSettings:
     center_frequency: float = 5.0e6
     line_pitch: float = 0.3e-3
     inclusions: tuple[Inclusion, ...] = DEFAULT_INCLUSIONS
+    layers: bool = False
+    """Brightness of layered soft tissue. An inclusion of 0 dB then hides in it."""
     random_stiffness: float = 0.0
     """Spread of log stiffness of the surroundings; above 0 motion is solved by finite elements."""
     solve: bool = False
@@ -86,6 +89,20 @@ PATIENT = SimulationSettings(
     shadow_db=15.0,
 )
 """Everything that a patient and a hand add at once, each at an ordinary level."""
+
+DEMO = SimulationSettings(
+    frames=40,
+    frame_rate=20.0,
+    period=1.8,
+    layers=True,
+    inclusions=(
+        Inclusion(depth=20.0e-3, lateral=-6.0e-3, radius=5.0e-3, stiffness=4.0),
+        Inclusion(depth=25.0e-3, lateral=10.0e-3, radius=4.0e-3, stiffness=0.4, echo_db=-8.0),
+    ),
+    snr_fall_db_per_cm=2.0,
+    attenuation_db_per_cm_mhz=0.3,
+)
+"""Layered tissue with a hard lesion that B-mode hides and a soft, darker one."""
 
 # Out-of-plane beam width of linear probes, m; the slab of scatterers is needed only where the plane moves.
 _ELEVATIONAL_FWHM = 1.5e-3
@@ -153,7 +170,11 @@ def _phantom(
         compression = solved.compression
     else:
         compression = inclusion_phantom(*settings.inclusions).compression
-    return Phantom(compression=compression, regions=settings.inclusions + blood, flowing=blood)
+    regions: tuple[Region, ...] = settings.inclusions + blood
+    if settings.layers:
+        seen = tuple(inclusion for inclusion in settings.inclusions if inclusion.echo_db != 0)
+        regions = layered_tissue(spec.shape[0] * spec.sample_pitch) + seen + blood
+    return Phantom(compression=compression, regions=regions, flowing=blood)
 
 
 def _motion(
