@@ -30,7 +30,7 @@ test-long: .venv/installed-dev
 	mkdir -p build
 	$(PYTEST) -m long --timeout 3600 --junit-xml build/long.xml $(ARGS)
 	$(PYTEST) -m "not alone and not long" -n 2 --timeout 600 --cov --cov-report=
-	$(PYTEST) -m "alone and not long" --cov --cov-append --cov-report=json:build/coverage.json --cov-fail-under=85
+	$(PYTEST) -m "alone and not long" --cov --cov-append --cov-report=json:build/coverage.json --cov-fail-under=70
 
 format: .venv/installed-dev
 	$(BIN)/ruff format .

@@ -1,4 +1,4 @@
-"""Programs of this project that another one starts: each says `ready` and `summary` in JSON lines."""
+"""Programs of this project that another one starts: each reports `ready` and `summary` in JSON lines."""
 
 import json
 import queue

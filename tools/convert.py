@@ -38,7 +38,7 @@ def convert(
 ) -> int:
     """Write every frame of `recording` to `output`; returns how many there were.
 
-    The suffix says the format: .mha, or .h5 and .hdf5 in the project's own layout or in zea's. `each` is
+    The suffix selects the format: .mha, or .h5 and .hdf5 in the project's own layout or in zea's. `each` is
     called behind every frame. Raises RecordingError where the output exists, is the recording itself, has
     another suffix or cannot be written; nothing is left of it then.
     """

@@ -173,10 +173,10 @@ def resample_values(
     from a measured one. Nearest where opposite signs meet: between +1 and -1 linear interpolation would pass
     through 0, a hard rim that no measurement made.
     """
-    known = np.isfinite(values)
-    mask = known.astype(np.float32)
-    filled = np.where(known, values, np.float32(0))
-    stack = np.dstack([filled, np.where(known, confidence, np.float32(0)), mask, opposite * mask])
+    valid = np.isfinite(values)
+    mask = valid.astype(np.float32)
+    filled = np.where(valid, values, np.float32(0))
+    stack = np.dstack([filled, np.where(valid, confidence, np.float32(0)), mask, opposite * mask])
     smooth = _remap(stack, grid, frame, cv2.INTER_LINEAR)
     share = smooth[..., 2]
     shown = _remap(mask, grid, frame, cv2.INTER_NEAREST) > _HALF

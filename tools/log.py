@@ -9,12 +9,12 @@ QUIET_FOR = 5.0  # s between two lines of the same reason
 
 
 class _OncePerReason(logging.Filter):
-    """Lets records that carry `limit_by` through once per interval, and tells how many it held back."""
+    """Lets records that carry `limit_by` through once per interval, with the number suppressed since."""
 
     def __init__(self) -> None:
         super().__init__()
         self._last: dict[str, float] = {}
-        self._held: dict[str, int] = {}
+        self._suppressed: dict[str, int] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         reason = getattr(record, "limit_by", None)
@@ -22,12 +22,12 @@ class _OncePerReason(logging.Filter):
             return True
         now = time.monotonic()
         if now - self._last.get(reason, -QUIET_FOR) < QUIET_FOR:
-            self._held[reason] = self._held.get(reason, 0) + 1
+            self._suppressed[reason] = self._suppressed.get(reason, 0) + 1
             return False
         self._last[reason] = now
-        held = self._held.pop(reason, 0)
-        if held:
-            record.msg = f"{record.msg} (and {held} more like it)"
+        suppressed = self._suppressed.pop(reason, 0)
+        if suppressed:
+            record.msg = f"{record.msg} (and {suppressed} more like it)"
         return True
 
 

@@ -1,4 +1,4 @@
-"""What a long-running command says on standard output: one line per event, for people or for programs."""
+"""Standard output of a long-running command: one line per event, for people or for programs."""
 
 import json
 from collections.abc import Mapping

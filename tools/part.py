@@ -101,7 +101,7 @@ class PartFile:
         """Close it and give it its real name.
 
         Raises as `check`; RecordingError where only the name could not be given: the complete file then
-        stays under its own name, which the message tells.
+        stays under its own name, which is in the message.
         """
         self._close()
         self.check()

@@ -70,18 +70,18 @@ def process_pairs(
     """
     step = open_step(recording, config)
     cues = playback(recording.t_acq, recording.frame_index, "bounce" if loop == "bounce" else "off")
-    known: dict[int, Cue] = {}
+    by_index: dict[int, Cue] = {}
 
     def frame(index: int) -> RfFrame:
-        while index not in known:
+        while index not in by_index:
             cue = next(cues, None)
             if cue is None:
                 raise RecordingError(
                     f"{recording.path} has no frame {index}: "
                     "were the results made of it, and replayed with --loop bounce?"
                 )
-            known[cue.frame_index] = cue
-        return _frame(recording, known[index])
+            by_index[cue.frame_index] = cue
+        return _frame(recording, by_index[index])
 
     for pair in pairs:
         post = frame(pair.post_index)

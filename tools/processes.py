@@ -60,8 +60,8 @@ def ctrl_c() -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def ctrl_c_asks() -> Iterator[Callable[[], bool]]:
-    """Ctrl-C only makes what this yields say True, for work that ends between two steps; a second one raises
-    KeyboardInterrupt at once. Main thread only.
+    """Ctrl-C only makes the yielded function return True, for work that ends between two steps; a second one
+    raises KeyboardInterrupt at once. Main thread only.
     """
     asked = False
 

@@ -67,7 +67,8 @@ class RecordSummary:
     pairs: int = 0
     bytes: int = 0
     missed: int = 0
-    """RF frames by the holes in their numbers, and pairs that the node says it sent and that did not come."""
+    """RF frames by the holes in their numbers, and pairs that the node reports as sent and that did not
+    arrive."""
     refused: dict[str, int] = field(default_factory=dict)
     ended: str = "as asked"
     """Why it ended."""
@@ -133,7 +134,7 @@ class _Recorder:
         self._first = 0
         self._last_index: dict[tuple[str, str], int] = {}
         self._node: dict[str, str] = {}
-        self._sent: int | None = None  # pairs, as the node's status said last
+        self._sent: int | None = None  # pairs, of the node's last status
         self._since = 0  # pairs received after that
 
     @property

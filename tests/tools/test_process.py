@@ -1,4 +1,4 @@
-"""`musse-stream process`: every pair in a file, in the units and at the places the file says."""
+"""`musse-stream process`: every pair in a file, in the units and at the places the file states."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""One run of the benchmark, and what it says.
+"""One run of the benchmark and its figures.
 
 `step` is what the node's step spends on a pair: the engine, judging and fusion. `node_added` is the time from
 a frame's send call to its strain's arrival at a listener, less that step: both hops, checks, waiting,

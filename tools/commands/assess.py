@@ -30,7 +30,7 @@ def assess(
     *,
     opening: Opening,
 ) -> None:
-    """Tell how well engines do on recordings whose true strain nobody knows.
+    """Quality figures of engines on recordings without ground truth.
 
     Mean strain against the displacement difference, closure of three frames, correlation after warping beside
     what the standard deviation explains, steadiness from image to image, pairs accepted.

@@ -61,7 +61,7 @@ def demo(
 
     from tools.output import emit
 
-    told = {
+    totals = {
         "received": summary["received"],
         "lost": summary["lost"],
         "overwritten": summary["overwritten"],
@@ -70,7 +70,7 @@ def demo(
         "latency_p50_ms": _milliseconds(summary["latency_p50"]),
         "latency_p99_ms": _milliseconds(summary["latency_p99"]),
     }
-    emit("summary", told, as_json=json)
+    emit("summary", totals, as_json=json)
 
 
 def _prepare(engine: str, stop: "Stop", *, needs_screen: bool) -> Path:

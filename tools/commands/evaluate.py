@@ -36,7 +36,7 @@ def evaluate(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="End in one JSON line.")] = False,
 ) -> None:
-    """Compare engines and settings on the same simulated pairs, beside controls that must lose.
+    """Compare engines and settings on the same simulated pairs, against baselines.
 
     Writes cases.jsonl (one line per case and method), figures.json and report.html to the output folder.
 

@@ -42,11 +42,11 @@ def info(
         told = describe_results(file)
     else:
         with opening.open(file) as recording:
-            told = describe(recording)
+            about = describe(recording)
     if json:
         from json import dumps
 
-        typer.echo(dumps(told, allow_nan=False))
+        typer.echo(dumps(about, allow_nan=False))
         return
     from rich.console import Console
 

@@ -30,7 +30,7 @@ def absolute(weights: Path | None) -> str | None:
 
 
 def given(**sections: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Overrides for `load_config`: of each section what the command line says, None counting as not said.
+    """Overrides for `load_config`: of each section the options given; None counts as not given.
 
     A stride without a pairing means stride pairing.
     """

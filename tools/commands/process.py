@@ -31,7 +31,7 @@ def process(
     *,
     opening: Opening,
 ) -> None:
-    """Compute strain of every pair of a recording, through exactly the live node's step.
+    """Compute strain of every pair of a recording, with the same code as live.
 
     Examples:
 
@@ -55,7 +55,7 @@ def process(
     log_to_stderr()
     if pairs_from is not None and any(given is not None for given in (frames, pairing, stride)):
         raise typer.BadParameter(
-            "the result file says which pairs: leave out --frames, --pairing and --stride"
+            "the result file lists the pairs: leave out --frames, --pairing and --stride"
         )
     settings = load_config(
         config,

@@ -34,7 +34,7 @@ _PANEL: Final = "Facts missing from the file (SI units)"
 
 @dataclass(frozen=True)
 class Opening:
-    """What the command line says about the recording it names."""
+    """Options about the recording that the command line names."""
 
     preset: str | None
     overrides: dict[str, Any]

@@ -1,5 +1,5 @@
 """What each key does to the options. Lower-case letters and signs only: arrow keys have other codes on
-every system, and OpenCV's Qt window tells no capital from its small letter.
+every system, and OpenCV's Qt window does not distinguish capitals.
 """
 
 import math
@@ -23,9 +23,9 @@ HELP: Final = (
     ("1  2", "B-mode gain: lower, higher"),
     ("3  4", "B-mode dynamic range: narrower, wider"),
     ("x", "exchange left and right"),
-    ("mouse", "value under the pointer; drag a box: own region of interest"),
-    ("r", "own region of interest, or the node's"),
-    ("i j k l", "move the own region up, left, down, right"),
+    ("mouse", "value under the pointer; drag a box: your ROI"),
+    ("r", "switch between your ROI and the node's"),
+    ("i j k l", "move your ROI up, left, down, right"),
     ("w n d u", "make it wider, narrower, deeper, shallower"),
     ("b", "show or hide the region's box"),
     ("s", "save this image as PNG, with time, settings and numbers"),

@@ -147,8 +147,8 @@ class Link:
     def stale_after(self) -> float:
         """s without a result until STALE."""
         rates = [self.result_rate, self.status.frame_rate if self.status else None]
-        known = [rate for rate in rates if rate]
-        limit = STALE_PERIODS / min(known) if known else STALE_AT_MOST
+        given = [rate for rate in rates if rate]
+        limit = STALE_PERIODS / min(given) if given else STALE_AT_MOST
         return min(max(limit, _STALE_AT_LEAST), STALE_AT_MOST)
 
     def banner(self, now: float) -> Banner:

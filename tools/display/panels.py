@@ -133,13 +133,13 @@ def _title(title: str, view: View) -> str:
     if title == "B-mode":
         gain = view.options.bmode_gain
         shown = f"B-mode, {view.options.bmode_range:.0f} dB" + (f", gain {gain:+.0f} dB" if gain else "")
-        said = shown if view.bmode else "no B-mode"
+        caption = shown if view.bmode else "no B-mode"
     else:
         value = "1 = average of the region" if view.options.value == "normalised" else "signed, in %"
         pairs = view.strain.pairs if view.strain is not None else None
         made = "" if view.strain is None else ", one pair" if pairs is None else f", {pairs:.0f} pairs fused"
-        said = f"{title}: {value}{made}{_oblique(view)}"
-    return said
+        caption = f"{title}: {value}{made}{_oblique(view)}"
+    return caption
 
 
 def _draw_title(canvas: Image, title: str, frame: Frame, cell: tuple[int, int]) -> None:
@@ -221,11 +221,11 @@ def _draw_caption(canvas: Image, view: View, frame: Frame) -> None:
         _draw_badge(canvas, view.frozen.label, frame)
         return
     if view.greyed or view.held is not None:
-        said = view.held if view.held is not None else view.banner.detail
+        caption = view.held if view.held is not None else view.banner.detail
         head = "no image yet" if view.strain is None else "last good image"
         age = view.ages.strain.seconds
         old = f", {ago(age)} old" if view.strain is not None and age is not None else ""
-        _draw_band(canvas, f"{head}{old}: {said}", frame, framed=view.greyed)
+        _draw_band(canvas, f"{head}{old}: {caption}", frame, framed=view.greyed)
 
 
 def _draw_band(canvas: Image, text: str, frame: Frame, *, framed: bool = True) -> None:

@@ -71,14 +71,14 @@ def _draw_legend(canvas: Image, view: View, left: int, y: int) -> None:
         box[:] = hatch(*swatch) if fill is None else np.array(fill, np.uint8)
         draw_text(canvas, label, left + 25, line + 11, size=SMALL, color=MUTED)
     options = view.options
-    said = [f"map: {options.color_map}"]
-    said.append("range held, 1 s" if options.range_mode == "held" else "range fixed")
-    said.append(persistence_label(view))
+    parts = [f"map: {options.color_map}"]
+    parts.append("range held, 1 s" if options.range_mode == "held" else "range fixed")
+    parts.append(persistence_label(view))
     if options.layout == "overlay":
-        said.append(f"opacity {options.opacity * 100:.0f} %")
+        parts.append(f"opacity {options.opacity * 100:.0f} %")
     if options.flip:
-        said.append("left-right flipped")
-    for number, line_text in enumerate(said):
+        parts.append("left-right flipped")
+    for number, line_text in enumerate(parts):
         draw_text(canvas, line_text, left, y + 54 + number * 18, size=SMALL, color=MUTED)
 
 
@@ -111,16 +111,16 @@ def draw_quality(canvas: Image, view: View, area: Area) -> None:
         ("Predicted SNRe", "–" if snre is None else f"{snre:.1f}", LEVEL_COLORS["warning"] if low else plain),
         ("Echo match (NCC)", "–" if match is None else f"{match:.2f}", plain),
     )
-    for number, (label, said, color) in enumerate(rows):
+    for number, (label, parts, color) in enumerate(rows):
         line = y + 60 + 20 * number
         draw_text(canvas, label, left, line, size=SMALL, color=MUTED)
-        draw_text(canvas, said, right, line, size=SMALL, align="right", color=color)
+        draw_text(canvas, parts, right, line, size=SMALL, align="right", color=color)
     mean = view.mean_strain
     direction = "No mean strain" if mean is None else "Press" if mean < 0 else "Release"
     draw_text(canvas, direction, left, y + 102, weight=BOLD, color=plain)
     if mean is not None:
-        said = f"{signed(100 * mean, 2)} %"
-        draw_text(canvas, said, right, y + 102, align="right", weight=BOLD, color=plain)
+        parts = f"{signed(100 * mean, 2)} %"
+        draw_text(canvas, parts, right, y + 102, align="right", weight=BOLD, color=plain)
 
 
 def quality_color(quality: float) -> Color:
@@ -184,55 +184,55 @@ def _draw_run(canvas: Image, run: list[tuple[float, float]]) -> None:
 
 
 def draw_status(canvas: Image, view: View, area: Area) -> None:
-    """One line of the link as it is now: age, rates, losses; while frozen it says so."""
+    """One line of the link as it is now: age, rates, losses; labelled while frozen."""
     x, y, width, _ = area
-    said = [f"link now: {view.banner.text}"] if view.frozen is not None else []
-    said += status_line(view)
+    parts = [f"link now: {view.banner.text}"] if view.frozen is not None else []
+    parts += status_line(view)
     color = MUTED if view.ages.rates.grey else TEXT
-    draw_text(canvas, "   |   ".join(said), x + 14, y + 18, size=SMALL, max_width=width - 28, color=color)
+    draw_text(canvas, "   |   ".join(parts), x + 14, y + 18, size=SMALL, max_width=width - 28, color=color)
 
 
 def status_line(view: View) -> list[str]:
     """Age, rates and losses of the link, in words; everything else is in the notes."""
     status, rates = view.status, view.rates
-    said = [f"newest frame {ago(rates.frame_age)} old" if rates.frame_age is not None else "no frame yet"]
+    parts = [f"newest frame {ago(rates.frame_age)} old" if rates.frame_age is not None else "no frame yet"]
     old = view.ages.rates.seconds
     if view.ages.rates.grey and old is not None:
-        said.append(f"last status {ago(old)} ago:")
+        parts.append(f"last status {ago(old)} ago:")
     if status is not None:
-        said.append(f"{status.frame_rate:.1f} frames/s" if status.frame_rate is not None else "– frames/s")
+        parts.append(f"{status.frame_rate:.1f} frames/s" if status.frame_rate is not None else "– frames/s")
     if rates.result_rate is not None:
-        said.append(f"{rates.result_rate:.1f} results/s")
+        parts.append(f"{rates.result_rate:.1f} results/s")
     if status is not None:
-        said.append(f"lost {status.lost}")
+        parts.append(f"lost {status.lost}")
         if status.refused:
-            said.append(f"refused {sum(status.refused.values())}")
+            parts.append(f"refused {sum(status.refused.values())}")
     if view.engine:
-        said.append(f"engine {view.engine}")
-    said.append("o: notes")
-    return said
+        parts.append(f"engine {view.engine}")
+    parts.append("o: notes")
+    return parts
 
 
 def notes(view: View) -> list[str]:
     """Everything that has no room in the window: assumed values, counters, delays."""
-    said = [f"Assumed: {line}" for line in view.assumed] or ["No value of the acquisition was assumed."]
+    parts = [f"Assumed: {line}" for line in view.assumed] or ["No value of the acquisition was assumed."]
     status = view.status
     if status is not None:
         refused = ", ".join(f"{n} {reason}" for reason, n in status.refused.items()) or "none"
-        said.append(
+        parts.append(
             f"Frames: received {status.received}, lost on the link {status.lost}, refused {refused}, "
             f"skipped to stay current {status.overwritten}"
         )
         if status.latency_p50 is not None and status.latency_p99 is not None:
             half, most = status.latency_p50 * 1e3, status.latency_p99 * 1e3
-            said.append(
+            parts.append(
                 f"Delay from frame to strain: {half:.0f} ms in half of all, below {most:.0f} ms in 99 %"
             )
         if status.engine_note:
-            said.append(f"Engine: {status.engine_note}")
-        said += [f"Node: {reason}" for reason in status.reasons]
-    said.append(f"This display skipped {view.skipped} messages and refused {view.refused}.")
-    return said
+            parts.append(f"Engine: {status.engine_note}")
+        parts += [f"Node: {reason}" for reason in status.reasons]
+    parts.append(f"This display skipped {view.skipped} messages and refused {view.refused}.")
+    return parts
 
 
 def pointer_text(view: View) -> str:

@@ -84,8 +84,10 @@ def _draw_top(canvas: Image, view: View) -> None:
     right -= 24 + draw_text(
         canvas, source, right - 24, 25, size=SMALL, color=MUTED, align="right", max_width=width * 0.35
     )
-    said = view.notice or view.banner.detail
-    draw_text(canvas, said, x, 25, color=color if not view.notice else ACCENT, max_width=right - x - 20)
+    notice_text = view.notice or view.banner.detail
+    draw_text(
+        canvas, notice_text, x, 25, color=color if not view.notice else ACCENT, max_width=right - x - 20
+    )
 
 
 def _draw_foot(canvas: Image, view: View) -> None:
@@ -94,10 +96,10 @@ def _draw_foot(canvas: Image, view: View) -> None:
     taken = draw_text(
         canvas, DISCLAIMER, width - 14, height - 9, color=ACCENT, weight=BOLD, size=NORMAL, align="right"
     )
-    told = pointer_text(view)
-    if not told and view.assumed:
-        told = f"assumed values of the acquisition: {len(view.assumed)}, key o"
-    draw_text(canvas, told, 14, height - 9, size=SMALL, color=TEXT, max_width=width - taken - 52)
+    footer = pointer_text(view)
+    if not footer and view.assumed:
+        footer = f"assumed values of the acquisition: {len(view.assumed)}, key o"
+    draw_text(canvas, footer, 14, height - 9, size=SMALL, color=TEXT, max_width=width - taken - 52)
 
 
 def _draw_waiting(canvas: Image, view: View, top: int, bottom: int) -> None:

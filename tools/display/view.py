@@ -102,7 +102,7 @@ def ago(seconds: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """What the status line says, every value None until it is known."""
+    """Values of the status line, each None until there is one."""
 
     frame_age: float | None = None
     """s since the newest frame was received by the node, from the latest evidence."""

@@ -85,7 +85,7 @@ class Acquisition:
 def checked_number(name: str, value: object, *, linear: bool = True) -> float:
     """`value` as a float of the unit that `name` has.
 
-    `linear` says whether a line_pitch is in metres (linear probe) or in radians. Raises RecordingError for
+    `linear`: whether a line_pitch is in metres (linear probe) or in radians. Raises RecordingError for
     what is no number, and for one so far out that its unit must be another.
     """
     limits = _PLAUSIBLE_PITCH[linear] if name == "line_pitch" else _PLAUSIBLE[name]
@@ -109,7 +109,7 @@ def checked_probe_type(value: object) -> ProbeType:
     """
     word = str(value).strip().lower()
     word = "curved" if word in {"convex", "curvilinear"} else word
-    for known in get_args(ProbeType):
-        if word == known:
-            return known  # type: ignore[no-any-return]  # one of the literals
-    raise RecordingError(f"probe_type = {value!r} is not known; give {OPTIONS['probe_type']}")
+    for kind in get_args(ProbeType):
+        if word == kind:
+            return kind  # type: ignore[no-any-return]  # one of the literals
+    raise RecordingError(f"probe_type = {value!r} is not kind; give {OPTIONS['probe_type']}")

@@ -1,6 +1,6 @@
 """From named arrays, as NumPy, MATLAB and HDF5 files hold them, to frames and the constants beside them.
 
-The array is the one whose name says RF or IQ (rf, rf_data, RFData, iq, IQData, beamformed_data, ...),
+The array is the one whose name states RF or IQ (rf, rf_data, RFData, iq, IQData, beamformed_data, ...),
 wherever in structs and groups it stands, else the only one there is, else the one given by --variable.
 Constants come from the struct that holds it, then from those around that, then from the other ones
 (`tools.formats.names`).
@@ -188,7 +188,7 @@ def _hertz(value: Any) -> float:
 
 
 def _stated(path: Path, tree: Tree, place: Place) -> tuple[dict[str, Any], list[str]]:
-    """What the file says, the nearest table first, and notes where tables differ."""
+    """What the file states, the nearest table first, and notes where tables differ."""
     scopes = [(name, stated_in(path, table)) for name, table in tables_around(tree, place)]
     verasonics = verasonics_constants(path, tree)
     if verasonics is not None:
@@ -209,7 +209,7 @@ def _stated(path: Path, tree: Tree, place: Place) -> tuple[dict[str, Any], list[
                         f"{path}: {field} = {stated[field]} in {first} and {value} in {name} contradict; "
                         f"give {OPTIONS[field]}"
                     )
-                notes.append(f"{field}: {stated[field]} from {first}, {name or 'the file'} says {value}")
+                notes.append(f"{field}: {stated[field]} from {first}, {name or 'the file'} states {value}")
     return stated, notes
 
 

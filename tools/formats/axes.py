@@ -127,16 +127,16 @@ def columns_along(samples: Samples, axis: int) -> NDArray[Any]:
     return lines.reshape(lines.shape[0], -1)
 
 
-def unclear(path: Path, name: str, samples: Samples, known: str) -> LayoutUnclear:
+def unclear(path: Path, name: str, samples: Samples, finding: str) -> LayoutUnclear:
     """The error that asks for the axes."""
     shape = samples.shape
     if len(shape) == 2:
         return LayoutUnclear(
-            f"{path}: {name} {shape}: {known}: give {OPTIONS['axes']} (slowest first)", "axes"
+            f"{path}: {name} {shape}: {finding}: give {OPTIONS['axes']} (slowest first)", "axes"
         )
     axes = ", ".join(f"{axis} has {n}" for axis, n in enumerate(shape))
     return LayoutUnclear(
-        f"{path}: which axis of {name} {shape} counts the frames is not clear: {known}; axis {axes}. "
+        f"{path}: which axis of {name} {shape} counts the frames is not clear: {finding}; axis {axes}. "
         f"Give {OPTIONS['frame_axis']}, and {OPTIONS['axes']} for the other two if they are not found by the "
         "carrier",
         "frame_axis",

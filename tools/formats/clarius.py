@@ -143,9 +143,9 @@ def _from_tar(path: Path, wanted: str | None) -> _Pair:
         raws = [name for name in members if re.search(r"_(rf|iq)\.raw(\.lzo)?$", name)]
         picked = [name for name in raws if wanted in {None, name}]
         if len(picked) != 1:
-            held = ", ".join(raws) or "neither _rf.raw nor _iq.raw: switch raw data on in the app"
+            found = ", ".join(raws) or "neither _rf.raw nor _iq.raw: switch raw data on in the app"
             remedy = "; name one with --variable" if raws else ""
-            raise RecordingError(f"{path} holds {held}{remedy}")
+            raise RecordingError(f"{path} holds {found}{remedy}")
         name = f"{picked[0].removesuffix('.lzo').removesuffix('.raw')}.yml"
         if name not in members:
             raise RecordingError(f"{path} has no {name}, which describes {picked[0]}")

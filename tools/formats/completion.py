@@ -1,4 +1,4 @@
-"""Completing what a file says: from an option, else the file, else a preset, else a measurement.
+"""Completing what a file states: from an option, else the file, else a preset, else a measurement.
 
 An option comes before the file because it is there to correct it; whatever was not stated is named in
 `assumed`, and so is a statement that the samples contradict.
@@ -69,7 +69,7 @@ class Completion:
             self._missing.append("frame_rate")
         if self._missing:
             raise RecordingError(
-                f"{self._path} does not say {', '.join(self._missing)}: {options_for(self._missing)}"
+                f"{self._path} does not state {', '.join(self._missing)}: {options_for(self._missing)}"
             )
         self._question_times()
         stated = self._contents.stated
@@ -171,14 +171,14 @@ class Completion:
         return tuple(note for note in self._contents.notes if not note.startswith((*given, *renewed)))
 
     def _number(self, name: str, *, linear: bool = True) -> float | None:
-        """Option, else file; says so where both are there and differ."""
+        """Option, else file; with a note where both are there and differ."""
         stated = self._contents.stated.get(name)
         given = self._overrides.get(name)
         if given is None:
             return None if stated is None else checked_number(name, stated, linear=linear)
         number = checked_number(name, given, linear=linear)
         if stated is not None and not same(stated, number):
-            self._note(f"{name}: given as {number:g}, the file says {stated}")
+            self._note(f"{name}: given as {number:g}, the file states {stated}")
         return number
 
     def _probe_type(self) -> str | None:
@@ -239,7 +239,7 @@ class Completion:
         if value is not None and preset is not None and preset.probe_type == probe_type:
             own = preset.line_pitch
             if abs(value - own) > _SAME_PITCH * own:
-                self._note(f"line_pitch: {value:.4g}, preset {preset.name} says {own:.4g}")
+                self._note(f"line_pitch: {value:.4g}, preset {preset.name} states {own:.4g}")
         if value is None and probe_type == "linear" and self._contents.lateral_spacing is not None:
             value = checked_number("line_pitch", self._contents.lateral_spacing)
         if value is None and self._preset is not None and self._preset.probe_type == probe_type:

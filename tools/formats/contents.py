@@ -12,7 +12,7 @@ from tools.formats.samples import Frames
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """How the caller says the samples lie in the file; None where the caller says nothing."""
+    """How the caller states the samples lie in the file; None where the caller states nothing."""
 
     axes: str | None = None
     """'axial,lateral' or 'lateral,axial', slowest first."""
@@ -20,7 +20,7 @@ class Layout:
     variable: str | None = None
     """Name of the array in a file that holds several."""
     demodulation_frequency: float | None = None
-    """Hz that the caller says real samples were mixed down by; 0: they are RF."""
+    """Hz that the caller states real samples were mixed down by; 0: they are RF."""
     times_wanted: bool = True
     """False where the caller gives a frame rate instead of the file's times."""
 
@@ -45,7 +45,7 @@ class Truth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contents:
-    """One file, read as far as it speaks for itself. None: the file does not say."""
+    """One file, as far as its own data go. None: the file does not state."""
 
     frames: Frames
     stated: Mapping[str, Any] = field(default_factory=dict)

@@ -39,7 +39,7 @@ def read_hdf5(path: Path, layout: Layout) -> Contents:
 
 
 def _reader(path: Path, file: Any) -> Callable[[Path, Layout], Contents]:
-    """The reader for what the file says it is."""
+    """The reader for what the file states it is."""
     kind = scalar(file.attrs.get("format"))
     if kind == RESULTS_FORMAT:
         raise results_instead(path)

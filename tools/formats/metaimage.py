@@ -1,7 +1,8 @@
 """Reading MetaImage sequences (.mhd with a data file, .mha with local data) as PLUS and SUPRA record them.
 
-In the file x is the fastest axis. `UltrasoundImageOrientation` says what x and y are: M or U is lateral, F
-or N axial (PLUS user manual); without it the axis that has a carrier is axial. ElementSpacing is in mm.
+In the file x is the fastest axis. `UltrasoundImageOrientation` gives the meaning of x and y: M or U is
+lateral, F or N axial (PLUS user manual); without it the axis that has a carrier is axial. ElementSpacing is
+in mm.
 """
 
 from pathlib import Path
@@ -42,7 +43,7 @@ def read_metaimage(path: Path, layout: Layout) -> Contents:
     n_x, n_y, n_frames = _size(header)
     if header.frames and len(header.frames) < n_frames:
         raise RecordingError(
-            f"{path}: DimSize says {n_frames} frames, the Seq_Frame lines describe {len(header.frames)}: "
+            f"{path}: DimSize states {n_frames} frames, the Seq_Frame lines describe {len(header.frames)}: "
             "correct DimSize, or add the lines that are missing"
         )
     dtype = _dtype(header)
@@ -122,7 +123,7 @@ def _size(header: MetaHeader) -> tuple[int, int, int]:
 
 
 def _as_iq(header: MetaHeader, blocks: Blocks) -> tuple[Blocks, str]:
-    """The blocks, complex where the header says that they are IQ, and a note on the sample type.
+    """The blocks, complex where the header states that they are IQ, and a note on the sample type.
 
     PLUS: RF_IQ_LINE holds I1, Q1, I2, Q2 along a line, RF_I_LINE_Q_LINE a line of I and then one of Q. ITK
     has two channels per pixel.
@@ -162,15 +163,15 @@ def _orientation(header: MetaHeader, blocks: Blocks, layout: Layout) -> tuple[bo
     code = header.text("UltrasoundImageOrientation").upper()
     lateral = [letter for letter in code[:2] if letter in "MU"]
     axial = [letter for letter in code[:2] if letter in "FN"]
-    known = len(lateral) == len(axial) == 1
+    both_given = len(lateral) == len(axial) == 1
     notes = []
     if layout.axes is not None:
         axial_is_y = layout.axes == "axial,lateral"
-    elif known:
+    elif both_given:
         axial_is_y = code[1] in "FN"
     elif blocks.dtype.kind == "c":
         raise LayoutUnclear(
-            f"{header.path} holds IQ and does not say which axis is along the beam "
+            f"{header.path} holds IQ and does not state which axis is along the beam "
             f"(UltrasoundImageOrientation = {code!r}): give {OPTIONS['axes']} (slowest axis first)",
             "axes",
         )
@@ -180,7 +181,7 @@ def _orientation(header: MetaHeader, blocks: Blocks, layout: Layout) -> tuple[bo
         along_y = measure_carrier(picked)
         if (along_x is None) == (along_y is None):
             raise RecordingError(
-                f"{header.path} does not say which axis is along the beam (UltrasoundImageOrientation = "
+                f"{header.path} does not state which axis is along the beam (UltrasoundImageOrientation = "
                 f"{code!r}) and its samples have "
                 f"{'no carrier' if along_x is None else 'carriers along both'}: "
                 f"give {OPTIONS['axes']} if this is RF (slowest axis first)"
@@ -190,7 +191,7 @@ def _orientation(header: MetaHeader, blocks: Blocks, layout: Layout) -> tuple[bo
     reversed_ = axial == ["N"]
     if reversed_:
         notes.append("samples: stored from deep to shallow, turned round")
-    return axial_is_y, reversed_, (lateral[0] + "F" + code[2:3]) if known else "", notes
+    return axial_is_y, reversed_, (lateral[0] + "F" + code[2:3]) if both_given else "", notes
 
 
 def _some(n_frames: int) -> list[int]:

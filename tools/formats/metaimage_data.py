@@ -75,7 +75,7 @@ def _whole_frames(path: Path, available: int, shape: tuple[int, int, int], dtype
     other_type = any(available * ratio == shape[0] * frame_bytes for ratio in (2, 4, 8))
     if other_type or not frame_bytes <= available < (shape[0] + 1) * frame_bytes:
         raise RecordingError(
-            f"{path} holds {available / frame_bytes:g} frames of {frame_bytes} bytes, its header says "
+            f"{path} holds {available / frame_bytes:g} frames of {frame_bytes} bytes, its header states "
             f"{shape[0]}: correct DimSize or ElementType"
         )
     return min(shape[0], available // frame_bytes)

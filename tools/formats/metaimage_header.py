@@ -66,7 +66,7 @@ class MetaHeader:
         return self.text(*keys)[:1] in {"T", "t", "1"}  # as ITK's own library reads them
 
     def first(self, n_frames: int) -> "MetaHeader":
-        """The same without what it says of frames behind the first `n_frames`."""
+        """The same without the fields of frames behind the first `n_frames`."""
         return replace(self, frames=dict(islice(self.frames.items(), n_frames)))
 
     def times(self) -> NDArray[np.int64] | None:

@@ -8,7 +8,7 @@ from tools.formats.acquisition import OPTIONS
 
 
 class LayoutUnclear(RecordingError):
-    """The samples of a file cannot be told apart from lines and frames; `what` names the options for that.
+    """The samples of a file cannot be distinguished from lines and frames; `what` names the options for that.
 
     A reader adds what it found out, before it passes the error on.
     """
@@ -24,20 +24,20 @@ class LayoutUnclear(RecordingError):
 
 def everything_missing(unclear: LayoutUnclear, overrides: Mapping[str, Any], preset: str | None) -> str:
     """The message of `unclear` and all the other options that opening the file will need."""
-    known = {**unclear.stated, **overrides}
+    stated = {**unclear.stated, **overrides}
     needed = ["sampling_frequency"]
     if preset is None:
         needed += ["probe_type", "line_pitch"]
-        if str(known.get("probe_type", "")).lower() in {"curved", "convex", "curvilinear"}:
+        if str(stated.get("probe_type", "")).lower() in {"curved", "convex", "curvilinear"}:
             needed.append("probe_radius")
     if unclear.is_iq:
         needed.append("demodulation_frequency")
     if not unclear.has_times:
         needed.append("frame_rate")
-    open_ones = [name for name in needed if name not in known]
+    open_ones = [name for name in needed if name not in stated]
     if not open_ones:
         return str(unclear)
-    return f"{unclear}. It does not say {', '.join(open_ones)} either: {options_for(open_ones)}"
+    return f"{unclear}. It does not state {', '.join(open_ones)} either: {options_for(open_ones)}"
 
 
 def options_for(fields: list[str]) -> str:

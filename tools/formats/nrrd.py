@@ -1,7 +1,7 @@
 """Reading NRRD (.nrrd, and .nhdr with its data file) through the package pynrrd.
 
-The header's `kinds` say which axis lists the frames and which holds I and Q; the beam is found by its
-carrier. Spacing is in mm unless `space units` or `units` say otherwise; other constants come from its
+The header's `kinds` state which axis lists the frames and which holds I and Q; the beam is found by its
+carrier. Spacing is in mm unless `space units` or `units` state otherwise; other constants come from its
 key/value pairs.
 """
 

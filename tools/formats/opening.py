@@ -41,9 +41,9 @@ def open_recording(
 ) -> Recording:
     """Open a file of RF or IQ frames, in any of the formats of docs/formats.md.
 
-    `overrides` holds what the caller knows better than the file, in SI units: any key of
+    `overrides` replaces values of the file, in SI units: any key of
     `tools.formats.acquisition.OPTIONS`; None counts as not given. `preset` names a probe of
-    `tools.formats.presets`. What neither they nor the file say is measured on the data where that is
+    `tools.formats.presets`. What is in neither is measured on the data where that is
     possible, and everything measured or assumed is listed in `Recording.assumed`.
 
     Raises RecordingError for a file that is missing, damaged or no RF, and where something stays unknown;

@@ -44,14 +44,14 @@ def find_preset(name: str, n_lateral: int) -> Preset:
     """The preset `name`, for a recording of `n_lateral` lines.
 
     Raises RecordingError for an unknown name, and where the lines are not one per element, because then the
-    probe's pitch says nothing about the lines'.
+    probe's pitch does not determine the lines'.
     """
-    known = presets()
-    if name not in known:
-        near = get_close_matches(name.lower(), known, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
+    names = presets()
+    if name not in names:
+        near = get_close_matches(name.lower(), names, n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]}?" if near else f"names: {', '.join(names)}"
         raise RecordingError(f"no probe preset {name!r}; {hint}")
-    preset = known[name]
+    preset = names[name]
     if preset.elements != n_lateral:
         raise RecordingError(
             f"preset {name} has {preset.elements} elements, the recording {n_lateral} lines: state the "

@@ -16,16 +16,16 @@ _REMEDY: Final = "save it as complex numbers"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Named:
-    """An array that was picked, and what its surroundings say about it."""
+    """An array that was picked, and what its surroundings state about it."""
 
     place: Place
     samples: Samples
     called_iq: bool
-    """Whether its name says IQ."""
+    """Whether its name states IQ."""
     quadrature: Samples | None
     """The array of Q values, where this one holds the I values."""
     stated_demodulation: float = 0.0
-    """Hz that the file says the samples were mixed down by."""
+    """Hz that the file states the samples were mixed down by."""
 
 
 def as_iq(path: Path, named: Named, layout: Layout) -> tuple[Samples, str]:

@@ -60,7 +60,7 @@ class Recording:
 
     @property
     def assumed(self) -> tuple[str, ...]:
-        """What was measured or assumed, one short line each; empty when the file said everything."""
+        """What was measured or assumed, one short line each; empty when the file stated everything."""
         return self.acquisition.assumed
 
     @property
@@ -75,7 +75,7 @@ class Recording:
 
     @property
     def n_missing(self) -> int:
-        """Frames that the numbering says were lost between the first and the last."""
+        """Frames that are missing from the numbering between the first and the last."""
         return int(self.frame_index[-1] - self.frame_index[0]) + 1 - self.n_frames
 
     def frame(self, index: int) -> NDArray[Any]:
@@ -110,8 +110,8 @@ class Recording:
             )
         except ValidationError as error:
             mistakes = error.errors(include_url=False, include_context=False, include_input=False)
-            told = "; ".join(f"{'.'.join(map(str, m['loc'])) or 'header'}: {m['msg']}" for m in mistakes[:3])
-            raise RecordingError(f"{self.path} does not fit the protocol: {told}") from error
+            named = "; ".join(f"{'.'.join(map(str, m['loc'])) or 'header'}: {m['msg']}" for m in mistakes[:3])
+            raise RecordingError(f"{self.path} does not fit the protocol: {named}") from error
 
     def frames(self, *, source_id: str, session_id: str) -> Iterator[tuple[RfHeader, NDArray[Any]]]:
         """Every frame in order: (header, samples)."""

@@ -42,16 +42,16 @@ def _contents(path: Path, file: Any, wanted: str | None) -> Contents:
     objects = {name: _class(item) for name, item in file.items() if isinstance(item, h5py.Group)}
     found = [name for name, kind in objects.items() if kind == _KIND and wanted in {None, name}]
     if len(found) != 1:
-        held = ", ".join(f"{name} ({kind})" for name, kind in objects.items())
+        there = ", ".join(f"{name} ({kind})" for name, kind in objects.items())
         remedy = "name one with --variable" if found else "beamform channel data first, with USTB or zea"
         raise RecordingError(
             f"{path} has {'more than one' if found else 'no'} {_KIND}{f' {wanted}' if wanted else ''}; "
-            f"it holds {held}: {remedy}"
+            f"it holds {there}: {remedy}"
         )
     entry = file[found[0]]
     scan = entry.get("scan")
     if not isinstance(scan, h5py.Group):
-        raise RecordingError(f"{path}: {found[0]} has no scan, so nothing says where its samples lie")
+        raise RecordingError(f"{path}: {found[0]} has no scan, so nothing states where its samples lie")
     places = _places(path, scan)
     stated: dict[str, Any] = lines_of(path, places, 1540.0)
     frames = _UffFrames(path, file, entry["data"], places.shape[:2])

@@ -32,7 +32,7 @@ def read_ultrasonix(path: Path, layout: Layout) -> Contents:
         n_lines, n_samples, n_frames = header["w"], header["h"], header["frames"]
         if header["type"] != _RF or header["ss"] != 16 or min(n_lines, n_samples, n_frames) < 1:
             raise RecordingError(
-                f"{path} is no Ultrasonix RF, which is type {_RF} and 16 bits: its header says type "
+                f"{path} is no Ultrasonix RF, which is type {_RF} and 16 bits: its header states type "
                 f"{header['type']}, {header['ss']} bits, {n_frames} frames of {n_samples} x {n_lines}"
             )
         plain = 2 * n_lines * n_samples

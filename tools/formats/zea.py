@@ -55,9 +55,9 @@ def _contents(path: Path, file: Any) -> Contents:
         )
     entry = root.get("data/beamformed_data")
     if entry is None:
-        held = ", ".join(root.get("data", ())) or "nothing"
+        there = ", ".join(root.get("data", ())) or "nothing"
         raise RecordingError(
-            f"{path} is a zea file without beamformed_data; it holds {held}. Channel data (raw_data, "
+            f"{path} is a zea file without beamformed_data; it holds {there}. Channel data (raw_data, "
             "aligned_data) have to be beamformed first, with zea's pipeline; images are no RF"
         )
     group = entry if isinstance(entry, h5py.Group) else {}
@@ -121,7 +121,7 @@ def lines_of(path: Path, places: NDArray[np.float64], sound_speed: float) -> dic
             "initial_time": 2.0 * float(first[:, 2].mean()) / sound_speed,
         }
         return stated
-    # beams x = x0 + s sin(a), z = z0 + s cos(a) meet where the least squares of all say
+    # beams x = x0 + s sin(a), z = z0 + s cos(a) meet at the least-squares point
     normal = np.stack([np.cos(angle), -np.sin(angle)], axis=-1)
     offset = (normal * first[:, [0, 2]]).sum(axis=-1)
     apex = np.linalg.lstsq(normal, offset, rcond=None)[0]

@@ -3,7 +3,7 @@
 Layout of zea 0.1.8: tracks/track_0/data/beamformed_data/{values, coordinates, labels, timestamps} and
 tracks/track_0/scan. Samples are float32, one channel for RF and two for IQ. zea describes transmits, which a
 beamformed recording does not hold: one plane wave of a probe with an element per line stands for them, and
-the description says so. Uncompressed: zea's own codec is a plug-in that not every reader has.
+the description states it. Uncompressed: zea's own codec is a plug-in that not every reader has.
 """
 
 from pathlib import Path

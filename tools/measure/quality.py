@@ -19,8 +19,8 @@ def image_quality(std: NDArray[np.floating[Any]], region: NDArray[np.bool_]) -> 
     s = std[region]
     if not s.size:
         return 0.0
-    known = np.where(np.isfinite(s), s, np.float32(np.inf))
-    return float(np.median(np.maximum(0.0, 1.0 - np.square(known / np.float32(NOISE_STD)))))
+    finite = np.where(np.isfinite(s), s, np.float32(np.inf))
+    return float(np.median(np.maximum(0.0, 1.0 - np.square(finite / np.float32(NOISE_STD)))))
 
 
 def region_mask(

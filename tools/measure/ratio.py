@@ -160,30 +160,30 @@ def _shared(frame: ImageFrame, regions: Regions, areas: Any) -> float:
     maps = []
     for region in (regions.a, regions.b):
         mask = region.mask(frame.grid, frame.relative_strain.shape)
-        known = mask & np.isfinite(frame.relative_strain) & np.isfinite(frame.relative_std)
-        weights = np.where(known, areas, 0.0)
+        valid = mask & np.isfinite(frame.relative_strain) & np.isfinite(frame.relative_std)
+        weights = np.where(valid, areas, 0.0)
         total = weights.sum()
-        maps.append(np.where(known, frame.relative_std, 0.0) * weights / total if total else weights)
+        maps.append(np.where(valid, frame.relative_std, 0.0) * weights / total if total else weights)
     return covariance(*maps, pitch=_pitch(frame, regions.a), correlation=frame.correlation)
 
 
 def _warnings(
     frame: ImageFrame, regions: Regions, means: Sequence[RegionMean], depths: Sequence[float]
 ) -> tuple[str, ...]:
-    said = []
+    notes = []
     if abs(depths[0] - depths[1]) > _MAX_DEPTH:
-        said.append(f"A and B lie {abs(depths[0] - depths[1]):.0f} mm apart in depth")
+        notes.append(f"A and B lie {abs(depths[0] - depths[1]):.0f} mm apart in depth")
     angles = [region.angle(frame.grid) for region in (regions.a, regions.b)]
     if abs(angles[0] - angles[1]) > _MAX_ANGLE:
-        said.append(f"A and B lie {abs(angles[0] - angles[1]):.0f} degrees apart")
+        notes.append(f"A and B lie {abs(angles[0] - angles[1]):.0f} degrees apart")
     if max(map(abs, angles)) > math.degrees(OBLIQUE):
-        said.append("oblique beams: tissue at the sides looks harder than it is")
+        notes.append("oblique beams: tissue at the sides looks harder than it is")
     for name, mean in zip("AB", means, strict=True):
         if mean.valid_share < _MIN_VALID:
-            said.append(f"{name} holds {100 * mean.valid_share:.0f} % valid pixels")
+            notes.append(f"{name} holds {100 * mean.valid_share:.0f} % valid pixels")
     if not frame.correlation_stated:
-        said.append("correlation lengths of the engine's errors are assumed")
-    return tuple(said)
+        notes.append("correlation lengths of the engine's errors are assumed")
+    return tuple(notes)
 
 
 def _plain(value: Any) -> Any:

@@ -83,7 +83,7 @@ class _Stack:
 class ResultWriter:
     """Strain results being written; appears under its name only when complete. One thread.
 
-    `maps` names the arrays of every pair that holds values, `fused` says whether the fused images are kept
+    `maps` names the arrays of every pair that holds values, `fused`: whether the fused images are kept
     too, `provenance` are the attributes of `tools.results.provenance`. Raises RecordingError where the file
     exists or cannot be written, its ending is unknown, or a later pair does not fit those before; DiskFull.
     """

@@ -1,4 +1,4 @@
-"""The metadata record that says which node made the results of a tape."""
+"""The metadata record about the node that made the results of a tape."""
 
 from streamer.headers import StatusHeader
 

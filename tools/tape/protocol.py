@@ -24,7 +24,7 @@ cannot be done.
                                 mean_strain, quality, median_ncc, rejection (null where no strain is held)
     {"do": "frame",             the messages of one frame of these kinds that are held, each as on the wire
      "source": "replay",        (topic, header, arrays; `streamer.wire.decode`) in the parts after the JSON;
-     "session": "1",            `counts` says how many parts each message has
+     "session": "1",            `counts`: how many parts each message has
      "index": 17,
      "kinds": ["bmode", "fused", "strain"]}
 

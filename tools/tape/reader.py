@@ -167,10 +167,10 @@ class Tape:
         self.close()
 
     def _judge_end(self, start: int) -> None:
-        """Tell a tape that ends within the record at `start` from one that is damaged there."""
+        """Distinguish a tape that ends within the record at `start` from one that is damaged there."""
         self._file.seek(start)
         begun = self._file.read(_CHUNK_FIXED)
-        if len(begun) < _CHUNK_FIXED:  # too short to tell what it was going to be
+        if len(begun) < _CHUNK_FIXED:  # too short to have a type
             self.condition.damaged += begun[:1] == _CHUNK_OPCODE
             return
         opcode, length, _, _, size = struct.unpack("<cQQQQ", begun[:33])

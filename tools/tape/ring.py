@@ -52,7 +52,7 @@ class Ring:
         self.n_bytes = 0
         self.not_held = 0
         """Messages that a pinned ring had no room for since it was pinned."""
-        self._held: deque[Held] = deque()
+        self._messages: deque[Held] = deque()
         self._frames: dict[Frame, dict[str, Held]] = {}
         self._pinned = False
 
@@ -61,7 +61,7 @@ class Ring:
         if self._pinned and self.n_bytes + message.n_bytes > self.limit:
             self.not_held += 1
             return
-        self._held.append(message)
+        self._messages.append(message)
         self._frames.setdefault(message.frame, {})[message.kind] = message
         self.n_bytes += message.n_bytes
         while self.n_bytes > self.limit:
@@ -75,7 +75,7 @@ class Ring:
 
     def span(self, start: int = 0, end: int | None = None) -> list[Held]:
         """Messages received from `start` to `end` (ns), in the order of arrival."""
-        return [m for m in self._held if m.received >= start and (end is None or m.received <= end)]
+        return [m for m in self._messages if m.received >= start and (end is None or m.received <= end)]
 
     def frames(self, end: int | None = None) -> Iterator[tuple[Frame, dict[str, Held]]]:
         """Every frame with its messages by kind, those received up to `end` (ns), in the order of arrival."""
@@ -92,10 +92,10 @@ class Ring:
     @property
     def seconds(self) -> float:
         """s from the oldest message held to the newest."""
-        return (self._held[-1].received - self._held[0].received) * 1e-9 if self._held else 0.0
+        return (self._messages[-1].received - self._messages[0].received) * 1e-9 if self._messages else 0.0
 
     def _let_go(self) -> None:
-        oldest = self._held.popleft()
+        oldest = self._messages.popleft()
         self.n_bytes -= oldest.n_bytes
         messages = self._frames[oldest.frame]
         if messages.get(oldest.kind) is oldest:

@@ -108,7 +108,7 @@ def run_adaptation(request: Adaptation, console: Console, *, as_json: bool) -> N
         held_back=figures,
     )
     with console.status("writing weights and program"):
-        # no truth here to measure it anew: sigma was held to what the weights said before
+        # no truth here to measure it again: sigma was constrained to that of the original weights
         write_live(task.net, path, trained, manifest.shared)
     fields = {"step": trainer.step, "blocks": len(learnt), "held_back": len(held_back), "weights": str(path)}
     emit("adapt", fields | figures, as_json=as_json)

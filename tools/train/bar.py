@@ -10,7 +10,7 @@ from rich.progress import Progress as Bars
 
 from engine.training.trainer import Progress
 
-MEMORY = 0.95  # of the terms shown: single steps differ more than they tell
+MEMORY = 0.95  # of the terms shown: single steps are noisy
 LINE_EVERY = 60.0  # s between lines where no bar can be drawn
 
 
@@ -24,11 +24,11 @@ class TrainingBar:
             BarColumn(bar_width=20),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[told]}"),
+            TextColumn("{task.fields[note]}"),
             console=console,
             disable=not console.is_terminal,
         )
-        self._task: TaskID = self._bars.add_task("train", total=steps, told="")
+        self._task: TaskID = self._bars.add_task("train", total=steps, note="")
         self._terms: dict[str, float] = {}
         self._rate = 0.0
         self._lined = time.monotonic()
@@ -42,9 +42,9 @@ class TrainingBar:
     ) -> None:
         self._bars.stop()
 
-    def say(self, what: str) -> None:
-        """What goes on instead of steps."""
-        self._bars.update(self._task, told=what)
+    def announce(self, what: str) -> None:
+        """Show the current activity in place of the terms."""
+        self._bars.update(self._task, note=what)
 
     def start(self, step: int) -> None:
         """A run that goes on does not begin at 0."""
@@ -56,9 +56,9 @@ class TrainingBar:
             self._terms[name] = MEMORY * self._terms.get(name, value) + (1 - MEMORY) * value
         rate = progress.samples_per_second
         self._rate = MEMORY * (self._rate or rate) + (1 - MEMORY) * rate
-        told = " ".join(f"{name} {value:.3f}" for name, value in self._terms.items())
-        told += f", {self._rate:.0f} samples/s, waited {progress.waited:.0f} s"
-        self._bars.update(self._task, completed=progress.step, told=told)
+        note = " ".join(f"{name} {value:.3f}" for name, value in self._terms.items())
+        note += f", {self._rate:.0f} samples/s, waited {progress.waited:.0f} s"
+        self._bars.update(self._task, completed=progress.step, note=note)
         if not self._console.is_terminal and time.monotonic() - self._lined > LINE_EVERY:
             self._lined = time.monotonic()
-            self._console.print(f"step {progress.step}: {told}", highlight=False, soft_wrap=True)
+            self._console.print(f"step {progress.step}: {note}", highlight=False, soft_wrap=True)

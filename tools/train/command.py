@@ -58,7 +58,7 @@ def run_training(request: Request, console: Console, *, as_json: bool) -> None:
     with ExitStack() as stack:
         asked = stack.enter_context(ctrl_c_asks())
         bar = stack.enter_context(TrainingBar(console, recipe.steps))
-        bar.say("held-out scenes")
+        bar.announce("held-out scenes")
         chosen = stack.enter_context(
             experiment(recipe, request.scenes or scene_folder(), request.workers or 1, device)
         )
@@ -75,7 +75,7 @@ def run_training(request: Request, console: Console, *, as_json: bool) -> None:
         for until in _stops(trainer.step, recipe.validate_every, recipe.steps):
             trainer.run(until, on_step, lambda: asked() or late())
             if trainer.step == until:
-                bar.say("held-out scenes")
+                bar.announce("held-out scenes")
                 run_log.look(until, chosen.look())
             if asked() or late():
                 break

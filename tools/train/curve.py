@@ -35,8 +35,8 @@ def draw_curve(run_log: RunLog, figure: str, path: Path) -> None:
     left, right = drawn.subplots(1, 2)
     if run_log.rows:
         steps = [int(row["step"]) for row in run_log.rows]
-        known = ("step", "learning_rate", "samples_per_second", "waited", "left_out")
-        for name in (name for name in run_log.rows[0] if name not in known):
+        columns = ("step", "learning_rate", "samples_per_second", "waited", "left_out")
+        for name in (name for name in run_log.rows[0] if name not in columns):
             left.plot(steps, [float(row[name]) for row in run_log.rows], label=name, linewidth=0.8)
         left.legend(**BELOW)
     left.set(xlabel="step", title="terms of the loss")

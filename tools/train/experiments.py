@@ -101,5 +101,5 @@ def experiment(recipe: Recipe, folder: Path, workers: int, device: torch.device)
 
 
 def finite(figures: dict[str, float]) -> dict[str, float | None]:
-    """For JSON, which knows no NaN."""
+    """For JSON, which has no NaN."""
     return {name: value if math.isfinite(value) else None for name, value in figures.items()}

@@ -88,15 +88,15 @@ def shipped() -> dict[str, Path]:
 def read_recipe(name: str) -> Recipe:
     """The recipe of this name, or of the TOML file at this path.
 
-    Raises ConfigError: there is none, or it has mistakes, all told at once with the nearest known name.
+    Raises ConfigError: there is none, or it has mistakes, all reported at once with the nearest valid name.
     """
-    known = shipped()
-    path = known.get(name, Path(name))
+    names = shipped()
+    path = names.get(name, Path(name))
     try:
         fields = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(
-            f"no recipe {name!r}: neither one of {', '.join(known)} nor a file ({error.strerror})"
+            f"no recipe {name!r}: neither one of {', '.join(names)} nor a file ({error.strerror})"
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not TOML: {error}") from error

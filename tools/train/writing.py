@@ -31,7 +31,7 @@ def write_live(net: LiveNet, path: Path, trained: Mapping[str, Any], shared: flo
 
 
 def how_trained(recipe: Recipe, step: int, **more: Any) -> dict[str, Any]:
-    """What the manifest says about a training."""
+    """The manifest's entry about a training."""
     chosen = asdict(recipe)
     del chosen["trunk"]  # the manifest holds it as the configuration
     versions = {name: version(name) for name in ("musse-stream", "torch", "numpy")}

@@ -140,7 +140,7 @@ class Client:
         )
 
     def _state(self, view: View, strain: ImageFrame | None, bmode: Any) -> dict[str, Any]:
-        """Everything that is said beside the images; the browser decides nothing of it."""
+        """All text beside the images; the browser decides none of it."""
         cine = self._feed.cine
         numbers = [frame.number for frame in cine]
         frozen = view.frozen

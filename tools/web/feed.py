@@ -64,7 +64,7 @@ class Feed:
         return self._state.link.lost(now) or self._state.link.stale(now)
 
     def _run(self) -> None:
-        told = time.monotonic()
+        emitted = time.monotonic()
         try:
             while not self._stop.is_set():
                 received = self._subscriber.poll(POLL)
@@ -72,8 +72,8 @@ class Feed:
                 with self.lock:
                     self._state.update(received, now)
                     self._remember(received, now)
-                if received.messages or now - told > TICK:
-                    told = now
+                if received.messages or now - emitted > TICK:
+                    emitted = now
                     self._on_news()
         except BaseException as error:  # noqa: BLE001 - handed to the server, which raises it
             self.failure = error

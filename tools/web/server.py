@@ -26,7 +26,7 @@ from tools.web.requests import Keep, answer, parse
 
 MAX_CLIENTS: Final = 4
 MAX_REQUEST: Final = 64 * 1024  # bytes
-OPEN_WITHIN: Final = 5.0  # s for a connection to say what it wants
+OPEN_WITHIN: Final = 5.0  # s for a connection to send its request
 SEND_WITHIN: Final = 5.0  # s for a browser to take one message; then it is cut off
 ALIVE_EVERY: Final = 20.0  # s between pings, and for their answer
 CONTENT_POLICY: Final = (
@@ -66,10 +66,10 @@ class WebServer:
         """Serve until `stopped`. Raises AddressInUse, ConfigError; whatever ended the feed by itself."""
         loop = asyncio.get_running_loop()
 
-        def tell() -> None:
+        def wake() -> None:
             loop.call_soon_threadsafe(lambda: asyncio.ensure_future(self._notify()))
 
-        feed = Feed(self._settings.results, self._settings.source, tell)
+        feed = Feed(self._settings.results, self._settings.source, wake)
         try:
             async with await self._listen(feed) as server:
                 feed.start()

@@ -120,7 +120,7 @@ def test_an_array_is_named_by_its_path(tmp_path: Path, rf: NDArray[np.int16]) ->
     with open_recording(path, overrides=given) as recording:  # its own struct says how it was sampled
         assert recording.acquisition.sampling_frequency == 20e6
         assert np.array_equal(recording.frame(0), rf[4])
-        assert any("left says 40000000" in note for note in recording.assumed)
+        assert any("left states 40000000" in note for note in recording.assumed)
 
 
 def test_structs_that_contradict_are_named(tmp_path: Path, rf: NDArray[np.int16]) -> None:

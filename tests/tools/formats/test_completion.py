@@ -65,7 +65,7 @@ def test_an_option_that_contradicts_the_file_or_the_samples_is_said(
     np.savez(path, rf=rf[0], fs=40e6, pitch=3e-4, probe_type="linear")
     with open_recording(path, overrides={"sampling_frequency": 20e6}) as recording:
         assert said(recording, "sampling_frequency") == [
-            "sampling_frequency: given as 2e+07, the file says 40000000.0"
+            "sampling_frequency: given as 2e+07, the file states 40000000.0"
         ]
     with open_recording(write_mhd(rf), overrides={"center_frequency": 9e6}) as recording:
         assert recording.acquisition.center_frequency == 9e6
@@ -194,8 +194,8 @@ def test_a_preset_that_disagrees_with_the_file_is_named(tmp_path: Path) -> None:
     for radius, noted in ((49.57e-3, False), (60e-3, True)):
         np.savez(path, rf=wide, **PARAM | {"radius": radius})
         with open_recording(path, preset="verasonics-c5-2v", overrides=CURVED) as recording:
-            says = any("preset verasonics-c5-2v says 0.01025" in note for note in recording.assumed)
-            assert says == noted
+            stated = any("preset verasonics-c5-2v states 0.01025" in note for note in recording.assumed)
+            assert stated == noted
 
 
 def test_times_that_no_scanner_has_are_questioned(write_mhd: MetaWriter, rf: NDArray[np.int16]) -> None:
@@ -219,7 +219,7 @@ def test_one_message_asks_for_everything(tmp_path: Path, rf: NDArray[np.int16]) 
     assert [option for option in asked if option not in str(caught.value)] == []
     assert "\n" not in str(caught.value)
     given = {"frame_axis": 2, "sampling_frequency": 40e6, "probe_type": "linear", "line_pitch": 0.3e-3}
-    with pytest.raises(RecordingError, match=r"does not say frame_rate: give --frame-rate HZ$"):
+    with pytest.raises(RecordingError, match=r"does not state frame_rate: give --frame-rate HZ$"):
         open_recording(path, overrides=given)
     open_recording(path, overrides=given | {"frame_rate": 20.0}).close()
     np.savez(path, left=rf, right=rf, fs=40e6)

@@ -146,7 +146,7 @@ def test_orientation_puts_the_probe_on_top(
 def test_axes_the_wrong_way_round_are_found_out(write_mhd: MetaWriter) -> None:
     blocks = (band_noise((3, 128, 256), axis=-1) * 500).astype(
         np.int16
-    )  # lines are rows, the header says MFA
+    )  # lines are rows, the header states MFA
     path = write_mhd(blocks)
     with pytest.raises(RecordingError, match="--axes"):
         open_recording(path)
@@ -229,7 +229,7 @@ BROKEN: list[tuple[str, dict[str, Any], str]] = [
     ("missing data", {"ElementDataFile": "elsewhere.raw"}, "not there"),
     ("colour", {"ElementNumberOfChannels": "3"}, "holds colour"),
     ("iq lines", {"UltrasoundImageType": "RF_IQ_LINE"}, "--demodulation-frequency"),
-    ("few tags", {"times": ["1", "2", "3"]}, "DimSize says 5 frames"),
+    ("few tags", {"times": ["1", "2", "3"]}, "DimSize states 5 frames"),
     (
         "falling times",
         {"times": ["1", "3", "2", "4", "5"]},
