@@ -15,28 +15,21 @@ class Admission:
         self._heard = 0.0
         self._session: str | None = None
         self._last_index = -1
-        self._unreadable = 0
+        self._refused = 0
 
-    def unreadable(self) -> None:
-        """A message came whose index could not be read: the hole it leaves is no loss on the link."""
-        self._unreadable += 1
+    def check(self, header: RfHeader, now: float) -> None:
+        """Raise MessageRefused for a frame that does not go on in the stream; changes no number.
 
-    def admit(self, header: RfHeader, now: float) -> int:
-        """How many frames were lost just before this one.
-
-        Raises MessageRefused: other_source, duplicate, backwards. A frame that comes late was counted as
-        lost when its hole was seen, and is refused as backwards. `now` is in seconds, on any clock.
+        Reasons: other_source, duplicate, backwards. A frame that comes late was counted as lost when its hole
+        was seen, and is refused as backwards. `now` is in seconds, on any clock.
         """
-        if not self._wanted and self._source and now - self._heard > FORGET_SOURCE_AFTER:
-            self._source = None
-        if self._source is None:
-            self._source, self._session = header.source_id, None  # another source may use the same session_id
-        if header.source_id != self._source:
-            raise MessageRefused("other_source", f"{header.source_id!r} while listening to {self._source!r}")
-        self._heard = now
-        if header.session_id != self._session:
-            self._session, self._last_index, self._unreadable = header.session_id, header.frame_index, 0
-            return 0
+        source = self._current(now)
+        if source is not None and header.source_id != source:
+            raise MessageRefused("other_source", f"{header.source_id!r} while listening to {source!r}")
+        if source is not None:
+            self._heard = now
+        if source is None or header.session_id != self._session:
+            return
         step = header.frame_index - self._last_index
         if step == 0:
             raise MessageRefused("duplicate", f"frame {header.frame_index} came twice")
@@ -46,6 +39,28 @@ class Admission:
                 "a sender that restarts must change session_id"
             )
             raise MessageRefused("backwards", detail)
-        unreadable, self._unreadable = self._unreadable, 0
-        self._last_index = header.frame_index
-        return max(0, step - 1 - unreadable)
+
+    def accept(self, header: RfHeader, now: float) -> int:
+        """Follow a checked frame whose samples are usable; returns how many frames were lost just before it.
+
+        Only such frames move source, session and index on: one damaged header must not make every later
+        frame another source's or a backwards one.
+        """
+        source = self._current(now)
+        if source is None or header.session_id != self._session:
+            lost = 0
+        else:
+            lost = max(0, header.frame_index - self._last_index - 1 - self._refused)
+        self._source, self._session = header.source_id, header.session_id
+        self._last_index, self._refused, self._heard = header.frame_index, 0, now
+        return lost
+
+    def refused(self) -> None:
+        """A message was refused after or without a look at its index: the hole it leaves is no loss."""
+        self._refused += 1
+
+    def _current(self, now: float) -> str | None:
+        """The source that holds the link; None where any may take it."""
+        if self._wanted:
+            return self._wanted
+        return None if now - self._heard > FORGET_SOURCE_AFTER else self._source

@@ -92,8 +92,9 @@ class FrameHistory:
         """The next admitted frame with its pre; None at the end of the frames. Never waits."""
         for frame in self._frames:
             try:
-                self._admission.admit(frame.header, now=0.0)
+                self._admission.check(frame.header, now=0.0)
                 check_frame(frame.header, frame.samples, self._config)
+                self._admission.accept(frame.header, now=0.0)
             except MessageRefused as refused:
                 self._on_refused(frame.header, refused)
                 continue

@@ -21,7 +21,7 @@ from streamer.headers import RfHeader
 from streamer.link import Link
 from streamer.reasons import Refusal
 from streamer.rf_message import read_rf_header, read_rf_payload
-from streamer.ring import FrameRing
+from streamer.ring import FrameRing, Slot
 from streamer.sockets import OVERHEAD_BYTES, Context
 from streamer.wire import topic
 
@@ -116,33 +116,44 @@ class Receiver:
         parts = link.receive()
         self._events.frame_received()
         try:
-            header = self._admit(parts, begun)
-            payload = read_rf_payload(parts, header)
-            slot = self._ring.claim(header.nbytes)
-            slot.payload[:] = np.frombuffer(payload, np.uint8)
-            try:
-                self._check(header, view_samples(header, slot.payload))
-            except BaseException:
-                self._ring.abandon(slot)
-                raise
+            header = self._header(parts, begun)
+            slot = self._samples(parts, header)
         except MessageRefused as refused:
             self._events.frame_refused(refused.reason)
             log.warning("frame refused: %s", refused, extra={"limit_by": refused.reason})
             return
         now = time.perf_counter()
-        self._ring.commit(slot, header, now)
-        self._events.frame_accepted(header, now, now - begun)
-
-    def _admit(self, parts: list[memoryview], now: float) -> RfHeader:
-        try:
-            header = read_rf_header(parts)
-        except MessageRefused:
-            self._admission.unreadable()
-            raise
-        lost = self._admission.admit(header, now)
+        lost = self._admission.accept(header, begun)
         if lost:
             self._events.frames_lost(lost)
             log.warning(
                 "%d frames lost before frame %d", lost, header.frame_index, extra={"limit_by": "lost"}
             )
+        self._ring.commit(slot, header, now)
+        self._events.frame_accepted(header, now, now - begun)
+
+    def _header(self, parts: list[memoryview], now: float) -> RfHeader:
+        """The header of a frame that goes on in the stream."""
+        try:
+            header = read_rf_header(parts)
+        except MessageRefused:
+            self._admission.refused()
+            raise
+        self._admission.check(header, now)
         return header
+
+    def _samples(self, parts: list[memoryview], header: RfHeader) -> Slot:
+        """A slot of the ring with checked samples."""
+        slot: Slot | None = None
+        try:
+            payload = read_rf_payload(parts, header)
+            slot = self._ring.claim(header.nbytes)
+            slot.payload[:] = np.frombuffer(payload, np.uint8)
+            self._check(header, view_samples(header, slot.payload))
+        except BaseException as error:
+            if slot is not None:
+                self._ring.abandon(slot)
+            if isinstance(error, MessageRefused):
+                self._admission.refused()
+            raise
+        return slot

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from streamer.admission import FORGET_SOURCE_AFTER, Admission
 from streamer.errors import MessageRefused
+from streamer.headers import RfHeader
 from tests.echo_frames import rf_header
+
+
+def admit(admission: Admission, header: RfHeader, now: float = 0.0) -> int:
+    """Frames lost before a frame whose samples are usable."""
+    admission.check(header, now)
+    return admission.accept(header, now)
 
 
 def admitted(
@@ -19,7 +26,7 @@ def admitted(
     outcome: list[int | str] = []
     for index in indices:
         try:
-            outcome.append(admission.admit(rf_header(index, **changes), now))
+            outcome.append(admit(admission, rf_header(index, **changes), now))
         except MessageRefused as refused:
             outcome.append(refused.reason)
     return outcome
@@ -37,9 +44,9 @@ def test_sent_is_received_and_lost_whatever_is_missing_or_unreadable(frames: lis
     lost = 0
     for index, readable in frames:
         if readable:
-            lost += admission.admit(rf_header(index), 0.0)
+            lost += admit(admission, rf_header(index))
         else:
-            admission.unreadable()
+            admission.refused()
     readables = [index for index, readable in frames if readable]
     if readables:
         received = sum(readables[0] <= index <= readables[-1] for index, _ in frames)
@@ -48,8 +55,8 @@ def test_sent_is_received_and_lost_whatever_is_missing_or_unreadable(frames: lis
 
 def test_an_unreadable_message_is_no_loss_even_when_a_duplicate_follows() -> None:
     admission = Admission()
-    admission.admit(rf_header(1), 0.0)
-    admission.unreadable()  # this was 2
+    admit(admission, rf_header(1))
+    admission.refused()  # this was 2
     assert admitted(admission, [1, 3]) == ["duplicate", 0]
 
 
@@ -76,8 +83,29 @@ def test_a_source_that_was_asked_for_is_never_given_up() -> None:
 
 def test_refusals_say_what_to_do() -> None:
     admission = Admission()
-    admission.admit(rf_header(5), 0.0)
+    admit(admission, rf_header(5))
     with pytest.raises(
         MessageRefused, match="frame 4 after 5; a sender that restarts must change session_id"
     ):
-        admission.admit(rf_header(4), 0.0)
+        admit(admission, rf_header(4))
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [{"frame_index": 2**40}, {"frame_index": 3, "session_id": "two"}, {"source_id": "other"}],
+)
+def test_a_frame_whose_samples_are_refused_moves_nothing_on(poison: dict[str, Any]) -> None:
+    """Otherwise one damaged header would make every later frame backwards, or another source's."""
+    later = FORGET_SOURCE_AFTER + 0.1  # when any source may take the link
+    changes = {"frame_index": 9, **poison}
+    for accepted in (False, True):
+        admission = Admission()
+        admitted(admission, [7, 8])
+        header = rf_header(changes["frame_index"], **{k: v for k, v in poison.items() if k != "frame_index"})
+        admission.check(header, later)
+        admission.accept(header, later) if accepted else admission.refused()
+        going_on = admitted(admission, [10, 11], later)
+        if not accepted:
+            assert going_on == [0, 0]
+        elif "session_id" not in poison:
+            assert "backwards" in going_on or "other_source" in going_on  # the control

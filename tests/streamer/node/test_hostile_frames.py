@@ -113,6 +113,22 @@ def test_it_is_refused_by_name_and_good_frames_go_on(
     assert listener.strain[-1].header.mean_strain == pytest.approx(STRAIN, rel=0.1)
 
 
+@pytest.mark.parametrize("changes", [{"frame_index": 2**40}, {"session_id": "two"}, {"source_id": "other"}])
+def test_a_damaged_frame_with_a_poisoned_header_costs_only_itself(
+    setup: Setup, changes: dict[str, Any]
+) -> None:
+    _, listener = setup.start()
+    setup.scanner.send_all([0, 1])
+    index = changes.get("frame_index", 2)
+    rest = {name: value for name, value in changes.items() if name != "frame_index"}
+    setup.scanner.send(index, np.zeros(SHAPE, np.int16), **rest)
+    setup.scanner.send_all([2, 3, 4])
+    setup.settle(listener)
+    posts = [message.header.post_index for message in listener.strain if not message.header.rejection]
+    assert posts[-1] == 4
+    assert setup.finish().received == 6
+
+
 def test_the_same_frames_with_a_right_checksum_are_accepted(setup: Setup) -> None:
     """The control of the table above: nothing there is refused for being frame 2."""
     _, listener = setup.start()
@@ -201,8 +217,8 @@ def test_lies_about_the_frame_index_cannot_overflow_the_status(setup: Setup) -> 
         setup.scanner.send(0, session_id=session)
         setup.scanner.send(2**63 - 1, session_id=session, samples=cycle(1), t_acq=0)
     listener.status(lambda status: status.received == 6 and status.in_flight == 0)
-    assert node.stop().lost == 2**62
-    setup.scanner.sent += 2**62
+    assert node.stop().lost == 2**40
+    setup.scanner.sent += 2**40
 
 
 def test_an_operator_is_told_why_nothing_is_shown(setup: Setup) -> None:
