@@ -67,4 +67,4 @@ FRESH_SCENE: Final[tuple[Rejection, ...]] = ("first", "new_session", "geometry_c
 
 def describe_rejection(reason: str) -> str:
     """The reason of a strain message as a phrase; a newer node may send one that is not listed here."""
-    return next((text for known, text in REJECTIONS.items() if known == reason), reason.replace("_", " "))
+    return next((text for name, text in REJECTIONS.items() if name == reason), reason.replace("_", " "))

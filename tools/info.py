@@ -11,22 +11,22 @@ _MOST_ROWS: Final = 24  # more frames than fit a screen are summed up; --json al
 _DEGREES: Final = 57.29577951
 
 
-def recording_tables(told: dict[str, Any]) -> list[Table]:
+def recording_tables(about: dict[str, Any]) -> list[Table]:
     """Constants, and the frames with what the node would make of them; from `tools.formats.description`."""
-    return [_summary(told), _frames(told)]
+    return [_summary(about), _frames(about)]
 
 
-def results_table(told: dict[str, Any]) -> Table:
+def results_table(about: dict[str, Any]) -> Table:
     """Pairs, geometry and settings in units; from `tools.results.description`."""
-    attributes = told["attributes"]
-    rejected = ", ".join(f"{count} {reason}" for reason, count in told["rejections"].items())
+    attributes = about["attributes"]
+    rejected = ", ".join(f"{count} {reason}" for reason, count in about["rejections"].items())
     rows = [
-        ("strain results", f"{told['pairs']} pairs, {told['with_values']} with values"),
+        ("strain results", f"{about['pairs']} pairs, {about['with_values']} with values"),
         ("rejected", rejected or "none"),
-        ("maps", " x ".join(map(str, told["map_shape"]))),
+        ("maps", " x ".join(map(str, about["map_shape"]))),
     ]
-    if told["mean_strain_min"] is not None:
-        low, high = told["mean_strain_min"], told["mean_strain_max"]
+    if about["mean_strain_min"] is not None:
+        low, high = about["mean_strain_min"], about["mean_strain_max"]
         rows.append(("mean strain", f"{low:.3%} to {high:.3%} per pair, negative in compression"))
     flat = attributes.get("probe_type", "linear") == "linear"
     if "axial_window" in attributes:
@@ -46,23 +46,23 @@ def results_table(told: dict[str, Any]) -> Table:
     rows += _settings(str(attributes.get("configuration") or "{}"))
     assumed = str(attributes.get("assumed", "")).splitlines()
     rows.extend(("measured or assumed" if k == 0 else "", text) for k, text in enumerate(assumed))
-    return _two_columns(told["file"], rows)
+    return _two_columns(about["file"], rows)
 
 
-def tape_table(told: dict[str, Any]) -> Table:
+def tape_table(about: dict[str, Any]) -> Table:
     """Messages, acquisitions, node and condition; from `tools.formats.tape_description`."""
-    rejected = ", ".join(f"{count} {reason}" for reason, count in told["rejections"].items())
+    rejected = ", ".join(f"{count} {reason}" for reason, count in about["rejections"].items())
     rows = [
-        ("tape", ", ".join(f"{count} {kind}" for kind, count in told["messages"].items()) or "no message"),
-        ("condition", told["condition"]),
-        ("time", f"{told['duration']:.3f} s"),
-        *((f"RF acquisition {n}", text) for n, text in enumerate(told["acquisitions"], 1)),
-        *((("pairs", f"{told['pairs']}; rejected: {rejected or 'none'}"),) if told["pairs"] else ()),
-        *(("engine", engine) for engine in told["engines"]),
-        *((name.replace("_", " "), text) for name, text in told["tape"].items()),
+        ("tape", ", ".join(f"{count} {kind}" for kind, count in about["messages"].items()) or "no message"),
+        ("condition", about["condition"]),
+        ("time", f"{about['duration']:.3f} s"),
+        *((f"RF acquisition {n}", text) for n, text in enumerate(about["acquisitions"], 1)),
+        *((("pairs", f"{about['pairs']}; rejected: {rejected or 'none'}"),) if about["pairs"] else ()),
+        *(("engine", engine) for engine in about["engines"]),
+        *((name.replace("_", " "), text) for name, text in about["tape"].items()),
     ]
-    rows += _settings(told["node"].get("configuration") or "{}")
-    return _two_columns(told["file"], rows)
+    rows += _settings(about["node"].get("configuration") or "{}")
+    return _two_columns(about["file"], rows)
 
 
 def _acquisition(attributes: dict[str, Any], *, flat: bool) -> list[tuple[str, str]]:
@@ -110,19 +110,19 @@ def _pitch_unit(flat: bool) -> str:
     return "mm" if flat else "mrad"
 
 
-def _summary(told: dict[str, Any]) -> Table:
-    header = told["header"]
+def _summary(about: dict[str, Any]) -> Table:
+    header = about["header"]
     unit = _pitch_unit(header["probe_type"] == "linear")
-    n_axial, n_lateral = told["shape"]
+    n_axial, n_lateral = about["shape"]
     rows = [
-        ("frames", f"{told['frames']} of {n_axial} samples x {n_lateral} lines, {told['dtype']}"),
+        ("frames", f"{about['frames']} of {n_axial} samples x {n_lateral} lines, {about['dtype']}"),
         ("data", "RF" if header["kind"] == "rf" else "IQ"),
-        ("time", _time(told)),
-        ("missing frames", str(told["missing_frames"])),
+        ("time", _time(about)),
+        ("missing frames", str(about["missing_frames"])),
         ("sampling frequency", f"{header['sampling_frequency'] / 1e6:.4g} MHz"),
         ("center frequency", f"{header['center_frequency'] / 1e6:.4g} MHz"),
         ("probe", f"{header['probe_type']}, lines {header['line_pitch'] * 1e3:.4g} {unit} apart"),
-        ("depth", f"{told['depth'] * 1e3:.4g} mm, {told['sample_pitch'] * 1e6:.4g} µm per sample"),
+        ("depth", f"{about['depth'] * 1e3:.4g} mm, {about['sample_pitch'] * 1e6:.4g} µm per sample"),
         ("sound speed", f"{header['sound_speed']:g} m/s"),
         ("initial time", f"{header['initial_time'] * 1e6:g} µs"),
         ("clock", header["clock"]),
@@ -136,22 +136,22 @@ def _summary(told: dict[str, Any]) -> Table:
         rows.append(("steering angles", angles))
     if header["orientation"]:
         rows.append(("orientation", header["orientation"]))
-    if told["truth"]:
-        rows.append(("truth", ", ".join(told["truth"])))
-    rows.extend(("measured or assumed" if k == 0 else "", text) for k, text in enumerate(told["assumed"]))
-    return _two_columns(told["file"], rows)
+    if about["truth"]:
+        rows.append(("truth", ", ".join(about["truth"])))
+    rows.extend(("measured or assumed" if k == 0 else "", text) for k, text in enumerate(about["assumed"]))
+    return _two_columns(about["file"], rows)
 
 
-def _time(told: dict[str, Any]) -> str:
-    if told["frame_rate"] is None:
+def _time(about: dict[str, Any]) -> str:
+    if about["frame_rate"] is None:
         return "a single frame"
-    spread = f"{told['interval_min'] * 1e3:.2f} to {told['interval_max'] * 1e3:.2f} ms apart"
-    return f"{told['duration']:.3f} s at {told['frame_rate']:.2f} Hz, {spread}"
+    spread = f"{about['interval_min'] * 1e3:.2f} to {about['interval_max'] * 1e3:.2f} ms apart"
+    return f"{about['duration']:.3f} s at {about['frame_rate']:.2f} Hz, {spread}"
 
 
-def _frames(told: dict[str, Any]) -> Table:
+def _frames(about: dict[str, Any]) -> Table:
     """Every frame; of many only those that the node would refuse."""
-    figures = told["per_frame"]
+    figures = about["per_frame"]
     refused = [frame for frame in figures if frame["refused"]]
     shown = figures if len(figures) <= _MOST_ROWS else refused[:_MOST_ROWS]
     listed = "" if len(shown) == len(figures) else f" of {len(figures)}; --json lists every frame"

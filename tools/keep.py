@@ -18,7 +18,7 @@ def keeping(settings: Config, results: str) -> Iterator[Child | None]:
     """A tape process of the node that publishes at `results`, for as long as the block lasts.
 
     None where it is off, or cannot be started: that is logged, and the node runs all the same. Nothing waits
-    for it; it says `ready` with its address under `keep`.
+    for it; it reports `ready` with its address under `keep`.
     """
     keep = settings.keep
     if not keep.memory:

@@ -142,7 +142,7 @@ class PairMaps:
         return dict(zip(MAPS, (*message.arrays, *masked, cumulative * self._axial_unit), strict=True))
 
     def _follow(self, message: StrainMessage) -> FloatArray | None:
-        """Samples from the scene's first frame to this post; NaN where it cannot be told."""
+        """Samples from the scene's first frame to this post; NaN where it cannot be determined."""
         header, result, pair_quality = message.header, message.result, message.pair_quality
         if result is None or pair_quality is None or header.pre_index is None:
             self._chain.reset()

@@ -72,8 +72,8 @@ class _Player:
             due, before = due + pause, at
             if not self._wait_until(due):
                 return
-            told: ResultHeader = header.model_copy(update=self._changes(header, session))
-            self._link.send_multipart([name, pack_header(told), *arrays])
+            resent: ResultHeader = header.model_copy(update=self._changes(header, session))
+            self._link.send_multipart([name, pack_header(resent), *arrays])
             if isinstance(header, StrainHeader):
                 self.pairs += 1
                 self._valid += header.rejection is None

@@ -97,8 +97,8 @@ def measure(cells: Cells, prior: Tensor, along: Tensor) -> tuple[Tensor, Tensor]
     local = avg_pool2d(maps, COHERENCE_WINDOW, stride=1, padding=(rows // 2, cols // 2))
     in_phase, turned, pre, post = local.unbind(dim=1)
     squared = (in_phase * in_phase + turned * turned) / (pre * post).clamp(min=TINY)
-    held = squared.clamp(max=MAX_COHERENCE_SQUARED)
-    certain = 2.0 * held / (1.0 - held)  # 1 / phase variance
+    limited = squared.clamp(max=MAX_COHERENCE_SQUARED)
+    certain = 2.0 * limited / (1.0 - limited)  # 1 / phase variance
     precision = radians * radians * certain * certain / (certain + OUTLIERS)
     usable = (squared >= MIN_COHERENCE**2) & (cells.coverage >= MIN_COVERAGE) & (cells.weight > 0)
     weight = torch.where(usable, precision, torch.zeros_like(precision))

@@ -30,6 +30,8 @@ class Rules:
     words: tuple[tuple[re.Pattern[str], str], ...]
     """(pattern, what to write instead)."""
     identifiers: frozenset[str]
+    unnamed: tuple[str, ...]
+    """Beginnings of paths where these names mean something else."""
     exceptions: tuple[tuple[str, str], ...]
     """(path, text): a line of that file with this text may have the word."""
     skipped: tuple[str, ...]
@@ -42,6 +44,7 @@ def read_rules(path: Path = WORDS) -> Rules:
     return Rules(
         tuple((re.compile(pattern, re.IGNORECASE), instead) for pattern, instead in found["words"].items()),
         frozenset(found["identifiers"]["names"]),
+        tuple(found["identifiers"]["folders_without"]),
         tuple((line.partition(": ")[0], line.partition(": ")[2]) for line in found["exceptions"]["lines"]),
         tuple(found["skipped"]["paths"]),
     )
@@ -65,7 +68,7 @@ def word_mistakes(name: str, text: str, rules: Rules) -> list[tuple[int, str]]:
         for pattern, instead in rules.words
         if (match := pattern.search(line))
     ]
-    if name.endswith(".py"):
+    if name.endswith(".py") and not name.startswith(rules.unnamed):
         found += [
             (node.lineno, f"{used!r} as a name: valid, or what it means")
             for node in ast.walk(ast.parse(text))

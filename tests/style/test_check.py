@@ -45,7 +45,7 @@ def test_an_exception_counts_in_its_own_file_only() -> None:
 
 
 def test_an_exception_that_excuses_nothing_is_found() -> None:
-    rules = type(RULES)(RULES.words, RULES.identifiers, (("README.md", "no such text here"),), ())
+    rules = type(RULES)(RULES.words, RULES.identifiers, (), (("README.md", "no such text here"),), ())
     assert stale_exceptions(ROOT, rules) == ["README.md: no such text here"]
 
 

@@ -37,9 +37,9 @@ def info(
     if file.suffix.lower() == ".mcap" and opening.overrides.get("variable") is None:
         from tools.formats.tape_description import describe_tape
 
-        told = describe_tape(file)
+        about = describe_tape(file)
     elif holds_results(file):
-        told = describe_results(file)
+        about = describe_results(file)
     else:
         with opening.open(file) as recording:
             about = describe(recording)
@@ -52,7 +52,7 @@ def info(
 
     from tools.info import recording_tables, results_table, tape_table
 
-    if "per_frame" in told:
-        Console().print(*recording_tables(told))
+    if "per_frame" in about:
+        Console().print(*recording_tables(about))
     else:
-        Console().print(tape_table(told) if "acquisitions" in told else results_table(told))
+        Console().print(tape_table(about) if "acquisitions" in about else results_table(about))

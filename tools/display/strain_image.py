@@ -41,7 +41,7 @@ class StrainImage:
     std: FloatMap
     """Standard deviation of `normalised`."""
     confidence: FloatMap
-    """0 (nothing known) to 1."""
+    """0 (nothing finite) to 1."""
     grid: Grid
     sign: float
     """-1 in compression (press), +1 in release."""
@@ -73,12 +73,12 @@ def opposite_sign(normalised: FloatMap, std: FloatMap) -> NDArray[np.bool_]:
 
 
 def confidence_of(normalised: FloatMap, std: FloatMap) -> FloatMap:
-    """1 / (1 + (2 std)^2), 0 where nothing is known; half of it where noise may explain a negative value."""
+    """1 / (1 + (2 std)^2), 0 where nothing is finite; half of it where noise may explain a negative value."""
     with np.errstate(invalid="ignore", over="ignore"):
         confidence = np.asarray(1 / (1 + np.square(2 * std)), np.float32)
-        known = np.isfinite(confidence) & np.isfinite(normalised)
+        finite = np.isfinite(confidence) & np.isfinite(normalised)
         doubtful = (normalised < 0) & ~opposite_sign(normalised, std)
-        return np.where(known, np.where(doubtful, confidence / 2, confidence), np.float32(0))
+        return np.where(finite, np.where(doubtful, confidence / 2, confidence), np.float32(0))
 
 
 def hold_reason(header: StrainHeader) -> str | None:

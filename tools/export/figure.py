@@ -50,7 +50,7 @@ def write_figure(
             cv2.LUT(resample_image(bmode.image, bmode.grid, place), levels), cv2.COLOR_GRAY2RGB
         )
         images.insert(0, (f"B-mode, {options.bmode_range:.0f} dB", np.asarray(grey, np.uint8)))
-    # text stays text in a PDF or SVG, and no date or path tells two equal figures apart
+    # text stays text in a PDF or SVG, and no date or path makes two equal figures differ
     with mpl.rc_context(
         {"svg.fonttype": "none", "pdf.fonttype": 42, "font.size": 8, "svg.hashsalt": "musse"}
     ):
@@ -133,14 +133,14 @@ def _bar(figure: Any, axis: Any, frame: ImageFrame, options: DisplayOptions) -> 
 
 
 def _caption(frame: ImageFrame, options: DisplayOptions, regions: Regions | None) -> str:
-    said = (
+    caption = (
         f"Frame {frame.frame_index}, {frame.time:.2f} s, engine {frame.engine}, "
         f"{frame.pairs:.0f} pairs fused, "
         f"quality {frame.quality:.2f}. Colours {MAP_NAMES[options.color_map]}."
     )
     if regions is not None:
-        said += f" Strain ratio B/A {measure(frame, regions).ratio.text}."
-    return said + "\nRelative axial strain, not stiffness; research use only."
+        caption += f" Strain ratio B/A {measure(frame, regions).ratio.text}."
+    return caption + "\nRelative axial strain, not stiffness; research use only."
 
 
 def _metadata(path: Path) -> dict[str, Any]:

@@ -17,7 +17,7 @@ def results_instead(path: Path) -> RecordingError:
 
 @contextmanager
 def naming_damage(path: Path, kind: str) -> Iterator[None]:
-    """Turn any error raised within into a RecordingError that says `path` is no readable `kind`.
+    """Turn any error raised within into a RecordingError that `path` is no readable `kind`.
 
     NumPy, SciPy and h5py document few of the errors they raise on damaged bytes: flipping bytes at random
     brought out TokenError, KeyError, RuntimeError and more.

@@ -45,15 +45,15 @@ def describe_results(path: Path) -> dict[str, Any]:
                 maps = list(file["axial_strain"].shape[1:])
     except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
         raise RecordingError(f"{path} cannot be read as strain results: {error}") from error
-    known = strain[np.isfinite(strain)]
+    finite = strain[np.isfinite(strain)]
     return {
         "file": str(path),
         "pairs": len(rejections),
         "with_values": rejections.count(""),
         "rejections": dict(Counter(filter(None, rejections))),
         "map_shape": maps,
-        "mean_strain_min": float(known.min()) if known.size else None,
-        "mean_strain_max": float(known.max()) if known.size else None,
+        "mean_strain_min": float(finite.min()) if finite.size else None,
+        "mean_strain_max": float(finite.max()) if finite.size else None,
         "attributes": {name: np.asarray(value).item() for name, value in attributes.items()},
     }
 

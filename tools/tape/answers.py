@@ -91,8 +91,8 @@ class Answers:
             case "keep":
                 self._keep(route, request)
             case "frames":
-                held = self._ring.frames(self._end_of(request.client))
-                self._reply(route, {"frames": [_row(frame, messages) for frame, messages in held]})
+                frames = self._ring.frames(self._end_of(request.client))
+                self._reply(route, {"frames": [_row(frame, messages) for frame, messages in frames]})
             case "frame":
                 found = self._ring.frame((request.source, request.session, request.index), request.kinds)
                 if not found:
