@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from engine.sequence.quality import Thresholds
 from engine.spec import Device
 from streamer.errors import ConfigError
 from streamer.ranges import Finite, Fraction, NonNegative, Positive
@@ -26,6 +27,7 @@ RENAMED: dict[str, str] = {}
 """Keys of earlier releases, as section.key, and their present names."""
 SMALLEST_REGION: Final = 0.5
 """mm: a region of interest that is not as deep holds no strain; it was given in metres."""
+_LIMITS: Final = Thresholds()
 
 
 class _Section(BaseModel):
@@ -100,17 +102,26 @@ class EngineConfig(_Section):
 class QualityConfig(_Section):
     """When a pair is rejected, and which pixels count as confident."""
 
-    min_ncc: Fraction = Field(0.80, description="median NCC after motion compensation")
-    min_strain: Fraction = Field(0.0005, description="|mean strain| below this is no motion")
-    max_strain: Strain = Field(0.04, description="|mean strain| above this is too much motion")
-    max_lateral: Positive = Field(2.0, description="|median lateral motion| above this is sliding, lines")
-    min_one_sign: Fraction = Field(
-        0.85, description="share of 8 x 8 blocks of the region that must strain in the same direction"
+    min_ncc: Fraction = Field(_LIMITS.min_ncc, description="median NCC after motion compensation")
+    min_strain: Fraction = Field(_LIMITS.min_strain, description="|mean strain| below this is no motion")
+    max_strain: Strain = Field(_LIMITS.max_strain, description="|mean strain| above this is too much motion")
+    max_lateral: Positive = Field(
+        _LIMITS.max_lateral, description="|median lateral motion| above this is sliding, lines"
     )
-    max_strain_std: Strain = Field(0.02, description="pixels with a larger strain_std hold no value")
+    min_one_sign: Fraction = Field(
+        _LIMITS.min_one_sign,
+        description="share of 8 x 8 blocks of the region that must strain in the same direction",
+    )
+    max_strain_std: Strain = Field(
+        _LIMITS.max_strain_std, description="pixels with a larger strain_std hold no value"
+    )
     max_saturated: Fraction = Field(
         0.01, description="a frame with a larger share of clipped samples in the region is refused"
     )
+
+    def thresholds(self) -> Thresholds:
+        """The limits that pairs are assessed by."""
+        return Thresholds(**self.model_dump(exclude={"max_saturated"}))
 
 
 class FusionConfig(_Section):

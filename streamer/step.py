@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from engine.errors import EngineError
 from engine.estimator import Estimator
-from engine.sequence.quality import PairQuality, Thresholds, assess_pair_quality
+from engine.sequence.quality import PairQuality, assess_pair_quality
 from engine.spec import Stopwatch, StrainResult
 from streamer.config import Config
 from streamer.frame import RfFrame
@@ -57,16 +57,8 @@ class StrainStep:
     """
 
     def __init__(self, estimator: Estimator | None, region: Region, config: Config, epoch: int = 0) -> None:
-        quality = config.quality
         self._engine = config.engine
-        self._thresholds = Thresholds(
-            min_ncc=quality.min_ncc,
-            min_strain=quality.min_strain,
-            max_strain=quality.max_strain,
-            max_lateral=quality.max_lateral,
-            min_one_sign=quality.min_one_sign,
-            max_strain_std=quality.max_strain_std,
-        )
+        self._thresholds = config.quality.thresholds()
         self.estimator = estimator
         self.region = region
         self._fusing = Fusing(config.fusion, region, estimator)

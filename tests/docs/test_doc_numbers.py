@@ -74,11 +74,6 @@ def test_the_documents_tell_the_numbers_of_the_code(document: str, sentence: str
     assert " ".join(sentence.split()) in " ".join(text.split())
 
 
-def test_the_defaults_of_configuration_and_engine_agree() -> None:
-    for name in Thresholds.__dataclass_fields__:
-        assert getattr(LIMITS, name) == getattr(CONFIG.quality, name)
-
-
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_commands_that_are_named_exist(document: Path) -> None:
     for arguments in command_lines(document.read_text(encoding="utf-8")):

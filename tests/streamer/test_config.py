@@ -1,14 +1,16 @@
 """Configuration: defaults, files, options on top, and every mistake at once."""
 
 import tomllib
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.sequence.quality import Thresholds
 from streamer import config as config_module
-from streamer.config import Config, config_toml, load_config
+from streamer.config import Config, QualityConfig, config_toml, load_config
 from streamer.errors import ConfigError
 
 
@@ -170,3 +172,12 @@ def test_a_reversed_region_of_the_display_is_a_mistake(tmp_path: Path) -> None:
     for region in ([8.0, 3.0, -5.0, 5.0], [3.0, 8.0, 5.0, -5.0], [3.0, 8.0, 0.0, 0.0]):
         with pytest.raises(ConfigError, match="display: region"):
             load_config(written(tmp_path, f"[display]\nregion = {region}\n"))
+
+
+def test_every_threshold_reaches_the_assessment() -> None:
+    names = [field.name for field in fields(Thresholds)]
+    assert QualityConfig().thresholds() == Thresholds()
+    for name in names:
+        other = getattr(Thresholds(), name) / 2
+        limits = QualityConfig.model_validate({name: other}).thresholds()
+        assert limits == replace(Thresholds(), **{name: other})
