@@ -3,20 +3,22 @@
 import json
 import math
 from dataclasses import asdict, dataclass, field
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from engine.musse.net import TRUNK
 from engine.network.configuration import UsseConfiguration
 from engine.training.losses.live_unsupervised import UnsupervisedWeights
 from engine.training.losses.paper import Objective
 
+Kind: TypeAlias = Literal["live", "paper"]
+"""Network: the one that runs live, on cells, or the paper's two stages on raw RF."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """One run. Two runs of equal recipes end with equal weights, bit for bit on one machine."""
 
-    kind: Literal["live", "paper"] = "live"
-    """Network: the one that runs live, on cells, or the paper's two stages on raw RF."""
+    kind: Kind = "live"
     truth: bool = True
     """Whether simulated truth is learnt from; the paper's objective does without."""
     seed: int = 0

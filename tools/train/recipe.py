@@ -3,18 +3,20 @@
 import tomllib
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.network.configuration import PAPER
 from engine.training.losses.live_unsupervised import UnsupervisedWeights
 from engine.training.losses.paper import Objective
-from engine.training.recipe import Recipe
+from engine.training.recipe import Kind, Recipe
 from streamer.config import explain
 from streamer.errors import ConfigError
 from streamer.ranges import NonNegative as Weight
 from streamer.ranges import PositiveCount as Count
+
+_RECIPE: Final = Recipe()  # a key that is left out has the value that the engine would take
 
 
 class _Table(BaseModel):
@@ -24,38 +26,52 @@ class _Table(BaseModel):
 class UnsupervisedTable(_Table):
     """Weights of the live network's terms without truth, beside similarity."""
 
-    axial_smoothness: Weight = Field(UnsupervisedWeights().axial_smoothness, description="along the beam")
-    lateral_smoothness: Weight = Field(UnsupervisedWeights().lateral_smoothness, description="across lines")
-    consistency: Weight = Field(UnsupervisedWeights().consistency, description="of consecutive strain maps")
+    axial_smoothness: Weight = Field(_RECIPE.unsupervised.axial_smoothness, description="along the beam")
+    lateral_smoothness: Weight = Field(_RECIPE.unsupervised.lateral_smoothness, description="across lines")
+    consistency: Weight = Field(_RECIPE.unsupervised.consistency, description="of consecutive strain maps")
 
 
 class PaperTable(_Table):
     """Weights and window of the paper's objective, on RF."""
 
-    window: tuple[Count, Count] = Field(Objective().window, description="correlation, samples and lines")
-    axial_smoothness: Weight = Field(Objective().axial_smoothness, description="along the beam")
-    lateral_smoothness: Weight = Field(Objective().lateral_smoothness, description="across lines")
-    lateral_component: Weight = Field(Objective().lateral_component, description="a line, in samples")
-    consistency: Weight = Field(Objective().consistency, description="of consecutive strain maps")
+    window: tuple[Count, Count] = Field(
+        _RECIPE.objective.window, description="correlation, samples and lines"
+    )
+    axial_smoothness: Weight = Field(_RECIPE.objective.axial_smoothness, description="along the beam")
+    lateral_smoothness: Weight = Field(_RECIPE.objective.lateral_smoothness, description="across lines")
+    lateral_component: Weight = Field(_RECIPE.objective.lateral_component, description="a line, in samples")
+    consistency: Weight = Field(_RECIPE.objective.consistency, description="of consecutive strain maps")
 
 
 class RecipeFile(_Table):
     """Every key of a recipe; all may be left out."""
 
-    kind: Literal["live", "paper"] = Field("live", description="network: live on cells, paper on raw RF")
-    truth: bool = Field(True, description="learn from simulated truth; the paper's network never does")
-    seed: int = Field(0, ge=0, description="of weights and of what every step sees")
-    steps: Count = Field(6000, description="of the optimiser")
-    batch: Count = Field(16, description="examples per step")
-    length: int = Field(1, ge=1, le=5, description="consecutive pairs per example")
-    learning_rate: float = Field(6e-4, gt=0, allow_inf_nan=False, description="highest, of Adam")
-    warm_start: int = Field(0, ge=0, description="steps with truth before the paper's objective")
-    warm_up: int = Field(200, ge=0, description="steps over which the learning rate rises")
-    scenes: Count = Field(2000, description="simulated scenes to learn from")
-    scenes_at_start: Count = Field(48, description="scenes that must be there before the first step")
-    half_precision: bool = Field(False, description="bfloat16 in the trunk, but for the last tenth")
-    validate_every: Count = Field(1000, description="steps between looks at held-out scenes")
-    held_out: Count = Field(32, description="scenes that are only looked at")
+    kind: Kind = Field(_RECIPE.kind, description="network: live on cells, paper on raw RF")
+    truth: bool = Field(
+        _RECIPE.truth, description="learn from simulated truth; the paper's network never does"
+    )
+    seed: int = Field(_RECIPE.seed, ge=0, description="of weights and of what every step sees")
+    steps: Count = Field(_RECIPE.steps, description="of the optimiser")
+    batch: Count = Field(_RECIPE.batch, description="examples per step")
+    length: int = Field(_RECIPE.length, ge=1, le=5, description="consecutive pairs per example")
+    learning_rate: float = Field(
+        _RECIPE.learning_rate, gt=0, allow_inf_nan=False, description="highest, of Adam"
+    )
+    warm_start: int = Field(
+        _RECIPE.warm_start, ge=0, description="steps with truth before the paper's objective"
+    )
+    warm_up: int = Field(_RECIPE.warm_up, ge=0, description="steps over which the learning rate rises")
+    scenes: Count = Field(_RECIPE.scenes, description="simulated scenes to learn from")
+    scenes_at_start: Count = Field(
+        _RECIPE.scenes_at_start, description="scenes that must be there before the first step"
+    )
+    half_precision: bool = Field(
+        _RECIPE.half_precision, description="bfloat16 in the trunk, but for the last tenth"
+    )
+    validate_every: Count = Field(
+        _RECIPE.validate_every, description="steps between looks at held-out scenes"
+    )
+    held_out: Count = Field(_RECIPE.held_out, description="scenes that are only looked at")
     unsupervised: UnsupervisedTable = UnsupervisedTable()
     paper: PaperTable = PaperTable()
 
