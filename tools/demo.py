@@ -1,13 +1,14 @@
 """Live strain without a scanner: simulated frames, then replay, node and display as processes."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
 from streamer.config import load_config
-from streamer.stopping import Stop
-from tools.children import child
+from streamer.stopping import Stop, StopRequested
+from tools.children import Child, child
 from tools.errors import NoScreen, NothingReceived, ToolError
 from tools.keep import keeping
 from tools.processes import cache_folder
@@ -50,10 +51,10 @@ def run_demo(
         ) as node:
             results = node.wait_for("ready", stop=stop)["results"]
             settings = load_config(None, {"input": {"connect": at[1]}, "keep": {"bind": ANY_PORT}})
-            with (
-                keeping(settings, results),
-                child("display", "--connect", results, "--json", *display_arguments) as display,
-            ):
+            with ExitStack() as beside:
+                tape = beside.enter_context(keeping(settings, results))
+                shown = ("--connect", results, "--keep", _address_of(tape, stop))
+                display = beside.enter_context(child("display", *shown, "--json", *display_arguments))
                 while display.running() and not stop.is_set():
                     for other in (replay, node):
                         if not other.running():
@@ -68,3 +69,11 @@ def run_demo(
                 raise failure(f"the display ended with exit code {code}: see above for why")
             node.ask_to_stop()
             return node.wait_for("summary")
+
+
+def _address_of(tape: Child | None, stop: Stop) -> str:
+    """Where the tape process answers; empty where there is none: the demo goes on without it."""
+    try:
+        return "" if tape is None else str(tape.wait_for("ready", stop=stop)["keep"])
+    except (ToolError, StopRequested):
+        return ""

@@ -63,6 +63,9 @@ def display(
     timeout: Annotated[
         float, typer.Option(min=0, help="Headless: give up after so many seconds without any strain result.")
     ] = 120.0,
+    keep: Annotated[
+        str, typer.Option(help="Address of the tape process that the key g asks; '' for none.")
+    ] = "tcp://127.0.0.1:5564",
     json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON line.")] = False,
 ) -> None:
     """Show strain and B-mode of a running node in a window; the key h lists the others.
@@ -131,6 +134,7 @@ def display(
             seconds=seconds,
             save=save,
             timeout=timeout,
+            keep="" if file is not None else keep,
             stopped=lambda: bool(signals),
         )
     emit("summary", asdict(summary), as_json=json)

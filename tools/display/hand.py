@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Final, Protocol
 
 from tools.display.colors import Image
+from tools.display.keeper import Keeper
 from tools.display.keys import dragged_region, image_box, press
 from tools.display.panels import frames_of
 from tools.display.png import facts_of, save_png
@@ -28,8 +29,9 @@ class _Screen(Protocol):
 class Hand:
     """The viewer's hand on one display."""
 
-    def __init__(self, state: DisplayState) -> None:
+    def __init__(self, state: DisplayState, keeper: Keeper | None = None) -> None:
         self._state = state
+        self._keeper = keeper
         self._asked_at: float | None = None
 
     def press(self, keys: Sequence[str], view: View, image: Image, window: _Screen) -> bool:
@@ -59,10 +61,21 @@ class Hand:
         self._asked_at = view.now
         return not live or asked
 
+    def _keep(self, view: View) -> None:
+        if self._keeper is None or self._keeper.held is None:
+            self._state.emit("nothing to keep: no tape process answers", view.now)
+        else:
+            self._state.emit(f"keeping the last {self._keeper.held:.0f} s", view.now)
+            self._keeper.keep()
+
     def _press(self, key: str, view: View, image: Image, window: _Screen) -> None:
         state = self._state
         if key in ("f", " "):
             state.toggle_freeze(view.now)
+            if self._keeper is not None:
+                self._keeper.freeze(state.frozen)
+        elif key == "g":
+            self._keep(view)
         elif key == "s":
             state.emit(_save(image, view), view.now)
         elif key == "F11":

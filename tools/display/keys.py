@@ -29,6 +29,7 @@ HELP: Final = (
     ("w n d u", "make it wider, narrower, deeper, shallower"),
     ("b", "show or hide the region's box"),
     ("s", "save this image as PNG, with time, settings and numbers"),
+    ("g", "keep: save RF and results of the last seconds, or of those before the freeze"),
     ("o", "show or hide the notes: assumed values, counters, delays"),
     ("F11", "full screen, or not"),
     ("h  Esc", "show or hide this help"),

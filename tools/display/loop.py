@@ -1,5 +1,6 @@
 """The display's one loop: poll, update, view, render, show, keys. One thread, with or without a window."""
 
+import os
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -11,6 +12,7 @@ import cv2
 
 from streamer.subscriber import Subscriber
 from tools.display.hand import Hand
+from tools.display.keeper import Keeper
 from tools.display.options import DisplayOptions
 from tools.display.png import facts_of, save_png
 from tools.display.render import SIZE, render
@@ -48,14 +50,16 @@ def run_display(
     seconds: float | None = None,
     save: Path | None = None,
     timeout: float = 120.0,
+    keep: str = "",
     stopped: Callable[[], bool] = lambda: False,
 ) -> Summary:
     """Show results until `q`, the window's close button, `stopped()`, or for `seconds`.
 
     `seconds` count from the first strain result. Headless, the same loop runs without a window and draws
     only the image it saves; NothingReceived is raised when no strain result comes for `timeout` seconds.
-    `save` is a PNG of the last image. Raises NoScreen where no window can open, ConfigError for an
-    impossible address, ToolError where `save` cannot be written.
+    `save` is a PNG of the last image, `keep` the address of the tape process that the window asks, empty for
+    none. Raises NoScreen where no window can open, ConfigError for an impossible address, ToolError where
+    `save` cannot be written.
     """
     if save is not None and not save.absolute().parent.is_dir():
         raise ToolError(f"cannot save {save}: the folder {save.absolute().parent} does not exist")
@@ -67,7 +71,10 @@ def run_display(
         state = DisplayState(
             options, address=address, now=started, source=source, unix_offset=time.time() - started
         )
-        hand = Hand(state)
+        keeper = None
+        if keep and window is not None:
+            keeper = stack.enter_context(Keeper(keep, f"window {os.getpid()}"))
+        hand = Hand(state, keeper)
         fresh, shown, strain = True, 0, None
         while not stopped():
             due = drawn + (_FRAME if fresh else _IDLE)
@@ -86,6 +93,11 @@ def run_display(
             if now < drawn + (_FRAME if fresh else _IDLE):
                 continue
             drawn, fresh = now, False
+            if keeper is not None:
+                state.seconds_kept = keeper.held
+                kept = keeper.notice()
+                if kept is not None:
+                    state.emit(kept, now)
             view = _view(state, subscriber, now)
             shown += view.strain is not strain and view.strain is not None
             strain = view.strain

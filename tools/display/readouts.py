@@ -209,6 +209,8 @@ def status_line(view: View) -> list[str]:
             parts.append(f"refused {sum(status.refused.values())}")
     if view.engine:
         parts.append(f"engine {view.engine}")
+    if view.seconds_kept is not None:
+        parts.append(f"g: keep the last {ago(view.seconds_kept)}")
     parts.append("o: notes")
     return parts
 

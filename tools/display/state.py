@@ -71,6 +71,8 @@ class DisplayState:
         self.link = Link(address, source, now)
         self.pointer: tuple[float, float] | None = None
         """x and z in mm under the mouse pointer."""
+        self.seconds_kept: float | None = None
+        """s that a tape process beside the node holds; None without one."""
         self._offset = unix_offset
         self._started_at = now
         self._frozen: View | None = None
@@ -130,13 +132,18 @@ class DisplayState:
         self._frozen_at = at
         self._frozen = replace(live, frozen=Frozen(at + self._offset, now - at, late))
 
+    @property
+    def frozen(self) -> bool:
+        """Whether an image is held."""
+        return self._frozen is not None
+
     def emit(self, notice: str, now: float, seconds: float = _NOTICE_SECONDS) -> None:
         """Show a passing message to the viewer, such as where an image was saved."""
         self._notice = (notice, now + seconds)
 
     def view(self, now: float, skipped: int = 0, refused: int = 0) -> View:
         """What is to be shown at clock time `now`."""
-        live = replace(self._live(now), skipped=skipped, refused=refused)
+        live = replace(self._live(now), skipped=skipped, refused=refused, seconds_kept=self.seconds_kept)
         if self._frozen is None or self._frozen.frozen is None:
             return live
         return replace(
@@ -151,6 +158,7 @@ class DisplayState:
             skipped=skipped,
             refused=refused,
             other_sources=live.other_sources,
+            seconds_kept=live.seconds_kept,
             notice=live.notice,
             pointer=live.pointer,
         )

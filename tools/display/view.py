@@ -154,6 +154,8 @@ class View:
     assumed: tuple[str, ...] = ()
     status: StatusHeader | None = None
     rates: Rates = field(default_factory=Rates)
+    seconds_kept: float | None = None
+    """s of RF and results that a tape process holds; None without one."""
     skipped: int = 0
     refused: int = 0
     other_sources: tuple[str, ...] = ()

@@ -94,7 +94,7 @@ def test_every_key_of_the_help_does_something_or_belongs_to_the_loop() -> None:
     for keys, _ in HELP:
         for key in keys.replace("–", "-").replace("Esc", "\x1b").split():
             shown = replace(inside, show_help=key == "\x1b", persistence=0.5, bmode_gain=3.0)
-            others = ("f", "s", "q", "space", "mouse", "F11")
+            others = ("f", "s", "q", "g", "space", "mouse", "F11")
             assert key in others or press(key, shown, BOX) != shown, key
 
 

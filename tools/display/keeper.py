@@ -1,0 +1,77 @@
+"""Asks the tape process beside the node, from a thread of its own: the window never waits for it."""
+
+import queue
+import threading
+from types import TracebackType
+from typing import Final, Self
+
+from tools.errors import ToolError
+from tools.tape.protocol import KeepClient
+
+ASK_EVERY: Final = 1.0  # s between two looks at how much is held
+PATIENCE: Final = 1.0  # s for an answer about that
+SAVE_WITHIN: Final = 30.0  # s for a tape on a slow disk
+
+
+class Keeper:
+    """Freeze, keep and the seconds held. Its methods belong to the window's thread, except `_run`."""
+
+    def __init__(self, address: str, client: str) -> None:
+        self.held: float | None = None
+        """s that a keep would save; None where no tape process answers."""
+        self._address, self._client = address, client
+        self._asked: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._notices: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="keeper")
+        self._frozen = False
+
+    def freeze(self, frozen: bool) -> None:
+        """Hold the span before now until it is called with False."""
+        if frozen != self._frozen:
+            self._frozen = frozen
+            self._asked.put("freeze" if frozen else "unfreeze")
+
+    def keep(self) -> None:
+        """Save what is held; `notice` says where."""
+        self._asked.put("keep")
+
+    def notice(self) -> str | None:
+        """What there is to show to the viewer, once."""
+        try:
+            return self._notices.get_nowait()
+        except queue.Empty:
+            return None
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._asked.put("end")
+        self._thread.join()
+
+    def _run(self) -> None:
+        with KeepClient(self._address, self._client) as client:
+            while (asked := self._next()) != "end":
+                try:
+                    if asked == "keep":
+                        saved = client.ask({"do": "keep"}, SAVE_WITHIN)
+                        self._notices.put(f"kept {saved['seconds']:.0f} s in {saved['path']}")
+                    elif asked:
+                        client.ask({"do": asked}, PATIENCE)
+                    else:
+                        self.held = client.ask({"do": "state"}, PATIENCE)["seconds"]
+                except ToolError as error:
+                    if asked == "keep":
+                        self._notices.put(f"not kept: {error}")
+                    elif not asked:
+                        self.held = None
+
+    def _next(self) -> str:
+        """What is asked for; empty where only the seconds are to be looked at."""
+        try:
+            return self._asked.get(timeout=ASK_EVERY)
+        except queue.Empty:
+            return ""
