@@ -39,3 +39,7 @@ def test_targets_that_the_guide_names_exist() -> None:
     named = set(re.findall(r"`?make ([\w-]+)", text("CONTRIBUTING.md")))
     assert named <= targets
     assert {"test", "format", "test-long"} <= named
+
+
+def test_the_first_page_is_short() -> None:
+    assert len(text("README.md").split()) <= 1350
