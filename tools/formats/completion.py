@@ -31,6 +31,7 @@ _UNIX_NS: Final = (10**18, 4 * 10**18)  # 2001 to 2096; PLUS may count from its 
 _SLOWEST: Final = 2.0  # s between frames: stamps in ms or ticks lie above, scanners below
 _FASTEST: Final = 1e-5  # s, the limit of --frame-rate
 _SAME_PITCH: Final = 0.02  # relative
+_MOST_NOTES, _LONGEST_NOTE = 24, 200  # the limits of a header
 _DISAGREE: Final = 0.4  # nominal frequencies are 10-25 % above the received one; more is a mistake
 
 
@@ -86,7 +87,7 @@ class Completion:
             probe_radius=cast(float, probe_radius),
             steering_angles=stated.get("steering_angles", ()),
             orientation=stated.get("orientation", ""),
-            assumed=(*self._carried_over(), *self._notes),
+            assumed=_printable((*self._carried_over(), *self._notes)),
         )
 
     def times(self) -> NDArray[np.int64]:
@@ -162,7 +163,7 @@ class Completion:
         )
 
     def _note(self, text: str) -> None:
-        self._notes.append(text[:200])  # the limit of the header
+        self._notes.append(text)
 
     def _carried_over(self) -> tuple[str, ...]:
         """The reader's notes, less those on fields that an option has replaced."""
@@ -289,3 +290,11 @@ class Completion:
             self._note("clock: unix, by the size of the time stamps")
             return "unix"
         return "device"
+
+
+def _printable(notes: tuple[str, ...]) -> tuple[str, ...]:
+    """Notes as a header can carry them: so many, so long, without control characters of a file's names."""
+    plain = ["".join(c if c.isprintable() else "?" for c in note)[:_LONGEST_NOTE] for note in notes]
+    if len(plain) > _MOST_NOTES:
+        plain[_MOST_NOTES - 1 :] = [f"and {len(plain) - _MOST_NOTES + 1} more"]
+    return tuple(plain)

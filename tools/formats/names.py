@@ -32,7 +32,6 @@ ALIASES: Final[dict[str, tuple[str, ...]]] = {
     "initial_time": ("initial_time", "initial_times", "t0", "tstart", "t_start", "start_time"),
     "frame_rate": ("frame_rate", "framerate", "fps"),
     "clock": ("clock",),
-    "orientation": ("orientation",),
 }
 _EQUAL: Final = 1e-6  # relative: the same number in float32 and in float64
 

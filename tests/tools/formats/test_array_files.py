@@ -318,3 +318,15 @@ def test_sparse_matrices_are_no_samples(tmp_path: Path, rf: NDArray[np.int16]) -
     savemat(tmp_path / "a.mat", {"scan": rf, "weights": csc_matrix(np.eye(40)), **CONSTANTS, **TIMES})
     with open_recording(tmp_path / "a.mat") as recording:
         assert np.array_equal(recording.frame(3), rf[3])
+
+
+def test_many_notes_fit_into_a_header(tmp_path: Path, rf: NDArray[np.int16]) -> None:
+    others = {f"probe{k}": {"c": 1400.0 + k} for k in range(40)}
+    savemat(tmp_path / "a.mat", {"acq": {"rf": rf, **CONSTANTS, **TIMES}, **others})
+    with open_recording(tmp_path / "a.mat") as recording:
+        assert len(recording.assumed) == 24
+        assert recording.assumed[-1].startswith("and ")
+        recording.header(0, source_id="a", session_id="b")
+    np.savez(tmp_path / "b.npz", **{"bell\x07": np.array({}, dtype=object)}, rf=rf, **CONSTANTS, **TIMES)
+    with open_recording(tmp_path / "b.npz") as recording:
+        assert "bell?: Python objects, left alone" in recording.assumed

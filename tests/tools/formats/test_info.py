@@ -133,8 +133,8 @@ def test_results_are_shown_in_units_and_are_no_recording(tmp_path: Path, suffix:
         open_recording(path)
 
 
-@pytest.mark.parametrize("suffix", READERS)
-def test_an_empty_file_of_any_kind_is_named_in_one_line(tmp_path: Path, suffix: str) -> None:
+@pytest.mark.parametrize("suffix", sorted(READERS.keys() - {".mcap"}))
+def test_an_empty_recording_of_any_kind_is_named_in_one_line(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"empty{suffix}"
     path.touch()
     result = CliRunner().invoke(app, ["info", str(path)])
