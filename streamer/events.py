@@ -25,6 +25,14 @@ class NodeEvents:
         self._condition = condition
         self._metrics = metrics
 
+    def peer_changed(self, peer: str) -> None:
+        """The other end of the RF link came, went or turned out to be something else."""
+        self._condition.peer = peer
+
+    def other_source(self, source_id: str) -> None:
+        """A frame of a source that is not listened to."""
+        self._condition.other_source(source_id)
+
     def frame_accepted(self, header: RfHeader, received: float, seconds: float) -> None:
         """A frame went into the ring; receiving and checking it took `seconds`."""
         self._condition.frame_accepted(header, received)

@@ -13,6 +13,7 @@ RATE_FRAMES = 32  # arrivals that the frame rate is measured over
 JUDGED_OVER = 5.0  # s of recent past that DEGRADED looks at
 BURST_FRAMES = 8  # arrivals that are compared with their acquisition times
 BURST_FACTOR = 2.0  # acquired over so many times the time of their arrival: they had been waiting somewhere
+MAX_OTHERS = 8  # names of other sources that are told
 TOO_MANY = 0.05  # share of frames lost, refused or overwritten that is reported to the operator
 FAULT_AFTER = 10  # engine errors in a row
 
@@ -23,6 +24,9 @@ class Health:
     def __init__(self, address: str = "", source: str = "") -> None:
         self._address = address
         self._wanted = source
+        self._others: tuple[str, ...] = ()
+        self.peer = ""
+        """What is known of the other end of the RF link, in words; replaced by the receiver thread."""
         self._arrivals: deque[float] = deque(maxlen=RATE_FRAMES)
         self._acquired: deque[tuple[str, int]] = deque(maxlen=RATE_FRAMES)
         self._passed_over = _PassedOver()
@@ -42,6 +46,11 @@ class Health:
         self._arrivals.append(now)
         self._acquired.append((header.clock, header.t_acq))
         self.origin, self.source_id = header.origin, header.source_id
+
+    def other_source(self, source_id: str) -> None:
+        """A source that is not listened to sends on the same link."""
+        if source_id not in self._others and len(self._others) < MAX_OTHERS:
+            self._others = (*self._others, source_id)
 
     def pair_judged(self, rejection: Rejection | None) -> None:
         """A pair was published with this rejection."""
@@ -89,10 +98,12 @@ class Health:
         if not self._address:
             return ()
         wanted = f" of source {self._wanted!r}" if self._wanted else ""
+        peer = f": {self.peer}" if self.peer else ""
+        others = f"; other sources that send: {', '.join(self._others)}" if self._others else ""
         if not counts.received:
-            return (f"no RF frame{wanted} has come from {self._address}",)
-        refused = sum(counts.refused.values())
-        return (f"no new RF frame{wanted} from {self._address}: {counts.received} came, {refused} refused",)
+            return (f"no RF frame{wanted} has come from {self._address}{peer}",)
+        came = f"{counts.received} came, {sum(counts.refused.values())} refused{others}"
+        return (f"no new RF frame{wanted} from {self._address}{peer}; {came}",)
 
     def _burst(self) -> bool:
         """Whether the last frames came much faster than they were acquired."""

@@ -7,13 +7,23 @@ not enough; the same path serves a publisher that was killed and comes back.
 import math
 import time
 from collections.abc import Callable, Container, Sequence
-from typing import Any
+from typing import Any, Final
 
 import zmq
+from zmq.utils.monitor import recv_monitor_message
 
 from streamer.sockets import MAX_FRAME_BYTES, OVERHEAD_BYTES, Context, Socket, connect_subscriber
 
 RESET_PAUSE = 0.1  # s; a peer that breaks every link must not keep this thread busy
+PEER: Final[dict[int, str]] = {
+    zmq.EVENT_CONNECTED: "something listens there, but has not answered as a ZeroMQ peer",
+    zmq.EVENT_HANDSHAKE_SUCCEEDED: "the link is up",
+    zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL: "what listens there does not speak ZeroMQ",
+    zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL: "what listens there speaks another protocol",
+    zmq.EVENT_DISCONNECTED: "the sender hung up",
+}
+"""What the newest event of a socket says about its peer."""
+NO_PEER: Final = "nothing answers there"
 MAX_PARTS = 16  # kept per message: more than any message of the protocol has
 
 
@@ -42,6 +52,8 @@ class Link:
         self._max_part_bytes = max_part_bytes
         self._setting = setting
         self._on_reset = on_reset
+        self.peer: str = NO_PEER
+        """What is known of the other end, in words."""
         self._socket: Socket | None = None
         self._reopen_at = 0.0
         self._open()
@@ -51,6 +63,12 @@ class Link:
         self._topics.append(topic)
         if self._socket is not None:
             self._socket.subscribe(topic)
+
+    def unsubscribe(self, topic: bytes) -> None:
+        """Receive messages of this topic no more, unless another one covers them."""
+        self._topics.remove(topic)
+        if self._socket is not None:
+            self._socket.unsubscribe(topic)
 
     def wait(self, seconds: float) -> bool:
         """Wait up to `seconds` for a message; returns whether `receive` has one. Reopens a broken link."""
@@ -94,6 +112,10 @@ class Link:
         if self._socket in ready:  # what came before the disconnect is still delivered
             return True
         if self._socket is not None and self._monitor in ready:
+            event = recv_monitor_message(self._monitor)["event"]
+            self.peer = PEER[event]
+            if event != zmq.EVENT_DISCONNECTED:
+                return False
             self.close()
             self._reopen_at = time.monotonic() + RESET_PAUSE
             self._on_reset()
@@ -107,8 +129,9 @@ class Link:
             high_water_mark=self._high_water_mark,
             max_part_bytes=self._max_part_bytes,
             setting=self._setting,
+            watched=sum(PEER),
         )
-        self._monitor = socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        self._monitor = socket.get_monitor_socket()
         self._socket = socket
 
 

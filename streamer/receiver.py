@@ -25,6 +25,7 @@ from streamer.ring import FrameRing, Slot
 from streamer.sockets import OVERHEAD_BYTES, Context
 from streamer.wire import topic
 
+SILENT_AFTER = 2.0  # s without a frame of the named source
 POLL = 0.05  # s; how soon a stop is noticed
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,8 @@ class FrameEvents(Protocol):
     def frame_refused(self, reason: Refusal) -> None: ...
     def link_reset(self) -> None: ...
     def frame_accepted(self, header: RfHeader, received: float, seconds: float) -> None: ...
+    def peer_changed(self, peer: str) -> None: ...
+    def other_source(self, source_id: str) -> None: ...
 
 
 class Receiver:
@@ -60,6 +63,8 @@ class Receiver:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="receiver")
         self._failure: BaseException | None = None
+        self._accepted_at = time.monotonic()
+        self._hears_all = False
 
     def start(self) -> None:
         """Start the thread."""
@@ -90,14 +95,28 @@ class Receiver:
                 on_reset=self._link_reset,
             )
             with closing(link):
+                peer = ""
                 while not self._stopping.is_set():
                     if link.wait(POLL):
                         self._receive(link)
+                    if link.peer != peer:
+                        peer = link.peer
+                        self._events.peer_changed(peer)
+                    self._look_for_others(link)
         except ConfigError as error:
             self._failure = error
         except BaseException as error:
             self._failure = error
             log.exception("receiver stopped")
+
+    def _look_for_others(self, link: Link) -> None:
+        """While a named source is silent, hear every source, so that those that send can be named."""
+        if not self._config.source:
+            return
+        silent = time.monotonic() - self._accepted_at > SILENT_AFTER
+        if silent != self._hears_all:
+            self._hears_all = silent
+            (link.subscribe if silent else link.unsubscribe)(topic("rf"))
 
     def _link_reset(self) -> None:
         if self._stopping.is_set():
@@ -130,6 +149,7 @@ class Receiver:
                 "%d frames lost before frame %d", lost, header.frame_index, extra={"limit_by": "lost"}
             )
         self._ring.commit(slot, header, now)
+        self._accepted_at = time.monotonic()
         self._events.frame_accepted(header, now, now - begun)
 
     def _header(self, parts: list[memoryview], now: float) -> RfHeader:
@@ -139,7 +159,12 @@ class Receiver:
         except MessageRefused:
             self._admission.refused()
             raise
-        self._admission.check(header, now)
+        try:
+            self._admission.check(header, now)
+        except MessageRefused as refused:
+            if refused.reason == "other_source":
+                self._events.other_source(header.source_id)
+            raise
         return header
 
     def _samples(self, parts: list[memoryview], header: RfHeader) -> Slot:

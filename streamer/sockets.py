@@ -37,16 +37,25 @@ def connect_subscriber(
     high_water_mark: int,
     max_part_bytes: int = MAX_FRAME_BYTES + OVERHEAD_BYTES,
     setting: str,
+    watched: int = 0,
 ) -> Socket:
     """A SUB socket, subscribed to the topics and connecting in the background.
 
-    `high_water_mark` counts messages. Raises ConfigError, naming `setting`, for an impossible address.
+    `high_water_mark` counts messages; `watched` are the events that its `get_monitor_socket()` reports, from
+    before it connects on. Raises ConfigError, naming `setting`, for an impossible address.
     """
     check_zmq_address(address, setting)
     socket = _open(context, zmq.SUB, address, high_water_mark, max_part_bytes)
     for topic in topics:
         socket.subscribe(topic)
-    return _connected(socket, address, setting)
+    if not watched:
+        return _connected(socket, address, setting)
+    monitor = socket.get_monitor_socket(watched)
+    try:
+        return _connected(socket, address, setting)
+    except ConfigError:
+        monitor.close(0)
+        raise
 
 
 def bind_publisher(

@@ -99,7 +99,11 @@ def test_where_nothing_comes_the_address_and_what_was_received_are_named() -> No
         "no RF frame of source 'leg' has come from tcp://127.0.0.1:5560",
     )
     _, reasons = waiting.state(counts(received=9, refused={"malformed": 9}), 1.0)
-    assert reasons[0].endswith("from tcp://127.0.0.1:5560: 9 came, 9 refused")
+    assert reasons[0].endswith("from tcp://127.0.0.1:5560; 9 came, 9 refused")
+    waiting.peer = "the link is up"
+    waiting.other_source("arm")
+    _, reasons = waiting.state(counts(received=9, refused={"other_source": 9}), 1.0)
+    assert "5560: the link is up; 9 came, 9 refused; other sources that send: arm" in reasons[0]
 
 
 def test_few_bad_frames_do_not_degrade() -> None:

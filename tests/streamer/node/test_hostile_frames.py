@@ -226,6 +226,6 @@ def test_an_operator_is_told_why_nothing_is_shown(setup: Setup) -> None:
     setup.scanner.send_all([5, 4, 3, 2])
     status = listener.status(lambda status: status.state == "STALE" and bool(status.reasons))
     assert status.reasons == (
-        f"no new RF frame from {setup.scanner.address}: 4 came, 3 refused",
+        f"no new RF frame from {setup.scanner.address}: the link is up; 4 came, 3 refused",
         "3 of 4 frames refused, most as backwards",
     )

@@ -237,3 +237,41 @@ def test_a_node_may_start_before_its_scanner(setup: Setup) -> None:
         scanner.send_all([0, 1])
         assert listener.strain_of(1).rejection is None
     assert node.stop().received == 2
+
+
+def test_where_no_frame_comes_status_names_the_address_the_link_and_other_sources(setup: Setup) -> None:
+    _, listener = setup.start(input={"source": "leg"})
+    waiting = listener.status(lambda s: any("the link is up" in reason for reason in s.reasons))
+    assert waiting.state == "WAITING"
+    assert f"no RF frame of source 'leg' has come from {setup.scanner.address}" in waiting.reasons[0]
+    end = time.monotonic() + PATIENCE
+    index = 0
+    while not any("other sources that send: bridge" in reason for reason in waiting.reasons):
+        assert time.monotonic() < end, waiting.reasons
+        setup.scanner.send(index)  # of source "bridge", which nobody asked for
+        index += 1
+        seen = index
+        waiting = listener.status(lambda s, seen=seen: s is not None)  # type: ignore[misc]
+    assert waiting.received > 0
+    setup.late = waiting.received - setup.scanner.sent  # the first went out before anybody asked for them
+
+
+def test_an_address_where_nobody_or_something_else_answers_is_named(setup: Setup) -> None:
+    with socket.socket() as stranger:
+        stranger.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{stranger.getsockname()[1]}"
+        _, listener = setup.start(connect=address)
+        nobody = listener.status(lambda s: any("nothing answers there" in reason for reason in s.reasons))
+        assert address in nobody.reasons[0]
+        stranger.listen()
+        stranger.settimeout(PATIENCE)
+        connection, _ = stranger.accept()
+        with connection:
+            connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" + bytes(64))
+            listener.status(
+                lambda s: any(
+                    words in reason
+                    for reason in s.reasons
+                    for words in ("does not speak ZeroMQ", "another protocol", "hung up", "has not answered")
+                )
+            )
