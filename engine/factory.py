@@ -16,9 +16,12 @@ ENGINES: Final[dict[str, str]] = {
     "reference": "classical phase tracking on IQ, any CPU or CUDA device",
     "onnx": "MUSSE-Net on ONNX Runtime: the fast form for a CPU",
     "eager": "MUSSE-Net in PyTorch, any CPU or CUDA device",
+    "cuda": "MUSSE-Net and its front end on an NVIDIA card, as one CUDA graph",
+    "tensorrt": "the same with the network compiled by TensorRT: `musse-stream engine build`",
     "trivial": "average strain of the whole frame, for tests and for measuring the node",
 }
 MUSSE: Final = ("onnx", "eager")  # in the order in which `musse` prefers them
+ON_CARD: Final = ("cuda", "tensorrt")  # the network too, where there is a card
 ANY: Final = ("auto", "musse")
 """Names that stand for one of several engines."""
 SHIPPED: Final = ("live", "paper")
@@ -100,7 +103,7 @@ def load(name: str, threads: int = 1, weights: Path | None = None) -> Opener:
 
         return opened
     resolved, _ = resolve(name, weights)
-    if weights is not None and resolved not in MUSSE:
+    if weights is not None and resolved not in (*MUSSE, *ON_CARD):
         raise EngineUnavailable(f"engine {resolved!r} takes no weights: leave them out, or use engine musse")
     if resolved == "trivial":
         from engine.baselines.trivial import TrivialEstimator
@@ -117,6 +120,8 @@ def load(name: str, threads: int = 1, weights: Path | None = None) -> Opener:
         torch.set_num_threads(threads)
     if resolved == "eager":
         return _eager(chosen)
+    if resolved in ON_CARD:
+        return _on_card(resolved, chosen)
     from engine.reference import ReferenceEstimator
 
     return ReferenceEstimator
@@ -124,7 +129,7 @@ def load(name: str, threads: int = 1, weights: Path | None = None) -> Opener:
 
 def model_hash(name: str, weights: Path | None = None) -> str | None:
     """`model_hash` of the results of engine `name`; None where it has no weights. EngineUnavailable."""
-    if resolve(name, weights)[0] not in MUSSE:
+    if resolve(name, weights)[0] not in (*MUSSE, *ON_CARD):
         return None
     from engine.musse.manifest import read_manifest
 
@@ -164,6 +169,12 @@ def _eager(weights: Path) -> Opener:
         return MusseEstimator(spec, HostChain(spec, EagerRuntime(weights, device)))
 
     return opened
+
+
+def _on_card(name: str, weights: Path) -> Opener:
+    from engine.musse.device.opening import opener_of
+
+    return opener_of(name, weights)
 
 
 def open_estimator(

@@ -6,6 +6,11 @@ from engine.errors import EngineUnavailable
 from engine.spec import Device
 
 
+def has_card() -> bool:
+    """Whether PyTorch finds a CUDA device here."""
+    return torch.cuda.is_available()
+
+
 def torch_device(name: Device) -> torch.device:
     """The torch device called `name`.
 
@@ -14,7 +19,7 @@ def torch_device(name: Device) -> torch.device:
     there is no CUDA device.
     """
     if name == "cuda":
-        if not torch.cuda.is_available():
+        if not has_card():
             raise EngineUnavailable("device 'cuda': PyTorch finds no CUDA device here; choose device 'cpu'")
         torch.backends.cuda.matmul.allow_tf32 = False
         torch.backends.cudnn.allow_tf32 = False

@@ -88,7 +88,9 @@ class EngineConfig(_Section):
     """What computes strain."""
 
     name: str = Field(
-        "auto", description="auto, reference, musse, onnx, eager or trivial: see `musse-stream run --help`"
+        "auto",
+        description="auto, reference, musse, onnx, eager, cuda, tensorrt or trivial: "
+        "see `musse-stream run --help`",
     )
     weights: str = Field("", description="weights file (.safetensors) of the network; empty: the package's")
     device: Device = Field("cpu", description="where it runs")

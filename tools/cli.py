@@ -16,6 +16,7 @@ from tools.commands.config import config
 from tools.commands.convert import convert
 from tools.commands.demo import demo
 from tools.commands.display import display
+from tools.commands.engine import engine
 from tools.commands.evaluate import evaluate
 from tools.commands.figure import figure
 from tools.commands.info import info
@@ -105,7 +106,7 @@ COMMANDS = {
     "Recordings": (info, convert, simulate),
     "Results": (process, measure, figure, movie),
     "Network": (train, evaluate, assess),
-    "System": (config, bench),
+    "System": (config, engine, bench),
 }
 """By the panel of `musse-stream --help` that lists them."""
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from engine.user_cache import user_cache
 from tools.errors import ToolError
 
 CHILD = "MUSSE_CHILD"  # set in the environment of every process that `start` makes
@@ -102,14 +103,7 @@ def start(arguments: Sequence[str], module: str) -> "subprocess.Popen[str]":
 
 def cache_folder() -> Path:
     """Where this user's programs keep what they can make again; made if it is not there. Raises ToolError."""
-    home = Path("~").expanduser()  # stays "~" for a user without a home
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA", home / "AppData" / "Local"))
-    elif sys.platform == "darwin":
-        base = home / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
-    folder = base / "musse-stream"
+    folder = user_cache()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -6,7 +6,9 @@ from typing import Annotated, Any, Literal
 import typer
 
 ConfigFile = Annotated[Path | None, typer.Option(help="TOML file; see `musse-stream config show`.")]
-ENGINES = "auto, reference, musse (the network on its best runtime here), onnx, eager or trivial."
+ENGINES = (
+    "auto, reference, musse (the network on its best runtime here), onnx, eager, cuda, tensorrt or trivial."
+)
 Engine = Annotated[str | None, typer.Option(help=ENGINES)]
 Weights = Annotated[
     Path | None,

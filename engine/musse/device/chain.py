@@ -9,7 +9,7 @@ import torch
 
 from engine.errors import InvalidAcquisition
 from engine.musse.cells import CellGrid
-from engine.musse.device.plan import ANY_SLOT, Plan, Replace, StepResult
+from engine.musse.device.plan import ANY_SLOT, Plan, Replace, StepResult, unchanged
 from engine.musse.device.step import MakeStep
 from engine.musse.manifest import Manifest
 from engine.musse.program import LiveProgram
@@ -52,7 +52,7 @@ class DeviceChain:
         policy: Policy,
         device: torch.device,
         make_step: MakeStep,
-        replace: Replace = lambda pair: pair,
+        replace: Replace = unchanged,
     ) -> None:
         if spec.kind != "rf":
             raise InvalidAcquisition(f"engine {name!r} takes RF, not {spec.kind!r} frames: use engine eager")

@@ -16,11 +16,13 @@ from engine.tracking.iq import IqGrid, IqTransform
 from engine.tracking.normalisation import GridInputs, PairInitialiser
 
 MAPS: Final = len(LiveOutputs._fields)
+COMPUTED: Final = tuple(name for name in NormalisedTensors._fields if name != "valid")
+"""Fields that a pair program computes; `valid` passes through, which compilers do not take as an output."""
 IQ_PARTS: Final = len(CanonicalFrame._fields)
 
 
 class PairProgram(nn.Module):
-    """Canonical IQ of post and the normalised pre frame -> `LiveOutputs`, then normalised post.
+    """Canonical IQ of post and the normalised pre frame -> `LiveOutputs`, then normalised post but `valid`.
 
     The part that TensorRT compiles: no transform, no integers, every matrix of the grid a constant.
     """
@@ -36,7 +38,7 @@ class PairProgram(nn.Module):
             self.register_buffer(f"matrix_{name}", floats(values), persistent=False)
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        """`CanonicalFrame` of post, `NormalisedTensors` of pre -> `LiveOutputs`, `NormalisedTensors`."""
+        """`CanonicalFrame` of post, `NormalisedTensors` of pre -> `LiveOutputs`, `COMPUTED` of post."""
         pre = NormalisedTensors(*inputs[IQ_PARTS:])
         post = self.front.level(CanonicalFrame(*inputs[:IQ_PARTS]))
         start, radians = self.front.start(pre, post)
@@ -44,7 +46,7 @@ class PairProgram(nn.Module):
         matrices = CellMatrices(*(self.get_buffer(f"matrix_{name}") for name in CellMatrices._fields))
         matrices = matrices._replace(cell_radians=(radians @ matrices.cell_along) * matrices.cell_samples)
         maps = self.program(pre.planes, pre.valid, post.planes, post.valid, *start, *grid, radians, *matrices)
-        return (*maps, *post)
+        return (*maps, *(getattr(post, name) for name in COMPUTED))
 
 
 class FrameProgram(nn.Module):
@@ -60,4 +62,5 @@ class FrameProgram(nn.Module):
         """(maps (MAPS, rows, cols), post, measured)."""
         canonical, measured = self.canonical(frame)
         results = self.pair(*canonical, *pre)
-        return torch.stack(results[:MAPS]), NormalisedTensors(*results[MAPS:]), measured
+        post = NormalisedTensors(valid=canonical.valid, **dict(zip(COMPUTED, results[MAPS:], strict=True)))
+        return torch.stack(results[:MAPS]), post, measured

@@ -1,15 +1,16 @@
 """Everything that one canonical grid fixes: the program with its constants, frame slots, static tensors."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from engine.musse.cells import cell_grid
-from engine.musse.device.canonical import Measured
-from engine.musse.device.frame_program import FrameProgram, PairProgram
+from engine.musse.device.canonical import CanonicalTransform, Measured
+from engine.musse.device.frame_program import IQ_PARTS, FrameProgram, PairProgram
 from engine.musse.device.step import MakeStep
 from engine.musse.output_grid import check_size
 from engine.musse.program import LiveProgram
@@ -19,8 +20,15 @@ from engine.spec import EngineSpec, FloatArray, FrameArray
 from engine.tracking.iq import IqGrid, IqTransform
 from engine.tracking.normalisation import PairInitialiser
 
-Replace: TypeAlias = Callable[[PairProgram], nn.Module]
-"""What stands for the pair program on the device: itself, or an engine compiled of it."""
+Replace: TypeAlias = Callable[[PairProgram, tuple[Tensor, ...], IqGrid], nn.Module]
+"""Gives the module that runs in place of the pair program: itself, or an engine compiled of it. Called with
+the program on the CPU, example inputs, and the grid."""
+
+
+def unchanged(pair: PairProgram, inputs: tuple[Tensor, ...], grid: IqGrid) -> nn.Module:
+    """The pair program itself."""
+    return pair
+
 
 ANY_SLOT: Final = 0
 
@@ -30,6 +38,22 @@ class StepResult(NamedTuple):
 
     maps: LiveOutputs[FloatArray]
     measured: Measured
+
+
+def pair_program(spec: EngineSpec, grid: IqGrid, program: LiveProgram) -> PairProgram:
+    """The pair program of a grid, on the CPU."""
+    front = PairInitialiser(grid, spec.shape[1], spec.line_spacing, spec.sample_pitch, max_rows=grid.n_rows)
+    cells = cell_grid(grid, spec.shape[1], spec.line_spacing)
+    return PairProgram(front, cells, deepcopy(program).cpu()).eval().requires_grad_(False)
+
+
+def example_inputs(transform: IqTransform, grid: IqGrid, pair: PairProgram) -> tuple[Tensor, ...]:
+    """Inputs of a pair program on the CPU, of a frame without echoes; no two share memory."""
+    canonical = CanonicalTransform(transform, grid)
+    with torch.no_grad():
+        frame, _ = canonical(torch.zeros(transform.spec.shape))
+        normalised = pair.front.level(frame)
+    return tuple(part.clone(memory_format=torch.contiguous_format) for part in (*frame, *normalised))
 
 
 class Plan:
@@ -54,25 +78,22 @@ class Plan:
         self.grid = grid
         self.cells = cell_grid(grid, spec.shape[1], spec.line_spacing)
         check_size(self.cells)
-        front = PairInitialiser(
-            grid, spec.shape[1], spec.line_spacing, spec.sample_pitch, max_rows=grid.n_rows
-        )
-        pair = PairProgram(front, self.cells, program).to(device).eval().requires_grad_(False)
+        transform = IqTransform(spec)
+        pair = pair_program(spec, grid, program)
+        example = example_inputs(transform, grid, pair)
         place_kernels(device)
-        self._program = FrameProgram(IqTransform(spec), grid, replace(pair)).to(device)
+        self._program = FrameProgram(transform, grid, replace(pair, example, grid)).to(device)
         pinned = device.type == "cuda"
         kind = torch.from_numpy(np.zeros(1, sample_type)).dtype
         self._frame = torch.zeros(spec.shape, dtype=kind, device=device)
         self._host_frame = torch.zeros(spec.shape, dtype=kind, pin_memory=pinned)
         self._at = torch.zeros(2, dtype=torch.int64, device=device)
         self._host_at = torch.zeros(2, dtype=torch.int64, pin_memory=pinned)
-        with torch.inference_mode():
-            canonical, measured = self._program.canonical(self._frame)
-            normalised = pair.front.level(canonical)
+        normalised = example[IQ_PARTS:]
         self._slots = [torch.zeros((slots, *part.shape), device=device) for part in normalised]
         size = (len(LiveOutputs._fields), len(self.cells.axial_index), len(self.cells.lateral_index))
         self._host_maps = torch.zeros(size, pin_memory=pinned)
-        self._host_measured = torch.zeros(measured.shape, pin_memory=pinned)
+        self._host_measured = torch.zeros(len(Measured._fields), pin_memory=pinned)
         self._step = make_step(self.body)
 
     def body(self) -> None:

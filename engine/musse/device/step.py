@@ -5,6 +5,8 @@ from typing import Protocol, TypeAlias
 
 import torch
 
+from engine.errors import EngineUnavailable
+
 WARM_UPS = 3
 
 
@@ -36,10 +38,17 @@ class GraphStep:
 
     The body must not allocate pinned memory, read values back or copy from pageable memory. It runs a few
     times before it is captured, because libraries allocate their workspaces at the first call. Raises
-    RuntimeError where the body cannot be captured.
+    EngineUnavailable where the body cannot be captured.
     """
 
     def __init__(self, body: Callable[[], None]) -> None:
+        try:
+            self._capture(body)
+        except RuntimeError as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise EngineUnavailable(f"the frame cannot be captured in a CUDA graph: {reason}") from error
+
+    def _capture(self, body: Callable[[], None]) -> None:
         self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         self._graph = torch.cuda.CUDAGraph()
         with torch.inference_mode():

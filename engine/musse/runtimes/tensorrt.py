@@ -135,6 +135,8 @@ def compiled(module: nn.Module, inputs: Sequence[Tensor]) -> CompiledEngine:
     (call,) = (node for node in graph.graph.nodes if node.op == "call_module")
     order = [node for node in graph.graph.nodes if node.op == "placeholder"]
     results = graph.graph.output_node().args[0]
+    if any(node.op == "placeholder" for node in results):
+        raise EngineError("an input of the program is also an output: TensorRT computes no such output")
     taken = [0 if node is call else node.args[1] for node in results]  # an item of what the engine returns
     return CompiledEngine(
         data=bytes(engine.serialized_engine),
