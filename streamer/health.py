@@ -13,7 +13,7 @@ RATE_FRAMES = 32  # arrivals that the frame rate is measured over
 JUDGED_OVER = 5.0  # s of recent past that DEGRADED looks at
 BURST_FRAMES = 8  # arrivals that are compared with their acquisition times
 BURST_FACTOR = 2.0  # acquired over so many times the time of their arrival: they had been waiting somewhere
-MAX_OTHERS = 8  # names of other sources that are told
+MAX_OTHERS = 8  # names of other sources in a reason
 TOO_MANY = 0.05  # share of frames lost, refused or overwritten that is reported to the operator
 FAULT_AFTER = 10  # engine errors in a row
 

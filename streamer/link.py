@@ -22,7 +22,7 @@ PEER: Final[dict[int, str]] = {
     zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL: "what listens there speaks another protocol",
     zmq.EVENT_DISCONNECTED: "the sender hung up",
 }
-"""What the newest event of a socket says about its peer."""
+"""Meaning of the newest event of a socket for its peer."""
 NO_PEER: Final = "nothing answers there"
 MAX_PARTS = 16  # kept per message: more than any message of the protocol has
 

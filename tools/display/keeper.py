@@ -32,7 +32,7 @@ class Keeper:
             self._asked.put("freeze" if frozen else "unfreeze")
 
     def keep(self) -> None:
-        """Save what is held; `notice` says where."""
+        """Save the frames in memory; `notice` names the file."""
         self._asked.put("keep")
 
     def notice(self) -> str | None:
