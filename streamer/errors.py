@@ -6,7 +6,10 @@ StreamerError
 └── MessageRefused     a message from outside breaks the protocol; carries a reason of `REFUSALS`
 """
 
-from streamer.reasons import Refusal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the command line imports this module, and NumPy takes a third of a second
+    from streamer.reasons import Refusal
 
 
 class StreamerError(Exception):
@@ -24,7 +27,7 @@ class AddressInUse(StreamerError, OSError):
 class MessageRefused(StreamerError, ValueError):
     """A message breaks the protocol; `reason` is one of the closed set that metrics count by."""
 
-    def __init__(self, reason: Refusal, detail: str) -> None:
+    def __init__(self, reason: "Refusal", detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
