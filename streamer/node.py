@@ -11,16 +11,14 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 
-from engine.bmode import bmode
-from engine.errors import InvalidAcquisition
 from engine.factory import resolve
+from streamer.bmode_message import bmode_message
 from streamer.builder import EngineBuilder, OpenEngine, weights_of
 from streamer.config import Config
 from streamer.events import NodeEvents
 from streamer.frame import RfFrame
 from streamer.frame_counters import FrameCounters
-from streamer.geometry import Region, bmode_grid, check_frame, engine_spec
-from streamer.headers import ArrayEntry, BmodeHeader
+from streamer.geometry import check_frame
 from streamer.health import Health
 from streamer.http import HealthServer
 from streamer.metrics import Metrics
@@ -114,7 +112,7 @@ def run(
         def process_pair(pair: FramePair) -> StrainMessage:
             step = builder.step_for(pair.post, stop, status.tick)
             message = _publish_strain(pair, step, publisher, events, stop)
-            _publish_bmode(pair.post, step.region, publisher, config)
+            _publish_bmode(pair.post, publisher, config)
             return message
 
         while not stop.is_set():
@@ -167,24 +165,9 @@ def _publish_strain(
     return message
 
 
-def _publish_bmode(frame: RfFrame, region: Region, publisher: Publisher, config: Config) -> None:
-    """Send the frame's B-mode if anyone listens; the whole frame, whatever the region of interest."""
-    header = frame.header
-    if not publisher.wanted("bmode", header.source_id):
-        return
-    dynamic_range = config.output.bmode_dynamic_range
-    try:
-        spec = engine_spec(header, Region.whole(header), config)
-    except InvalidAcquisition:
-        return  # no engine could be built either: the node is in FAULT with the reason
-    image = bmode(frame.samples, spec, dynamic_range)
-    described = BmodeHeader(
-        source_id=header.source_id,
-        session_id=header.session_id,
-        arrays=(ArrayEntry(name="bmode", dtype="|u1", shape=image.shape),),
-        frame_index=header.frame_index,
-        grid=bmode_grid(header, image.shape),
-        dynamic_range_db=dynamic_range,
-        assumed=header.assumed,
-    )
-    publisher.send(encode("bmode", described, (image,)))
+def _publish_bmode(frame: RfFrame, publisher: Publisher, config: Config) -> None:
+    """Send the frame's B-mode if anyone listens."""
+    if publisher.wanted("bmode", frame.header.source_id):
+        message = bmode_message(frame, config)
+        if message is not None:  # else the node is in FAULT with the reason
+            publisher.send(encode("bmode", message[0], (message[1],)))

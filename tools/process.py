@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from engine.factory import load
 from engine.sequence.accumulation import Accumulation
 from engine.spec import EngineSpec, FloatArray
+from streamer.bmode_message import bmode_message
 from streamer.config import Config, result_settings
 from streamer.errors import MessageRefused
 from streamer.frame import RfFrame
@@ -69,23 +70,10 @@ def process_pairs(
     Raises RecordingError for a frame that the playback does not have.
     """
     step = open_step(recording, config)
-    cues = playback(recording.t_acq, recording.frame_index, "bounce" if loop == "bounce" else "off")
-    by_index: dict[int, Cue] = {}
-
-    def frame(index: int) -> RfFrame:
-        while index not in by_index:
-            cue = next(cues, None)
-            if cue is None:
-                raise RecordingError(
-                    f"{recording.path} has no frame {index}: "
-                    "were the results made of it, and replayed with --loop bounce?"
-                )
-            by_index[cue.frame_index] = cue
-        return _frame(recording, by_index[index])
-
+    frames = _FramesByIndex(recording, loop)
     for pair in pairs:
-        post = frame(pair.post_index)
-        pre = None if pair.pre_index is None else frame(pair.pre_index)
+        post = frames.frame(pair.post_index)
+        pre = None if pair.pre_index is None else frames.frame(pair.pre_index)
         yield step.run(
             FramePair(pre, post, cast(Rejection, pair.rejection) if pre is None else None), Stopwatch()
         )
@@ -156,6 +144,28 @@ class PairMaps:
         return np.full(pair_quality.valid.shape, np.nan, np.float32) if reached is None else reached.axial
 
 
+class _FramesByIndex:
+    """The frames of a playback by their numbers."""
+
+    def __init__(self, recording: Recording, loop: Loop) -> None:
+        self._recording = recording
+        how: Loop = "bounce" if loop == "bounce" else "off"
+        self._cues = playback(recording.t_acq, recording.frame_index, how)
+        self._by_index: dict[int, Cue] = {}
+
+    def frame(self, index: int) -> RfFrame:
+        """The frame of this number. Raises RecordingError for one that the playback does not have."""
+        while index not in self._by_index:
+            cue = next(self._cues, None)
+            if cue is None:
+                raise RecordingError(
+                    f"{self._recording.path} has no frame {index}: "
+                    "were the results made of it, and replayed with --loop bounce?"
+                )
+            self._by_index[cue.frame_index] = cue
+        return _frame(self._recording, self._by_index[index])
+
+
 def _header(recording: Recording, cue: Cue) -> RfHeader:
     header = recording.header(
         cue.position, source_id="replay", session_id=str(cue.session), frame_index=cue.frame_index
@@ -188,11 +198,14 @@ def process_to_file(
     frames: int,
     loop: Loop = "off",
     pairs: Sequence[RecordedPair] | None = None,
+    bmode: bool = False,
     overwrite: bool = False,
     on_pair: Callable[[], object] = lambda: None,
     on_refused: Callable[[int, MessageRefused], object] = lambda index, refused: None,
 ) -> Processed:
     """Write the maps of every pair, or of exactly `pairs`, to a result file; `on_pair` is called for each.
+
+    `bmode` adds the B-mode image of every post frame.
 
     Raises RecordingError, ConfigError, EngineError, and whatever `on_pair` raises; no file stays then.
     """
@@ -208,13 +221,15 @@ def process_to_file(
         messages = process(recording, config, frames=frames, loop=loop, on_refused=refuse)
     header = recording.header(0, source_id="replay", session_id="0")
     maps = PairMaps(header)
+    images = _FramesByIndex(recording, loop)
     about = provenance(recording.path, result_settings(config), header)
     with ResultWriter(output, MAPS, fused=True, provenance=about, overwrite=overwrite) as writer:
         for message in messages:
             on_pair()
             if pairs is not None:
                 done.differing += message.header.rejection != pairs[done.pairs].rejection
-            writer.append(message.header, maps.of(message), message.fused)
+            image = bmode_message(images.frame(message.header.post_index), config) if bmode else None
+            writer.append(message.header, maps.of(message), message.fused, image)
             done.pairs += 1
             done.valid += message.header.rejection is None
     return done

@@ -16,6 +16,7 @@ from tests.tools.programs import STEPS, write_press
 from tools.cli import app
 from tools.errors import RecordingError
 from tools.formats import Acquisition, write_recording
+from tools.results.zea import IMAGE
 from tools.simulate import simulate_recording
 
 MAPS = ("axial_strain", "strain_std", "axial_displacement", "lateral_displacement")
@@ -305,3 +306,15 @@ def test_the_networks_grid_follows_the_region_not_the_frames(arm_dir: Path, tmp_
         arm_dir / "rf0304_86.mhd", output, "--engine", "musse", "--loop", "bounce", "--config", str(config)
     )
     assert len(contents(output)["post_index"]) == 11
+
+
+def test_bmode_is_added_where_it_is_asked_for(press: Path, trivial: dict[str, Any], tmp_path: Path) -> None:
+    process(press, tmp_path / "a.h5", "--engine", "trivial", "--bmode")
+    with h5py.File(tmp_path / "a.h5") as file, h5py.File(press.with_name("strain.h5")) as without:
+        images = file[f"{IMAGE}/values"]
+        assert images.shape[0] == len(STEPS)
+        assert file[f"{IMAGE}/held"][:].all()
+        assert np.std(images[3]) > 10  # speckle, and not one grey level
+        np.testing.assert_array_equal(images[3], images[5])  # the hand is where it was: STEPS[3] == STEPS[5]
+        assert (images[3] != images[4]).any()
+        assert IMAGE not in without

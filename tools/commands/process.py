@@ -27,6 +27,9 @@ def process(
     pairs_from: Annotated[
         Path | None, typer.Option(help="Tape or result file: compute exactly its pairs again.")
     ] = None,
+    bmode: Annotated[
+        bool, typer.Option("--bmode", help="Add the B-mode image of every frame to an .h5 file.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the result file.")] = False,
     *,
     opening: Opening,
@@ -87,6 +90,7 @@ def process(
                 frames=total,
                 loop=loop,
                 pairs=pairs,
+                bmode=bmode,
                 overwrite=overwrite,
                 on_pair=on_pair,
                 on_refused=lambda index, error: console.print(f"frame {index} refused: {error}"),

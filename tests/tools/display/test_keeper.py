@@ -14,6 +14,8 @@ from tools.display.readouts import status_line
 from tools.display.state import DisplayState
 from tools.tape.reader import Tape
 
+pytestmark = pytest.mark.alone  # sockets and threads
+
 IMAGE = np.zeros((10, 10, 3), np.uint8)
 
 

@@ -16,6 +16,8 @@ from tools.tape.protocol import KeepClient
 from tools.tape.reader import Tape
 from tools.tape.ring import OVERHEAD, Ring
 
+pytestmark = pytest.mark.alone  # sockets and threads
+
 
 def saved(path: str) -> tuple[list[int], list[int]]:
     """Frame numbers of RF and of strain on a tape; every one is checked bit for bit."""
