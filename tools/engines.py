@@ -27,7 +27,7 @@ class Opens(Protocol):
 
     @property
     def overrides(self) -> Mapping[str, Any]:
-        """What the options say, by name."""
+        """The options by name."""
         ...
 
     def open(self, file: Path) -> Any:

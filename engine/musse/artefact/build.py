@@ -31,7 +31,7 @@ from engine.torch_device import has_card, torch_device
 from engine.tracking.iq import IqTransform
 
 Report = Callable[[str], None]
-"""Told the step that begins, in a few words."""
+"""Called with a few words for each step that begins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

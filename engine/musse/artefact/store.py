@@ -99,7 +99,7 @@ def read(folder: Path) -> Artefact:
     if changed or unknown:
         raise EngineUnavailable(f"compiled engine {folder} was changed: {', '.join([*changed, *unknown])}")
     if key_of(artefact.facts) != artefact.key or folder.name != artefact.key[:24]:
-        raise EngineUnavailable(f"compiled engine {folder} was built for something else than its name says")
+        raise EngineUnavailable(f"compiled engine {folder} was not built for what its name states")
     return artefact
 
 
