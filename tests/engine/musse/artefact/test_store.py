@@ -78,7 +78,7 @@ def test_a_damaged_engine_is_refused(built: Path, damage: str) -> None:
 def test_an_engine_under_another_name_is_refused(built: Path) -> None:
     other = built.parent / key_of({})[:24]
     shutil.copytree(built, other)
-    with pytest.raises(EngineUnavailable, match="for not built for what its name states"):
+    with pytest.raises(EngineUnavailable, match="was not built for what its name states"):
         store.read(other)
 
 
