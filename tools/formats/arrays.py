@@ -115,11 +115,13 @@ def _arranged(
 
 def _pick(path: Path, tree: Tree, layout: Layout) -> tuple[Named, str]:
     arrays = arrays_in(tree)
+    if not arrays:
+        raise RecordingError(f"{path} holds no array of numbers with two axes or more, so no RF and no IQ")
     if layout.variable is not None:
         wanted = {place: leaf for place, leaf in arrays.items() if written(place) == layout.variable}
         if not wanted:
             raise LayoutUnclear(
-                f"{path} has no array {layout.variable}; it holds {listed(arrays) or 'no array'}: "
+                f"{path} has no array {layout.variable}; it holds {listed(arrays)}: "
                 f"give {OPTIONS['variable']}",
                 "variable",
             )
@@ -149,7 +151,7 @@ def _pick(path: Path, tree: Tree, layout: Layout) -> tuple[Named, str]:
         ), f"samples: taken from {written(place)}, the only array in the file"
     raise LayoutUnclear(
         f"{path} has no array named rf, rf_data, iq, iq_data or alike; "
-        f"it holds {listed(arrays) or 'no array'}: give {OPTIONS['variable']}",
+        f"it holds {listed(arrays)}: give {OPTIONS['variable']}",
         "variable",
     )
 

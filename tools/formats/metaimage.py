@@ -41,18 +41,20 @@ def read_metaimage(path: Path, layout: Layout) -> Contents:
     """
     header = parse_header(path)
     n_x, n_y, n_frames = _size(header)
-    if header.frames and len(header.frames) < n_frames:
-        raise RecordingError(
-            f"{path}: DimSize states {n_frames} frames, the Seq_Frame lines describe {len(header.frames)}: "
-            "correct DimSize, or add the lines that are missing"
-        )
     dtype = _dtype(header)
     spacing = header.numbers("ElementSpacing") or header.numbers("ElementSize")
     blocks, surplus = open_blocks(header, dtype, (n_frames, n_y, n_x))
     described = len(header.frames) or n_frames
+    if described < blocks.shape[0]:
+        blocks.close()
+        raise RecordingError(
+            f"{path}: DimSize states {n_frames} frames, the Seq_Frame lines describe {described}: "
+            "correct DimSize, or add the lines that are missing"
+        )
     cut = "" if surplus == 0 else f"frames: {surplus} bytes behind the last whole frame were left alone"
     if blocks.shape[0] < max(n_frames, described):
-        cut = f"frames: {blocks.shape[0]} whole ones in the file, its header describes {described}"
+        wanted = max(n_frames, described)
+        cut = f"frames: {blocks.shape[0]} whole ones in the file, its header describes {wanted}"
         header = header.first(blocks.shape[0])
     try:
         times = header.times() if layout.times_wanted else None

@@ -330,3 +330,12 @@ def test_many_notes_fit_into_a_header(tmp_path: Path, rf: NDArray[np.int16]) -> 
     np.savez(tmp_path / "b.npz", **{"bell\x07": np.array({}, dtype=object)}, rf=rf, **CONSTANTS, **TIMES)
     with open_recording(tmp_path / "b.npz") as recording:
         assert "bell?: Python objects, left alone" in recording.assumed
+
+
+@pytest.mark.parametrize(
+    "rf", [np.zeros((0, 256, 32)), np.array("text"), np.ones((5, 256, 32), bool), np.array(3)]
+)
+def test_a_file_without_any_samples_is_named(tmp_path: Path, rf: NDArray[Any]) -> None:
+    np.savez(tmp_path / "a.npz", rf=rf, **CONSTANTS, **RATE)
+    with pytest.raises(RecordingError, match=r"a\.npz holds no array of numbers"):
+        open_recording(tmp_path / "a.npz")

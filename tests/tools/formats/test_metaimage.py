@@ -263,6 +263,10 @@ def test_a_file_cut_within_a_frame_gives_the_whole_ones(write_mhd: MetaWriter, r
                 assert np.array_equal(recording.frame(3), rf[3])
                 noted = [note for note in recording.assumed if note.startswith("frames: 4 whole ones")]
                 assert len(noted) == ("times" not in change)
+    preallocated = write_mhd(rf, DimSize="32 256 3000")  # a recorder that reserves room and stops early
+    with open_recording(preallocated) as recording:
+        assert recording.n_frames == 5
+        assert "frames: 5 whole ones in the file, its header describes 3000" in recording.assumed
     with open_recording(write_mhd(rf)) as recording:  # the control: nothing noted
         assert not any(note.startswith("frames:") for note in recording.assumed)
 
