@@ -8,7 +8,7 @@ from typing import Final, Literal, TypeAlias, get_args
 
 from engine.errors import EngineUnavailable
 from engine.estimator import Estimator
-from engine.spec import Device, EngineSpec
+from engine.spec import AXIAL_WINDOW, LATERAL_WINDOW, Device, EngineSpec
 
 Opener: TypeAlias = Callable[[EngineSpec, Device], Estimator]
 
@@ -187,8 +187,8 @@ def open_estimator(
     sound_speed: float = 1540.0,
     kind: Literal["rf", "iq"] = "rf",
     demodulation_frequency: float = 0.0,
-    axial_window: float = 2.0e-3,
-    lateral_window: float = 1.0e-3,
+    axial_window: float = AXIAL_WINDOW,
+    lateral_window: float = LATERAL_WINDOW,
     device: Device = "cpu",
     threads: int = 1,
     weights: Path | str | None = None,

@@ -14,6 +14,11 @@ from numpy.typing import NDArray
 
 from engine.errors import InvalidAcquisition
 
+AXIAL_WINDOW = 2.0e-3
+"""m, length of the strain window along the beam unless another is asked for."""
+LATERAL_WINDOW = 1.0e-3
+"""m, its width across the lines."""
+
 FloatArray: TypeAlias = NDArray[np.float32]
 FrameArray: TypeAlias = NDArray[np.int16] | NDArray[np.float32] | NDArray[np.complex64]
 
@@ -104,9 +109,9 @@ class EngineSpec(Acquisition):
     Raises InvalidAcquisition where a value is impossible.
     """
 
-    axial_window: float = 2.0e-3
+    axial_window: float = AXIAL_WINDOW
     """m, length of the least-squares strain window along the beam."""
-    lateral_window: float = 1.0e-3
+    lateral_window: float = LATERAL_WINDOW
     """m, its width across the lines."""
 
     def __post_init__(self) -> None:

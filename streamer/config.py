@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, Literal, Self, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from engine.sequence.quality import Thresholds
-from engine.spec import Device
+from engine.spec import AXIAL_WINDOW, LATERAL_WINDOW, Device
 from streamer.errors import ConfigError
 from streamer.ranges import Finite, Fraction, NonNegative, Positive
 
@@ -94,8 +94,10 @@ class EngineConfig(_Section):
     )
     weights: str = Field("", description="weights file (.safetensors) of the network; empty: the package's")
     device: Device = Field("cpu", description="where it runs")
-    axial_window: WindowMm = Field(2.0, description="least-squares strain window along the beam, mm")
-    lateral_window: WindowMm = Field(1.0, description="the same across the lines, mm")
+    axial_window: WindowMm = Field(
+        AXIAL_WINDOW * 1e3, description="least-squares strain window along the beam, mm"
+    )
+    lateral_window: WindowMm = Field(LATERAL_WINDOW * 1e3, description="the same across the lines, mm")
     threads: int = Field(
         1, ge=0, le=256, description="CPU threads of the engine; 0: all cores. More than 1 is rarely faster"
     )

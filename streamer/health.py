@@ -8,7 +8,7 @@ from streamer.reasons import Rejection, StateName
 
 STALE_PERIODS = 10  # frame periods without a frame
 STALE_AT_MOST = 0.5  # s
-STALE_AT_LEAST = 0.1  # s; frames that come in bursts seem to have a very short period
+STALE_AT_LEAST = 0.1  # s; frames in bursts seem to have a very short period, and displays would flicker
 RATE_FRAMES = 32  # arrivals that the frame rate is measured over
 JUDGED_OVER = 5.0  # s of recent past that DEGRADED looks at
 BURST_FRAMES = 8  # arrivals that are compared with their acquisition times
@@ -16,6 +16,11 @@ BURST_FACTOR = 2.0  # acquired over so many times the time of their arrival: the
 MAX_OTHERS = 8  # names of other sources in a reason
 TOO_MANY = 0.05  # share of frames lost, refused or overwritten that is reported to the operator
 FAULT_AFTER = 10  # engine errors in a row
+
+
+def stale_after(rate: float | None) -> float:
+    """Seconds without a frame or result, at this rate (Hz; None: unknown), after which a stream is stale."""
+    return min(max(STALE_PERIODS / rate, STALE_AT_LEAST), STALE_AT_MOST) if rate else STALE_AT_MOST
 
 
 class Health:
@@ -75,7 +80,6 @@ class Health:
         )
         troubles = self._troubles(counts, now)
         age, rate = self.frame_age(now), self.frame_rate()
-        period = 1.0 / rate if rate else STALE_AT_MOST
         state: StateName = "REPLAY" if self.origin == "replay" else "LIVE"
         reasons: tuple[str, ...] = ()
         if self.fault is not None:
@@ -87,7 +91,7 @@ class Health:
             state = "BUILDING"
         elif age is None:
             state, reasons = "WAITING", (*self._nothing_came(counts), *troubles)
-        elif age > min(max(STALE_PERIODS * period, STALE_AT_LEAST), STALE_AT_MOST):
+        elif age > stale_after(rate):
             state, reasons = "STALE", (*self._nothing_came(counts), *troubles)
         elif troubles:
             state, reasons = "DEGRADED", troubles

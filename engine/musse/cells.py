@@ -10,10 +10,10 @@ from typing import Generic, NamedTuple
 import numpy as np
 
 from engine.spec import FloatArray
-from engine.tracking.iq import IqGrid
+from engine.tracking.iq import ROWS_PER_CYCLE, IqGrid
 from engine.tracking.normalisation import Array
 
-ROWS_PER_CELL = 2  # of canonical IQ: one cycle
+ROWS_PER_CELL = ROWS_PER_CYCLE
 CELL_WIDTH = 0.6e-3  # m, about: a beam width, which speckle has no detail below
 
 

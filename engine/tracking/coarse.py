@@ -2,7 +2,7 @@
 
 An envelope has no carrier, so it cannot skip a cycle; it is only good to a fraction of a pulse length,
 which is what the phase needs to start from. Two steps, so that the work hardly grows with the cycles in a
-frame: all shifts on cells that are a share of the depth, then a few more on cells of one cycle. NumPy only.
+frame: all shifts on cells that are a share of the depth, then a few more on cells of one cycle.
 """
 
 from dataclasses import dataclass
@@ -13,11 +13,12 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from engine.spec import FloatArray
+from engine.tracking.iq import ROWS_PER_CYCLE
 from engine.tracking.windows import Nodes
 
 MAX_AXIAL_SHARE = 0.055  # of the depth: 5 % strain over all of it, and some play
 MAX_LATERAL_LINES = 4  # 3 lines, and one for the parabola
-ROWS_PER_CELL = 2  # one near cell per cycle of the carrier
+ROWS_PER_CELL = ROWS_PER_CYCLE  # one near cell per cycle of the carrier
 FAR_CELLS = 125  # along depth, about
 NEAR_CELLS = 300  # along depth; for what lies deeper in cycles windows are longer and nodes further apart
 WINDOW_CELLS = 8.0  # full width at half maximum: 5 % strain moves its ends apart by less than half a cell

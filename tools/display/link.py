@@ -2,7 +2,7 @@
 
 Link and age are judged by the display itself, from arrival times: a node that hangs cannot report it.
     NODE LOST   no status for 1.2 s
-    STALE       no result for 10 frame periods, at most 0.5 s
+    STALE       no result for longer than `streamer.health.stale_after`, the limit of the node
 """
 
 from collections import deque
@@ -11,12 +11,10 @@ from statistics import median
 from typing import Final
 
 from streamer.headers import NO_SOURCE, StatusHeader
+from streamer.health import stale_after
 from tools.display.view import Banner, Level, ago
 
 NODE_LOST_AFTER: Final = 1.2  # s without status
-STALE_PERIODS: Final = 10  # frame periods without a result
-STALE_AT_MOST: Final = 0.5  # s
-_STALE_AT_LEAST: Final = 0.1  # s: this display looks about 30 times a second, faster judgement would flicker
 GAP_PERIODS: Final = 4  # periods without a result that break the trace
 _GAP_AT_LEAST: Final = 0.25  # s: a busy machine delays a poll by that much without losing a result
 
@@ -147,9 +145,7 @@ class Link:
     def stale_after(self) -> float:
         """s without a result until STALE."""
         rates = [self.result_rate, self.status.frame_rate if self.status else None]
-        given = [rate for rate in rates if rate]
-        limit = STALE_PERIODS / min(given) if given else STALE_AT_MOST
-        return min(max(limit, _STALE_AT_LEAST), STALE_AT_MOST)
+        return stale_after(min((rate for rate in rates if rate), default=None))
 
     def banner(self, now: float) -> Banner:
         """The link's state as it is now."""
