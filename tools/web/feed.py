@@ -10,7 +10,9 @@ from streamer.headers import FusedHeader, StrainHeader
 from streamer.subscriber import Received, Subscriber
 from tools.display.options import DisplayOptions
 from tools.display.state import DisplayState
+from tools.display.strain_image import StrainImage
 from tools.display.view import View
+from tools.measure.frames import ImageFrame
 from tools.measure.offline import of_messages
 from tools.web.cine import Cine, CineFrame
 
@@ -33,6 +35,7 @@ class Feed:
         self._on_news = on_news
         self._newest: StrainHeader | None = None
         self._number = 0
+        self._last_pair: StrainImage | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="web-feed")
         self.failure: BaseException | None = None
@@ -80,7 +83,8 @@ class Feed:
             self._on_news()
 
     def _remember(self, received: Received, now: float) -> None:
-        fused = None
+        """Put the newest image into the cine: the fused one, or a single pair's where there is no fusion."""
+        image = None
         for message in received.messages:
             header = message.header
             if header.source_id != self._state.link.source:
@@ -88,20 +92,44 @@ class Feed:
             if isinstance(header, StrainHeader):
                 self._newest = header
             elif isinstance(header, FusedHeader):
-                fused = (header, message.arrays)
-        if fused is None:
+                maps = message.arrays["relative_strain"], message.arrays["relative_std"]
+                image = of_messages(header, *maps, self._newest, now + self._offset)
+        newest = self._newest
+        if image is None and newest is not None:
+            image = self._single_pair(newest, now)
+        if image is None:
             return
-        header, arrays = fused
-        image = of_messages(
-            header, arrays["relative_strain"], arrays["relative_std"], self._newest, now + self._offset
-        )
-        own = self._state.bmode_of(header.session_id, header.post_index)
+        own = self._state.bmode_of(image.session_id, image.frame_index)
         if own is not None:
             image = replace(
-                image, bmode=own.image, bmode_grid=own.grid, dynamic_range_db=own.dynamic_range_db,
+                image,
+                bmode=own.image,
+                bmode_grid=own.grid,
+                dynamic_range_db=own.dynamic_range_db,
                 exposure_db=own.exposure_db,
-            )  # fmt: skip
+            )
         self._number += 1
-        snre = self._newest.predicted_snre if self._newest is not None else None
-        banner = self._state.link.banner(now).text
-        self.cine.append(CineFrame(self._number, image, snre, banner))
+        snre = newest.predicted_snre if newest is not None else None
+        self.cine.append(CineFrame(self._number, image, snre, self._state.link.banner(now).text))
+
+    def _single_pair(self, newest: StrainHeader, now: float) -> ImageFrame | None:
+        """The image of the newest pair where no fused one has come; None where it is no new image."""
+        strain = self._state.view(now).strain
+        if strain is None or strain.pairs is not None or strain is self._last_pair:
+            return None
+        self._last_pair = strain
+        return ImageFrame(
+            session_id=strain.session_id,
+            frame_index=strain.post_index,
+            time=now + self._offset,
+            relative_strain=strain.normalised,
+            relative_std=strain.std,
+            grid=strain.grid,
+            region=strain.region,
+            mean_strain=newest.mean_strain,
+            median_ncc=newest.median_ncc,
+            quality=strain.quality,
+            pairs=1.0,
+            time_constant=0.0,
+            engine=strain.engine,
+        )

@@ -95,6 +95,9 @@ def test_page_socket_requests_and_limits() -> None:
             assert "default-src 'self'" in page.headers["Content-Security-Policy"]
         with pytest.raises(urllib.error.HTTPError, match="404"):
             urllib.request.urlopen(address + "../cli.py", timeout=10)  # noqa: S310
+        port = int(address.rstrip("/").rsplit(":", 1)[1])
+        idle = opened.enter_context(socket.create_connection(("127.0.0.1", port), 10))
+        idle.sendall(b"GET / HTTP/1.1\r\nHost:")
         url = address.replace("http", "ws") + "ws"
         with pytest.raises(InvalidStatus, match="403"):
             opened.enter_context(connect(url, origin="http://evil.example"))  # type: ignore[arg-type]
@@ -117,10 +120,7 @@ def test_page_socket_requests_and_limits() -> None:
             drain(first)
         fields, _ = unpack(sockets[1].recv(timeout=10))  # type: ignore[arg-type]  # the others go on
         assert fields["state"]["banner"]["text"] in ("LIVE", "WAITING", "CONNECTED")
-        with socket.create_connection(("127.0.0.1", int(address.rstrip("/").rsplit(":", 1)[1])), 10) as idle:
-            idle.settimeout(10)
-            idle.sendall(b"GET / HTTP/1.1\r\nHost:")
-            assert idle.recv(1024) == b""  # a connection that says nothing is closed
+        assert idle.recv(1024) == b""  # a connection that says nothing is closed
 
 
 def frame(number: int, **changes: Any) -> CineFrame:
@@ -146,3 +146,15 @@ def test_the_cine_forgets_the_oldest_unless_it_is_pinned() -> None:
     cine.append(frame(35))
     assert [f.number for f in cine][-1] == 35
     assert len(cine) == 10
+
+
+def test_a_node_without_fusion_is_shown_by_its_single_pairs() -> None:
+    with SyntheticNode(steady=True) as node, page_server(node.address) as address:
+        with connect(address.replace("http", "ws") + "ws", max_size=None) as page:
+            for _ in range(200):
+                fields, arrays = unpack(page.recv(timeout=10))  # type: ignore[arg-type]
+                page.send(json.dumps({"do": "next"}))
+                if "value" in arrays:
+                    break
+        assert np.nanmedian(arrays["value"]) == pytest.approx(1.0, abs=0.1)
+        assert (fields["state"]["pairs"], fields["state"]["strain_grey"]) == (1.0, False)
