@@ -65,7 +65,7 @@ def test_mistakes_in_a_recipe_are_told_all_at_once_with_the_nearest_name(tmp_pat
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ('kind = "paper"\ntruth = true\nhalf_precision = true', "half_precision, truth = true"),
+        ('kind = "paper"\ntruth = true\nscenes_at_start = 3', "scenes_at_start, truth = true"),
         ('kind = "paper"\n[unsupervised]\nconsistency = 1.0', "does not know unsupervised"),
         ("[paper]\nconsistency = 1.0", 'kind = "live" does not know paper'),
     ],
