@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tools.display.colors import MAP_NAMES, OPPOSITE, grey_levels, lookup_table
 from tools.display.options import DisplayOptions
 from tools.display.readouts import GUIDANCE, quality_color, scale_labels, status_line
-from tools.display.view import TRACE_SECONDS, Frozen, View, ago
+from tools.display.view import TRACE_SECONDS, Frozen, TracePoint, View, ago
 from tools.geometry import outline
 from tools.measure.frames import ImageFrame
 from tools.measure.ratio import Measurement, Presses, as_json, measure, presses
@@ -20,6 +20,7 @@ from tools.web.cine import CineFrame
 from tools.web.feed import Feed
 from tools.web.messages import Geometry, pack
 
+_GAP: Final = 0.5  # s between two images that break a frozen trace
 _LIVE_MEASURE_EVERY: Final = 0.2  # s
 
 
@@ -136,8 +137,20 @@ class Client:
             predicted_snre=frame.predicted_snre,
             echo_match=image.median_ncc,
             region=image.region,
+            trace=self._trace_before(frame, view.now),
             trace_end=view.now,
         )
+
+    def _trace_before(self, frame: CineFrame, now: float) -> tuple[TracePoint, ...]:
+        """Mean strain of the images before a frozen one, as if it had come now: a trace that ends with it."""
+        points: list[TracePoint] = []
+        for held in self._feed.cine:
+            age = frame.image.time - held.image.time
+            if held.number > frame.number or age > TRACE_SECONDS:
+                continue
+            gap = bool(points) and now - age - points[-1].time > _GAP
+            points.append(TracePoint(now - age, held.image.mean_strain, gap))
+        return tuple(points)
 
     def _state(self, view: View, strain: ImageFrame | None, bmode: Any) -> dict[str, Any]:
         """All text beside the images; the browser decides none of it."""

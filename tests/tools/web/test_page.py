@@ -103,8 +103,9 @@ def test_an_examination(browser: webdriver.Chrome, address: str) -> None:
     frozen = page.state("[s.frame, s.quality, s.mean, s.measure.ratio.text]")
     page.click("add")
     page.wait(lambda: page.run("return musse.rows.length"), "a row")
-    later = page.state("s.trace[s.trace.length - 1][0]")
-    page.wait(lambda: page.state("s.trace[s.trace.length - 1][0]") != later, "the stream going on")
+    last = page.state("s.cine.last")
+    page.wait(lambda: page.state("s.cine.last") > last + 5, "the stream going on")
+    assert page.state("s.trace[s.trace.length - 1][0]") == 0  # the trace ends with the frozen image
     assert page.state("[s.frame, s.quality, s.mean, s.measure.ratio.text]") == frozen
     page.click("csv")
     page.click("json")
