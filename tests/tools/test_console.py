@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from tests.root import ROOT
 from tests.tools.programs import write_press
-from tools.cli import substitute_unknown_characters
+from tools.cli import app, substitute_unknown_characters
 from tools.errors import ToolError
 from tools.processes import cache_folder
 
@@ -43,3 +44,15 @@ def test_a_cache_folder_that_cannot_be_made_is_named(monkeypatch: pytest.MonkeyP
         monkeypatch.setenv("XDG_CACHE_HOME", impossible)
         with pytest.raises(ToolError, match=rf"{impossible}.*XDG_CACHE_HOME"):
             cache_folder()
+
+
+def test_a_configuration_is_written_as_utf8_and_checked(tmp_path: Path) -> None:
+    path = tmp_path / "clinic.toml"
+    shown = ["config", "show", "--output", str(path)]
+    assert CliRunner().invoke(app, shown).exit_code == 0
+    assert path.read_bytes().decode("utf-8").startswith("# Configuration of musse-stream")
+    assert "no mistakes" in CliRunner().invoke(app, ["config", "check", str(path)]).output
+    again = CliRunner().invoke(app, shown)
+    assert isinstance(again.exception, ToolError)
+    assert "--overwrite" in str(again.exception)
+    assert CliRunner().invoke(app, [*shown, "--overwrite"]).exit_code == 0
