@@ -34,7 +34,7 @@ from tools.formats.tree import (
     tables_around,
     written,
 )
-from tools.formats.verasonics import verasonics_constants
+from tools.formats.verasonics import verasonics_constants, verasonics_notes
 
 _RF_NAMES: Final = frozenset(
     {"rf", "rfdata", "rfframes", "rfframe", "rflines", "rfsignal", "rfsignals", "beamformed",
@@ -197,9 +197,9 @@ def _stated(path: Path, tree: Tree, place: Place) -> tuple[dict[str, Any], list[
         scopes.insert(0, ("Trans and PData", verasonics))
     around = len(scopes)
     scopes += [(name, stated_in(path, table)) for name, table in other_tables(tree, place)]
+    notes = [] if verasonics is None else verasonics_notes(tree)
     stated: dict[str, Any] = {}
     origin: dict[str, int] = {}
-    notes = []
     for number, (name, table) in enumerate(scopes):
         for field, value in table.items():
             if field not in stated:

@@ -19,6 +19,18 @@ _SOUND_SPEED: Final = 1540.0  # m/s, what the system assumes where Resource.Para
 _PROBE_TYPES: Final = {0: "linear", 1: "curved"}
 
 
+def verasonics_notes(tree: Tree) -> list[str]:
+    """What `verasonics_constants` had to assume."""
+    notes = []
+    if _number(_first(tree.get("Receive")) or {}, "demodFrequency") is None:
+        notes.append(
+            "demodulation_frequency: assumed, Trans.frequency, because Receive.demodFrequency is absent"
+        )
+    if _number((_first(tree.get("Resource")) or {}).get("Parameters", {}), "speedOfSound") is None:
+        notes.append(f"sound_speed: assumed, {_SOUND_SPEED:g} m/s, which wavelengths were turned into m with")
+    return notes
+
+
 def verasonics_constants(path: Path, tree: Tree) -> dict[str, Any] | None:
     """Fields of an acquisition from Trans, PData, Receive and Resource; None without Trans and PData.
 

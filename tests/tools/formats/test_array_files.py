@@ -200,6 +200,15 @@ def test_verasonics_iq_in_wavelengths(tmp_path: Path) -> None:
         assert constants.demodulation_frequency == 4.8e6
         assert constants.initial_time == pytest.approx(2 * 5 * wavelength / 1540)
         assert constants.probe_type == "linear"
+        assert not any(
+            note.startswith(("demodulation_frequency:", "sound_speed:")) for note in recording.assumed
+        )
+    del workspace["Receive"], workspace["Resource"]
+    savemat(tmp_path / "a.mat", workspace)
+    with open_recording(tmp_path / "a.mat") as recording:  # what is absent is assumed, and noted
+        assert recording.acquisition.demodulation_frequency == 5e6
+        assert any(note.startswith("demodulation_frequency: assumed") for note in recording.assumed)
+        assert any(note.startswith("sound_speed: assumed") for note in recording.assumed)
     workspace["Trans"] = {"frequency": 3.0, "type": 1, "radiusMm": 50.0}
     savemat(tmp_path / "a.mat", workspace)
     with pytest.raises(RecordingError, match=r"PData\.Coord = 'polar'"):
