@@ -13,24 +13,26 @@ from streamer.step import StrainMessage
 from tools.formats import Recording
 from tools.measure.frames import ASSUMED_CORRELATION, FloatMap, ImageFrame
 from tools.measure.quality import image_quality, region_mask
+from tools.playback import playback
 from tools.process import process
 
 
 def image_frames(recording: Recording, config: Config, *, with_bmode: bool = False) -> Iterator[ImageFrame]:
-    """The fused image after every pair that adds to it.
+    """The fused image after every pair that adds to it; none where fusion is off.
 
-    Raises RecordingError, ConfigError, EngineError; ConfigError is not raised for fusion that is off: then
-    nothing comes.
+    Frames are numbered as a replay numbers them, from 0 in every session. Raises RecordingError, ConfigError,
+    EngineError.
     """
-    first = int(recording.t_acq[0])
-    numbers = {int(index): position for position, index in enumerate(recording.frame_index)}
+    cues = {
+        (str(cue.session), cue.frame_index): cue
+        for cue in playback(recording.t_acq, recording.frame_index, "off")
+    }
     for message in process(recording, config, frames=recording.n_frames):
         if message.fused is None:
             continue
-        position = numbers[message.header.post_index]
-        time = (int(recording.t_acq[position]) - first) * 1e-9
-        frame = of_step(message, time)
-        yield _with_bmode(frame, recording, position, config) if with_bmode else frame
+        cue = cues[message.header.session_id, message.header.post_index]
+        frame = of_step(message, cue.offset_ns * 1e-9)
+        yield _with_bmode(frame, recording, cue.position, config) if with_bmode else frame
 
 
 def of_step(message: StrainMessage, time: float) -> ImageFrame:

@@ -12,12 +12,16 @@ import pytest
 from scipy.ndimage import gaussian_filter
 from typer.testing import CliRunner
 
+from streamer.config import load_config
 from streamer.headers import Grid
+from tests.echo_frames import STRAIN, echoes, rf_header
 from tests.tools.programs import write_press
 from tools.cli import app
 from tools.errors import ToolError
+from tools.formats import Acquisition, open_recording, write_recording
 from tools.measure.best import best_frames, worth
 from tools.measure.frames import ImageFrame
+from tools.measure.offline import image_frames
 from tools.measure.quality import image_quality
 from tools.measure.ratio import as_row, measure, presses
 from tools.measure.regions import Region, Regions, parse_regions
@@ -156,3 +160,20 @@ def test_the_command_writes_the_table(tmp_path: Path) -> None:
     assert len(rows) > 10
     chosen = CliRunner().invoke(app, [*common, "--frame", rows[3]["frame"]])
     assert f"frame {rows[3]['frame']}:" in chosen.output
+
+
+def test_a_recording_whose_numbers_do_not_start_at_0_is_measured_as_a_replay_numbers_it(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "late.h5"
+    with write_recording(path, Acquisition.from_header(rf_header(0))) as recording:
+        for index in range(10):
+            recording.append(
+                echoes(STRAIN * (index % 3)), t_acq=10**12 + index * 20_000_000, frame_index=700 + index
+            )
+    settings = load_config(None, {"engine": {"name": "trivial"}})
+    with open_recording(path) as opened:
+        frames = list(image_frames(opened, settings, with_bmode=True))
+    assert [frame.frame_index for frame in frames] == list(range(1, 10))
+    assert [frame.time for frame in frames] == pytest.approx([0.02 * index for index in range(1, 10)])
+    assert all(frame.bmode is not None for frame in frames)
