@@ -66,7 +66,8 @@ def test_a_node_without_keep_has_no_tape_process(tmp_path: Path) -> None:
         assert node.end(signal.SIGTERM) == 0
 
 
-def test_nobody_to_ask_is_one_line() -> None:
+def test_nobody_to_ask_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tools.tape.protocol.REPLY_WITHIN", 0.2)
     asked = CliRunner().invoke(app, ["keep", "--connect", "tcp://127.0.0.1:9"])
     assert isinstance(asked.exception, ToolError)
     assert "is the node running, with [keep] on?" in str(asked.exception)
