@@ -38,10 +38,13 @@ def likeness(first: ImageFrame, second: ImageFrame) -> float:
 
 
 def best_frames(frames: Sequence[ImageFrame]) -> list[ImageFrame]:
-    """Up to three images of the highest worth, at most one per press and 1 s apart, best first."""
+    """Up to three images of the highest worth, at most one per press and 1 s apart, best first.
+
+    Only those of the newest session and engine are ranked: another engine changes the look of tissue.
+    """
     candidates: list[tuple[float, ImageFrame]] = []
     previous: ImageFrame | None = None
-    for press in _runs(frames):
+    for press in _runs(of_newest_scene(frames)):
         ranked = [(worth(frame, previous), frame) for frame in press]
         top = max(ranked, key=lambda pair: pair[0])
         previous = top[1]
@@ -54,14 +57,22 @@ def best_frames(frames: Sequence[ImageFrame]) -> list[ImageFrame]:
     return chosen[:OFFERED]
 
 
+def of_newest_scene(frames: Sequence[ImageFrame]) -> list[ImageFrame]:
+    """The images of the same session and engine as the last one."""
+    if not frames:
+        return []
+    scene = (frames[-1].session_id, frames[-1].engine)
+    return [frame for frame in frames if (frame.session_id, frame.engine) == scene]
+
+
 def _runs(frames: Sequence[ImageFrame]) -> list[list[ImageFrame]]:
-    """Presses and releases: runs of one sign of mean strain within one session and engine."""
+    """Presses and releases: runs of one sign of mean strain."""
     runs: list[list[ImageFrame]] = []
-    key: tuple[str, str, bool] | None = None
+    key: bool | None = None
     for frame in frames:
         if frame.mean_strain is None:
             continue
-        this = (frame.session_id, frame.engine, frame.mean_strain < 0)
+        this = frame.mean_strain < 0
         if this != key:
             runs.append([])
             key = this

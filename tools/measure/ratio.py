@@ -10,6 +10,7 @@ import numpy as np
 
 from engine.metrics.region import Ratio, RegionMean, covariance, ratio, region_mean
 from tools.geometry import OBLIQUE, cell_areas, is_curved
+from tools.measure.best import of_newest_scene
 from tools.measure.frames import ImageFrame
 from tools.measure.regions import Region, Regions
 
@@ -82,7 +83,8 @@ def presses(frames: Sequence[ImageFrame], regions: Regions) -> Presses:
     """
     if not frames:
         return Presses(())
-    recent = [f for f in frames if f.time >= frames[-1].time - PRESS_SECONDS and f.mean_strain is not None]
+    since = frames[-1].time - PRESS_SECONDS
+    recent = [f for f in of_newest_scene(frames) if f.time >= since and f.mean_strain is not None]
     strongest: list[ImageFrame] = []
     pressing = False
     for frame in recent:

@@ -177,3 +177,14 @@ def test_a_recording_whose_numbers_do_not_start_at_0_is_measured_as_a_replay_num
     assert [frame.frame_index for frame in frames] == list(range(1, 10))
     assert [frame.time for frame in frames] == pytest.approx([0.02 * index for index in range(1, 10)])
     assert all(frame.bmode is not None for frame in frames)
+
+
+def test_presses_and_ranking_never_cross_a_change_of_engine_or_session() -> None:
+    old = [image(-0.006, time=t, frame_index=int(10 * t), engine="musse") for t in (0.0, 1.5)]
+    turn = [image(0.004, time=t, frame_index=int(10 * t)) for t in (2.0, 3.5)]
+    new = [image(-0.006, time=3.0, frame_index=30)]
+    frames = [old[0], old[1], turn[0], new[0], turn[1]]
+    assert {frame.engine for frame in best_frames(frames)} == {"reference"}
+    assert len(presses(frames, REGIONS).values) == 1
+    same = [replace(frame, engine="reference") for frame in frames]  # the control
+    assert len(presses(same, REGIONS).values) == 2
