@@ -24,8 +24,8 @@ MUSSE: Final = ("onnx", "eager")  # in the order in which `musse` prefers them
 ON_CARD: Final = ("cuda", "tensorrt")  # the network too, where there is a card
 ANY: Final = ("auto", "musse")
 """Names that stand for one of several engines."""
-SHIPPED: Final = ("live", "paper")
-"""Names of the weights that come with the package: the fast variant, and the published network."""
+SHIPPED: Final = ("live",)
+"""Names of the weights that come with the package."""
 
 
 def resolve(name: str, weights: Path | None = None, spec: EngineSpec | None = None) -> tuple[str, str]:
@@ -74,7 +74,9 @@ def weights_file(weights: Path | None) -> Path:
         return weights
     if weights.name not in SHIPPED:
         raise EngineUnavailable(
-            f"no weights {weights.name!r}: give a .safetensors file, or one of {', '.join(SHIPPED)}"
+            f"no weights {weights.name!r} come with the package: give a .safetensors file, or one of "
+            f"{', '.join(SHIPPED)}; those of the published network come from: "
+            "musse-stream train --recipe paper"
         )
     return shipped_weights(weights.name)
 

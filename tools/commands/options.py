@@ -13,7 +13,7 @@ Engine = Annotated[str | None, typer.Option(help=ENGINES)]
 Weights = Annotated[
     Path | None,
     typer.Option(
-        help="Weights: live, paper (the published network), or a .safetensors file [default: live]."
+        help="Weights: live, or a .safetensors file, of the published network too [default: live]."
     ),
 ]
 Pairing = Annotated[
