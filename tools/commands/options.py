@@ -12,9 +12,7 @@ ENGINES = (
 Engine = Annotated[str | None, typer.Option(help=ENGINES)]
 Weights = Annotated[
     Path | None,
-    typer.Option(
-        help="Weights: live, or a .safetensors file, of the published network too [default: live]."
-    ),
+    typer.Option(help="Weights: live, or a .safetensors file, of the published network too [default: live]."),
 ]
 Pairing = Annotated[
     Literal["sequential", "stride", "keyframe", "auto"] | None,
