@@ -38,7 +38,6 @@ def replay(
     rate: float | None = None,
     speed: float = 1.0,
     wait_subscribers: int = 0,
-    max_frames: int | None = None,
     on_ready: Callable[[str], None] = lambda address: None,
 ) -> ReplaySummary:
     """Send the recording until it ends or `stop` is set; returns what was sent.
@@ -59,8 +58,6 @@ def replay(
         session = uuid.uuid4().hex[:8]
         begun, begun_unix = time.perf_counter() + START_AFTER, time.time_ns() + round(START_AFTER * 1e9)
         for cue in playback(recording.t_acq, recording.frame_index, loop, rate=rate, speed=speed):
-            if max_frames is not None and sent >= max_frames:
-                break
             header = recording.header(
                 cue.position,
                 source_id=source_id,

@@ -21,21 +21,13 @@ class Calibration:
     """Sum of (error / std)^2."""
     covered: int = 0
     """Pixels whose 95 % interval holds the truth."""
-    squared_error: float = 0.0
-    variance: float = 0.0
-    """Sum of std^2."""
 
     def __add__(self, other: "Calibration") -> "Calibration":
         return Calibration(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
 
     @property
-    def ratio(self) -> float:
-        """RMSE over root mean variance: 1 is calibrated, above 1 too sure of itself."""
-        return float(np.sqrt(self.squared_error / self.variance)) if self.variance > 0 else float("nan")
-
-    @property
     def z(self) -> float:
-        """Root mean square of error / std: the same, every pixel counting alike."""
+        """Root mean square of error / std: 1 is calibrated, above 1 too sure of itself."""
         return float(np.sqrt(self.squared_z / self.pixels)) if self.pixels else float("nan")
 
     @property
@@ -54,8 +46,6 @@ def calibration(estimate: Map, truth: Map, std: Map, region: Mask) -> Calibratio
         pixels=int(z.size),
         squared_z=float(np.dot(z, z)),
         covered=int(np.count_nonzero(z <= INTERVAL)),
-        squared_error=float(np.dot(error, error)),
-        variance=float(np.dot(sigma, sigma)),
     )
 
 

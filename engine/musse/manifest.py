@@ -52,6 +52,9 @@ def read_manifest(path: Path) -> Manifest:
         if raw.pop("format") != FORMAT or raw.pop("format_version") != FORMAT_VERSION:
             raise EngineUnavailable(f"{described} is no manifest of weights of this version")
         choices = raw.pop("configuration")
+        gate = choices.pop("attention_gate", "sigmoid")  # a choice of earlier releases
+        if gate != "sigmoid":
+            raise ValueError(f'attention_gate = "{gate}": only sigmoid is supported')
         configuration = UsseConfiguration(**_tuples(choices))
         span = raw.pop("trusted_range", None)
         trusted = None if span is None else TrustedRange(**_tuples(span))

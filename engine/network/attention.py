@@ -2,7 +2,6 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import softmax
 
 from engine.network.configuration import UsseConfiguration
 from engine.network.layers import conv
@@ -12,7 +11,7 @@ class TriCrossAttention(nn.Module):
     """Three maps of `inputs` channels -> (b, outputs, h, w), at a cost linear in the pixels.
 
         p, q, m, v = conv(pre), conv(post), conv(mid), conv(mid)
-        attention  = gate(conv([p * q, p * m, q * m]))
+        attention  = sigmoid(conv([p * q, p * m, q * m]))
         result     = conv(attention * v)
 
     The products are element-wise (inferred: the block also runs at full resolution). Only the last
@@ -22,7 +21,6 @@ class TriCrossAttention(nn.Module):
     def __init__(self, inputs: int, outputs: int, configuration: UsseConfiguration) -> None:
         super().__init__()
         kernel = configuration.attention_kernel
-        self.gate = configuration.attention_gate
         self.p = conv(inputs, inputs, kernel)
         self.q = conv(inputs, inputs, kernel)
         self.m = conv(inputs, inputs, kernel)
@@ -34,6 +32,5 @@ class TriCrossAttention(nn.Module):
         """Attended mid, of the maps' size."""
         p, q, m, v = self.p(pre), self.q(post), self.m(mid), self.v(mid)
         weight: Tensor = self.attention(torch.cat((p * q, p * m, q * m), dim=1))
-        weight = weight.sigmoid() if self.gate == "sigmoid" else softmax(weight, dim=1)
-        attended: Tensor = self.result(weight * v)
+        attended: Tensor = self.result(weight.sigmoid() * v)
         return attended

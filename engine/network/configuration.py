@@ -26,15 +26,12 @@ class UsseConfiguration:
     """Convolutions per block: 4 as drawn, or 2 (a plain U-Net block) where time counts."""
     normalisation: Literal["batch", "none"] = "batch"
     """Known: batch. With running statistics it folds into the convolutions, but they must be trained well."""
-    third: Literal["softmax", "batch-norm", "none"] = "batch-norm"
+    third: Literal["batch-norm", "none"] = "batch-norm"
     """What follows the third of 4 convolutions. Drawn in the colour of the legend's softmax; chosen:
     batch norm, as behind its two neighbours, because a softmax in a residual branch adds at most 1 in total
     over all channels, and the colour may be a slip."""
     attention_kernel: Literal[1, 3] = 3
     """Side of the attention's convolutions. Known: 3."""
-    attention_gate: Literal["sigmoid", "softmax"] = "sigmoid"
-    """How attention weighs its value. Unlabelled in the figure; chosen: sigmoid, which weighs every channel
-    by itself; the other is a softmax over channels."""
     recurrent: Literal["none", "full"] = "full"
     """The decoder's memory. Known: a ConvLSTM per level ("full"); "none" is a rectifier."""
     shared_encoder: bool = False
@@ -44,6 +41,8 @@ class UsseConfiguration:
         sizes = (*self.input_channels, self.output_channels, *self.channels, self.bottleneck)
         if not self.channels or min(sizes) < 1:
             raise InvalidAcquisition(f"{self}: every number of channels must be at least 1")
+        if self.third not in ("batch-norm", "none"):
+            raise InvalidAcquisition(f'third = "{self.third}": choose batch-norm or none')
         if self.third != "none" and self.convs != 4:
             raise InvalidAcquisition(
                 f'third = "{self.third}" needs convs = 4: a block of {self.convs} convolutions has no third'

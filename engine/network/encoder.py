@@ -2,7 +2,7 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import max_pool2d, pad, relu, softmax
+from torch.nn.functional import max_pool2d, pad, relu
 
 from engine.network.configuration import UsseConfiguration
 from engine.network.layers import conv, conv_norm
@@ -16,7 +16,7 @@ class Block(nn.Module):
 
         a = BN(conv(x))                    the skip (inferred: the tap before the pooling)
         b = ReLU(BN(conv(ReLU(a))))
-        d = act(conv(b))                   `configuration.third`
+        d = BN(conv(b))                    or conv(b): `configuration.third`
         f = MaxPool(conv(a + d))
 
     With two convolutions b is the skip and f = MaxPool(b).
@@ -25,12 +25,13 @@ class Block(nn.Module):
     def __init__(self, inputs: int, outputs: int, configuration: UsseConfiguration) -> None:
         super().__init__()
         norm = configuration.normalisation
-        self.third = configuration.third
         self.first = conv_norm(inputs, outputs, norm)
         self.second = conv_norm(outputs, outputs, norm)
         self.deep = configuration.convs == 4
         if self.deep:
-            self.branch = conv_norm(outputs, outputs, "batch" if self.third == "batch-norm" else "none")
+            self.branch = conv_norm(
+                outputs, outputs, "batch" if configuration.third == "batch-norm" else "none"
+            )
             self.last = conv(outputs, outputs)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -40,8 +41,6 @@ class Block(nn.Module):
         if not self.deep:
             return halved(b), b
         d: Tensor = self.branch(b)
-        if self.third == "softmax":
-            d = softmax(d, dim=1)  # over channels: the axis is not stated, and space would depend on its size
         return halved(self.last(a + d)), a
 
 

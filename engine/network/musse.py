@@ -27,10 +27,8 @@ class MusseConfiguration:
     window: int
     """Samples of the strain window, odd."""
     stage: UsseConfiguration = PAPER
-    """Of both stages."""
-    shared_stages: bool = False
-    """Whether both stages have the same weights. Not stated; chosen: own ones, because the first sees tens
-    of samples of motion and the second fractions of one."""
+    """Of both stages. Whether they share weights is not stated; chosen: own ones, because the first sees
+    tens of samples of motion and the second fractions of one."""
 
 
 class MusseNet(nn.Module):
@@ -41,8 +39,7 @@ class MusseNet(nn.Module):
     def __init__(self, configuration: MusseConfiguration) -> None:
         super().__init__()
         self.configuration = configuration
-        count = 1 if configuration.shared_stages else 2
-        self.stages = nn.ModuleList(UsseNet(configuration.stage) for _ in range(count))
+        self.stages = nn.ModuleList(UsseNet(configuration.stage) for _ in range(2))
         self.warp = BandLimitedWarp()
         self.lsse = LeastSquaresStrain(configuration.window)
 
@@ -51,7 +48,7 @@ class MusseNet(nn.Module):
 
         `pre` and `post` are RF (b, 1, rows, lines), float32, of about unit variance: gain is the caller's.
         Displacement is in samples (channel 0) and lines (1), from pre to post; strain is du/dz, negative
-        where tissue is compressed. Each stage remembers on its own, also where weights are shared.
+        where tissue is compressed. Each stage remembers on its own.
         """
         _, displacement, state = self.displacements(pre, post, state)
         return displacement, self.lsse(displacement[:, :1]), state
@@ -63,7 +60,7 @@ class MusseNet(nn.Module):
         first = first.float()  # positions in half precision are wrong at depth
         # the original post, warped once: warping a warped image would smooth it twice
         aligned = self.warp(post, first)
-        residual, state2 = self.stages[-1](pre, aligned, torch.cat((pre, aligned), dim=1), state[middle:])
+        residual, state2 = self.stages[1](pre, aligned, torch.cat((pre, aligned), dim=1), state[middle:])
         # pre(z) matches aligned(z + R), that is post(z + R + D1(z + R)): a plain sum forgets that shift
         residual = residual.float()
         return first, residual + warp(first, residual), (*state1, *state2)

@@ -142,9 +142,9 @@ def transfer_figure(axis: str, period: float) -> str:
     return f"slope_{axis}_{period:g}_mm"
 
 
-def _calibration(record: Record) -> tuple[int, float, int, float, float]:
-    pixels, squared_z, covered, squared_error, variance = record.sums["calibration"]
-    return int(pixels), squared_z, int(covered), squared_error, variance
+def _calibration(record: Record) -> tuple[int, float, int]:
+    pixels, squared_z, covered = record.sums["calibration"][:3]  # records of earlier releases hold two more
+    return int(pixels), squared_z, int(covered)
 
 
 def _values(records: Sequence[Record], name: str) -> list[float]:

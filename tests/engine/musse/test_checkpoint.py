@@ -42,6 +42,24 @@ def test_a_measured_share_is_kept_and_an_older_manifest_has_none(tmp_path: Path)
     assert load(path)[1].shared == UNMEASURED == 1.0  # claims too little rather than too much
 
 
+def test_a_manifest_with_the_attention_gate_of_earlier_releases_is_read(written: Path) -> None:
+    described = written.with_suffix(".json")
+    stored = json.loads(described.read_text())
+    stored["configuration"]["attention_gate"] = "sigmoid"
+    described.write_text(json.dumps(stored))
+    assert load(written)[1].configuration == TINY
+
+
+@pytest.mark.parametrize("choice", [{"attention_gate": "softmax"}, {"third": "softmax", "convs": 4}])
+def test_a_manifest_with_a_withdrawn_choice_is_refused(written: Path, choice: dict[str, object]) -> None:
+    described = written.with_suffix(".json")
+    stored = json.loads(described.read_text())
+    stored["configuration"] |= choice
+    described.write_text(json.dumps(stored))
+    with pytest.raises(EngineUnavailable, match=r"a\.json .*softmax"):
+        load(written)
+
+
 def test_other_bytes_than_described_are_refused(written: Path) -> None:
     data = bytearray(written.read_bytes())
     data[-1] ^= 1

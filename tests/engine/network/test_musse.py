@@ -108,10 +108,9 @@ def test_stages_compose() -> None:
     assert torch.equal(told[1].seen[1], BandLimitedWarp()(post, first))  # the original, warped once
 
 
-@pytest.mark.parametrize("shared", [False, True])
-def test_two_stages_learn_and_remember_apart(shared: bool) -> None:
+def test_two_stages_learn_and_remember_apart() -> None:
     torch.manual_seed(0)
-    network = MusseNet(MusseConfiguration(window=9, stage=SMALL_PAPER, shared_stages=shared))
+    network = MusseNet(MusseConfiguration(window=9, stage=SMALL_PAPER))
     for stage in network.stages:
         wake(stage)
     state = network.zero_state(SIZE)
@@ -125,14 +124,6 @@ def test_two_stages_learn_and_remember_apart(shared: bool) -> None:
     assert not torch.equal(following[0], following[middle])
     (displacement.square().mean() + strain.square().mean()).backward()
     assert all(p.grad is not None and p.grad.abs().max() > 0 for p in network.parameters())
-
-
-def test_shared_stages_halve_the_weights() -> None:
-    own, shared = (
-        sum(p.numel() for p in MusseNet(MusseConfiguration(window=97, shared_stages=s)).parameters())
-        for s in (False, True)
-    )
-    assert own == 2 * shared
 
 
 def test_untrained_gives_no_motion_and_no_strain() -> None:

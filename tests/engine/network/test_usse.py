@@ -13,7 +13,6 @@ from tests.engine.network.small_networks import RECURRENT, awake, images
 
 FORMS = {
     "paper": PAPER,
-    "softmax": replace(PAPER, channels=(4, 8), bottleneck=16, third="softmax", attention_gate="softmax"),
     "live": TRUNK,
     "recurrent": RECURRENT,
     "own streams": replace(RECURRENT, attention_kernel=3, shared_encoder=False),

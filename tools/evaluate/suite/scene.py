@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 
 from engine.metrics.accuracy import Map, Mask
 from engine.simulation import Acquisition, Inclusion, PairTruth
@@ -110,11 +108,3 @@ def elevation_for(correlation: float) -> float:
     Two Gaussian slabs of amplitude standard deviation s at distance d share exp(-d^2 / (4 s^2)).
     """
     return 2.0 * (ELEVATIONAL_FWHM / FWHM) * math.sqrt(-math.log(correlation))
-
-
-def holds_any(inclusions: tuple[Inclusion, ...], z: Map, x: Map) -> NDArray[np.bool_]:
-    """Whether points (m) lie in one of the inclusions."""
-    found = np.zeros(z.shape, bool)
-    for inclusion in inclusions:
-        found |= inclusion.holds(torch.from_numpy(z.copy()), torch.from_numpy(x.copy())).numpy()
-    return found
