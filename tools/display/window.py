@@ -92,7 +92,7 @@ class Window:
         self._full_screen = False
         # GUI_NORMAL: no tool and status bar, whose text would need fonts that the wheel does not bring.
         # FREERATIO: the image is drawn in the window's own size. KEEPRATIO would report the size of the
-        # last image inside the window, and its bars would stay for ever.
+        # last image inside the window, and its borders would stay for ever.
         cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_FREERATIO | cv2.WINDOW_GUI_NORMAL)
         cv2.resizeWindow(TITLE, *SIZE)
         cv2.setWindowTitle(TITLE, f"{TITLE} {address}".strip())  # two displays differ in the task bar

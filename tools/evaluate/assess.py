@@ -1,4 +1,4 @@
-"""What `musse-stream assess` does: engines on recordings without truth, as a table, JSON and an image."""
+"""The command `musse-stream assess`: engines on recordings without truth, as a table, JSON and an image."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ from tools.processes import ctrl_c
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One figure as it is shown."""
+    """One line of the table: a figure, its format and its criterion."""
 
     figure: str
     title: str
@@ -51,8 +51,8 @@ LINES: Final = (
     Line(figure="closure", title="three-frame closure / sigma (at most 1.2)", form="{:.2f}", most=1.2),
     Line(figure="closure_samples", title="closure of displacement, samples", form="{:.3f}"),
     Line(figure="ncc", title="NCC after warping, in band", form="{:.3f}"),
-    Line(figure="ncc_explained_low", title="NCC that sigma explains, at least", form="{:.3f}"),
-    Line(figure="ncc_explained_high", title="NCC that sigma explains, at most", form="{:.3f}"),
+    Line(figure="ncc_explained_low", title="NCC explained by sigma, at least", form="{:.3f}"),
+    Line(figure="ncc_explained_high", title="NCC explained by sigma, at most", form="{:.3f}"),
     Line(figure="steady_single", title="NCC of consecutive single pairs", form="{:.2f}"),
     Line(figure="steady_fused", title="NCC of consecutive fused images", form="{:.2f}"),
     Line(figure="change_single", title="RMS change, single pairs, relative strain", form="{:.2f}"),
@@ -95,16 +95,16 @@ def run_assessment(
 
         draw_consecutive([(file.stem, watched[file.stem, engines[0]]) for file in files], image)
         console.print(f"image: {image}")
-    told = [
+    entries = [
         {"file": file, "engine": engine, **{k: None if math.isnan(v) else v for k, v in found.items()}}
         for (file, engine), found in figures.items()
     ]
-    emit("assess", {"loop": loop, "figures": told}, as_json=as_json)
+    emit("assess", {"loop": loop, "figures": entries}, as_json=as_json)
 
 
 def assessment_table(figures: dict[tuple[str, str], dict[str, float]]) -> Table:
     """One column per recording and engine."""
-    table = Table(title="Without truth: each figure can be bought, read them together")
+    table = Table(title="Without truth: no figure is sufficient alone, read them together")
     table.add_column("figure")
     for file, engine in figures:
         table.add_column(f"{file}\n{engine}", justify="right")

@@ -1,8 +1,7 @@
-"""What `musse-stream evaluate` does: run, pool, apply the criteria, write, and show a table."""
+"""The command `musse-stream evaluate`: run, pool, apply the criteria, write the files, show a table."""
 
 import json
 import math
-from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
@@ -24,7 +23,7 @@ from tools.part import writing
 from tools.processes import ctrl_c
 
 COLUMNS = (
-    ("rel", "rel", "{:.2f}"),
+    ("rel", "NRMSE", "{:.2f}"),
     ("slope", "slope", "{:.2f}"),
     ("strain_rmse", "strain RMSE %", "{:.3f}"),
     ("over_bound", "/ bound", "{:.2f}"),
@@ -43,8 +42,8 @@ PERCENT = ("strain_rmse", "cycle_skips")
 def run_evaluation(request: Request, console: Console, *, as_json: bool) -> Outcome:
     """Run the request, write its files, show its table on `console`; with `as_json` one line on stdout.
 
-    Raises ToolError for unknown names and for a folder with old lines where `resume` is not asked for, and
-    the errors of opening an engine.
+    Raises ToolError for unknown names and for a folder with records if `resume` is False, and the errors of
+    opening an engine.
     """
     settings = [parse_setting(text) for text in request.engines]
     wanted = cases(request.suite, list(request.groups))
@@ -72,17 +71,19 @@ def run_evaluation(request: Request, console: Console, *, as_json: bool) -> Outc
 
         records = list(run(plan, resume=request.resume, on_case=on_case))
     rows = summarise(records)
-    judged = check_criteria(rows, _has_criteria)
+    criteria = check_criteria(rows, _has_criteria)
     engines = Engines(weights=request.weights)
     weights = {f"weights of {s.label}": found[:12] for s in settings if (found := engines.weights(s))}
     measured_with = {**environment(), **weights}
-    outcome = Outcome(request=request, records=records, rows=rows, judged=judged, environment=measured_with)
+    outcome = Outcome(
+        request=request, records=records, rows=rows, criteria=criteria, environment=measured_with
+    )
     written = _figures(outcome)
     figures = request.output / "figures.json"
     with writing(figures):
         figures.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
     console.print(figure_table(rows))
-    console.print(criteria_table(judged))
+    console.print(criteria_table(criteria))
     if request.report:
         from tools.evaluate.report.page import write_report
 
@@ -95,14 +96,14 @@ def run_evaluation(request: Request, console: Console, *, as_json: bool) -> Outc
         console.print(f"summary: {request.summary}")
     emit(
         "evaluate",
-        {"met": sum(j.met for j in judged), "bars": len(judged), **_head(outcome)},
+        {"met": sum(c.met for c in criteria), "bars": len(criteria), **_head(outcome)},
         as_json=as_json,
     )
     return outcome
 
 
 def _has_criteria(method: str) -> bool:
-    """Engines as people use them: no control, default windows, default pairing."""
+    """Whether a method is an engine as it is used: no control, default windows, default pairing."""
     pairing = method.partition("/")[2]
     return method not in CONTROLS and "@" not in method and pairing in ("", PAIRINGS[0])
 
@@ -150,10 +151,11 @@ def _figures(outcome: Outcome) -> dict[str, Any]:
             for row in outcome.rows
         ],
         "bars": [
-            {**{k: v for k, v in asdict(j.criterion).items() if k in ("group", "figure", "says")},
-             "least": plain(j.criterion.least), "most": plain(j.criterion.most),
-             "method": j.method, "value": plain(j.value), "met": j.met}
-            for j in outcome.judged
+            {"group": c.criterion.group, "figure": c.criterion.figure,
+             "says": c.criterion.title,
+             "least": plain(c.criterion.least), "most": plain(c.criterion.most),
+             "method": c.method, "value": plain(c.value), "met": c.met}
+            for c in outcome.criteria
         ],
     }  # fmt: skip
 
@@ -181,15 +183,15 @@ def figure_table(rows: list[Row]) -> Table:
     return table
 
 
-def criteria_table(judged: list[CriterionResult]) -> Table:
-    """Criteria missed, and how many were met."""
-    missed = [j for j in judged if not j.met]
-    table = Table(title=f"{len(judged) - len(missed)} of {len(judged)} acceptance criteria met; missed:")
+def criteria_table(criteria: list[CriterionResult]) -> Table:
+    """The missed criteria, and how many were met."""
+    missed = [c for c in criteria if not c.met]
+    table = Table(title=f"{len(criteria) - len(missed)} of {len(criteria)} acceptance criteria met; missed:")
     for title in ("group", "method", "figure", "value", "criterion"):
         table.add_column(title)
-    for j in missed:
+    for c in missed:
         table.add_row(
-            j.criterion.group, j.method, j.criterion.says, _shown(j.value, "{:.4g}") or "none", j.limits
+            c.criterion.group, c.method, c.criterion.title, _shown(c.value, "{:.4g}") or "none", c.limits
         )
     return table
 

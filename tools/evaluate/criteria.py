@@ -1,4 +1,4 @@
-"""What the figures have to reach, as the project set it; the report shows each miss before anything else."""
+"""The acceptance criteria of the project; the report lists the missed ones before anything else."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -17,13 +17,13 @@ class Criterion:
 
     group: str
     figure: str
-    says: str
+    title: str
     least: float = -np.inf
     most: float = np.inf
     method: str | None = None
     """The only method that it applies to; None: every method."""
     rival: str | None = None
-    """Whose own figure is the most that is allowed; a run without it does not apply this criterion."""
+    """Method whose own figure is the upper limit; in a run without it this criterion does not apply."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,37 +74,42 @@ CONTRASTING: Final = tuple(
 
 CRITERIA: Final[tuple[Criterion, ...]] = (
     *(
-        Criterion(group=g, figure="calibration", least=0.8, most=1.25, says="RMS of error / std")
+        Criterion(group=g, figure="calibration", least=0.8, most=1.25, title="RMS of error / std")
         for g in CALIBRATED
     ),
     *(
-        Criterion(group=g, figure="coverage", least=0.9, says="share inside the 95 % interval")
+        Criterion(group=g, figure="coverage", least=0.9, title="share inside the 95 % interval")
         for g in CALIBRATED
     ),
-    Criterion(group="bound", figure="over_bound", most=1.1, says="strain noise over the bound, median"),
-    Criterion(group="large", figure="cycle_skips", most=0.001, says="cycle skips, worst case"),
-    # the window itself keeps only 0.85 of the contrast of these inclusions: a dead zone shows against that
+    Criterion(group="bound", figure="over_bound", most=1.1, title="strain noise over the bound, median"),
+    Criterion(group="large", figure="cycle_skips", most=0.001, title="cycle skips, worst case"),
+    # against fitted truth: the window itself keeps only 0.85 of the contrast of these inclusions
     Criterion(
-        group="small", figure="slope_kept", least=0.9, most=1.1, says="slope / fitted truth's, 0.05-0.1 %"
+        group="small", figure="slope_kept", least=0.9, most=1.1, title="slope / fitted truth's, 0.05-0.1 %"
     ),
     *(
         Criterion(
-            group=g, figure="mean_preserved", least=0.98, most=1.02, says="mean strain kept, worst case"
+            group=g, figure="mean_preserved", least=0.98, most=1.02, title="mean strain kept, worst case"
         )
         for g in ("noise", "decorrelation", "sphere", "release")
     ),
     Criterion(
-        group="release", figure="release_press", most=0.02, says="release minus press, relative strain RMS"
+        group="release", figure="release_press", most=0.02, title="release minus press, relative strain RMS"
     ),
-    # closure alone proves little (shared noise cancels); above its sigma it shows what sigma does not know
-    Criterion(group="closure", figure="closure", most=1.2, says="three-frame closure / predicted sigma, RMS"),
+    # closure alone proves little (shared noise cancels); above sigma, sigma leaves errors out
     Criterion(
-        group="cycles", figure="firm_fused_worst", most=0.4, says="fused rel at every frame after the fifth"
+        group="closure", figure="closure", most=1.2, title="three-frame closure / predicted sigma, RMS"
     ),
-    Criterion(group="cut", figure="response", most=0.3, says="s until 90 % of the new image"),
-    # of the network: a classical window of this size cannot keep as much, and is not asked to
+    Criterion(
+        group="cycles",
+        figure="firm_fused_worst",
+        most=0.4,
+        title="fused NRMSE at every frame after the fifth",
+    ),
+    Criterion(group="cut", figure="response", most=0.3, title="s until 90 % of the new image"),
+    # for the network only: a classical window of this size cannot keep as much contrast
     *(
-        Criterion(group=g, figure="slope", least=0.9, most=1.05, method="musse", says="slope")
+        Criterion(group=g, figure="slope", least=0.9, most=1.05, method="musse", title="slope")
         for g in CONTRASTING
     ),
     *(
@@ -113,7 +118,7 @@ CRITERIA: Final[tuple[Criterion, ...]] = (
             figure=transfer_figure("axial", period),
             least=least,
             method="musse",
-            says=f"slope at {period:g} mm along the beam",
+            title=f"slope at {period:g} mm along the beam",
         )
         for period, least in ((6.0, 0.8), (4.0, 0.5))
     ),
@@ -122,28 +127,31 @@ CRITERIA: Final[tuple[Criterion, ...]] = (
         figure="blobs_per_100_cm2",
         method="musse",
         rival="reference",
-        says="blobs per 100 cm², against the reference's",
+        title="blobs per 100 cm², against the reference's",
     ),
 )
 
 
 def check_criteria(rows: Sequence[Row], method: Callable[[str], bool]) -> list[CriterionResult]:
-    """Every criterion whose group was run, for the methods asked for; misses first, the comparator's last."""
-    asked = [applied for criterion in CRITERIA if (applied := _applied(criterion, rows))]
+    """Results of every criterion whose group was run, for the methods that `method` accepts.
+
+    Missed ones come first, those of the comparator last.
+    """
+    applicable = [applied for criterion in CRITERIA if (applied := _applied(criterion, rows))]
     found = [
         CriterionResult(
             criterion=criterion, method=row.method, value=row.figures.get(criterion.figure, float("nan"))
         )
         for row in rows
         if method(row.method)
-        for criterion in asked
+        for criterion in applicable
         if criterion.group == row.group and criterion.method in (None, row.method)
     ]
-    return sorted(found, key=lambda judged: (judged.met, judged.method.partition("/")[0] == COMPARATOR))
+    return sorted(found, key=lambda result: (result.met, result.method.partition("/")[0] == COMPARATOR))
 
 
 def _applied(criterion: Criterion, rows: Sequence[Row]) -> Criterion | None:
-    """The criterion with its rival's figure as the limit; None where the rival was not run."""
+    """The criterion with its rival's figure as the limit; None if the rival was not run."""
     if criterion.rival is None:
         return criterion
     place = (criterion.group, criterion.rival)

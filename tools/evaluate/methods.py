@@ -1,4 +1,4 @@
-"""Who takes part: engines with their settings, and the controls that no figure may be won by."""
+"""The compared methods: engines with their settings, and the controls, which must not win any figure."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -19,12 +19,12 @@ from tools.errors import ToolError
 from tools.evaluate.suite.scene import Scene, inner_region
 
 COMPARATOR: Final = "ncc"
-"""The plain block matcher: it takes part in evaluations and is not offered to users."""
+"""The plain block matcher: part of evaluations, not offered to users."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """An engine and the strain window it is given."""
+    """An engine and its strain window."""
 
     engine: str
     wavelengths: float | None = None
@@ -54,7 +54,7 @@ class Setting:
 def parse_setting(text: str) -> Setting:
     """A setting from 'ENGINE' or 'ENGINE@WAVELENGTHSxLINES', such as reference@24x3.
 
-    Raises ToolError for another form; whether the engine exists shows when it is opened.
+    Raises ToolError for another form; whether the engine exists is checked when it is opened.
     """
     engine, at, windows = text.partition("@")
     if not at:
@@ -71,7 +71,7 @@ def parse_setting(text: str) -> Setting:
 
 
 class Engines:
-    """Opens estimators and keeps the last few: many cases share one acquisition. One thread."""
+    """Opens estimators and keeps the last few, because many cases share one acquisition. One thread."""
 
     def __init__(self, threads: int = 1, weights: Path | None = None) -> None:
         self._threads = threads
@@ -91,7 +91,7 @@ class Engines:
         return self._open[key]
 
     def weights(self, setting: Setting | None) -> str | None:
-        """`model_hash` of what `setting` runs with; None for engines without weights and for controls."""
+        """`model_hash` of the weights of `setting`; None for engines without weights and for controls."""
         if setting is None:
             return None
         if setting.engine not in self._hashes:
@@ -99,24 +99,24 @@ class Engines:
         return self._hashes[setting.engine]
 
     def _load(self, engine: str) -> Opener:
-        """What opens an engine; the weights are for those that take them."""
+        """The function that opens an engine, with the weights if it accepts any."""
         takes = self._weights is not None and resolve(engine, self._weights)[0] in MUSSE
         return load(engine, self._threads, self._weights if takes else None)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Maps:
-    """What a method says, on the evaluation grid (rows, cols); units of `StrainResult`."""
+    """Estimates of a method on the evaluation grid (rows, cols); units of `StrainResult`."""
 
     axial_displacement: Map
     lateral_displacement: Map
     axial_strain: Map
     strain_std: Map | None
-    """None: it claims nothing."""
+    """None: the method predicts no uncertainty."""
 
 
 def on_grid(result: StrainResult, rows: FloatArray, columns: FloatArray) -> Maps:
-    """A result at samples `rows` and lines `columns`: linear between its nodes, std of the nearest one."""
+    """A result at samples `rows` and lines `columns`: linear interpolation, std of the nearest node."""
     z, x = (
         (np.asarray(at, np.float64) - index[0]) / (index[1] - index[0])
         for at, index in ((rows, result.axial_index), (columns, result.lateral_index))
@@ -147,14 +147,14 @@ def _truth(scene: Scene, truth: PairTruth) -> Maps:
 
 
 def fitted_strain(truth: PairTruth, spec: EngineSpec) -> FloatArray:
-    """Strain of the true displacement through the strain window of `spec`: what the window allows."""
-    known = np.isfinite(truth.axial_displacement)
+    """True displacement fitted in the strain window of `spec`: the best strain that the window allows."""
+    valid = np.isfinite(truth.axial_displacement)
     return least_squares_strain(
-        np.where(known, truth.axial_displacement, np.float32(0)),
+        np.where(valid, truth.axial_displacement, np.float32(0)),
         row_pitch=float(truth.axial_index[1] - truth.axial_index[0]),
         axial=spec.axial_window / spec.sample_pitch,
         lateral=max(1.0, spec.lateral_window / spec.line_pitch),
-        weight=known.astype(np.float32),
+        weight=valid.astype(np.float32),
     )
 
 
@@ -163,7 +163,7 @@ def _fitted_truth(scene: Scene, truth: PairTruth) -> Maps:
 
 
 def _constant(scene: Scene, truth: PairTruth) -> Maps:
-    """The right mean of the region where figures are taken, and nothing else."""
+    """Constant strain, the true mean over the inner region."""
     mean = np.float32(np.nanmean(truth.axial_strain[inner_region(scene.spec, truth)]))
     line = mean * (truth.axial_index - truth.axial_index.mean()) + np.nanmean(truth.axial_displacement)
     shape = truth.axial_strain.shape
@@ -188,5 +188,5 @@ CONTROLS: Final[dict[str, Control]] = {
     "constant": _constant,
     "zero": _zero,
 }
-"""What the figures are worth: truth must win, truth through the same strain window is what the window allows,
-and the maps that know nothing must lose."""
+"""Reference points for the figures: truth must win, truth fitted in the same strain window is the best that
+the window allows, and the maps without information must lose."""

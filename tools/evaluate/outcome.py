@@ -1,4 +1,4 @@
-"""A call of `musse-stream evaluate` and everything it found: what the reports are written from."""
+"""A call of `musse-stream evaluate` and its results, from which the reports are written."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,10 +29,10 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Outcome:
-    """Everything that one run found."""
+    """The results of one run."""
 
     request: Request
     records: list[Record]
     rows: list[Row]
-    judged: list[CriterionResult]
+    criteria: list[CriterionResult]
     environment: dict[str, Any]

@@ -1,7 +1,7 @@
-"""What a run leaves behind: one JSON line per case and method, appended as soon as it is known.
+"""The records of a run: one JSON line per case and method, appended as soon as it is computed.
 
-A line's key names everything its figures depend on: case and seed, method, and a digest of the code and
-library versions that made them and of the weights it ran with. A run that finds its key again skips the work.
+The key of a line covers everything that its figures depend on: case, seed, method, weights, and a digest of
+the code and library versions. A run that finds the key among its records skips the computation.
 """
 
 import hashlib
@@ -32,21 +32,21 @@ class Record:
     seed: int
     parameters: Mapping[str, float | str]
     figures: Mapping[str, float | None]
-    """None: there is no such value, as rel where truth is uniform; inf is written as a word."""
+    """None: undefined, such as NRMSE of uniform strain; infinity is written as a string."""
     sums: Mapping[str, Any]
     seconds: float
     """Of one call of the estimator, wall clock; 0 for controls."""
 
 
 def record_key(group: str, case: str, seed: int, method: str, weights: str | None) -> str:
-    """32 hexadecimal digits; `weights` is the hash of the network's, None for who has none."""
+    """32 hexadecimal digits; `weights` is the hash of the weights, None without any."""
     text = json.dumps([group, case, seed, method, code_digest(), weights])
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 @cache
 def code_digest() -> str:
-    """Of every source file that figures depend on, and of the libraries they are computed with."""
+    """Digest of every source file that figures depend on and of the versions of the numerical libraries."""
     root = Path(__file__).resolve().parents[2]
     digest = hashlib.sha256()
     for folder in SOURCES:
@@ -65,7 +65,7 @@ def environment() -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Values as JSON has them: NaN becomes null, infinity a word."""
+    """Values for JSON: NaN becomes null, infinity a string."""
     if isinstance(value, Mapping):
         return {name: _plain(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -76,16 +76,16 @@ def _plain(value: Any) -> Any:
 
 
 def append(folder: Path, record: Record) -> None:
-    """Add one line; the file exists from the first one on."""
+    """Add one line; the first one creates the file."""
     folder.mkdir(parents=True, exist_ok=True)
     with writing(folder / LINES, adding=True), (folder / LINES).open("a", encoding="utf-8") as lines:
         lines.write(json.dumps(_plain(asdict(record)), allow_nan=False) + "\n")
 
 
 def load(folder: Path) -> dict[str, Record]:
-    """Every record of a folder by key; a last line that a kill cut short is left out.
+    """Every record of a folder by key; an incomplete last line of an interrupted run is ignored.
 
-    Raises ToolError for a line that is none of ours.
+    Raises ToolError for any other line that is not an evaluation record.
     """
     path = folder / LINES
     found: dict[str, Record] = {}
@@ -110,7 +110,7 @@ def load(folder: Path) -> dict[str, Record]:
 
 
 def mend(folder: Path) -> None:
-    """Cut off a last line without an end, so that the next one starts on its own."""
+    """Remove an incomplete last line, so that the next record starts on a line of its own."""
     path = folder / LINES
     if path.exists():
         text = path.read_bytes()

@@ -1,4 +1,4 @@
-"""Runs the suite: every case once, every method on the same frames of it."""
+"""Runs the suite: every case once, every method on the same frames."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +24,7 @@ MAPS = "maps"
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """What a run does."""
+    """The cases, methods and limits of a run."""
 
     cases: Sequence[Case]
     settings: Sequence[Setting]
@@ -36,12 +36,12 @@ class Plan:
     """Of the network; None: those of the package."""
 
     def methods(self, case: Case) -> list[tuple[str, Setting | None]]:
-        """(label, setting) of all who take part in a case; controls have no setting."""
+        """(label, setting) of every method of a case; controls have no setting."""
         if case.kind == "cycle":
-            # how to pair is a question about the engine people use, not about the slow comparator
+            # pairing modes are compared for the engines in use, not for the slow comparator
             modes = {s: PAIRINGS[:1] if s.engine == COMPARATOR else PAIRINGS for s in self.settings}
             return [(f"{s.label}/{mode}", s) for s in self.settings for mode in modes[s]]
-        if case.kind in ("cut", "triple"):  # they carry their own control along
+        if case.kind in ("cut", "triple"):  # their figures include a control
             return [(s.label, s) for s in self.settings]
         if case.windows:
             swept = [
@@ -56,7 +56,7 @@ class Plan:
 
 @dataclass(frozen=True, eq=False)
 class _Work:
-    """One case while its methods are at it."""
+    """One case while its methods run."""
 
     case: Case
     engines: Engines
@@ -142,7 +142,7 @@ def _pair(work: _Work, view: PairView, label: str, setting: Setting | None) -> O
     if view.scene.blobs and setting is not None:
         figures["flip"] = _flip(view, setting, maps, work.engines)
     if view.scene.reversible and setting is not None:
-        figures["release_press"] = _turned_round(view, setting, maps, work.engines)
+        figures["release_press"] = _swapped(view, setting, maps, work.engines)
     work.images[label] = maps.axial_strain
     if maps.strain_std is not None:
         work.images[f"{label} std"] = maps.strain_std
@@ -155,7 +155,7 @@ def _estimate(
     engines: Engines,
     frames: tuple[Any, Any] | None = None,
 ) -> tuple[Maps, float]:
-    """What `setting` says of the view's pair, or of `frames` in its place, and the seconds it took."""
+    """Maps that `setting` estimates from the view's pair, or from `frames` instead, and the seconds."""
     pre, post = frames or view.frames
     estimator = engines(setting, view.scene.spec)
     begun = time.perf_counter()
@@ -176,10 +176,10 @@ def _flip(view: PairView, setting: Setting, maps: Maps, engines: Engines) -> flo
     return float(np.sqrt(np.mean((difference[use] / std[use]) ** 2)))
 
 
-def _turned_round(view: PairView, setting: Setting, maps: Maps, engines: Engines) -> float:
-    """RMS over the region of relative strain of this pair minus that of the pair turned round (1 = average).
+def _swapped(view: PairView, setting: Setting, maps: Maps, engines: Engines) -> float:
+    """RMS over the region of relative strain of this pair minus that of the swapped pair (1 = average).
 
-    The other image lies on the other frame; it is read where this pair's true motion ends.
+    The image of the swapped pair lies on the post frame; it is sampled at the end of this pair's true motion.
     """
     pre, post = view.frames
     other, _ = _estimate(view, setting, engines, (post, pre))
@@ -204,7 +204,7 @@ def _triple(work: _Work, scene: Scene, setting: Setting) -> Outcome:
 
 
 def _sequence(work: _Work, view: SequenceView, label: str, setting: Setting | None) -> Outcome:
-    assert setting is not None  # noqa: S101 - sequences have no controls of their own, they carry them along
+    assert setting is not None  # noqa: S101 - the figures of sequences include their control
     estimator = work.engines(setting, view.scene.spec)
     begun = time.perf_counter()
     if work.case.kind == "cut":

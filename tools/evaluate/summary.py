@@ -1,4 +1,4 @@
-"""From records to one row per group and method: sums are pooled before anything is divided."""
+"""Pools records into one row per group and method: sums are added before any division."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ MEANS: Final = (
     "flip",
     "release_press",
 )
-"""Figures that are averaged over the cases of a group (median), because nothing can be added up."""
+"""Figures whose median over the cases of a group is taken, because they cannot be pooled from sums."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,7 +46,7 @@ class Row:
     cases: int
     figures: dict[str, float]
     curve: dict[str, Any] = field(default_factory=dict)
-    """What is drawn: spectra, detection tables, frames of a cycle."""
+    """Data of the plots: spectra, detection tables, frames of a cycle."""
 
 
 def summarise(records: Iterable[Record]) -> list[Row]:
@@ -69,7 +69,7 @@ def _row(group: str, method: str, records: Sequence[Record]) -> Row:
     strains = [unlisted(r.sums["strain"]) for r in records if "strain" in r.sums]
     if strains:
         total = sum(strains, Agreement())
-        # truth that does not vary adds error but no variance: rel would count it twice
+        # uniform truth adds error but no variance to the NRMSE
         varying = sum((s for s in strains if s.varies), Agreement())
         moved = sum((unlisted(r.sums["displacement"]) for r in records), Agreement())
         figures |= {
@@ -88,9 +88,9 @@ def _row(group: str, method: str, records: Sequence[Record]) -> Row:
             figures[name] = float(worst)
         over = [a - b for a, b in zip(_values(records, "ncc"), _values(records, "ncc_truth"), strict=False)]
         figures["ncc_over_truth"] = max(over, default=float("nan"))
-    held = [Calibration(*_calibration(r)) for r in records if "calibration" in r.sums]
-    if held:
-        calibrated = sum(held, Calibration())
+    calibrations = [Calibration(*_calibration(r)) for r in records if "calibration" in r.sums]
+    if calibrations:
+        calibrated = sum(calibrations, Calibration())
         figures |= {"calibration": calibrated.z, "coverage": calibrated.coverage}
     for name in MEANS:
         values = _values(records, name)
@@ -124,9 +124,9 @@ def _row(group: str, method: str, records: Sequence[Record]) -> Row:
 
 
 def pooled_slopes(records: Iterable[Record]) -> dict[str, float]:
-    """Slope over the pairs of all groups together, by method; strain that varies more weighs more.
+    """Slope over the pairs of all groups together, by method; strain that varies more has more weight.
 
-    Without the frontier, whose windows are nobody's own.
+    Without the frontier, whose windows are no method's default.
     """
     totals: dict[str, Agreement] = {}
     for record in records:
@@ -138,7 +138,7 @@ def pooled_slopes(records: Iterable[Record]) -> dict[str, float]:
 
 
 def transfer_figure(axis: str, period: float) -> str:
-    """What the slope on the grating of `period` mm along `axis`, axial or lateral, is called."""
+    """Name of the slope on the grating of `period` mm along `axis`, axial or lateral."""
     return f"slope_{axis}_{period:g}_mm"
 
 
@@ -220,7 +220,7 @@ def _cycled(records: Sequence[Record], curve: dict[str, Any]) -> dict[str, float
 
 
 def smallest_diameter(row: Row, rho: float, stiffness: float, least: float = 0.95) -> float:
-    """mm, from which on every larger lesion of the suite is seen at an AUC of `least`; inf: none is."""
+    """Smallest diameter, in mm, from which on all lesions reach an AUC of `least`; inf if there is none."""
     seen = [(entry[2], entry[4]) for entry in row.curve["auc"] if entry[0] == rho and entry[1] == stiffness]
     found = float("inf")
     for diameter, value in sorted(seen, reverse=True):

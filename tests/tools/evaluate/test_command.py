@@ -29,7 +29,7 @@ def _request(folder: Path, **changes: object) -> Request:
         "limit": 0,
         "report": True,
     }
-    return Request(**(fields | changes))  # type: ignore[arg-type]  # a test names only what differs
+    return Request(**(fields | changes))  # type: ignore[arg-type]  # tests give only the fields that differ
 
 
 class _Tags(HTMLParser):
@@ -45,7 +45,9 @@ class _Tags(HTMLParser):
         self.headings.append(data)
 
 
-def test_it_writes_figures_and_a_page_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_writes_figures_and_a_self_contained_page(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     pytest.importorskip("matplotlib")
     summary = tmp_path / "docs" / "README.md"
     summary.parent.mkdir()
@@ -56,19 +58,19 @@ def test_it_writes_figures_and_a_page_of_its_own(tmp_path: Path, capsys: pytest.
     written = json.loads((tmp_path / "figures.json").read_text())
     assert {entry["group"] for entry in written["groups"]} == {"clutter", "strain-filter"}
     assert written["environment"]["numpy"]
-    assert all({"group", "figure", "value", "met"} <= set(bar) for bar in written["bars"])
+    assert all({"group", "figure", "value", "met"} <= set(entry) for entry in written["bars"])
     page = _Tags()
     page.feed((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert len(page.sources) >= 4
-    assert all(source.startswith("data:image/") for source in page.sources)  # nothing from anywhere else
+    assert all(source.startswith("data:image/") for source in page.sources)  # nothing is loaded
     assert any("criteria missed" in text or "criteria met" in text for text in page.headings)
     text = summary.read_text(encoding="utf-8")
     headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     assert headings[1].startswith("Weaknesses: ")  # before anything else
     assert headings[2:] == ["Groups", "Tables that decide", "Thresholds", "Pairs", "Measured with"]
     assert f"| numpy | {written['environment']['numpy']} |" in text
-    missed = [bar for bar in written["bars"] if not bar["met"]]
-    assert all(f"| {bar['group']} | reference | {bar['says']} |" in text for bar in missed)
+    missed = [entry for entry in written["bars"] if not entry["met"]]
+    assert all(f"| {entry['group']} | reference | {entry['says']} |" in text for entry in missed)
     with pytest.raises(ToolError, match="--resume"):
         run_evaluation(_request(tmp_path), Console(stderr=True), as_json=True)
 
@@ -82,20 +84,20 @@ def test_the_report_names_the_weights(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "weights of ncc" not in outcome.environment
 
 
-def test_every_kind_of_pairing_is_shown_and_only_the_default_is_judged() -> None:
+def test_every_pairing_mode_is_shown_and_only_the_default_has_criteria() -> None:
     figures = {"firm_fused_worst": 0.5, "firm_fused_mean": 0.3}
     rows = [Row(group="cycles", method=f"reference/{mode}", cases=1, figures=figures) for mode in PAIRINGS]
     table = pairing_table(rows)
     assert table is not None
     assert [line[0] for line in table.lines] == [f"reference, {mode}" for mode in PAIRINGS]
     assert table.lines[0][1:3] == ("0.30", "0.50")
-    assert pairing_table(rows[:-1]) is None  # a table without one of them decides nothing
+    assert pairing_table(rows[:-1]) is None  # no table unless all modes were run
     assert _has_criteria("reference/sequential")
     assert not _has_criteria("reference/stride 3")
     assert not _has_criteria("zero")
 
 
-def test_a_miss_is_explained_by_its_most_specific_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missed_criterion_is_explained_by_the_most_specific_entry(monkeypatch: pytest.MonkeyPatch) -> None:
     missed = [
         {"engine": "a", "why": "engine"},
         {"engine": "a", "figures": ["f"], "why": "figure"},
@@ -110,11 +112,11 @@ def test_a_miss_is_explained_by_its_most_specific_line(monkeypatch: pytest.Monke
     assert explained("b", "g", "f") == ""
 
 
-def test_a_slope_that_is_missed_has_a_reason_of_its_own() -> None:
+def test_every_missed_slope_has_its_own_reason() -> None:
     general = explained("musse", "clutter", "slope")
     groups = ("noise", "decorrelation", "small", "frequency", "point-spread", "slip", "gratings")
     assert all(explained("musse", group, "slope") not in ("", general) for group in groups)
-    assert "1 - rel^2" not in explained("musse", "gratings", "slope")  # there a classical window shows more
+    assert "1 - rel^2" not in explained("musse", "gratings", "slope")  # a classical window keeps more there
 
 
 def test_the_command_passes_its_options_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""The evaluation in small: the reference holds its figures, controls and a broken engine do not."""
+"""A small evaluation: the reference keeps its reported figures, controls and a broken engine do not."""
 
 import json
 from dataclasses import replace
@@ -36,7 +36,7 @@ def rows(records: list[Record]) -> dict[tuple[str, str], Row]:
 
 
 def assert_as_reported(rows: dict[tuple[str, str], Row], method: str) -> None:
-    """The report's figures of the reference on these cases, which may not worsen."""
+    """Assert that figures are no worse than those reported for the reference on these cases."""
     noise, release = rows["noise", method].figures, rows["release", method].figures
     assert noise["rel"] < 1.25
     assert 0.9 < noise["slope_kept"] < 1.1
@@ -50,29 +50,33 @@ def assert_as_reported(rows: dict[tuple[str, str], Row], method: str) -> None:
     assert 0.8 < rows["still", method].figures["calibration"] < 1.25
 
 
-def test_the_reference_holds_its_figures(rows: dict[tuple[str, str], Row]) -> None:
+def test_the_reference_keeps_its_reported_figures(rows: dict[tuple[str, str], Row]) -> None:
     assert_as_reported(rows, "reference")
     assert rows["cut", "reference"].figures["response"] <= 0.3
 
 
 @pytest.mark.parametrize("method", ["trivial", "constant", "zero"])
-def test_what_knows_nothing_does_not(rows: dict[tuple[str, str], Row], method: str) -> None:
+def test_methods_without_information_do_not(rows: dict[tuple[str, str], Row], method: str) -> None:
     with pytest.raises(AssertionError):
         assert_as_reported(rows, method)
 
 
-def test_controls_stand_where_they_must(rows: dict[tuple[str, str], Row]) -> None:
+def test_controls_have_their_expected_figures(rows: dict[tuple[str, str], Row]) -> None:
     for group in ("noise", "release", "gratings"):
-        rel = {name: rows[group, name].figures["rel"] for name in CONTROLS}
-        assert rel["truth"] == 0.0
-        assert rel["truth"] < rel["truth, fitted"] < rows[group, "reference"].figures["rel"]
-        assert rel["constant"] == pytest.approx(1.0, abs=1e-3)
-        assert rel["zero"] > 2.0
+        nrmse = {name: rows[group, name].figures["rel"] for name in CONTROLS}
+        assert nrmse["truth"] == 0.0
+        assert nrmse["truth"] < nrmse["truth, fitted"] < rows[group, "reference"].figures["rel"]
+        assert nrmse["constant"] == pytest.approx(1.0, abs=1e-3)
+        assert nrmse["zero"] > 2.0
     assert rows["cut", "reference"].figures["response_frozen"] == float("inf")
-    assert rows["still", "zero"].figures["strain_rmse"] == 0.0  # why small strain stands beside still
+    assert (
+        rows["still", "zero"].figures["strain_rmse"] == 0.0
+    )  # so the group "small" is needed beside "still"
 
 
-def test_the_mean_is_kept_against_truth_where_there_is_one(rows: dict[tuple[str, str], Row]) -> None:
+def test_the_preserved_mean_is_relative_to_truth_and_undefined_without_strain(
+    rows: dict[tuple[str, str], Row],
+) -> None:
     for group in ("noise", "release", "gratings"):
         kept = {name: rows[group, name].figures["mean_preserved"] for name in CONTROLS}
         assert kept["truth"] == 1.0
@@ -83,7 +87,7 @@ def test_the_mean_is_kept_against_truth_where_there_is_one(rows: dict[tuple[str,
     )
 
 
-def test_strain_that_agrees_with_its_own_wrong_displacement_keeps_no_mean() -> None:
+def test_strain_that_agrees_with_a_wrong_displacement_does_not_preserve_the_mean() -> None:
     view = PairView(cases("quick", ["release"])[0].build())
     truth = CONTROLS["truth"](view.scene, view.truth)
     less = replace(
@@ -102,27 +106,27 @@ def test_three_frames_close_and_a_frozen_map_does_not(rows: dict[tuple[str, str]
     assert figures["closure_samples"] < 0.1
 
 
-def test_bars_tell_met_from_missed(rows: dict[tuple[str, str], Row]) -> None:
-    judged = check_criteria(list(rows.values()), lambda name: name == "reference")
-    assert {j.criterion.group for j in judged} >= {"bound", "noise", "release", "cut", "closure"}
-    assert any(j.met for j in judged)
-    impossible = replace(judged[0], criterion=Criterion(group="noise", figure="rel", says="", most=-1.0))
+def test_criteria_are_met_or_missed(rows: dict[tuple[str, str], Row]) -> None:
+    results = check_criteria(list(rows.values()), lambda name: name == "reference")
+    assert {j.criterion.group for j in results} >= {"bound", "noise", "release", "cut", "closure"}
+    assert any(j.met for j in results)
+    impossible = replace(results[0], criterion=Criterion(group="noise", figure="rel", title="", most=-1.0))
     assert not impossible.met
-    assert not replace(judged[0], value=float("nan")).met
+    assert not replace(results[0], value=float("nan")).met
 
 
 def _row(group: str, method: str, **figures: float) -> Row:
     return Row(group=group, method=method, cases=1, figures=figures)
 
 
-def test_contrast_is_asked_of_the_network_alone() -> None:
+def test_only_the_network_has_criteria_for_contrast() -> None:
     rows = [
         _row("noise", name, slope=0.8, calibration=1.0, coverage=0.95, mean_preserved=1.0)
         for name in ("reference", "musse")
     ]
-    judged = check_criteria(rows, lambda name: True)
-    assert [(j.criterion.figure, j.method) for j in judged if not j.met] == [("slope", "musse")]
-    assert {j.criterion.figure for j in judged if j.method == "reference"} == {
+    results = check_criteria(rows, lambda name: True)
+    assert [(j.criterion.figure, j.method) for j in results if not j.met] == [("slope", "musse")]
+    assert {j.criterion.figure for j in results if j.method == "reference"} == {
         "calibration",
         "coverage",
         "mean_preserved",
@@ -130,26 +134,26 @@ def test_contrast_is_asked_of_the_network_alone() -> None:
 
 
 @pytest.mark.parametrize(("blobs", "met"), [(4.9, True), (5.1, False)])
-def test_the_network_may_invent_no_more_than_the_reference(blobs: float, met: bool) -> None:
+def test_the_network_may_have_no_more_false_lesions_than_the_reference(blobs: float, met: bool) -> None:
     rows = [_row("hallucination", "musse", blobs_per_100_cm2=blobs)]
     assert all(j.criterion.rival is None for j in check_criteria(rows, lambda name: True))
     rows.append(_row("hallucination", "reference", blobs_per_100_cm2=5.0))
-    (judged,) = (j for j in check_criteria(rows, lambda name: True) if j.criterion.rival)
-    assert (judged.method, judged.criterion.most, judged.met) == ("musse", 5.0, met)
+    (result,) = (j for j in check_criteria(rows, lambda name: True) if j.criterion.rival)
+    assert (result.method, result.criterion.most, result.met) == ("musse", 5.0, met)
 
 
-def test_bars_on_gratings_find_the_slopes_of_their_periods(rows: dict[tuple[str, str], Row]) -> None:
+def test_criteria_on_gratings_use_the_slopes_of_their_periods(rows: dict[tuple[str, str], Row]) -> None:
     measured = rows["gratings", "truth, fitted"].figures
     assert measured["slope_axial_4_mm"] == measured["slope"]  # the only grating that these tests run
-    asked = [bar for bar in CRITERIA if bar.group == "gratings" and bar.figure.startswith("slope_")]
+    applicable = [c for c in CRITERIA if c.group == "gratings" and c.figure.startswith("slope_")]
     quick = {
         f"slope_{c.parameters['axis']}_{c.parameters['period_mm']:g}_mm" for c in cases("quick", ["gratings"])
     }
-    assert {(bar.figure, bar.least) for bar in asked} == {
+    assert {(c.figure, c.least) for c in applicable} == {
         ("slope_axial_6_mm", 0.8),
         ("slope_axial_4_mm", 0.5),
     }
-    assert {bar.figure for bar in asked} <= quick
+    assert {c.figure for c in applicable} <= quick
 
 
 def test_a_run_resumes_where_it_was_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,8 +191,8 @@ def test_other_weights_are_not_resumed(tmp_path: Path, monkeypatch: pytest.Monke
     first = list(run(plan, resume=False))
     monkeypatch.setattr("tools.evaluate.methods.model_hash", lambda name, weights: "other")
     again = list(run(plan, resume=True))
-    known = {record.key for record in first}
-    assert [record.method for record in again if record.key not in known] == ["trivial"]
+    keys = {record.key for record in first}
+    assert [record.method for record in again if record.key not in keys] == ["trivial"]
 
 
 def test_only_the_network_has_weights() -> None:

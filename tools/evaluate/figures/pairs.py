@@ -1,4 +1,4 @@
-"""The figures of one pair for one method: numbers for the table, and sums that are pooled later."""
+"""The figures of one pair for one method, and the sums from which figures of a group are pooled."""
 
 from dataclasses import astuple, dataclass
 from functools import cached_property
@@ -16,16 +16,16 @@ from engine.strain.bound import strain_bound
 from tools.evaluate.methods import Maps
 from tools.evaluate.suite.scene import Scene, distances, evaluation_grid, inner_region
 
-INSIDE, OUTSIDE = 0.7, 1.5  # of the radius: the middle of an inclusion, and what is clear of it
-AROUND = 1.6  # of the radius: the neighbourhood a lesion stands out from
-EDGE = 1e-3  # m to either side of a border: half a strain window, where the window's bias lies
-STRAINED = 1e-4  # mean strain below which its preservation is a ratio of noises
-BRIGHTEST = 3.0  # of the mean: relative strain beyond it says no more to a matched filter
+INSIDE, OUTSIDE = 0.7, 1.5  # of the radius: inside is the core of an inclusion, outside the background
+AROUND = 1.6  # of the radius: support of the matched filter, lesion and surroundings
+EDGE = 1e-3  # m to either side of a border: half a strain window, where the window biases strain
+STRAINED = 1e-4  # mean strain below which the preserved fraction is a ratio of noise to noise
+BRIGHTEST = 3.0  # of the mean: relative strain is clipped here before the matched filter
 
 
 @dataclass(frozen=True, eq=False)
 class PairView:
-    """A pair with everything that its methods share: frames, truth and region."""
+    """A pair with the data that all methods share: frames, truth and region."""
 
     scene: Scene
 
@@ -44,12 +44,12 @@ class PairView:
 
     @cached_property
     def region(self) -> Mask:
-        """Where figures are taken."""
+        """Mask of the pixels over which figures are computed."""
         return inner_region(self.scene.spec, self.truth)
 
     @cached_property
     def pitch_mm(self) -> tuple[float, float]:
-        """Pixel of the evaluation grid, (axial, lateral)."""
+        """Pixel size of the evaluation grid, (axial, lateral)."""
         spec, rows = self.scene.spec, self.truth.axial_index
         return float(rows[1] - rows[0]) * spec.sample_pitch * 1e3, spec.line_pitch * 1e3
 
@@ -74,10 +74,10 @@ class PairView:
 
 
 def mean_preserved(strain: Map, truth: Map, region: Mask) -> float:
-    """Mean of estimated strain over mean of true strain in `region`, all (rows, cols): 1 where it is kept.
+    """Mean of estimated strain over mean of true strain in `region`, all (rows, cols): 1 if it is preserved.
 
-    Against truth, not against the displacement of the same engine, with which a strain that is its derivative
-    agrees however wrong both are. NaN where truth has no strain to keep.
+    The reference is truth, not the displacement of the same engine, because strain agrees with the
+    displacement that it is derived from even if both are wrong. NaN if the mean true strain is about zero.
     """
     true_mean = float(truth[region].mean(dtype=np.float64))
     if not abs(true_mean) > STRAINED:
@@ -88,11 +88,11 @@ def mean_preserved(strain: Map, truth: Map, region: Mask) -> float:
 def pair_figures(view: PairView, maps: Maps) -> tuple[dict[str, float], dict[str, Any]]:
     """(figures, sums) of one method. Strain dimensionless, displacement in samples, lengths in mm."""
     scene, truth, region = view.scene, view.truth, view.region
-    known = region & np.isfinite(truth.axial_strain)
+    valid = region & np.isfinite(truth.axial_strain)
     cycles = scene.spec.center_frequency / scene.spec.sampling_frequency
-    strain = agreement(maps.axial_strain, truth.axial_strain, known)
-    displacement = agreement(maps.axial_displacement, truth.axial_displacement, known)
-    lateral = agreement(maps.lateral_displacement, truth.lateral_displacement, known)
+    strain = agreement(maps.axial_strain, truth.axial_strain, valid)
+    displacement = agreement(maps.axial_displacement, truth.axial_displacement, valid)
+    lateral = agreement(maps.lateral_displacement, truth.lateral_displacement, valid)
     figures = {
         "strain_rmse": strain.rmse,
         "strain_bias": strain.bias,
@@ -102,35 +102,35 @@ def pair_figures(view: PairView, maps: Maps) -> tuple[dict[str, float], dict[str
         "displacement_bias": displacement.bias,
         "lateral_rmse": lateral.rmse,
         "cycle_skips": cycle_skips(maps.axial_displacement, truth.axial_displacement, region, cycles),
-        "mean_preserved": mean_preserved(maps.axial_strain, truth.axial_strain, known),
+        "mean_preserved": mean_preserved(maps.axial_strain, truth.axial_strain, valid),
         "ncc": view.ncc(maps.axial_displacement, maps.lateral_displacement),
         "ncc_truth": view.true_ncc,
     }
     sums: dict[str, Any] = {"strain": astuple(strain), "displacement": astuple(displacement)}
     if maps.strain_std is not None:
-        held = calibration(maps.axial_strain, truth.axial_strain, maps.strain_std, known)
-        order = sparsification(maps.axial_strain, truth.axial_strain, maps.strain_std, known)
+        calibrated = calibration(maps.axial_strain, truth.axial_strain, maps.strain_std, valid)
+        order = sparsification(maps.axial_strain, truth.axial_strain, maps.strain_std, valid)
         figures |= {
-            "calibration": held.z,
-            "coverage": held.coverage,
+            "calibration": calibrated.z,
+            "coverage": calibrated.coverage,
             "sparsification_gain": order.gain,
-            "informed": held.pixels / max(int(known.sum()), 1),
+            "informed": calibrated.pixels / max(int(valid.sum()), 1),
         }
-        sums["calibration"] = astuple(held)
+        sums["calibration"] = astuple(calibrated)
         sums["sparsification"] = [order.by_std.round(4).tolist(), order.by_error.round(4).tolist()]
     if scene.uniform:
-        figures["snre"] = snre(maps.axial_strain, known)
+        figures["snre"] = snre(maps.axial_strain, valid)
     if scene.bound is not None:
         figures["bound"] = strain_bound(scene.bound)
-        figures["over_bound"] = float(np.std(maps.axial_strain[known])) / figures["bound"]
-    figures |= _around_inclusions(view, maps, known)
+        figures["over_bound"] = float(np.std(maps.axial_strain[valid])) / figures["bound"]
+    figures |= _around_inclusions(view, maps, valid)
     if scene.blobs:
-        figures["blobs"] = float(invented_blobs(maps.axial_strain, truth.axial_strain, known, view.pitch_mm))
-        figures["area_cm2"] = float(known.sum()) * view.pitch_mm[0] * view.pitch_mm[1] / 100.0
+        figures["blobs"] = float(invented_blobs(maps.axial_strain, truth.axial_strain, valid, view.pitch_mm))
+        figures["area_cm2"] = float(valid.sum()) * view.pitch_mm[0] * view.pitch_mm[1] / 100.0
     return figures, sums
 
 
-def _around_inclusions(view: PairView, maps: Maps, known: Mask) -> dict[str, float]:
+def _around_inclusions(view: PairView, maps: Maps, valid: Mask) -> dict[str, float]:
     """Contrast and edges of the first inclusion."""
     scene, truth = view.scene, view.truth
     if not scene.inclusions:
@@ -138,10 +138,10 @@ def _around_inclusions(view: PairView, maps: Maps, known: Mask) -> dict[str, flo
     inclusion = scene.inclusions[0]
     z, x = distances(scene.spec, inclusion, truth.axial_index, truth.lateral_index)
     radius = np.hypot(z, x) / inclusion.radius
-    target, background = known & (radius < INSIDE), known & (radius > OUTSIDE)
+    target, background = valid & (radius < INSIDE), valid & (radius > OUTSIDE)
     if not (target.any() and background.any()):
         return {}
-    kept = [
+    ratios = [
         float(m[background].mean()) / float(m[target].mean()) if m[target].any() else float("nan")
         for m in (maps.axial_strain, truth.axial_strain)
     ]
@@ -149,15 +149,16 @@ def _around_inclusions(view: PairView, maps: Maps, known: Mask) -> dict[str, flo
         "cnre": cnre(maps.axial_strain, target, background),
         "snre_target": snre(maps.axial_strain, target),
         "snre_background": snre(maps.axial_strain, background),
-        "strain_ratio": kept[0] / kept[1],
+        "strain_ratio": ratios[0] / ratios[1],
     }
     if maps.strain_std is not None:
         near = np.abs(np.hypot(z, x) - inclusion.radius) < EDGE
         for name, part in (("calibration_edge", near), ("calibration_away", ~near)):
-            held = calibration(maps.axial_strain, truth.axial_strain, maps.strain_std, known & part)
-            figures[name] = held.z
+            figures[name] = calibration(
+                maps.axial_strain, truth.axial_strain, maps.strain_std, valid & part
+            ).z
     for axis, (along, across) in enumerate(((z, x), (x, z))):
-        band = known & (np.abs(across) < 0.5 * inclusion.radius)
+        band = valid & (np.abs(across) < 0.5 * inclusion.radius)
         band &= np.abs(along) < 2.0 * inclusion.radius
         name = ("edge_axial", "edge_lateral")[axis]
         figures[name] = edge_width(maps.axial_strain, truth.axial_strain, band, view.pitch_mm[axis], axis)
@@ -181,10 +182,10 @@ def spectra_sums(view: PairView, maps: Maps) -> dict[str, Any]:
 
 
 def detection_scores(view: PairView, maps: Maps) -> list[list[float]]:
-    """[stiffness, diameter in mm, 1 if present else 0, matched-filter score] of every place of the scene.
+    """[stiffness, diameter in mm, 1 if present else 0, matched-filter score] of every site of the scene.
 
     The template is the strain inside the inclusion, in units of the average strain; the score is 1 for a
-    lesion that is seen in full.
+    lesion at full contrast.
     """
     scene, truth = view.scene, view.truth
     typical = float(np.median(maps.axial_strain[view.region]))

@@ -1,6 +1,7 @@
-"""The figures of a sequence: single pairs and the fused image, frame by frame, as the node makes them.
+"""The figures of a sequence: single pairs and the fused image, frame by frame, from the node's own step.
 
-Images are compared as relative strain (1 = the region's average), because a hand presses and releases.
+Images are compared as relative strain (1 = the region's average), because strain changes its sign and size
+while a hand presses and releases.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,7 +27,7 @@ from tools.evaluate.methods import fitted_strain
 from tools.evaluate.suite.scene import Scene, evaluation_grid, inner_region
 
 PAIRINGS: Final = ("sequential", "stride 2", "stride 3", "keyframe", "auto")
-SETTLED = 5  # frames after which the fused image has to hold
+SETTLED = 5  # frames after which the criteria apply to the fused image
 SHOWN = 0.9  # of the way from the old image to the new one
 
 
@@ -39,17 +40,17 @@ class SequenceView:
 
     @cached_property
     def frames(self) -> list[NDArray[Any]]:
-        """All frames; those of the scene after a cut follow."""
+        """All frames, followed by those of the scene after a cut."""
         after = self.scene.after
         return [*self.scene.acquisition.frames(), *(() if after is None else after.frames())]
 
     def image(self, index: int, *, fitted: bool = False) -> tuple[Map, Mask]:
         """(true relative strain, region) on the evaluation grid of frame `index`.
 
-        `fitted`: as the strain window shows it, which is all that any image can become.
+        `fitted`: truth fitted in the strain window, the best that an estimate can reach.
         """
         key = (index, fitted)
-        if key not in self._images:  # every kind of pairing asks for the same ones
+        if key not in self._images:  # every pairing mode uses the same ones
             first, after = self.scene.acquisition, self.scene.after
             acquisition, local = first, index
             if after is not None and index >= first.n_frames:
@@ -119,8 +120,8 @@ def _at_grid(values: Map, index: tuple[FloatArray, FloatArray], grid: tuple[Floa
 
 
 def _fused_index(message: StrainMessage) -> tuple[FloatArray, FloatArray]:
-    """Samples and lines of the fused map, which keeps every n-th row of the pair's."""
-    assert message.result is not None  # noqa: S101 - a fused map comes only with a result
+    """Samples and lines of the fused map, which has every n-th row of the pair's grid."""
+    assert message.result is not None  # noqa: S101 - a fused map implies a result
     assert message.fused is not None  # noqa: S101 - asked for by the caller
     rows = len(message.fused.arrays[0])
     step = -(-len(message.result.axial_index) // rows)
@@ -129,20 +130,20 @@ def _fused_index(message: StrainMessage) -> tuple[FloatArray, FloatArray]:
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """What a viewer sees at one frame, relative strain on the evaluation grid; None: nothing yet."""
+    """Relative strain that is displayed at one frame, on the evaluation grid; None: nothing yet."""
 
     single: Agreement | None
-    """Of this pair alone, on its pre frame's truth; None where the pair was rejected."""
+    """Of this pair alone, against the truth of its pre frame; None if the pair was rejected."""
     fused: Map | None
     fused_std: Map | None
     added: bool
-    """Whether this pair went into the fused image."""
+    """Whether this pair was added to the fused image."""
 
 
 def shown(
     view: SequenceView, estimator: Estimator, pairing: str, limits: Limits | None = None
 ) -> Iterator[Shown]:
-    """Frame by frame; the fused image of a frame that adds nothing is the last one, as on the screen."""
+    """Frame by frame; a frame that adds nothing keeps the last fused image, as on the display."""
     grid = evaluation_grid(view.scene.spec)
     fused: Map | None = None
     std: Map | None = None
@@ -165,7 +166,7 @@ def cycle_figures(
 ) -> tuple[dict[str, float], dict[str, Any], Map | None]:
     """(figures, sums, last fused map) of a hand-held sequence; agreements of relative strain per frame.
 
-    A frozen control shows the first fused image forever.
+    The frozen control keeps the first fused image.
     """
     single: list[list[float] | None] = []
     fused: list[list[float] | None] = []
@@ -181,12 +182,12 @@ def cycle_figures(
             continue
         last, first = now.fused, now.fused if first is None else first
         truth, region = view.image(index)
-        known = region & np.isfinite(now.fused)
-        fused.append(_listed(agreement(now.fused, truth, known)))
+        valid = region & np.isfinite(now.fused)
+        fused.append(_listed(agreement(now.fused, truth, valid)))
         frozen.append(_listed(agreement(first, truth, region & np.isfinite(first))))
         if index >= SETTLED:
-            held = known & np.isfinite(now.fused_std) & (now.fused_std > 0)
-            z = ((now.fused - truth)[held] / now.fused_std[held]).astype(np.float64)
+            with_std = valid & np.isfinite(now.fused_std) & (now.fused_std > 0)
+            z = ((now.fused - truth)[with_std] / now.fused_std[with_std]).astype(np.float64)
             z2, covered, pixels = (
                 z2 + float(np.dot(z, z)),
                 covered + int((np.abs(z) < 1.96).sum()),
@@ -209,11 +210,11 @@ def cycle_figures(
 
 
 def cut_figures(view: SequenceView, estimator: Estimator) -> tuple[dict[str, float], dict[str, Any]]:
-    """How the image goes over from one phantom to another: share of the way, per frame after the cut.
+    """Response of the image to a change of phantom: fraction of the change, per frame after the cut.
 
-    The share is the projection of (image - old truth) on (new truth - old truth), truth as the strain
-    window shows it: an image that has arrived has 1. The response is the time after which it stays above
-    0.9 until the end, in s; a frozen map never gets there (inf).
+    The fraction is the projection of (image - old truth) on (new truth - old truth), truth fitted in the
+    strain window: 1 once the image shows the new phantom. The response is the time in s after which it stays
+    above 0.9 until the end; inf for the frozen control.
     """
     cut = view.scene.acquisition.n_frames
     old, _ = view.image(cut - 1, fitted=True)
@@ -242,7 +243,7 @@ def _share(image: Map, old: Map, new: Map, region: Mask) -> float:
 
 
 def unlisted(row: list[float]) -> Agreement:
-    """The agreement that a record holds as a list."""
+    """The agreement that a record stores as a list."""
     return Agreement(int(row[0]), *row[1:])
 
 

@@ -1,4 +1,4 @@
-"""The figures of three frames for one engine: closure against what its standard deviation predicts."""
+"""The figures of three frames for one engine: closure relative to its predicted standard deviation."""
 
 from collections.abc import Callable
 from dataclasses import astuple
@@ -16,9 +16,9 @@ from tools.evaluate.suite.scene import Scene
 def triple_figures(
     scene: Scene, estimate: Callable[[int, int], Maps]
 ) -> tuple[dict[str, float], dict[str, Any]]:
-    """(figures, sums) of frames 0, 1 and 2, where `estimate` says what it finds between two of them.
+    """(figures, sums) of frames 0, 1 and 2; `estimate` maps two of their indices to the estimated maps.
 
-    The frozen control answers every pair with its image of the first: consistent with nothing.
+    The frozen control returns the estimate of the first pair for all three, which violates closure.
     """
     view = PairView(scene)
     rows = view.truth.axial_index

@@ -1,7 +1,7 @@
-"""What can be said of an engine on a recording without truth: five figures, none of which counts alone.
+"""Figures of an engine on a recording without truth, none of which is sufficient alone.
 
-Mean kept (the mean strain is the displacement difference), closure of three frames, correlation after warping
-beside the one that the claimed std explains, steadiness from image to image, and pairs accepted.
+Preserved mean (mean strain over displacement difference), closure of three frames, correlation after warping
+and the range that the predicted standard deviation explains, temporal stability, and accepted pairs.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -28,33 +28,37 @@ from tools.formats import Recording
 from tools.playback import Loop, frames_of, playback
 from tools.process import frame_region, process
 
-ASSUMED_BANDWIDTH: Final = 0.6  # fractional: recordings do not say it, and std depends on its root only
-PASSED: Final = 1.0  # of the centre, full width of the band in which frames are compared
-INFORMED: Final = 0.9  # of a row's pixels must hold values for the row to count
+ASSUMED_BANDWIDTH: Final = (
+    0.6  # fractional: recordings do not state it, and std depends only on its square root
+)
+PASSED: Final = 1.0  # of the centre frequency, full width of the band in which frames are compared
+MIN_COVERAGE: Final = (
+    0.9  # of the largest coverage of any row (or line): from here on it is part of the region
+)
 
 Estimate = Callable[[int, int], StrainResult]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Watched:
-    """A recording through one engine: all that figures and images are made of."""
+    """A recording processed by one engine: the data of figures and images."""
 
     spec: EngineSpec
     frames: Mapping[int, NDArray[Any]]
-    """What the engine gets, by frame number."""
+    """Input of the engine, by frame number."""
     estimate: Estimate
-    """Any two of these frames, computed once."""
+    """Result of any two of these frames, computed once."""
     messages: Sequence[StrainMessage]
     region: Mask
-    """Rectangle of the result's grid, one strain window inside what is shown and holds values."""
+    """Rectangle of the result's grid, one strain window inside the displayed area that has values."""
 
     def grid(self) -> StrainResult:
-        """Any result: they all lie on one grid."""
+        """Any result, because all have the same grid."""
         return next(m.result for m in self.messages if m.result is not None)
 
 
 def watch(recording: Recording, config: Config, engine: str, engines: Engines, loop: Loop = "off") -> Watched:
-    """Run a recording through the live step with `engine`, which may also be the plain block matcher.
+    """Process a recording in the live step with `engine`, which may also be the plain block matcher.
 
     Raises RecordingError (also where no pair can be estimated), ConfigError, EngineError.
     """
@@ -71,18 +75,18 @@ def watch(recording: Recording, config: Config, engine: str, engines: Engines, l
     if not results:
         raise RecordingError(f"{recording.path}: no two frames of it make a pair")
     shown = region.mask(results[0])
-    held = np.mean([m.pair_quality.valid for m in messages if m.pair_quality is not None], axis=0)
+    coverage = np.mean([m.pair_quality.valid for m in messages if m.pair_quality is not None], axis=0)
     return Watched(
         spec=spec,
         frames=frames,
         estimate=_remembered(estimator, frames),
         messages=messages,
-        region=_rectangle(held if shown is None else held * shown, results[0], spec),
+        region=_rectangle(coverage if shown is None else coverage * shown, results[0], spec),
     )
 
 
 def unlabelled_figures(watched: Watched) -> dict[str, float]:
-    """Figures of one engine on one recording; NaN where the recording cannot tell."""
+    """Figures of one engine on one recording; NaN where the recording does not determine one."""
     pairs = [m for m in watched.messages if m.header.pre_index is not None]
     accepted = [m for m in pairs if m.header.rejection is None]
     kept, weights = _means_kept(accepted, watched.region)
@@ -109,7 +113,7 @@ def unlabelled_figures(watched: Watched) -> dict[str, float]:
 
 
 def single_image(message: StrainMessage) -> tuple[int, Map, int] | None:
-    """(frame it lies on, relative strain with NaN for no value, every how many rows of the result)."""
+    """(frame number, relative strain with NaN where invalid, step in rows of the result)."""
     result, pair_quality, header = message.result, message.pair_quality, message.header
     if header.rejection is not None or result is None or pair_quality is None or not header.mean_strain:
         return None
@@ -118,7 +122,7 @@ def single_image(message: StrainMessage) -> tuple[int, Map, int] | None:
 
 
 def fused_image(message: StrainMessage) -> tuple[int, Map, int] | None:
-    """The same of the fused image; None where this pair adds nothing to it."""
+    """The same for the fused image; None if this pair adds nothing to it."""
     if message.fused is None or message.result is None:
         return None
     relative = message.fused.arrays[0]
@@ -126,28 +130,32 @@ def fused_image(message: StrainMessage) -> tuple[int, Map, int] | None:
 
 
 def _remembered(estimator: Estimator, frames: Mapping[int, NDArray[Any]]) -> Estimate:
-    known: dict[tuple[int, int], StrainResult] = {}
+    results: dict[tuple[int, int], StrainResult] = {}
 
     def estimate(pre: int, post: int) -> StrainResult:
-        if (pre, post) not in known:
-            known[pre, post] = estimator.propose(frames[pre], frames[post])
-        return known[pre, post]
+        if (pre, post) not in results:
+            results[pre, post] = estimator.propose(frames[pre], frames[post])
+        return results[pre, post]
 
     return estimate
 
 
-def _rectangle(held: Map, result: StrainResult, spec: EngineSpec) -> Mask:
-    """From the first to the last row and line that hold values nearly everywhere, less one strain window."""
-    inside: Mask = np.ones(held.shape, bool)
+def _rectangle(coverage: Map, result: StrainResult, spec: EngineSpec) -> Mask:
+    """From the first to the last row and line with nearly full coverage, less one strain window."""
+    inside: Mask = np.ones(coverage.shape, bool)
     ratios = (
         (0, spec.axial_window / spec.sample_pitch / _row_step(result)),
         (1, max(1.0, spec.lateral_window / spec.line_spacing)),
     )
     for axis, margin in ratios:
-        share = held.mean(axis=1 - axis)
-        # of the best row: lines that a region of interest leaves out are missing in all of them
-        full = np.flatnonzero(share >= INFORMED * share.max()) if share.max() > 0 else np.empty(0, int)
-        keep = np.zeros(held.shape[axis], bool)
+        fraction = coverage.mean(axis=1 - axis)
+        # relative to the best row, because every row lacks the lines outside a region of interest
+        full = (
+            np.flatnonzero(fraction >= MIN_COVERAGE * fraction.max())
+            if fraction.max() > 0
+            else np.empty(0, int)
+        )
+        keep = np.zeros(coverage.shape[axis], bool)
         if full.size:
             keep[full[0] + round(margin) : max(full[-1] + 1 - round(margin), 0)] = True
         inside &= keep[:, None] if axis == 0 else keep[None, :]
@@ -163,10 +171,10 @@ def _median(values: Sequence[float]) -> float:
 
 
 def _means_kept(accepted: Sequence[StrainMessage], region: Mask) -> tuple[list[float], list[float]]:
-    """(mean strain over displacement difference, how much the pair strains) of every pair that can tell.
+    """(mean strain over displacement difference, |mean strain|) of every pair whose ratio is defined.
 
-    Weighted by strain, the ratios pool to the sum of means over the sum of differences: at a turning point
-    both are noise.
+    Weighted by strain, the mean ratio is the sum of means over the sum of differences; both are noise where
+    the press reverses.
     """
     kept, weights = [], []
     for message in accepted:
@@ -180,13 +188,13 @@ def _means_kept(accepted: Sequence[StrainMessage], region: Mask) -> tuple[list[f
 
 
 def _correlations(watched: Watched, accepted: Sequence[StrainMessage]) -> tuple[float, float, float]:
-    """(NCC after warping, least and most NCC that the claimed std explains), medians over accepted pairs.
+    """(NCC after warping, lowest and highest NCC that the predicted std explains), medians over pairs.
 
-    Least if every line of the window has noise of its own, most if all lines share theirs, as in a speckle
-    wider than the window that moves out of plane: the truth lies between.
+    Lowest: noise is independent in every line of the window; highest: common to all lines, as for
+    out-of-plane motion with speckle wider than the window. The actual one lies between.
     """
     spec, region = watched.spec, watched.region
-    if not region.any() or spec.kind == "iq":  # baseband IQ turns its phase with displacement
+    if not region.any() or spec.kind == "iq":  # displacement turns the phase of baseband IQ
         return float("nan"), float("nan"), float("nan")
     case = BoundCase(
         center_frequency=spec.center_frequency,
@@ -200,7 +208,7 @@ def _correlations(watched: Watched, accepted: Sequence[StrainMessage]) -> tuple[
     for message in accepted:
         result, pre = message.result, message.header.pre_index
         assert result is not None  # noqa: S101 - an accepted pair has a result
-        assert pre is not None  # noqa: S101 - and a frame that it began in
+        assert pre is not None  # noqa: S101 - and a pre frame
         frames = (
             in_band(watched.frames[number], spec.center_frequency / spec.sampling_frequency, PASSED)
             for number in (pre, message.header.post_index)
@@ -222,7 +230,7 @@ def _correlations(watched: Watched, accepted: Sequence[StrainMessage]) -> tuple[
 
 
 def _closures(watched: Watched) -> Closure:
-    """Of every three consecutive frames, whatever the pairing: fewer would be left of a short recording."""
+    """Of every three consecutive frames, whatever the pairing, because a short recording has few others."""
     numbers = sorted(watched.frames)
     total = Closure()
     for i, j, k in zip(numbers, numbers[1:], numbers[2:], strict=False):
@@ -241,7 +249,7 @@ def _on_rows(result: StrainResult) -> PairMaps:
 
 
 def _steady(watched: Watched, image: Callable[[StrainMessage], tuple[int, Map, int] | None]) -> Steadiness:
-    """Consecutive images, the tissue's motion between their frames taken out."""
+    """Of consecutive images after compensation of the tissue's motion between their frames."""
     total = Steadiness()
     for (a, before, every), (b, after, _) in pairwise(
         found for m in watched.messages if (found := image(m)) is not None

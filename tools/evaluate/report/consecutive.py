@@ -19,18 +19,18 @@ Extent: TypeAlias = tuple[float, float, float, float]
 """(left, right, bottom, top) in mm."""
 
 COLUMNS: Final = 5
-TOP: Final = 2.5  # of relative strain, as the display starts with
+TOP: Final = 2.5  # of relative strain, the initial range of the display
 COLORS: Final = colormaps["turbo"].with_extremes(under="#6b6b6b", bad="white")
 """Hard is blue, soft red, as on scanners; opposite sign is dark grey."""
 SCALE: Final = (
-    "relative strain: 1 = average, blue = harder, red = softer; dark grey = opposite sign, white = none"
+    "relative strain: 1 = average, blue = harder, red = softer; dark grey = opposite sign, white = no value"
 )
 
 
 def draw_consecutive(shown: Sequence[tuple[str, Watched]], path: Path) -> None:
     """Write a PNG: for each (title, recording) the B-mode and the last few images, single pairs and fused.
 
-    Only frames whose pair went into the fused image are shown.
+    Only frames whose pair was added to the fused image are shown.
     """
     figure = Figure(figsize=(2.0 * (COLUMNS + 1), 4.5 * len(shown) + 0.7), layout="constrained")
     axes = figure.subplots(2 * len(shown), COLUMNS + 1, squeeze=False)
@@ -92,7 +92,7 @@ def _strain(axis: Any, values: Map, extent: Extent) -> AxesImage:
 
 
 def _bmode(axis: Any, watched: Watched, message: StrainMessage, extent: Extent) -> None:
-    """On the place of strain maps of `extent`, whose columns may be of several lines and leave some over."""
+    """Aligned with strain maps of `extent`, whose columns may span several lines and omit the last ones."""
     grey = bmode(watched.frames[message.header.post_index], watched.spec)
     depth = 1e3 * watched.spec.shape[0] * watched.spec.sample_pitch
     half = 0.5e3 * watched.spec.shape[1] * watched.spec.line_pitch
@@ -102,7 +102,7 @@ def _bmode(axis: Any, watched: Watched, message: StrainMessage, extent: Extent) 
 
 
 def _limit(axis: Any, message: StrainMessage) -> None:
-    """Show the region of interest, which is all that is judged."""
+    """Limit the axes to the region of interest, in which pairs are assessed."""
     region = message.header.region
     if region is not None:
         axis.set_ylim(1e3 * region[1], 1e3 * region[0])

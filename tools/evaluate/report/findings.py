@@ -1,7 +1,7 @@
 """Findings about the current engines and weights, read from docs/evaluation/findings.toml.
 
-They expire with the weights, so they are data of the repository. An installed package has no such file: its
-reports show the figures without them.
+They expire with the weights, so they are data of the repository. An installed package does not contain that
+file; its reports show the figures without findings.
 """
 
 import tomllib
@@ -15,12 +15,12 @@ FILE: Final = Path(__file__).parents[3] / "docs" / "evaluation" / "findings.toml
 
 
 def finding(name: str) -> str:
-    """The conclusion of one table or study, such as `pairing`; empty where there is none."""
+    """The conclusion of one table or study, such as `pairing`; empty if there is none."""
     return str(_read().get(name, ""))
 
 
 def explained(method: str, group: str, figure: str) -> str:
-    """Why a criterion is missed: the most specific entry; empty where nobody has written one."""
+    """Why a criterion is missed: the most specific entry; empty if there is none."""
     engine = method.partition("/")[0]
     keys = ((engine, group, figure), (engine, "", figure), (engine, group, ""), (engine, "", ""))
     reasons = reasons_missed(_read())

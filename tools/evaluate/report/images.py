@@ -1,4 +1,4 @@
-"""The report's images: truth, every engine, its error and its claimed standard deviation, on one scale."""
+"""The report's images: truth, every engine, its error and predicted standard deviation, on one scale."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +21,13 @@ class CaseImage:
 
 
 def case_images(folder: Path) -> list[CaseImage]:
-    """Every case whose maps the run kept, in the order of the files' names."""
+    """Every case with stored maps, in the order of the file names."""
     return [_image(path) for path in sorted((folder / MAPS).glob("*.npz"))]
 
 
 def _image(path: Path) -> CaseImage:
-    with np.load(path, allow_pickle=False) as held:
-        arrays = {name: held[name] for name in held.files}
+    with np.load(path, allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in archive.files}
     group, case = str(arrays["group"]), str(arrays["case"])
     truth, region = arrays["truth"], arrays["region"]
     relative = group == "cycles"
@@ -50,7 +50,7 @@ def _image(path: Path) -> CaseImage:
         layers = (
             (f"{name}", strain * scale, low, high, "viridis" if low >= 0 else "viridis_r"),
             ("error", (strain - truth) * scale, -reach, reach, "RdBu"),
-            ("claimed std", None if std is None else std * scale, 0.0, reach, "magma"),
+            ("predicted std", None if std is None else std * scale, 0.0, reach, "magma"),
         )
         for row, (title, values, least, most, colors) in enumerate(layers):
             axis = axes[row, column]

@@ -16,7 +16,7 @@ from tools.evaluate.summary import Row, pooled_slopes
 from tools.part import writing
 
 COLUMNS = (
-    ("rel", "rel", 1.0, "{:.2f}"),
+    ("rel", "NRMSE", 1.0, "{:.2f}"),
     ("slope", "slope", 1.0, "{:.2f}"),
     ("strain_rmse", "strain RMSE, %", 100.0, "{:.3f}"),
     ("mean_preserved", "mean kept, worst", 1.0, "{:.3f}"),
@@ -29,15 +29,15 @@ COLUMNS = (
     ("blobs_per_100_cm2", "blobs / 100 cm²", 1.0, "{:.1f}"),
     ("closure", "closure / sigma", 1.0, "{:.2f}"),
     ("auc", "AUC", 1.0, "{:.3f}"),
-    ("firm_fused_worst", "fused, firm, worst rel", 1.0, "{:.2f}"),
+    ("firm_fused_worst", "fused, firm, worst NRMSE", 1.0, "{:.2f}"),
     ("response", "response, s", 1.0, "{:.2f}"),
 )
 REJECTION = "rejection.md"
 
 
 def write_summary(outcome: Outcome, path: Path) -> None:
-    """Write the Markdown file; tables of `rejection.md` beside it are shown too."""
-    request, missed = outcome.request, [j for j in outcome.judged if not j.met]
+    """Write the Markdown file, with the tables of `rejection.md` beside it."""
+    request, missed = outcome.request, [c for c in outcome.criteria if not c.met]
     engines = ", ".join(request.engines)
     command = (
         f"musse-stream evaluate --suite {request.suite} "
@@ -51,8 +51,8 @@ def write_summary(outcome: Outcome, path: Path) -> None:
     parts = [
         f"# Evaluation of {engines}",
         f"Made by `{command}`, seed {SEED}, {n_cases} cases; do not edit.{report}",
-        f"## Weaknesses: {len(missed)} of {len(outcome.judged)} acceptance criteria missed",
-        _table(("group", "method", "figure", "value", "criterion", "why"), [_miss(j) for j in missed]),
+        f"## Weaknesses: {len(missed)} of {len(outcome.criteria)} acceptance criteria missed",
+        _table(("group", "method", "figure", "value", "criterion", "why"), [_miss(c) for c in missed]),
         _displaced(outcome.rows),
         "## Groups",
         ABOUT.replace("Grey rows are controls", "Rows in italics are controls"),
@@ -73,11 +73,11 @@ def write_summary(outcome: Outcome, path: Path) -> None:
         path.write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
 
 
-def _miss(judged: CriterionResult) -> tuple[str, ...]:
-    asked = judged.criterion
-    why = explained(judged.method, asked.group, asked.figure)
-    value = _shown(judged.value, 1.0, "{:.4g}") or "none"
-    return (asked.group, judged.method, asked.says, value, judged.limits, why)
+def _miss(result: CriterionResult) -> tuple[str, ...]:
+    criterion = result.criterion
+    why = explained(result.method, criterion.group, criterion.figure)
+    value = _shown(result.value, 1.0, "{:.4g}") or "none"
+    return (criterion.group, result.method, criterion.title, value, result.limits, why)
 
 
 def _group(rows: Sequence[Row], group: str) -> str:
@@ -112,10 +112,14 @@ def _named(row: Row) -> str:
 
 
 def _transfer(rows: Sequence[Row]) -> str:
-    """Modulation transfer: the slope on each grating for every method; empty for other groups."""
+    """Modulation transfer, the slope on each grating, for every method; empty for other groups."""
     slopes = [{(axis, period): value for axis, period, value in row.curve.get("slopes", ())} for row in rows]
     lines = [
-        (axis, f"{period:g}", *(_shown(_known(found.get((axis, period))), 1.0, "{:.2f}") for found in slopes))
+        (
+            axis,
+            f"{period:g}",
+            *(_shown(_or_nan(found.get((axis, period))), 1.0, "{:.2f}") for found in slopes),
+        )
         for axis, period in dict.fromkeys(place for found in slopes for place in found)
     ]
     if not lines:
@@ -124,12 +128,12 @@ def _transfer(rows: Sequence[Row]) -> str:
     return f"Modulation transfer, the slope on each grating (1: all contrast kept):\n\n{_table(head, lines)}"
 
 
-def _known(value: float | None) -> float:
+def _or_nan(value: float | None) -> float:
     return math.nan if value is None else value
 
 
 def _displaced(rows: Sequence[Row]) -> str:
-    """Where the network's displacement is farther off than the reference's, which no criterion covers."""
+    """Groups in which the network's displacement (no criterion covers it) is worse than the reference's."""
     found = {(row.group, row.method): row.figures.get("displacement_rmse", math.nan) for row in rows}
     worse = [
         f"{group} ({own:.3f} against {found[group, 'reference']:.3f})"

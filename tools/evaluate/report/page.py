@@ -1,4 +1,4 @@
-"""report.html: misses first, then figures, curves and images, and what all of it was measured with."""
+"""report.html: missed criteria first, then figures, curves and images, and the environment of the run."""
 
 import html
 import math
@@ -18,7 +18,7 @@ from tools.evaluate.summary import Row, smallest_diameter
 from tools.part import writing
 
 FIGURES = (
-    ("rel", "rel", 1.0, "{:.3f}", "pooled RMSE of strain / std of truth"),
+    ("rel", "NRMSE", 1.0, "{:.3f}", "pooled RMSE of strain / std of truth"),
     ("slope", "slope", 1.0, "{:.3f}", "regression of strain on truth"),
     ("slope_kept", "slope / fitted", 1.0, "{:.3f}", "slope over that of truth through the same window"),
     ("strain_rmse", "strain RMSE, %", 100.0, "{:.3f}", ""),
@@ -26,7 +26,7 @@ FIGURES = (
     ("over_bound", "noise / bound", 1.0, "{:.2f}", "std of strain over the closed-form bound, median"),
     ("edge_axial", "edge axial, mm", 1.0, "{:.2f}", "10-90 %, median"),
     ("edge_lateral", "edge lateral, mm", 1.0, "{:.2f}", "10-90 %, median"),
-    ("cnre", "CNRe", 1.0, "{:.2f}", "root form, median; bought by blur"),
+    ("cnre", "CNRe", 1.0, "{:.2f}", "root form, median; increases with blur"),
     ("strain_ratio", "contrast kept", 1.0, "{:.3f}", "strain ratio / true ratio, median"),
     ("calibration", "error / std", 1.0, "{:.2f}", "RMS over pixels"),
     (
@@ -43,9 +43,9 @@ FIGURES = (
     ("lateral_rmse", "lateral RMSE, lines", 1.0, "{:.3f}", "median"),
     ("cycle_skips", "skips, %", 100.0, "{:.3f}", "pixels off by over a quarter cycle, worst case"),
     ("mean_preserved", "mean kept", 1.0, "{:.4f}", "mean strain over true mean strain, worst case"),
-    ("ncc_over_truth", "NCC - truth's", 1.0, "{:+.4f}", "largest; above 0: noise was fitted"),
+    ("ncc_over_truth", "NCC - truth's", 1.0, "{:+.4f}", "largest; above 0: noise is fitted"),
     ("blobs_per_100_cm2", "blobs / 100 cm²", 1.0, "{:.1f}", "over 3 mm, contrast above 1.5"),
-    ("flip", "flip / std", 1.0, "{:.2f}", "mirrored pair against itself, median"),
+    ("flip", "flip / std", 1.0, "{:.2f}", "mirrored pair against the pair itself, median"),
     ("release_press", "release - press", 1.0, "{:.4f}", "RMS of relative strain, median"),
     ("information", "information, bit/cm²", 1.0, "{:.1f}", "from coherence with true strain"),
     ("resolution_axial", "H 50 % axial, mm", 1.0, "{:.2f}", "period"),
@@ -55,15 +55,15 @@ FIGURES = (
     ("closure_strain", "closure, %", 100.0, "{:.3f}", "RMS of strain closure, median"),
     ("closure_samples", "closure, samples", 1.0, "{:.3f}", "RMS of displacement closure, median"),
     ("auc", "AUC", 1.0, "{:.3f}", "mean over the table"),
-    ("firm_single_mean", "firm: single, mean rel", 1.0, "{:.2f}", ""),
-    ("firm_fused_mean", "firm: fused, mean rel", 1.0, "{:.2f}", "after the fifth frame"),
-    ("firm_fused_worst", "firm: fused, worst rel", 1.0, "{:.2f}", ""),
-    ("light_single_mean", "light: single, mean rel", 1.0, "{:.2f}", ""),
-    ("light_fused_mean", "light: fused, mean rel", 1.0, "{:.2f}", ""),
-    ("light_fused_worst", "light: fused, worst rel", 1.0, "{:.2f}", ""),
+    ("firm_single_mean", "firm: single, mean NRMSE", 1.0, "{:.2f}", ""),
+    ("firm_fused_mean", "firm: fused, mean NRMSE", 1.0, "{:.2f}", "after the fifth frame"),
+    ("firm_fused_worst", "firm: fused, worst NRMSE", 1.0, "{:.2f}", ""),
+    ("light_single_mean", "light: single, mean NRMSE", 1.0, "{:.2f}", ""),
+    ("light_fused_mean", "light: fused, mean NRMSE", 1.0, "{:.2f}", ""),
+    ("light_fused_worst", "light: fused, worst NRMSE", 1.0, "{:.2f}", ""),
     ("response", "response, s", 1.0, "{:.2f}", "to 90 % of the new image, median"),
     ("response_frozen", "frozen map, s", 1.0, "{:.2f}", "control"),
-    ("ms_median", "ms", 1.0, "{:.0f}", "one pair, median; this machine, as loaded as it was"),
+    ("ms_median", "ms", 1.0, "{:.0f}", "one pair, median; on this machine under its load"),
 )
 
 STYLE = """
@@ -79,7 +79,7 @@ img{max-width:100%}.note{color:#555;max-width:48rem}.wide{overflow-x:auto}code{f
 
 
 def need_matplotlib() -> None:
-    """Raise ToolError where the report cannot be drawn: before a run, not after it."""
+    """Raise ToolError if the report cannot be drawn; called before a run, not after it."""
     if find_spec("matplotlib") is None:
         raise ToolError(
             "the report needs matplotlib: pip install 'musse-stream[evaluation]', or give --no-report"
@@ -106,7 +106,7 @@ def write_report(outcome: Outcome) -> Path:
     parts = [
         f"<h1>Strain engines, evaluated: {html.escape(', '.join(request.engines))}</h1>",
         f"<p class=note>Suite {request.suite}, seed {SEED}, {n_cases} cases. {ABOUT}</p>",
-        _judged(outcome.judged),
+        _criteria(outcome.criteria),
         _glossary(),
         "<h2>Uncertainty</h2>",
         f"<p class=note>{UNCERTAINTY}</p>",
@@ -141,18 +141,18 @@ def write_report(outcome: Outcome) -> Path:
     return path
 
 
-def _judged(judged: Sequence[CriterionResult]) -> str:
-    missed = [j for j in judged if not j.met]
+def _criteria(criteria: Sequence[CriterionResult]) -> str:
+    missed = [c for c in criteria if not c.met]
     lines = "".join(
-        f"<tr><td>{j.criterion.group}<td>{html.escape(j.method)}<td>{html.escape(j.criterion.says)}"
-        f"<td class=missed>{_number(j.value, '{:.4g}') or 'none'}<td>{j.limits}"
-        f"<td class=why>{html.escape(explained(j.method, j.criterion.group, j.criterion.figure))}"
-        for j in missed
+        f"<tr><td>{c.criterion.group}<td>{html.escape(c.method)}<td>{html.escape(c.criterion.title)}"
+        f"<td class=missed>{_number(c.value, '{:.4g}') or 'none'}<td>{c.limits}"
+        f"<td class=why>{html.escape(explained(c.method, c.criterion.group, c.criterion.figure))}"
+        for c in missed
     )
     head = "<tr><th>group<th>method<th>figure<th>value<th>criterion<th class=why>why"
     if not missed:
-        return f"<h2>All {len(judged)} acceptance criteria met</h2>"
-    title = f"Weaknesses: {len(missed)} of {len(judged)} acceptance criteria missed"
+        return f"<h2>All {len(criteria)} acceptance criteria met</h2>"
+    title = f"Weaknesses: {len(missed)} of {len(criteria)} acceptance criteria missed"
     return f"<h2>{title}</h2><table>{head}{lines}</table>"
 
 

@@ -1,4 +1,4 @@
-"""The report's curves, each a data URI of an SVG; what a curve needs comes from rows and records."""
+"""The report's curves from rows and records, each a data URI of an SVG."""
 
 import base64
 import io
@@ -20,21 +20,21 @@ GREY = "#8a8f98"
 
 
 def data_uri(figure: Figure, kind: str = "svg") -> str:
-    """The figure as text that an <img> takes; webp has a quarter of a PNG's bytes."""
-    held = io.BytesIO()
+    """The figure as a data URI for <img>; webp has a quarter of a PNG's bytes."""
+    buffer = io.BytesIO()
     options = {"pil_kwargs": {"quality": 82}} if kind == "webp" else {}
-    figure.savefig(held, format=kind, dpi=90, bbox_inches="tight", **options)  # type: ignore[arg-type]  # of Pillow
+    figure.savefig(buffer, format=kind, dpi=90, bbox_inches="tight", **options)  # type: ignore[arg-type]  # of Pillow
     media = "image/svg+xml" if kind == "svg" else f"image/{kind}"
-    return f"data:{media};base64,{base64.b64encode(held.getvalue()).decode()}"
+    return f"data:{media};base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
 def save_png(figure: Figure, path: Path) -> None:
-    """Write the figure with 256 dithered colours: half the bytes, and no eye tells."""
+    """Write the figure with 256 dithered colours: half the bytes without a visible difference."""
     from PIL import Image
 
-    held = io.BytesIO()
-    figure.savefig(held, format="png", dpi=100)
-    with Image.open(held) as image:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=100)
+    with Image.open(buffer) as image:
         image.convert("RGB").quantize(256, Image.Quantize.MEDIANCUT).save(path, "PNG", optimize=True)
 
 
@@ -49,12 +49,12 @@ def _figure(columns: int = 1) -> tuple[Figure, list[Axes]]:
 
 
 def engines_of(records: Sequence[Record], group: str) -> list[str]:
-    """Contenders of a group that are no controls, in order."""
-    return [c for c in dict.fromkeys(r.method for r in records if r.group == group) if c not in CONTROLS]
+    """Methods of a group without the controls, in order."""
+    return [m for m in dict.fromkeys(r.method for r in records if r.group == group) if m not in CONTROLS]
 
 
 def strain_filter(records: Sequence[Record]) -> str | None:
-    """SNRe against applied strain, with what the bound allows."""
+    """SNRe against applied strain, with the bound."""
     names = engines_of(records, "strain-filter")
     if not names:
         return None
@@ -104,13 +104,13 @@ def frontier(records: Sequence[Record]) -> str | None:
         axis.set_title(case, fontsize=10)
         axis.set_xlabel("edge width, mm (10-90 %, mean of both directions)")
         axis.set_yscale("log")
-        axis.set_ylabel("rel = RMSE / std of truth")
+        axis.set_ylabel("NRMSE = RMSE / std of truth")
         axis.legend(frameon=False)
     return data_uri(figure)
 
 
 def calibration(rows: Sequence[Row]) -> str | None:
-    """Error over claimed std per group: inside the band is calibrated."""
+    """Error over predicted std per group: calibrated inside the band."""
     own = [r for r in rows if not ({"@", "/"} & set(r.method)) and r.method not in CONTROLS]
     chosen = [r for r in own if "calibration" in r.figures]
     if not chosen:
@@ -133,7 +133,7 @@ def calibration(rows: Sequence[Row]) -> str | None:
 
 
 def sparsification(records: Sequence[Record]) -> str | None:
-    """What dropping the least sure pixels does to the error, mean over all pairs."""
+    """Error after the pixels of the largest standard deviation are dropped, mean over all pairs."""
     names = [
         n for n in dict.fromkeys(r.method for r in records if "sparsification" in r.sums) if "@" not in n
     ]
@@ -155,7 +155,7 @@ def sparsification(records: Sequence[Record]) -> str | None:
 
 
 def coherence(rows: Sequence[Row]) -> str | None:
-    """What is known of each spatial frequency, and how much of it is shown."""
+    """Coherence with truth and modulation transfer at each spatial frequency."""
     chosen = [
         r for r in rows if "coherence_axial" in r.curve and r.method not in ("zero", "constant", "truth")
     ]
@@ -167,8 +167,8 @@ def coherence(rows: Sequence[Row]) -> str | None:
             k = (np.arange(len(row.curve[f"coherence_{name}"])) + 0.5) * BIN
             values = [np.nan if v is None else v for v in row.curve[f"coherence_{name}"]]
             axes[0].plot(k, values, style, color=color, label=f"{row.method}, {name}")
-            known = [value >= MIN_COHERENCE for value in values]
-            axes[1].plot(k, np.where(known, row.curve[f"transfer_{name}"], np.nan), style, color=color)
+            coherent = [value >= MIN_COHERENCE for value in values]
+            axes[1].plot(k, np.where(coherent, row.curve[f"transfer_{name}"], np.nan), style, color=color)
     axes[0].set_ylabel("coherence with true strain")
     axes[1].set_ylabel("H")
     axes[1].axhline(0.5, color=GREY, linewidth=0.8, linestyle=":")
@@ -239,13 +239,13 @@ def cycles(rows: Sequence[Row]) -> str | None:
         axis.set_yscale("log")
         axis.set_title(f"{hand} hand", fontsize=10)
         axis.set_xlabel("frame")
-        axis.set_ylabel("rel of relative strain, pooled")
+        axis.set_ylabel("NRMSE of relative strain, pooled")
     axes[-1].legend(frameon=False, fontsize=7)
     return data_uri(figure)
 
 
 def cut(records: Sequence[Record]) -> str | None:
-    """Share of the way from the old image to the new one."""
+    """Fraction of the change from the old image to the new one."""
     chosen = [r for r in records if r.group == "cut"]
     if not chosen:
         return None
@@ -257,6 +257,6 @@ def cut(records: Sequence[Record]) -> str | None:
     axis.axhline(0.9, color=GREY, linewidth=0.8, linestyle="--")
     axis.axvline(8.0, color=GREY, linewidth=0.8, linestyle=":")
     axis.set_xlabel("frames after the cut (30/s; dotted: 0.3 s)")
-    axis.set_ylabel("share of the new image")
+    axis.set_ylabel("fraction of the new image")
     axis.legend(frameon=False)
     return data_uri(figure)

@@ -1,1 +1,1 @@
-"""Programs that answer one question each, run by `python -m tools.evaluate.studies.NAME`."""
+"""Programs that each answer one question, run by `python -m tools.evaluate.studies.NAME`."""

@@ -1,4 +1,4 @@
-"""What uncertainty and fusion do, in four images of one simulated frame.
+"""The effect of uncertainty and fusion, in four images of one simulated frame.
 
 python -m tools.evaluate.studies.illustration docs/images/uncertainty-fusion.png
 """
@@ -18,9 +18,9 @@ from tools.evaluate.report.plots import save_png
 from tools.evaluate.studies.rejection import sequences
 
 SEED: Final = 32_000
-FRAME: Final = 16  # early in the second press: the pair before it holds a third of a percent of strain
+FRAME: Final = 16  # early in the second press: the strain of its pair is a third of a percent
 TOP: Final = 2.0  # of relative strain
-UNSURE: Final = 1.0  # top of its standard deviation: as large as the average strain itself
+UNSURE: Final = 1.0  # of its standard deviation: as large as the average strain
 
 
 def draw(path: Path) -> None:
@@ -30,16 +30,16 @@ def draw(path: Path) -> None:
     messages = list(run_sequence(view, Engines()(Setting(engine="reference"), spec), "sequential"))
     last = next(m for m in reversed(messages) if m.fused is not None)
     result, pair_quality, fused = last.result, last.pair_quality, last.fused
-    assert result is not None  # noqa: S101 - a fused image comes only with a result
+    assert result is not None  # noqa: S101 - a fused image implies a result
     assert pair_quality is not None  # noqa: S101 - the same
     assert fused is not None  # noqa: S101 - chosen so above
     truth, _ = view.image(last.header.post_index)
     mean = np.float32(last.header.mean_strain or 1.0)
     hidden = ~pair_quality.valid
     panels: list[tuple[str, Map, Any]] = [
-        ("what is there", truth, COLORS),
+        ("true strain", truth, COLORS),
         ("one pair of frames", np.where(hidden, np.nan, result.axial_strain / mean), COLORS),
-        ("how unsure that pair is", np.where(hidden, np.nan, result.strain_std / abs(mean)), "magma"),
+        ("standard deviation of that pair", np.where(hidden, np.nan, result.strain_std / abs(mean)), "magma"),
         (f"fused from {len(messages) - 1} pairs", fused.arrays[0], COLORS),
     ]
     figure = Figure(figsize=(10.5, 3.7), layout="constrained")

@@ -1,8 +1,8 @@
-"""What each rejection threshold costs and brings, on hand-held cycles with known truth.
+"""Cost and benefit of each rejection threshold, on simulated hand-held cycles.
 
     python -m tools.evaluate.studies.rejection docs/evaluation/rejection.md
 
-Every pair is estimated once; each setting then judges and fuses the same estimates, through the node's step.
+Every pair is estimated once; each setting then assesses and fuses the same estimates in the node's step.
 """
 
 import sys
@@ -26,7 +26,7 @@ from tools.evaluate.suite.hand_held import CYCLE, FRAME_RATE, drawn_large, hand_
 from tools.evaluate.suite.scene import Scene
 
 SEED: Final = 31_000
-"""Not of the suite: thresholds that were chosen on its phantoms could not be judged by it."""
+"""Not of the suite, because thresholds chosen on the suite's phantoms could not be evaluated on them."""
 HANDS: Final[dict[str, dict[str, float]]] = {
     "firm": {"peak": 0.02},
     "light": {"peak": 0.006},
@@ -34,7 +34,7 @@ HANDS: Final[dict[str, dict[str, float]]] = {
 }
 REPEATS: Final = 6
 PAIRINGS: Final = ("sequential", "stride 3")
-GOOD, BAD = 1.0, 2.0  # rel of the single pair: better than its mean alone, and worse than nothing by far
+GOOD, BAD = 1.0, 2.0  # NRMSE of the single pair: 1 is that of its mean alone, 2 is far worse than no image
 
 OPEN: Final[Limits] = {
     "quality": {"min_ncc": 0.0, "min_strain": 0.0, "max_lateral": 1e6, "min_one_sign": 0.0},
@@ -50,7 +50,7 @@ SWEPT: Final[tuple[tuple[str, str, tuple[float, ...]], ...]] = (
 
 
 class Remembering(StatelessEstimator):
-    """An estimator that is asked once for every pair of frames, which must stay in memory."""
+    """Computes every pair of frames once; the frames must stay in memory."""
 
     def __init__(self, estimator: Estimator) -> None:
         self.name, self.precision, self.model_hash = (
@@ -60,31 +60,31 @@ class Remembering(StatelessEstimator):
         )
         self.spec = estimator.spec
         self._estimator = estimator
-        self._known: dict[tuple[int, int], StrainResult] = {}
+        self._results: dict[tuple[int, int], StrainResult] = {}
 
     @property
     def error_model(self) -> ErrorModel:
-        """That of the estimator which is asked."""
+        """That of the wrapped estimator."""
         return self._estimator.error_model
 
     def propose(self, pre: FrameArray, post: FrameArray, stopwatch: Stopwatch = no_stopwatch) -> StrainResult:
-        """The estimate of this pair, computed when it is first asked for."""
+        """The estimate of this pair, computed on the first call."""
         key = (pre.ctypes.data, post.ctypes.data)
-        if key not in self._known:
-            self._known[key] = self._estimator.propose(pre, post, stopwatch)
-        return self._known[key]
+        if key not in self._results:
+            self._results[key] = self._estimator.propose(pre, post, stopwatch)
+        return self._results[key]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one setting did to all sequences; pairs are counted as they enter the fused image."""
+    """Effect of one setting on all sequences; a pair is kept if it enters the fused image."""
 
     good: int = 0
     good_kept: int = 0
     bad: int = 0
     bad_kept: int = 0
     images: tuple[Agreement | None, ...] = ()
-    """Fused image of every frame after the first `SETTLED` of each sequence; None: nothing to show."""
+    """Fused image of every frame after the first `SETTLED` of each sequence; None: no image yet."""
 
     def __add__(self, other: "Outcome") -> "Outcome":
         return Outcome(
@@ -96,7 +96,7 @@ class Outcome:
         )
 
     def rel(self, frames: Sequence[int] | None = None) -> float:
-        """Of the fused images of these frames, pooled; None: of all that have one."""
+        """NRMSE of the fused images of these frames, pooled; None: of all frames that have one."""
         chosen = self.images if frames is None else [self.images[k] for k in frames]
         return sum((found for found in chosen if found is not None), Agreement()).rel
 
@@ -107,12 +107,12 @@ class Outcome:
 
     @property
     def worst(self) -> float:
-        """Largest rel of a fused image."""
+        """Largest NRMSE of a fused image."""
         return max((found.rel for found in self.images if found is not None), default=float("nan"))
 
 
 def sequences(seed: int, repeats: int, n_frames: int = 3 * CYCLE) -> Iterator[SequenceView]:
-    """Hand-held cycles of every kind of hand."""
+    """Hand-held cycles for each of `HANDS`."""
     for index, (name, hand) in product(range(repeats), HANDS.items()):
         code = [seed, index, *name.encode()]
         inclusion = drawn_large(np.random.default_rng(code))
@@ -129,13 +129,13 @@ def settings() -> Iterator[tuple[str, str, Limits]]:
             yield name, f"{value:g}", {section: {name: value}}
 
 
-def judged(view: SequenceView, estimator: Estimator, pairing: str, limits: Limits) -> Outcome:
-    """One setting on one sequence. What a pair is worth is known from a run that rejects nothing."""
-    worth = [now.single for now in shown(view, estimator, pairing, OPEN)]
+def effect_of(view: SequenceView, estimator: Estimator, pairing: str, limits: Limits) -> Outcome:
+    """Effect of one setting on one sequence; a run that rejects nothing classifies pairs as good or bad."""
+    singles = [now.single for now in shown(view, estimator, pairing, OPEN)]
     counts = dict.fromkeys(("good", "good_kept", "bad", "bad_kept"), 0)
     images: list[Agreement | None] = []
     for index, now in enumerate(shown(view, estimator, pairing, limits)):
-        single = worth[index]
+        single = singles[index]
         kind = "" if single is None else "good" if single.rel < GOOD else "bad" if single.rel > BAD else ""
         if kind:
             counts[kind] += 1
@@ -154,7 +154,7 @@ def study(
     pairings: Sequence[str] = PAIRINGS,
     on_sequence: Callable[[int], object] = lambda number: None,
 ) -> dict[tuple[str, str, str], Outcome]:
-    """(pairing, threshold, value) to what it did, over all sequences."""
+    """Outcome over all sequences by (pairing, threshold, value)."""
     engines = Engines()
     found: dict[tuple[str, str, str], Outcome] = {}
     for number, view in enumerate(sequences(seed, repeats)):
@@ -162,20 +162,20 @@ def study(
         estimator = Remembering(engines(Setting(engine="reference"), view.scene.spec))
         for pairing, (name, value, limits) in product(pairings, settings()):
             key = (pairing, name, value)
-            found[key] = found.get(key, Outcome()) + judged(view, estimator, pairing, limits)
+            found[key] = found.get(key, Outcome()) + effect_of(view, estimator, pairing, limits)
     return found
 
 
 def is_default(name: str, value: str) -> bool:
-    """Whether a row of the table is the configuration's own value."""
+    """Whether a row of the table has the configuration's default."""
     config: Mapping[str, Any] = Config().model_dump()
-    return any(name == known and f"{config[section][name]:g}" == value for section, known, _ in SWEPT)
+    return any(name == swept and f"{config[section][name]:g}" == value for section, swept, _ in SWEPT)
 
 
 def table(found: Mapping[tuple[str, str, str], Outcome], pairing: str) -> str:
     """One Markdown table; default values in bold."""
     lines = [
-        "| threshold | value | good kept | bad let through | with an image | rel | worst | same frames |",
+        "| threshold | value | good kept | bad let through | with an image | NRMSE | worst | same frames |",
         "|---|---|---|---|---|---|---|---|",
     ]
     rows = {(name, value): o for (kind, name, value), o in found.items() if kind == pairing}
@@ -196,21 +196,21 @@ def _share(part: int, whole: int) -> str:
 
 
 def document(found: Mapping[tuple[str, str, str], Outcome]) -> str:
-    """The study as docs/evaluation/rejection.md has it."""
+    """The text of docs/evaluation/rejection.md."""
     made = environment()
     about = (
         "Made by `python -m tools.evaluate.studies.rejection docs/evaluation/rejection.md` (reference "
         f"engine, windows of 2 x 1 mm, code {made['code']}). {REPEATS} hands each press firmly (2 %), "
         "lightly (0.6 %) and restlessly (1.2 %, with twice the drift out of plane, and 1.5 mm aside), "
-        f"{3 * CYCLE} frames at {FRAME_RATE:g}/s; seed {SEED}, none of the suite's. One threshold is changed "
-        "at a time, the others keep their defaults (bold). A pair is good where the rel of its own relative "
-        f"strain is below {GOOD:g}, bad where it is above {BAD:g}; it counts as kept where it enters the "
-        f"fused image. rel is that of the fused image, pooled over all frames after the first {SETTLED} "
-        "that have one; a setting that shows nothing in bad moments wins it. Same frames: over those that "
-        "have an image with every value of this threshold, which alone compares the images themselves."
+        f"{3 * CYCLE} frames at {FRAME_RATE:g}/s; seed {SEED}, not of the suite. One threshold is changed "
+        "at a time, the others keep their defaults (bold). A pair is good if the NRMSE of its relative "
+        f"strain is below {GOOD:g}, bad if it is above {BAD:g}; it is kept if it enters the fused image. "
+        f"NRMSE is that of the fused image, pooled over all frames after the first {SETTLED} that have "
+        "one; a setting that shows no image of bad frames has an advantage. Same frames: only frames "
+        "that have an image with every value of this threshold, so that images alone are compared."
     )
     parts = [
-        "# Rejection thresholds: what each one costs and brings",
+        "# Cost and benefit of each rejection threshold",
         about,
         finding("rejection"),
         *(

@@ -1,4 +1,4 @@
-"""Every case of the suite, and which of them a run asks for."""
+"""Every case of the suite, and the selection of a run."""
 
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -8,7 +8,7 @@ from tools.evaluate.suite import conditions, detectability, hand_held, textures,
 from tools.evaluate.suite.scene import Case
 
 SEED: Final = 20_000
-"""Of the suite. Training draws its seeds elsewhere, so no phantom of it is ever trained on."""
+"""Of the suite. Training uses other seeds, so that no phantom of the suite is ever trained on."""
 
 GROUPS: Final[dict[str, Callable[[int], Iterator[Case]]]] = {
     "strain-filter": conditions.strain_filter,
@@ -36,7 +36,7 @@ GROUPS: Final[dict[str, Callable[[int], Iterator[Case]]]] = {
 
 
 def question(group: str) -> str:
-    """One sentence: what the group asks."""
+    """One sentence: the group's content and question."""
     return (GROUPS[group].__doc__ or "").strip()
 
 

@@ -1,7 +1,8 @@
 """The suite's groups of single pairs under one condition each. No case was ever trained or tuned on.
 
-A group is a function from a seed to cases; `quick` cases are a few of them. Names say the one thing that
-differs; everything else is 1 % strain, 30 dB in band, 5 MHz, 0.3 mm pitch, one inclusion drawn per case.
+A group is a function from a seed to cases; `quick` cases are a few of them. A case's name is the one
+condition that differs; the others are 1 % strain, 30 dB in band, 5 MHz, 0.3 mm pitch, one inclusion drawn per
+case.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,7 +28,7 @@ from tools.evaluate.suite.random_cases import (
 from tools.evaluate.suite.scene import SPEC, Case, Scene
 
 DEEP = replace(SPEC, shape=(2000, 64))
-"""38 mm: 100 samples of motion are a twentieth of it, as 60 are of the usual image."""
+"""38 mm, so that 100 samples of motion are the same fraction (a twentieth) as 60 of the usual image."""
 STRAINS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05)
 
 
@@ -50,7 +51,7 @@ def strain_filter(seed: int) -> Iterator[Case]:
 
 
 def bound(seed: int) -> Iterator[Case]:
-    """Uniform 1 % where noise limits, not bias: is the estimator as good as its window allows?"""
+    """Uniform 1 %, limited by noise and not by bias: does the estimator reach the bound of its window?"""
     for name, rho, snr in (
         ("10 dB", 1.0, 10.0),
         ("15 dB", 1.0, 15.0),
@@ -85,7 +86,7 @@ def lesion_case(
     build: Callable[[Inclusion], Scene],
     **parameters: float,
 ) -> Case:
-    """A case whose inclusion is drawn from its own name, so that no two have the same."""
+    """A case whose inclusion is drawn with its name as seed, so that no two cases have the same."""
     rng = np.random.default_rng([seed, *f"{group} {name}".encode()])
     inclusion = drawn_inclusion(rng)
     return Case(
@@ -199,7 +200,7 @@ def clutter(seed: int) -> Iterator[Case]:
 
 
 def sphere(seed: int) -> Iterator[Case]:
-    """A sphere, as real phantoms hold: less contrast, 5 / (3 + 2k), and motion out of plane."""
+    """A sphere, as in real phantoms: less contrast, 5 / (3 + 2k), and motion out of plane."""
     for index in range(4):
 
         def build(inclusion: Inclusion) -> Scene:
@@ -210,7 +211,7 @@ def sphere(seed: int) -> Iterator[Case]:
 
 
 def slip(seed: int) -> Iterator[Case]:
-    """Tissue that slides on a sloping boundary: a step is no strain, but looks like it in a window."""
+    """Tissue that slides on a sloping boundary: the step is not strain, but looks like it in a window."""
     for way in (0.1e-3, 0.2e-3, 0.4e-3):
 
         def build(inclusion: Inclusion, way: float = way) -> Scene:
@@ -224,7 +225,7 @@ def slip(seed: int) -> Iterator[Case]:
 
 
 def still(seed: int) -> Iterator[Case]:
-    """No strain at all: how much is invented, with and without a rigid shift."""
+    """No strain: how much is estimated nevertheless, with and without a rigid shift."""
     for snr, shift in ((10.0, (0.0, 0.0)), (20.0, (0.0, 0.0)), (30.0, (0.0, 0.0)), (20.0, (5.3, 0.4))):
 
         def build(snr: float = snr, shift: tuple[float, float] = shift) -> Scene:
@@ -245,7 +246,7 @@ def still(seed: int) -> Iterator[Case]:
 
 
 def small(seed: int) -> Iterator[Case]:
-    """0.05 and 0.1 %: a dead zone that hides noise when still would lose slope here."""
+    """0.05 and 0.1 %: a dead zone that suppresses noise of still tissue would lower the slope here."""
     for strain, index in product((0.0005, 0.001), range(2)):
 
         def build(inclusion: Inclusion, strain: float = strain, index: int = index) -> Scene:
@@ -259,7 +260,7 @@ def small(seed: int) -> Iterator[Case]:
 
 
 def release(seed: int) -> Iterator[Case]:
-    """Tissue that expands: as good as a press, and the same image as the press it undoes?"""
+    """Tissue that expands: as accurate as a press, and the same image as the press before it?"""
     for strain in (0.005, 0.01, 0.02):
 
         def build(inclusion: Inclusion, strain: float = strain) -> Scene:

@@ -1,4 +1,4 @@
-"""Four small lesions in an image, present or absent: the smallest that an engine shows."""
+"""Four small lesions in an image, present or absent: the smallest that can be detected."""
 
 from collections.abc import Iterator
 from itertools import product
@@ -30,7 +30,7 @@ def _places(rng: np.random.Generator, diameter: float, stiffness: float) -> tupl
 
 
 def _without(seed: int) -> tuple[Inclusion, ...]:
-    """Where lesions of every size and stiffness might have been."""
+    """Sites of every size and stiffness, without lesions."""
     rng = np.random.default_rng([seed, 11])
     return tuple(
         place
@@ -40,7 +40,7 @@ def _without(seed: int) -> tuple[Inclusion, ...]:
 
 
 def detectability(seed: int) -> Iterator[Case]:
-    """Lesions of 1.5-6 mm, stiffness 0.5-4, rho 1-0.85, 20 dB: present or absent, known where."""
+    """Lesions of 1.5-6 mm, stiffness 0.5-4, rho 1-0.85, 20 dB: present or absent at given sites."""
     for rho, index in product(RHOS, range(FRAMES_PER_SIZE)):
 
         def nothing(rho: float = rho, index: int = index) -> Scene:

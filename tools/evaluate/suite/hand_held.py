@@ -1,4 +1,4 @@
-"""Sequences as a hand makes them: presses with drift, and a cut from one phantom to another."""
+"""Hand-held sequences: presses with drift, and a cut from one phantom to another."""
 
 from collections.abc import Iterator
 from itertools import product
@@ -18,7 +18,7 @@ CUT_AT = 24  # frame of the cut: 0.8 s, more than the fusion's memory
 
 
 def drawn_large(rng: np.random.Generator) -> Inclusion:
-    """One that a hand-held image has to show: hard, a quarter of the image wide."""
+    """A hard inclusion, a quarter of the image wide, which a hand-held image must show."""
     depth, width = SPEC.shape[0] * SPEC.sample_pitch, SPEC.shape[1] * SPEC.line_pitch
     return Inclusion(
         depth=float(rng.uniform(0.4, 0.6) * depth),
@@ -61,7 +61,7 @@ def hand_held(
 
 
 def cycles(seed: int) -> Iterator[Case]:
-    """Three hand-held cycles: single pairs and the fused image, frame by frame, by kind of pairing."""
+    """Three hand-held cycles: single pairs and the fused image, frame by frame, by pairing mode."""
     for hand, index in product(("firm", "light"), range(3)):
 
         def build(hand: str = hand, index: int = index) -> Scene:
@@ -86,7 +86,7 @@ def cycles(seed: int) -> Iterator[Case]:
 
 
 def _steady(inclusion: Inclusion, seed: int) -> Acquisition:
-    """Presses of 1 % at 30 dB that begin in full motion: what limits the response is the fusion alone."""
+    """Presses of 1 % at 30 dB that begin in full motion, so that only the fusion limits the response."""
     press = 0.005 * (1.0 - np.cos(2.0 * np.pi * (np.arange(CUT_AT) + 2.0) / CYCLE))
     phantom = inclusion_phantom(inclusion)
     return simulate_acquisition(
@@ -100,7 +100,7 @@ def _steady(inclusion: Inclusion, seed: int) -> Acquisition:
 
 
 def cut(seed: int) -> Iterator[Case]:
-    """The image jumps to another phantom: how soon does the fused image show it?"""
+    """The tissue changes to another phantom: how soon does the fused image show it?"""
     for index in range(3):
 
         def build(index: int = index) -> Scene:

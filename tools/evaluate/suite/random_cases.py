@@ -1,4 +1,4 @@
-"""How the suite's cases are drawn and put together: geometry, motion, probe and disturbances of one pair."""
+"""Random construction of the suite's cases: geometry, motion, probe and disturbances of one pair."""
 
 import math
 from collections.abc import Sequence
@@ -111,7 +111,7 @@ def bound_case(strain: float, *, correlation: float = 1.0, in_band_snr_db: float
 
 
 def block(element: float = ELEMENT) -> Block:
-    """Tissue a fifth deeper and two fifths wider than the image: its free borders stay out of it."""
+    """Tissue a fifth deeper and two fifths wider than the image, so that its free borders lie outside."""
     return Block(
         height=1.2 * SPEC.shape[0] * SPEC.sample_pitch,
         width=1.4 * SPEC.shape[1] * SPEC.line_pitch,
@@ -122,7 +122,7 @@ def block(element: float = ELEMENT) -> Block:
 def random_field(
     seed: int, *, correlation_length: float, spread: float = 0.4, element: float = ELEMENT
 ) -> Phantom:
-    """Tissue without any shape in it; the motion is solved for with elements of `element` metres."""
+    """Tissue of random stiffness without distinct shapes; finite elements of `element` metres."""
     return elastic_phantom(
         block(element),
         background=RandomStiffness(correlation_length=correlation_length, spread=spread, seed=seed),
@@ -130,7 +130,7 @@ def random_field(
 
 
 def layered(rng: np.random.Generator) -> Phantom:
-    """Two layers of another stiffness at drawn depths."""
+    """Two layers of different stiffness at random depths."""
     depth = SPEC.shape[0] * SPEC.sample_pitch
     edges = np.sort(rng.uniform(0.2, 0.9, 2)) * depth
     layers = [
@@ -141,5 +141,5 @@ def layered(rng: np.random.Generator) -> Phantom:
 
 
 def uniform() -> Phantom:
-    """Nothing inside."""
+    """Uniform tissue without inclusions."""
     return inclusion_phantom()

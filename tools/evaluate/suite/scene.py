@@ -1,4 +1,4 @@
-"""One simulated case: the acquisition, which of its frames make pairs, and where figures are taken."""
+"""One simulated case: the acquisition, the frames of its pairs, and the region of the figures."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -15,10 +15,10 @@ from engine.strain.bound import BoundCase
 
 SHAPE = (1200, 64)
 SPEC = EngineSpec(shape=SHAPE, sampling_frequency=40e6, center_frequency=5e6, line_pitch=0.3e-3)
-ROW_MM = 0.154  # of the grid that figures are taken on: eight samples at 40 MHz
+ROW_MM = 0.154  # of the evaluation grid: eight samples at 40 MHz
 AXIAL_MARGIN = 2.0e-3  # m left out at top and bottom: a whole strain window
 LATERAL_MARGIN = 1.0e-3
-ELEVATIONAL_FWHM = 1.5e-3  # m, two-way, of the slab that holds scatterers
+ELEVATIONAL_FWHM = 1.5e-3  # m, two-way, of the slab of scatterers
 
 Kind = Literal["pair", "spectra", "detection", "triple", "cycle", "cut"]
 Parameters = Mapping[str, float | str]
@@ -26,23 +26,23 @@ Parameters = Mapping[str, float | str]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scene:
-    """What one case shows."""
+    """The simulated content of one case."""
 
     acquisition: Acquisition
     pair: tuple[int, int] = (0, 1)
     inclusions: tuple[Inclusion, ...] = ()
-    """Where target, background and edges are looked for; at rest."""
+    """Inclusions that define target, background and edges; at rest."""
     uniform: bool = False
-    """True strain is the same everywhere, so that SNRe means something."""
+    """Whether true strain is the same everywhere, so that SNRe is defined."""
     bound: BoundCase | None = None
     blobs: bool = False
-    """Count lesions that are not there, and compare with the estimate of the mirrored pair."""
+    """Whether to count false lesions and to compare with the estimate of the mirrored pair."""
     reversible: bool = False
-    """Compare with the estimate of the pair turned round: press and release must look alike."""
+    """Whether to compare with the estimate of the swapped pair: press and release must look the same."""
     lesions: tuple[tuple[Inclusion, bool], ...] = ()
-    """Places where a lesion is (True) or might have been."""
+    """Sites with a lesion (True) or without one (False)."""
     after: Acquisition | None = None
-    """What is shown after a cut."""
+    """The acquisition after a cut."""
     frame_rate: float = 30.0
 
     @property
@@ -53,7 +53,7 @@ class Scene:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Case:
-    """One line of the suite; everything random in it follows from `seed`."""
+    """One case of the suite; everything random in it is determined by `seed`."""
 
     group: str
     name: str
@@ -61,11 +61,11 @@ class Case:
     build: Callable[[], Scene]
     kind: Kind = "pair"
     quick: bool = False
-    """Also part of the quick suite."""
+    """Whether it is also part of the quick suite."""
     image: bool = False
-    """Its maps go into the report."""
+    """Whether its maps are shown in the report."""
     windows: tuple[tuple[float, float], ...] = ()
-    """Strain windows (wavelengths, lines) to sweep; none: the engine's own."""
+    """Strain windows (wavelengths, lines) to sweep; none: the engine's default."""
     parameters: Parameters = field(default_factory=dict)
 
 
@@ -77,7 +77,7 @@ def evaluation_grid(spec: EngineSpec) -> tuple[FloatArray, FloatArray]:
 
 
 def inner_region(spec: EngineSpec, truth: PairTruth) -> Mask:
-    """Rectangle of the grid one strain window from every border, in pre and where post shows it."""
+    """Rectangle of the grid one strain window from every border, in pre and at its position in post."""
     rows, columns = truth.axial_index, truth.lateral_index
     down, aside = AXIAL_MARGIN / spec.sample_pitch, LATERAL_MARGIN / spec.line_pitch
     inside = np.ones(truth.axial_strain.shape, bool)
@@ -88,7 +88,7 @@ def inner_region(spec: EngineSpec, truth: PairTruth) -> Mask:
         there = place + np.nan_to_num(moved)
         inside &= (place >= margin) & (place <= last - margin)
         inside &= (there >= margin / 2) & (there <= last - margin / 2)
-    # a rectangle, because the mean over it must be the difference across it
+    # a rectangle, so that the mean strain is the difference of displacement across it
     kept_rows = inside.mean(axis=1) > 0.5 * inside.mean(axis=1).max()
     kept_columns = inside[kept_rows].all(axis=0)
     kept_rows &= inside[:, kept_columns].all(axis=1)

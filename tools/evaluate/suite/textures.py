@@ -1,4 +1,4 @@
-"""The suite's groups that ask how fine an image is and what it invents: textures, not conditions."""
+"""The suite's groups for resolution and false structure: textures instead of conditions."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -35,13 +35,13 @@ def gratings(seed: int) -> Iterator[Case]:
             name=f"{axis}, {1e3 * period:g} mm",
             seed=seed,
             build=build,
-            quick=period in (4e-3, 6e-3),  # those that criteria stand on
+            quick=period in (4e-3, 6e-3),  # the periods of the criteria
             parameters={"axis": axis, "period_mm": 1e3 * period},
         )
 
 
 def coherence(seed: int) -> Iterator[Case]:
-    """Sixteen phantoms of random-field stiffness: what is known of each spatial frequency."""
+    """Sixteen phantoms of random-field stiffness: coherence with truth at each spatial frequency."""
     for index in range(16):
 
         def build(index: int = index) -> Scene:
@@ -62,7 +62,7 @@ def coherence(seed: int) -> Iterator[Case]:
 
 
 def hallucination(seed: int) -> Iterator[Case]:
-    """Nothing round anywhere, bad echoes: does anything that looks like a lesion appear?"""
+    """No round structure, poor echoes: does anything that looks like a lesion appear?"""
     kinds = ("uniform", "layered", "random field")
     for kind, (rho, snr), index in product(kinds, ((0.85, 30.0), (1.0, 10.0)), range(3)):
 

@@ -1,4 +1,4 @@
-"""Three frames of one press: whether the motion of its parts adds up to the motion of the whole."""
+"""Three frames of one press: does the motion of its two parts add up to the motion of the whole?"""
 
 from collections.abc import Iterator
 from itertools import product
@@ -11,7 +11,7 @@ from tools.evaluate.suite.scene import Case, Scene
 
 
 def closure(seed: int) -> Iterator[Case]:
-    """Three frames at 0, 1 and 1.6 %: do pairs 0-1 and 1-2 add up to pair 0-2, as well as sigma says?"""
+    """Three frames at 0, 1 and 1.6 %: do pairs 0-1 and 1-2 add up to pair 0-2, within the predicted sigma?"""
     conditions = (("30 dB", 1.0, 30.0), ("15 dB", 1.0, 15.0), ("rho 0.97, 30 dB", 0.97, 30.0))
     for (name, rho, snr), index in product(conditions, range(2)):
 

@@ -1,4 +1,4 @@
-"""The short report in Markdown, from rows that a test makes up."""
+"""The short report in Markdown, from constructed rows."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,9 +27,9 @@ def write(tmp_path: Path) -> Write:
             limit=0,
             report=False,
         )
-        judged = check_criteria(rows, lambda name: True)
+        criteria = check_criteria(rows, lambda name: True)
         write_summary(
-            Outcome(request=request, records=list(records), rows=rows, judged=judged, environment={}),
+            Outcome(request=request, records=list(records), rows=rows, criteria=criteria, environment={}),
             tmp_path / "README.md",
         )
         return (tmp_path / "README.md").read_text(encoding="utf-8")
@@ -41,7 +41,7 @@ def _row(group: str, method: str, **figures: float) -> Row:
     return Row(group=group, method=method, cases=1, figures=figures)
 
 
-def test_blobs_mean_and_displacement_have_columns_where_a_group_has_them(write: Write) -> None:
+def test_blobs_mean_and_displacement_have_columns_in_groups_that_have_them(write: Write) -> None:
     text = write(
         [
             _row(
@@ -69,7 +69,7 @@ def test_gratings_have_a_table_of_modulation_transfer(write: Write) -> None:
     assert "Modulation transfer" not in write([_row("clutter", "musse", rel=0.5)])
 
 
-def test_it_says_where_displacement_is_worse_than_the_reference(write: Write) -> None:
+def test_it_lists_groups_whose_displacement_is_worse_than_the_reference(write: Write) -> None:
     rows = [
         _row("large", "reference", displacement_rmse=0.03),
         _row("large", "musse", displacement_rmse=0.12),
@@ -100,7 +100,7 @@ def test_one_line_has_the_slope_over_the_whole_suite(write: Write) -> None:
     records = [
         _pair("noise", "musse", 1.0, 0.5),
         _pair("large", "musse", 3.0, 2.9),
-        _pair("bound", "musse", 0.0, 7.0),  # uniform truth, of which there is no contrast to keep
+        _pair("bound", "musse", 0.0, 7.0),  # uniform truth, which has no contrast
         _pair("frontier", "musse@8x1", 1.0, 0.1),
         _pair("noise", "zero", 1.0, 0.0),
     ]

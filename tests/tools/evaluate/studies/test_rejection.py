@@ -1,4 +1,4 @@
-"""The rejection study in small: estimates are made once, settings differ, and the table says so."""
+"""A small rejection study: estimates are computed once, settings differ, and the table shows it."""
 
 import numpy as np
 
@@ -9,8 +9,8 @@ from tools.evaluate.studies.rejection import (
     SEED,
     Outcome,
     Remembering,
+    effect_of,
     is_default,
-    judged,
     sequences,
     settings,
     table,
@@ -18,18 +18,18 @@ from tools.evaluate.studies.rejection import (
 from tools.evaluate.suite.catalogue import SEED as SUITE
 
 
-def test_settings_differ_in_what_they_let_through() -> None:
+def test_settings_differ_in_the_pairs_they_keep() -> None:
     view = next(sequences(3, 1, 10))
     estimator = Remembering(Engines()(Setting(engine="reference"), view.scene.spec))
-    everything = judged(view, estimator, "sequential", OPEN)
+    everything = effect_of(view, estimator, "sequential", OPEN)
     assert everything.good + everything.bad > 3
     assert (everything.good_kept, everything.bad_kept) == (everything.good, everything.bad)
-    asked: list[int] = []
-    estimator._estimator.propose = lambda *frames: asked.append(1)  # type: ignore[method-assign]
-    nothing = judged(view, estimator, "sequential", {"quality": {"min_ncc": 1.0}})
+    computed: list[int] = []
+    estimator._estimator.propose = lambda *frames: computed.append(1)  # type: ignore[method-assign]
+    nothing = effect_of(view, estimator, "sequential", {"quality": {"min_ncc": 1.0}})
     assert (nothing.good_kept, nothing.bad_kept, nothing.with_image) == (0, 0, [])
-    assert nothing.good == everything.good  # what a pair is worth does not depend on the setting
-    assert not asked
+    assert nothing.good == everything.good  # the class of a pair does not depend on the setting
+    assert not computed
 
 
 def test_estimates_are_those_of_the_frames_given() -> None:
@@ -60,7 +60,7 @@ def test_settings_are_compared_on_frames_that_all_of_them_show() -> None:
     }
     first, second = table(found, "sequential").splitlines()[2:]
     assert first.endswith("| 100 % of 2 | 3.55 | 5.00 | 0.50 |")
-    assert second.endswith("| 50 % of 2 | 0.50 | 0.50 | 0.50 |")  # hiding the far one makes it no better
+    assert second.endswith("| 50 % of 2 | 0.50 | 0.50 | 0.50 |")  # hiding the worse image gives no advantage
 
 
 def test_thresholds_are_not_chosen_on_the_suite() -> None:
