@@ -1,5 +1,6 @@
 """The one interface every strain estimator has, classical or network."""
 
+from abc import ABC, abstractmethod
 from typing import Protocol
 
 from engine.spec import EngineSpec, ErrorModel, FrameArray, Stopwatch, StrainResult, no_stopwatch
@@ -58,7 +59,7 @@ class Estimator(Protocol):
         ...
 
 
-class StatelessEstimator:
+class StatelessEstimator(ABC):
     """The half of `Estimator` that an estimator without memory shares with its likes."""
 
     spec: EngineSpec
@@ -70,14 +71,14 @@ class StatelessEstimator:
         window = spec.axial_window / spec.sample_pitch, spec.lateral_window / spec.line_spacing
         return ErrorModel(window=window, shared=0.0)
 
+    @abstractmethod
     def propose(self, pre: FrameArray, post: FrameArray, stopwatch: Stopwatch = no_stopwatch) -> StrainResult:
         """Estimate strain from pre to post: see `Estimator.propose`."""
-        raise NotImplementedError
 
-    def commit(self, result: StrainResult) -> None:
+    def commit(self, result: StrainResult) -> None:  # noqa: B027 - there is no state
         """Nothing to keep."""
 
-    def reset(self) -> None:
+    def reset(self) -> None:  # noqa: B027 - there is no state
         """Nothing to forget."""
 
     def step(self, pre: FrameArray, post: FrameArray) -> StrainResult:

@@ -37,7 +37,7 @@ class Fusing:
             self._fusion = Fusion(config.time_constant, errors=estimator.error_model)
         self._last: RfHeader | None = None
 
-    def take(
+    def update(
         self,
         pair: FramePair,
         result: StrainResult | None,
@@ -63,7 +63,7 @@ class Fusing:
         if elapsed is None:
             self._fusion.reset()
         self._last = pair.post.header
-        fused = self._fusion.add(
+        fused = self._fusion.update(
             result,
             mean_strain=pair_quality.mean_strain,
             valid=pair_quality.valid,

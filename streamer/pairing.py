@@ -68,7 +68,7 @@ class Pairing:
         if pair.pre is None:
             return
         if self._config.mode == "auto":
-            self._choice.learn(pair.post.header.frame_index - pair.pre.header.frame_index, header)
+            self._choice.update(pair.post.header.frame_index - pair.pre.header.frame_index, header)
         if self._config.mode != "keyframe":
             return
         config = self._config

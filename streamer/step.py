@@ -111,7 +111,7 @@ class StrainStep:
         fused: FusedMessage | None = None
         try:
             with stopwatch("fuse"):
-                fused = self._fusing.take(pair, result, pair_quality, rejection)
+                fused = self._fusing.update(pair, result, pair_quality, rejection)
         except Exception:
             log.exception("fusion failed on one pair", extra={"limit_by": "fusion"})
         return self._message(

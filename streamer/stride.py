@@ -27,7 +27,7 @@ class StrideChoice:
         self._strain_per_frame = 0.0
         self.stride = 1
 
-    def learn(self, stride: int, header: StrainHeader) -> None:
+    def update(self, stride: int, header: StrainHeader) -> None:
         """Take in how a pair of this stride went and choose the next one."""
         self._pairs += 1
         if header.rejection in MISMATCH:

@@ -138,7 +138,7 @@ class PairMaps:
         if header.rejection in (*MISMATCH, "too_much_motion"):
             self._chain.reset()
             return None
-        reached = self._chain.take(
+        reached = self._chain.update(
             result, valid=pair_quality.valid, pre_index=header.pre_index, post_index=header.post_index
         )
         return np.full(pair_quality.valid.shape, np.nan, np.float32) if reached is None else reached.axial

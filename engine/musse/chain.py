@@ -84,7 +84,7 @@ class HostChain:
         self.model_hash, self.shared = runtime.model_hash, runtime.shared
         self._spec = spec
         self._runtime = runtime
-        self._prepare = Preparation(spec, every_row=True)
+        self._preparation = Preparation(spec, every_row=True)
         self._grid: IqGrid | None = None
 
     def maps(
@@ -98,14 +98,14 @@ class HostChain:
 
     def inputs(self, pre: FrameArray, post: FrameArray) -> tuple[tuple[FloatArray, ...], CellGrid]:
         """What the program is given for a pair, and where the maps it answers with lie."""
-        pair = self._prepare(pre, post)
+        pair = self._preparation.prepare(pre, post)
         cells = self._for_grid(pair.grid)
         arrays = (*pair.pre.inputs, *pair.post.inputs, *pair.start, *pair.front.inputs)
         return (*arrays, pair.radians, *cells.matrices(pair.radians)), cells
 
     def reset(self) -> None:
         """Forget every earlier frame: the working grid is chosen anew."""
-        self._prepare.reset()
+        self._preparation.reset()
 
     def _for_grid(self, grid: IqGrid) -> CellGrid:
         """What depends on the canonical grid alone: built again only when the measured carrier moves."""

@@ -72,7 +72,7 @@ class PublishedEstimator:
         self._warp = BandLimitedWarp().to(self._device)
         self.model_hash: str | None = manifest.model_hash
         self._shared = manifest.shared
-        self._prepare = Preparation(spec, every_row=True)
+        self._preparation = Preparation(spec, every_row=True)
         self._output = OutputGrid(spec)
         self._memory: Memory | None = None
 
@@ -88,7 +88,7 @@ class PublishedEstimator:
         finite and for frames without signal.
         """
         with stopwatch("prepare"):
-            pair = self._prepare(pre, post)
+            pair = self._preparation.prepare(pre, post)
             images = [
                 torch.from_numpy(canonical_rf(frame, pair.grid)).to(self._device)[None, None]
                 for frame in (pair.pre, pair.post)
@@ -131,7 +131,7 @@ class PublishedEstimator:
     def reset(self) -> None:
         """Forget every earlier pair."""
         self._memory = None
-        self._prepare.reset()
+        self._preparation.reset()
 
     def step(self, pre: FrameArray, post: FrameArray) -> StrainResult:
         """`propose` and `commit` in one call."""

@@ -34,7 +34,7 @@ class ReferenceEstimator(StatelessEstimator):
         _check(spec)
         self.spec = spec
         self._passes = PhasePasses()
-        self._prepare = Preparation(spec)
+        self._preparation = Preparation(spec)
         n_axial, n_lateral = spec.shape
         self._axial_window = spec.axial_window / spec.sample_pitch
         step = max(1, round(self._axial_window / ROWS_PER_WINDOW))
@@ -54,7 +54,7 @@ class ReferenceEstimator(StatelessEstimator):
         # number of threads means other bits
         torch.get_num_threads()
         with stopwatch("prepare"):
-            pair = self._prepare(pre, post)
+            pair = self._preparation.prepare(pre, post)
             window = self._for_grid(pair)
         with stopwatch("upload"):
             is_last_post = self._uploaded is not None and self._uploaded[0] is pair.pre

@@ -38,7 +38,7 @@ class Accumulation:
         """Start again: the next pair's pre frame becomes the origin."""
         self._reached = {}
 
-    def take(
+    def update(
         self, result: StrainResult, *, valid: NDArray[np.bool_], pre_index: int, post_index: int
     ) -> Displacement | None:
         """Displacement from the origin to the post frame; None where the pair does not continue the chain.

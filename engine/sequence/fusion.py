@@ -69,7 +69,7 @@ class Fusion:
         self._image: Callable[[Maps, float], tuple[Maps, Maps]] | None = None
         self._total = _Total()
 
-    def add(
+    def update(
         self,
         result: StrainResult,
         *,

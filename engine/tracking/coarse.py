@@ -83,17 +83,17 @@ class CoarseSearch:
         far = whole.reshape(2, self.n_cols, self.n_far, self.per_far).sum(axis=3)
         return Cells(self.far.mean.removed(far), self.near.mean.removed(near))
 
-    def __call__(self, pre: Cells, post: Cells) -> tuple[FloatArray, FloatArray]:
+    def search(self, pre: Cells, post: Cells) -> tuple[FloatArray, FloatArray]:
         """Axial motion in rows and lateral motion in lines at `nodes`."""
-        motion = self.far(pre.far, post.far)
+        motion = self.far.search(pre.far, post.far)
         motion[0] *= self.per_far
-        axial, lateral = self.spread(motion)
-        at_nodes, lateral_at_nodes = self.at_nodes(motion)
+        axial, lateral = self.spread.apply(motion)
+        at_nodes, lateral_at_nodes = self.at_nodes.apply(motion)
         # twice: what the far cells got wrong changes with depth, and blurs the first peak
         for reach in (self.reach, LAST_REACH):
             moved = bilinear(post.near, self.col + lateral, self.cell + axial)
-            at_nodes = self.near(pre.near, moved, at_nodes, reach)
-            axial = self.nodes.spread(at_nodes)
+            at_nodes = self.near.search(pre.near, moved, at_nodes, reach)
+            axial = self.nodes.spread.apply(at_nodes)
         return at_nodes * ROWS_PER_CELL, lateral_at_nodes * self.cell_lines
 
 
@@ -109,8 +109,8 @@ class LocalMean:
 
         Dead cells stay 0: an edge that does not move with the tissue must not show.
         """
-        total, filled = self.window(maps)
-        mean = self.nodes.spread(total / (filled + 1e-3))
+        total, filled = self.window.apply(maps)
+        mean = self.nodes.spread.apply(total / (filled + 1e-3))
         mean *= maps[1]
         removed: FloatArray = np.subtract(maps[0], mean, out=mean)
         return removed
@@ -131,7 +131,7 @@ class ExhaustiveSearch:
         self.row_at = np.rint(self.nodes.rows).astype(np.intp)
         self.smooth = self.nodes.blur(width, 2.0 * NODE_CELLS)
 
-    def __call__(self, a: FloatArray, post: FloatArray) -> FloatArray:
+    def search(self, a: FloatArray, post: FloatArray) -> FloatArray:
         """(2, *nodes.shape): axial and lateral motion in cells and columns."""
         side, lag = self.max_side, self.max_lag
         b = np.pad(post, ((side, side), (lag, lag)))
@@ -140,14 +140,14 @@ class ExhaustiveSearch:
         score = np.empty((*shifts.shape[:2], *self.nodes.shape), np.float32)
         for into, shifted in zip(score, shifts, strict=True):
             np.multiply(a, shifted, out=products)
-            into[...] = self.sum(products)
+            into[...] = self.sum.apply(products)
         # the energy of shifted post is its windowed energy, shifted: no second set of products
-        everywhere = sliding_window_view(self.everywhere(b * b), self.shape)
+        everywhere = sliding_window_view(self.everywhere.apply(b * b), self.shape)
         energy = everywhere[..., self.line_at[:, None], self.row_at]
-        correlate(score, self.sum(a * a), energy)
+        correlate(score, self.sum.apply(a * a), energy)
         axial, lateral, top = self._refine(score, self._along_depth(score))
         weight = np.maximum(top, 0.05) ** 2
-        smooth = self.smooth(np.stack((axial * weight, lateral * weight, weight)))
+        smooth = self.smooth.apply(np.stack((axial * weight, lateral * weight, weight)))
         motion: FloatArray = smooth[:2] / smooth[2]
         return motion
 
@@ -200,7 +200,7 @@ class RefinementSearch:
         self.sum = self.nodes.window(width, NEAR_WINDOW_CELLS * (1 + longer) / 2, self.skip)
         self.smooth = self.nodes.blur(NEAR_SMOOTH * width, 2.0 * node_cells)
 
-    def __call__(self, pre: FloatArray, moved: FloatArray, before: FloatArray, reach: int) -> FloatArray:
+    def search(self, pre: FloatArray, moved: FloatArray, before: FloatArray, reach: int) -> FloatArray:
         """Axial motion at the nodes, in cells: `before`, by which post was moved, and what is left.
 
         The sum is smoothed, not what is left alone: that would leave the noise of `before` as it is.
@@ -211,14 +211,14 @@ class RefinementSearch:
             sliding_window_view(maps, self.n_cells, axis=1)[..., :: self.skip].transpose(1, 0, 2)
             for maps in (padded, self.sum.across.before(np.square(padded)))
         )
-        score = self.sum(a * shifts)  # (lags, node lines, node rows)
-        correlate(score, self.sum(np.square(a)), self.sum.along.after(squares))
+        score = self.sum.apply(a * shifts)  # (lags, node lines, node rows)
+        correlate(score, self.sum.apply(np.square(a)), self.sum.along.after(squares))
         lag = score[1:-1].argmax(axis=0)[None] + 1
         left, top, right = (np.take_along_axis(score, lag + step, axis=0)[0] for step in (-1, 0, 1))
         remaining = parabola(left, top, right)
         remaining += (lag[0] - reach).astype(np.float32)
         weight = np.maximum(top, 0.05) ** 2
-        total, weights = self.smooth(np.stack(((before + remaining) * weight, weight)))
+        total, weights = self.smooth.apply(np.stack(((before + remaining) * weight, weight)))
         axial: FloatArray = total / weights
         return axial
 

@@ -167,9 +167,9 @@ class PairInitialiser:
         some, present = iq[:, :: OVERSAMPLING * self.longer], valid[:, :: self.longer]
         power = np.square(some.real) + np.square(some.imag)
         power *= present
-        power, share = self.gain_window(np.stack((power, present)))
+        power, share = self.gain_window.apply(np.stack((power, present)))
         power /= np.maximum(share, 1e-3)
-        gain = self.spread_gain(np.maximum(power, power.mean() * np.float32(1e-8) + np.float32(1e-30)))
+        gain = self.spread_gain.apply(np.maximum(power, power.mean() * np.float32(1e-8) + np.float32(1e-30)))
         np.divide(valid, np.sqrt(gain, out=gain), out=gain)
         fine = np.empty((*valid.shape, OVERSAMPLING), np.float32)
         for step in range(OVERSAMPLING):
@@ -200,7 +200,7 @@ class PairInitialiser:
     def start(self, pre: NormalisedFrame, post: NormalisedFrame) -> tuple[Start[FloatArray], FloatArray]:
         """Motion from pre to post by envelope search, and radians per sample for every output row."""
         radians = self._carrier(pre.lag_one + post.lag_one)
-        motion = self.from_coarse(np.stack(self.coarse(pre.cells, post.cells)))
+        motion = self.from_coarse.apply(np.stack(self.coarse.search(pre.cells, post.cells)))
         motion[0] *= np.float32(self.grid.pitch)
         return Start(motion[0], motion[1], radians[self.node_row]), radians[:: self.every]
 

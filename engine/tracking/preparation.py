@@ -49,9 +49,12 @@ class Preparation:
         self._grid: IqGrid | None = None
         self._memory: FrameMemory[_Prepared] = FrameMemory(capacity_for(spec.shape))
 
-    def __call__(self, pre: FrameArray, post: FrameArray) -> PreparedPair:
-        """Raises InvalidAcquisition for frames of another shape or kind, EstimateFailed for samples that are
-        not finite and for frames without signal."""
+    def prepare(self, pre: FrameArray, post: FrameArray) -> PreparedPair:
+        """What tracking starts from.
+
+        Raises InvalidAcquisition for frames of another shape or kind, EstimateFailed for samples that are not
+        finite and for frames without signal.
+        """
         first, second = self._measured(pre, keep=False), self._measured(post, keep=True)
         grid = self._transform.grid(first.carrier, near=self._grid)
         front = self._front_of(grid)

@@ -46,7 +46,7 @@ class Window:
         self.across = BandedMatrix(across, rows if self.lines_first else to_rows)
         self.along = BandedMatrix(along, to_lines if self.lines_first else lines)
 
-    def __call__(self, maps: FloatArray) -> FloatArray:
+    def apply(self, maps: FloatArray) -> FloatArray:
         """(..., lines, rows) to (..., node lines, node rows)."""
         if self.lines_first:
             return self.along.after(self.across.before(maps))

@@ -184,7 +184,7 @@ def test_a_fusion_that_fails_costs_its_image_only(
     step = step_for(Config())
     pair = FramePair(frame(0), frame(1), None)
     assert step.run(pair, Stopwatch()).fused is not None
-    monkeypatch.setattr("engine.sequence.fusion.Fusion.add", fail)
+    monkeypatch.setattr("engine.sequence.fusion.Fusion.update", fail)
     message = step.run(FramePair(frame(1), frame(2), None), Stopwatch())
     sound(message)
     assert message.header.rejection is None

@@ -194,7 +194,7 @@ def _steady(seen: list[_Seen], block: Block, lines: float) -> Steadiness:
             axial_index=grid.axial_index,
             lateral_index=grid.lateral_index,
         )
-        after = fusion.add(
+        after = fusion.update(
             result, mean_strain=mean, valid=pair.usable, pre_index=k, post_index=k + 1, elapsed=INTERVAL
         )
         if before is not None:

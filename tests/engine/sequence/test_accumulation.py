@@ -35,7 +35,7 @@ def _stretch(scale: float) -> StrainResult:
 def test_stretches_multiply() -> None:
     chain = Accumulation()
     for k in range(5):
-        reached = chain.take(_stretch(0.98), valid=EVERYWHERE, pre_index=k, post_index=k + 1)
+        reached = chain.update(_stretch(0.98), valid=EVERYWHERE, pre_index=k, post_index=k + 1)
     assert reached is not None
     expected = (0.98**5 - 1.0) * np.arange(ROWS) * STEP
     np.testing.assert_allclose(reached.axial, np.broadcast_to(expected[:, None], (ROWS, COLS)), atol=2e-3)
@@ -46,17 +46,17 @@ def test_stretches_multiply() -> None:
 
 def test_press_and_release_end_where_they_began() -> None:
     chain = Accumulation()
-    chain.take(_stretch(0.98), valid=EVERYWHERE, pre_index=0, post_index=1)
-    back = chain.take(_stretch(1 / 0.98), valid=EVERYWHERE, pre_index=1, post_index=2)
+    chain.update(_stretch(0.98), valid=EVERYWHERE, pre_index=0, post_index=1)
+    back = chain.update(_stretch(1 / 0.98), valid=EVERYWHERE, pre_index=1, post_index=2)
     assert back is not None
     np.testing.assert_allclose(back.axial, 0.0, atol=1e-3)
 
 
 def test_key_frames_and_strides_continue_the_chain() -> None:
     chain = Accumulation()
-    chain.take(_stretch(0.98), valid=EVERYWHERE, pre_index=0, post_index=2)
-    same = chain.take(_stretch(0.97), valid=EVERYWHERE, pre_index=0, post_index=3)  # the same key frame
-    on = chain.take(_stretch(0.98), valid=EVERYWHERE, pre_index=2, post_index=4)  # a reached post as key
+    chain.update(_stretch(0.98), valid=EVERYWHERE, pre_index=0, post_index=2)
+    same = chain.update(_stretch(0.97), valid=EVERYWHERE, pre_index=0, post_index=3)  # the same key frame
+    on = chain.update(_stretch(0.98), valid=EVERYWHERE, pre_index=2, post_index=4)  # a reached post as key
     assert same is not None
     assert on is not None
     assert same.axial[-1, 0] == pytest.approx((0.97 - 1) * (ROWS - 1) * STEP, abs=1e-3)
@@ -65,24 +65,24 @@ def test_key_frames_and_strides_continue_the_chain() -> None:
 
 def test_a_pair_that_does_not_continue_it_is_left_out() -> None:
     chain = Accumulation()
-    chain.take(_stretch(0.98), valid=EVERYWHERE, pre_index=0, post_index=1)
-    assert chain.take(_stretch(0.98), valid=EVERYWHERE, pre_index=7, post_index=8) is None
+    chain.update(_stretch(0.98), valid=EVERYWHERE, pre_index=0, post_index=1)
+    assert chain.update(_stretch(0.98), valid=EVERYWHERE, pre_index=7, post_index=8) is None
     chain.reset()
-    assert chain.take(_stretch(0.98), valid=EVERYWHERE, pre_index=7, post_index=8) is not None
+    assert chain.update(_stretch(0.98), valid=EVERYWHERE, pre_index=7, post_index=8) is not None
 
 
 def test_lost_tissue_has_no_value_and_stays_lost() -> None:
     valid = EVERYWHERE.copy()
     valid[40:50] = False
     chain = Accumulation()
-    first = chain.take(_stretch(0.999), valid=valid, pre_index=0, post_index=1)
-    second = chain.take(_stretch(0.999), valid=EVERYWHERE, pre_index=1, post_index=2)
+    first = chain.update(_stretch(0.999), valid=valid, pre_index=0, post_index=1)
+    second = chain.update(_stretch(0.999), valid=EVERYWHERE, pre_index=1, post_index=2)
     assert first is not None
     assert second is not None
     assert np.isnan(first.axial[41:49]).all()
     assert np.isnan(second.axial[41:49]).all()
     assert np.isfinite(second.axial[60:-3]).all()
-    gone = chain.take(_stretch(1.5), valid=EVERYWHERE, pre_index=2, post_index=3)
+    gone = chain.update(_stretch(1.5), valid=EVERYWHERE, pre_index=2, post_index=3)
     assert gone is not None
     assert np.isnan(gone.lateral[0:60]).sum() < gone.lateral[0:60].size  # what stays inside has a value
 
@@ -108,7 +108,7 @@ def test_chained_equals_direct_within_two_sigma() -> None:
     for k in range(5):
         link = estimator.step(frames[k], frames[k + 1])
         everywhere = np.isfinite(link.strain_std)
-        reached = chain.take(link, valid=everywhere, pre_index=k, post_index=k + 1)
+        reached = chain.update(link, valid=everywhere, pre_index=k, post_index=k + 1)
         variance = variance + (link.strain_std * to_displacement) ** 2
         added = added + link.axial_displacement
     direct = estimator.step(frames[0], frames[5])

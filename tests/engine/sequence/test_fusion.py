@@ -52,7 +52,7 @@ def _fuse(
     fusion, place = Fusion(tau, errors=errors), 0.0
     for k, mean in enumerate(means):
         strain = mean * _pattern(place) + noise * strain_noise(rng, (ROWS, COLS))
-        fused = fusion.add(
+        fused = fusion.update(
             _result(strain, max(noise, 1e-6), move),
             mean_strain=mean,
             valid=np.ones((ROWS, COLS), bool),
@@ -81,7 +81,7 @@ def test_press_and_release_show_the_same_image() -> None:
     # rest to compressed and back: e and -e / (1 + e) are one motion
     e = -0.04 * _pattern()
     there, back = (
-        Fusion(errors=WINDOWED).add(
+        Fusion(errors=WINDOWED).update(
             _result(strain, 1e-6),
             mean_strain=float(np.median(strain)),
             valid=np.ones((ROWS, COLS), bool),
@@ -121,7 +121,7 @@ def test_the_image_moves_with_the_tissue() -> None:
 def test_a_stride_carries_older_images_by_their_share() -> None:
     fusion, error = Fusion(0.5, errors=WINDOWED), 0.0
     for k in range(3, 30):  # pairs (k - 3, k): every pair moves by 3 frames of 0.5 rows
-        fused = fusion.add(
+        fused = fusion.update(
             _result(-0.01 * _pattern(0.5 * (k - 3)), 1e-4, move=1.5),
             mean_strain=-0.01,
             valid=np.ones((ROWS, COLS), bool),
@@ -136,7 +136,7 @@ def test_a_stride_carries_older_images_by_their_share() -> None:
 def test_what_no_pair_has_measured_has_no_value() -> None:
     valid = np.ones((ROWS, COLS), bool)
     valid[:40] = False
-    fused = Fusion(errors=WINDOWED).add(
+    fused = Fusion(errors=WINDOWED).update(
         _result(np.full((ROWS, COLS), -0.01), 1e-3),
         mean_strain=-0.01,
         valid=valid,
@@ -168,11 +168,13 @@ def test_a_new_scene_shows_nothing_of_the_old_one(forget: str) -> None:
     shape = (ROWS, COLS)
     common = {"mean_strain": -0.01, "valid": np.ones(shape, bool)}
     for k in range(10):
-        fusion.add(_result(-0.01 * _pattern(), 1e-4), pre_index=k, post_index=k + 1, elapsed=0.05, **common)
+        fusion.update(
+            _result(-0.01 * _pattern(), 1e-4), pre_index=k, post_index=k + 1, elapsed=0.05, **common
+        )
     if forget == "reset":
         fusion.reset()
     flat = np.full(shape, -0.01)
-    fused = fusion.add(
+    fused = fusion.update(
         _result(flat, 1e-4),
         pre_index=10,
         post_index=11,
@@ -188,8 +190,10 @@ def test_a_kept_image_would_be_noticed() -> None:
     fusion, shape = Fusion(0.5, errors=WINDOWED), (ROWS, COLS)
     common = {"mean_strain": -0.01, "valid": np.ones(shape, bool)}
     for k in range(10):
-        fusion.add(_result(-0.01 * _pattern(), 1e-4), pre_index=k, post_index=k + 1, elapsed=0.05, **common)
-    fused = fusion.add(
+        fusion.update(
+            _result(-0.01 * _pattern(), 1e-4), pre_index=k, post_index=k + 1, elapsed=0.05, **common
+        )
+    fused = fusion.update(
         _result(np.full(shape, -0.01), 1e-4), pre_index=10, post_index=11, elapsed=0.05, **common
     )
     assert np.abs(fused.relative_strain - 1.0).max() > 0.3
@@ -213,7 +217,7 @@ def _claimed(truly_shared: float, claimed: float, pairs: int = 60) -> tuple[floa
         noise = np.sqrt(truly_shared) * np.sign(mean) * common + np.sqrt(1 - truly_shared) * rng.normal(
             size=common.shape
         )
-        fused = fusion.add(
+        fused = fusion.update(
             replace(_result(mean * truth + size * noise, 0.0), strain_std=size.astype(np.float32)),
             mean_strain=mean,
             valid=np.ones((ROWS, COLS), bool),
@@ -245,7 +249,7 @@ def test_a_shared_error_taken_for_noise_is_claimed_away() -> None:
 def test_an_estimator_without_a_window_is_not_smoothed() -> None:
     strain = -0.01 * (1.0 + 0.5 * np.random.default_rng(0).normal(size=(ROWS, COLS)))
     images = [
-        Fusion(errors=errors).add(
+        Fusion(errors=errors).update(
             _result(strain, 0.005),
             mean_strain=-0.01,
             valid=np.ones((ROWS, COLS), bool),

@@ -32,9 +32,9 @@ def transforms(monkeypatch: pytest.MonkeyPatch, pairs: list[tuple[int, int]]) ->
         return band(self, frame)
 
     monkeypatch.setattr(IqTransform, "band", counting)
-    prepare = Preparation(SPEC)
+    preparation = Preparation(SPEC)
     for pre, post in pairs:
-        prepare(sequence[pre], sequence[post])
+        preparation.prepare(sequence[pre], sequence[post])
     return counts
 
 
@@ -58,9 +58,10 @@ def test_the_count_notices_a_memory_of_the_last_pair(monkeypatch: pytest.MonkeyP
 
 def test_what_is_remembered_is_what_would_be_computed() -> None:
     sequence = frames(8)
-    prepare = Preparation(SPEC)
+    preparation = Preparation(SPEC)
     for pre, post in [(0, 3), (1, 4), (2, 5), (3, 6), (4, 7), (7, 0)]:
-        kept, fresh = prepare(sequence[pre], sequence[post]), Preparation(SPEC)(sequence[pre], sequence[post])
+        kept = preparation.prepare(sequence[pre], sequence[post])
+        fresh = Preparation(SPEC).prepare(sequence[pre], sequence[post])
         for one, other in zip((*kept.start, kept.radians), (*fresh.start, fresh.radians), strict=True):
             assert np.array_equal(one, other)
         assert np.array_equal(kept.pre.inputs.planes, fresh.pre.inputs.planes)
