@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from streamer.geometry import Region, engine_spec, region_of
 from streamer.headers import RfHeader
 from streamer.offline import strain_messages
 from streamer.pairing import FramePair
-from streamer.reasons import MISMATCH, Rejection
+from streamer.reasons import MISMATCH, REJECTIONS, Rejection
 from streamer.step import StrainMessage, StrainStep
 from streamer.stopwatch import Stopwatch
 from tools.errors import RecordingError
@@ -67,16 +67,27 @@ def process_pairs(
 ) -> Iterator[StrainMessage]:
     """Strain of exactly these pairs, in this order, as a live run made them of the same playback.
 
-    Raises RecordingError for a frame that the playback does not have.
+    Raises RecordingError for a frame that the playback does not have, and for an unknown rejection.
     """
     step = open_step(recording, config)
     frames = _FramesByIndex(recording, loop)
     for pair in pairs:
         post = frames.frame(pair.post_index)
         pre = None if pair.pre_index is None else frames.frame(pair.pre_index)
-        yield step.run(
-            FramePair(pre, post, cast(Rejection, pair.rejection) if pre is None else None), Stopwatch()
-        )
+        reason = _rejection(recording.path, pair) if pre is None else None
+        yield step.run(FramePair(pre, post, reason), Stopwatch())
+
+
+def _rejection(path: Path, pair: RecordedPair) -> Rejection | None:
+    if pair.rejection is None:
+        return None
+    for known in REJECTIONS:
+        if known == pair.rejection:
+            return known
+    raise RecordingError(
+        f"pair of frame {pair.post_index} of {path} was rejected as {pair.rejection!r}, which this release "
+        f"does not know: process it with the release that made the results. Known: {', '.join(REJECTIONS)}"
+    )
 
 
 def frame_region(recording: Recording, config: Config) -> tuple[RfHeader, Region]:

@@ -274,6 +274,22 @@ def test_pairs_that_do_not_fit_are_refused_or_told(press: Path, results: Path, t
     assert caught.value.code == 2
 
 
+def test_a_rejection_of_a_newer_release_is_refused_by_name(
+    press: Path, results: Path, tmp_path: Path
+) -> None:
+    newer = tmp_path / "newer.h5"
+    newer.write_bytes(results.read_bytes())
+    with h5py.File(newer, "r+") as file:
+        reasons = file["rejection"].asstr()[:]
+        assert reasons[0] == "first"
+        reasons[0] = "out_of_tune"
+        file["rejection"][:] = reasons
+    output = tmp_path / "a.h5"
+    with pytest.raises(RecordingError, match=r"'out_of_tune'.*does not know.*Known: first,"):
+        process(press, output, "--pairs-from", str(newer), "--engine", "trivial")
+    assert not output.exists()
+
+
 def test_a_region_limits_what_holds_values(press: Path, tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text("[region]\naxial_from = 3.0\naxial_to = 7.0\n")
     process(press, tmp_path / "a.h5", "--engine", "trivial", "--config", str(tmp_path / "a.toml"))
