@@ -39,14 +39,9 @@ QualityRejection: TypeAlias = Literal["decorrelated", "no_motion", "too_much_mot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Acquisition:
-    """Geometry and constants of the frames of one probe setting; SI units.
+class AcquisitionConstants:
+    """Constants of one probe setting, whatever the size of its frames; SI units."""
 
-    Two frames make a pair only where these are equal. Raises InvalidAcquisition where a value is impossible.
-    """
-
-    shape: tuple[int, int]
-    """(n_axial, n_lateral) of one frame."""
     sampling_frequency: float
     """Hz, along the beam."""
     center_frequency: float
@@ -67,6 +62,32 @@ class Acquisition:
     steering_angles: tuple[float, ...] = ()
     """rad, one per transmit of a compounded frame."""
 
+    @property
+    def sample_pitch(self) -> float:
+        """Depth between two samples in metres: c / (2 fs), because the echo travels there and back."""
+        return self.sound_speed / (2.0 * self.sampling_frequency)
+
+    @property
+    def start_depth(self) -> float:
+        """Depth of the first sample in metres."""
+        return self.sound_speed * self.initial_time / 2.0
+
+
+def sampling_frequency_of(sample_pitch: float, sound_speed: float) -> float:
+    """Hz at which samples lie `sample_pitch` metres apart: the inverse of `sample_pitch`."""
+    return sound_speed / (2.0 * sample_pitch)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acquisition(AcquisitionConstants):
+    """Geometry and constants of the frames of one probe setting.
+
+    Two frames make a pair only where these are equal. Raises InvalidAcquisition where a value is impossible.
+    """
+
+    shape: tuple[int, int]
+    """(n_axial, n_lateral) of one frame."""
+
     def __post_init__(self) -> None:
         n_axial, n_lateral = self.shape
         if n_axial < 64 or n_lateral < 4:
@@ -82,16 +103,6 @@ class Acquisition:
                 f"({self.sampling_frequency:g} Hz): give both in Hz"
             )
             raise InvalidAcquisition(msg)
-
-    @property
-    def sample_pitch(self) -> float:
-        """Depth between two samples in metres: c / (2 fs), because the echo travels there and back."""
-        return self.sound_speed / (2.0 * self.sampling_frequency)
-
-    @property
-    def start_depth(self) -> float:
-        """Depth of the first sample in metres."""
-        return self.sound_speed * self.initial_time / 2.0
 
     @property
     def line_spacing(self) -> float:

@@ -13,7 +13,7 @@ heavy is imported until a name is used.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tools.formats.acquisition import Acquisition
+    from tools.formats.acquisition import RecordedAcquisition as Acquisition
     from tools.formats.opening import open_recording
     from tools.formats.recording import Recording
     from tools.formats.writer import RecordingWriter, write_recording
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 __all__ = ["Acquisition", "Recording", "RecordingWriter", "open_recording", "write_recording"]
 
 _HOMES = {
-    "Acquisition": "acquisition",
-    "Recording": "recording",
-    "RecordingWriter": "writer",
-    "open_recording": "opening",
-    "write_recording": "writer",
+    "Acquisition": ("acquisition", "RecordedAcquisition"),
+    "Recording": ("recording", "Recording"),
+    "RecordingWriter": ("writer", "RecordingWriter"),
+    "open_recording": ("opening", "open_recording"),
+    "write_recording": ("writer", "write_recording"),
 }
 
 
@@ -33,5 +33,6 @@ def __getattr__(name: str) -> Any:
     if name in _HOMES:
         from importlib import import_module
 
-        return getattr(import_module(f"tools.formats.{_HOMES[name]}"), name)
+        module, own_name = _HOMES[name]
+        return getattr(import_module(f"tools.formats.{module}"), own_name)
     raise AttributeError(f"module 'tools.formats' has no attribute {name!r}")

@@ -2,14 +2,11 @@
 
 import math
 from dataclasses import dataclass, fields
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, get_args
 
-from streamer.headers import RfHeader
+from engine.spec import AcquisitionConstants, ProbeType
+from streamer.headers import Clock, RfHeader
 from tools.errors import RecordingError
-
-Clock = Literal["unix", "monotonic", "device"]
-Kind = Literal["rf", "iq"]
-ProbeType = Literal["linear", "curved", "phased"]
 
 OPTIONS: Final[dict[str, str]] = {
     "sampling_frequency": "--sampling-frequency HZ",
@@ -39,41 +36,49 @@ _PLAUSIBLE: Final[dict[str, tuple[float, float, str]]] = {
 }
 _PLAUSIBLE_PITCH: Final[dict[bool, tuple[float, float, str]]] = {
     True: (1e-5, 5e-3, "m"),
-    False: (1e-4, 0.2, "rad"),
+    False: (1e-4, 0.1, "rad"),  # as on the wire
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Acquisition:
-    """Constants of a recording, named and defined as the fields of `streamer.headers.RfHeader`; SI units."""
+class PartialAcquisition:
+    """What a file states of an acquisition; `tools.formats.completion` adds what is missing.
 
-    sampling_frequency: float
-    """Hz, along the beam."""
-    center_frequency: float
-    """Hz."""
-    probe_type: ProbeType
-    line_pitch: float
-    """m between lines of a linear probe, rad for the others."""
-    kind: Kind = "rf"
+    Values are as the file has them, unchecked; None: not stated. Names and units are those of
+    `RecordedAcquisition`.
+    """
+
+    sampling_frequency: Any = None
+    center_frequency: Any = None
+    line_pitch: Any = None
+    probe_type: Any = None
+    probe_radius: Any = None
+    demodulation_frequency: Any = None
+    sound_speed: Any = None
+    initial_time: Any = None
+    frame_rate: Any = None
+    """Hz, where the file has no times of its frames."""
+    clock: str | None = None
+    steering_angles: tuple[float, ...] = ()
+    orientation: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedAcquisition(AcquisitionConstants):
+    """The constants of a recording, complete, with what only recordings have.
+
+    Public as `tools.formats.Acquisition`.
+    """
+
     clock: Clock = "device"
     """What the time stamps of the frames count."""
-    sound_speed: float = 1540.0
-    """m/s."""
-    initial_time: float = 0.0
-    """s, time of the first sample after transmit."""
-    demodulation_frequency: float = 0.0
-    """Hz that IQ was mixed down by; 0 for RF."""
-    probe_radius: float = 0.0
-    """m, 0 for a linear probe."""
-    steering_angles: tuple[float, ...] = ()
-    """rad, one per transmit of a compounded frame."""
     orientation: str = ""
     """Which side of the probe the lines run to, as the scanner writes it ('MF', 'UF'); '' unknown."""
     assumed: tuple[str, ...] = ()
     """Fields that were measured or assumed, such as 'center_frequency: measured on the data, 4.53 MHz'."""
 
     @classmethod
-    def from_header(cls, header: RfHeader) -> "Acquisition":
+    def from_header(cls, header: RfHeader) -> "RecordedAcquisition":
         """The constants that a live frame's header carries."""
         return cls(**{field.name: getattr(header, field.name) for field in fields(cls)})
 
@@ -112,4 +117,4 @@ def checked_probe_type(value: object) -> ProbeType:
     for kind in get_args(ProbeType):
         if word == kind:
             return kind  # type: ignore[no-any-return]  # one of the literals
-    raise RecordingError(f"probe_type = {value!r} is not kind; give {OPTIONS['probe_type']}")
+    raise RecordingError(f"probe_type = {value!r} is no probe type; give {OPTIONS['probe_type']}")

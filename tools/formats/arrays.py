@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.errors import RecordingError
-from tools.formats.acquisition import OPTIONS
+from tools.formats.acquisition import OPTIONS, PartialAcquisition
 from tools.formats.axes import AxisRoles, SampleFrames, find_roles
 from tools.formats.contents import Contents, Layout
 from tools.formats.missing import LayoutUnclear
@@ -87,7 +87,7 @@ def contents_of(
     found = (*notes, picked_note, *stated_notes, roles.note, iq_note or type_note)
     return Contents(
         frames=frames,
-        stated=stated,
+        stated=PartialAcquisition(**stated),
         t_acq=times,
         notes=tuple(note[:200] for note in found if note),
     )

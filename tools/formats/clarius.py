@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.errors import RecordingError
+from tools.formats.acquisition import PartialAcquisition
 from tools.formats.contents import Contents, Layout
 from tools.formats.damage import naming_damage
 from tools.formats.lzop import decompress
@@ -72,7 +73,7 @@ def _contents(path: Path, pair: _Pair) -> Contents:
         notes.append("samples: int16 I and Q in the file")
     return Contents(
         frames=_ClariusFrames(frames["samples"], is_iq=is_iq),
-        stated=stated,
+        stated=PartialAcquisition(**stated),
         t_acq=frames["time"].astype(np.int64),
         notes=(*notes, *more),
     )

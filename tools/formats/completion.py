@@ -11,14 +11,10 @@ from typing import Any, Final, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.spec import sampling_frequency_of
+from streamer.headers import Clock
 from tools.errors import RecordingError
-from tools.formats.acquisition import (
-    OPTIONS,
-    Acquisition,
-    Clock,
-    checked_number,
-    checked_probe_type,
-)
+from tools.formats.acquisition import OPTIONS, RecordedAcquisition, checked_number, checked_probe_type
 from tools.formats.carrier import Carrier, measure_baseband, measure_carrier
 from tools.formats.contents import Contents
 from tools.formats.missing import options_for
@@ -48,7 +44,7 @@ class Completion:
         self._notes: list[str] = []
         self._missing: list[str] = []
 
-    def acquisition(self) -> Acquisition:
+    def acquisition(self) -> RecordedAcquisition:
         """The complete constants. Raises RecordingError naming every option that is still needed."""
         sound_speed = self._number("sound_speed")
         if sound_speed is None:
@@ -74,7 +70,7 @@ class Completion:
             )
         self._question_times()
         stated = self._contents.stated
-        return Acquisition(
+        return RecordedAcquisition(
             kind="iq" if self._kind == "iq" else "rf",
             clock=self._clock(),
             sampling_frequency=cast(float, sampling_frequency),
@@ -85,8 +81,8 @@ class Completion:
             initial_time=initial_time,
             demodulation_frequency=cast(float, demodulation),
             probe_radius=cast(float, probe_radius),
-            steering_angles=stated.get("steering_angles", ()),
-            orientation=stated.get("orientation", ""),
+            steering_angles=stated.steering_angles,
+            orientation=stated.orientation,
             assumed=_printable((*self._carried_over(), *self._notes)),
         )
 
@@ -114,7 +110,7 @@ class Completion:
         """Hz that replaces the time stamps, or stands for them where there are none."""
         given = self._overrides.get("frame_rate")
         if given is None and self._contents.t_acq is None:
-            given = self._contents.stated.get("frame_rate")
+            given = self._contents.stated.frame_rate
         return None if given is None else checked_number("frame_rate", given)
 
     def _question_times(self) -> None:
@@ -136,7 +132,7 @@ class Completion:
     def _measure(self) -> Carrier | None:
         """The carrier on the data, for formats that need one to be RF. Refuses what is none."""
         contents = self._contents
-        stated_all = "center_frequency" in self._overrides or "center_frequency" in contents.stated
+        stated_all = "center_frequency" in self._overrides or contents.stated.center_frequency is not None
         if not contents.carrier_required and stated_all:
             return None
         n_frames = contents.frames.n_frames
@@ -173,7 +169,7 @@ class Completion:
 
     def _number(self, name: str, *, linear: bool = True) -> float | None:
         """Option, else file; with a note where both are there and differ."""
-        stated = self._contents.stated.get(name)
+        stated = getattr(self._contents.stated, name)
         given = self._overrides.get(name)
         if given is None:
             return None if stated is None else checked_number(name, stated, linear=linear)
@@ -183,7 +179,7 @@ class Completion:
         return number
 
     def _probe_type(self) -> str | None:
-        given = self._overrides.get("probe_type") or self._contents.stated.get("probe_type")
+        given = self._overrides.get("probe_type") or self._contents.stated.probe_type
         if given is not None:
             return checked_probe_type(given)
         if self._preset is not None:
@@ -199,7 +195,7 @@ class Completion:
         value = self._number("sampling_frequency")
         spacing = self._contents.axial_spacing
         if value is None and spacing is not None:
-            value = sound_speed / (2.0 * spacing)
+            value = sampling_frequency_of(spacing, sound_speed)
             self._note(
                 f"sampling_frequency: c / (2 dz), {value / 1e6:.2f} MHz from {spacing * 1e3:g} mm per sample"
             )
@@ -231,7 +227,7 @@ class Completion:
 
     def _line_pitch(self, probe_type: str | None, radius: float | None) -> float | None:
         if probe_type is None:
-            if self._overrides.get("line_pitch") is None and "line_pitch" not in self._contents.stated:
+            if self._overrides.get("line_pitch") is None and self._contents.stated.line_pitch is None:
                 self._missing.append("line_pitch")
             return None
         is_linear = probe_type == "linear"
@@ -254,7 +250,7 @@ class Completion:
     def _angle(self, radius: float | None) -> float | None:
         """rad between lines, stated or from metres along the face and the radius; None where neither is."""
         n_lateral = self._contents.frames.shape[1]
-        given, stated = self._overrides.get("line_pitch"), self._contents.stated.get("line_pitch")
+        given, stated = self._overrides.get("line_pitch"), self._contents.stated.line_pitch
         metres = metres_along_face(given, n_lateral)
         if metres is not None:
             refuse_metres(self._path, metres, radius, n_lateral)
@@ -280,7 +276,7 @@ class Completion:
         return 0.0 if value is None else value
 
     def _clock(self) -> Clock:
-        stated = self._contents.stated.get("clock")
+        stated = self._contents.stated.clock
         if self._overrides.get("frame_rate") is not None:
             return "device"
         if stated in {"unix", "monotonic", "device"}:

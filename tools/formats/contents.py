@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tools.formats.acquisition import PartialAcquisition
 from tools.formats.samples import Frames
 
 
@@ -48,8 +49,8 @@ class Contents:
     """One file, as far as its own data go. None: the file does not state."""
 
     frames: Frames
-    stated: Mapping[str, Any] = field(default_factory=dict)
-    """Fields of `Acquisition`, and frame_rate, that the file states."""
+    stated: PartialAcquisition = field(default_factory=PartialAcquisition)
+    """What the file states of its acquisition."""
     t_acq: NDArray[np.int64] | None = None
     """(frames,) ns."""
     frame_index: NDArray[np.int64] | None = None

@@ -60,7 +60,7 @@ def describe(recording: Recording) -> dict[str, Any]:
     acquisition = asdict(recording.acquisition)
     assumed = acquisition.pop("assumed")
     n_axial, n_lateral = recording.shape
-    sample_pitch = recording.acquisition.sound_speed / (2.0 * recording.acquisition.sampling_frequency)
+    sample_pitch = recording.acquisition.sample_pitch
     intervals = np.diff(recording.t_acq) * 1e-9
     return {
         "file": str(recording.path),

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.errors import RecordingError
-from tools.formats.acquisition import OPTIONS
+from tools.formats.acquisition import OPTIONS, PartialAcquisition
 from tools.formats.contents import Contents, Layout, Truth
 from tools.formats.damage import naming_damage, results_instead
 from tools.formats.hdf5_tree import read_hdf5_tree
@@ -75,7 +75,7 @@ def _contents(path: Path, file: Any) -> Contents:
         stated["steering_angles"] = tuple(float(angle) for angle in attributes["steering_angles"])
     return Contents(
         frames=frames,
-        stated=stated,
+        stated=PartialAcquisition(**stated),
         t_acq=per_frame["t_acq"],
         frame_index=per_frame["frame_index"],
         status=_status(path, file, frames.n_frames),

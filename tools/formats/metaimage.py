@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.errors import RecordingError
-from tools.formats.acquisition import OPTIONS
+from tools.formats.acquisition import OPTIONS, PartialAcquisition
 from tools.formats.carrier import measure_carrier
 from tools.formats.contents import Contents, Layout
 from tools.formats.metaimage_data import Blocks, IqBlocks, open_blocks
@@ -75,7 +75,7 @@ def read_metaimage(path: Path, layout: Layout) -> Contents:
     recorded = tuple(note for note in header.text(ASSUMED).split(" | ") if note)
     return Contents(
         frames=MetaFrames(blocks, axial_is_y=axial_is_y, reversed_=reversed_),
-        stated=stated,
+        stated=PartialAcquisition(**stated),
         t_acq=times,
         frame_index=np.array(list(header.frames), np.int64) if header.frames else None,
         status=status or None,

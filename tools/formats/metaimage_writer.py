@@ -53,7 +53,7 @@ class MetaImageWriter:
         acquisition = recording.acquisition
         n_axial, n_lateral = recording.shape
         is_iq = acquisition.kind == "iq"
-        depth_step = acquisition.sound_speed / (2.0 * acquisition.sampling_frequency) * 1e3
+        depth_step = acquisition.sample_pitch * 1e3
         # an angle is no spacing: 1 is what PLUS writes for an unknown one
         line_step = acquisition.line_pitch * 1e3 if acquisition.probe_type == "linear" else 1.0
         size = (2 * n_axial, n_lateral) if is_iq else (n_lateral, n_axial)

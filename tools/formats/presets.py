@@ -6,8 +6,9 @@ from difflib import get_close_matches
 from functools import cache
 from importlib import resources
 
+from engine.spec import ProbeType
 from tools.errors import RecordingError
-from tools.formats.acquisition import OPTIONS, ProbeType, checked_probe_type
+from tools.formats.acquisition import OPTIONS, checked_probe_type
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from streamer.headers import RfHeader
 from tools.errors import RecordingError
-from tools.formats.acquisition import Acquisition
+from tools.formats.acquisition import RecordedAcquisition
 from tools.formats.contents import Truth
 from tools.formats.samples import Frames
 
@@ -29,7 +29,7 @@ class Recording:
         self,
         path: Path,
         frames: Frames,
-        acquisition: Acquisition,
+        acquisition: RecordedAcquisition,
         *,
         t_acq: NDArray[np.int64],
         frame_index: NDArray[np.int64],

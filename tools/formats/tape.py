@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from streamer.frame import view_samples
 from streamer.headers import RfHeader
 from tools.errors import RecordingError
-from tools.formats.acquisition import OPTIONS, Acquisition
+from tools.formats.acquisition import OPTIONS, PartialAcquisition, RecordedAcquisition
 from tools.formats.contents import Contents, Layout
 from tools.tape.reader import Tape
 
@@ -61,7 +61,7 @@ def taped_acquisitions(tape: Tape) -> list[TapedAcquisition]:
         if isinstance(header, RfHeader) and len(message.arrays) == 1:
             if len(message.arrays[0]) != header.nbytes:
                 continue
-            constants = Acquisition.from_header(header)
+            constants = RecordedAcquisition.from_header(header)
             key = header.source_id, header.session_id, header.shape, header.dtype, constants
             found.setdefault(key, TapedAcquisition(header)).append(header, message.place)
     return list(found.values())
@@ -83,11 +83,11 @@ def read_tape(path: Path, layout: Layout) -> Contents:
     except BaseException:
         tape.close()
         raise
-    constants = Acquisition.from_header(acquisition.header)
+    constants = RecordedAcquisition.from_header(acquisition.header)
     stated = {item.name: getattr(constants, item.name) for item in fields(constants) if item.name != "kind"}
     return Contents(
         frames=TapeFrames(tape, acquisition),
-        stated={name: value for name, value in stated.items() if name != "assumed"},
+        stated=PartialAcquisition(**{name: value for name, value in stated.items() if name != "assumed"}),
         t_acq=np.asarray(acquisition.t_acq, np.int64),
         frame_index=np.asarray(acquisition.frame_index, np.int64),
         status=tuple(acquisition.status),

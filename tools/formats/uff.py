@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.errors import RecordingError
+from tools.formats.acquisition import PartialAcquisition
 from tools.formats.contents import Contents, Layout
 from tools.formats.damage import naming_damage
 from tools.formats.samples import handed_out_dtype
@@ -66,7 +67,7 @@ def _contents(path: Path, file: Any, wanted: str | None) -> Contents:
     elif frames.dtype.kind == "c":
         stated["demodulation_frequency"] = modulation
     note = "samples: the real part of analytic RF" if frames.real_part else frames.note
-    return Contents(frames=frames, stated=stated, notes=(note,) if note else ())
+    return Contents(frames=frames, stated=PartialAcquisition(**stated), notes=(note,) if note else ())
 
 
 def _places(path: Path, scan: Any) -> NDArray[np.float64]:

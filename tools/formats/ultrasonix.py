@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.errors import RecordingError
+from tools.formats.acquisition import PartialAcquisition
 from tools.formats.contents import Contents, Layout
 from tools.formats.damage import naming_damage
 
@@ -45,8 +46,8 @@ def read_ultrasonix(path: Path, layout: Layout) -> Contents:
     if frames.n_frames < n_frames:
         notes.append(f"frames: {frames.n_frames} whole ones in the file, its header describes {n_frames}")
     names = {"sampling_frequency": "sf", "center_frequency": "txf", "frame_rate": "dr"}
-    stated = {field: float(header[name]) for field, name in names.items() if header[name] > 0}
-    return Contents(frames=frames, stated=stated, notes=tuple(notes))
+    stated: dict[str, Any] = {field: float(header[name]) for field, name in names.items() if header[name] > 0}
+    return Contents(frames=frames, stated=PartialAcquisition(**stated), notes=tuple(notes))
 
 
 class _RfFrames:

@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.spec import sampling_frequency_of
 from tools.errors import RecordingError
 from tools.formats.names import scalar
 from tools.formats.tree import Tree
@@ -83,7 +84,7 @@ def verasonics_constants(path: Path, tree: Tree) -> dict[str, Any] | None:
 
 def _sampled(step: float, wavelength: float, sound_speed: float) -> float:
     """Hz of samples that are `step` wavelengths apart in depth."""
-    return sound_speed / (2.0 * float(step) * wavelength)
+    return sampling_frequency_of(float(step) * wavelength, sound_speed)
 
 
 def _first(value: Any) -> Any:

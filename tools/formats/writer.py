@@ -2,7 +2,7 @@
 
 Layout, format_version 1:
     attributes                     format = "musse-recording", format_version = 1, and every field of
-                                   `Acquisition` under its own name
+                                   `RecordedAcquisition` under its own name
     rf                             (frames, n_axial, n_lateral), int16 or float32 (RF) or complex64 (IQ)
     t_acq                          (frames,) int64, ns on the clock of the attribute `clock`
     frame_index                    (frames,) int64, running number; a jump means lost frames
@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tools.errors import RecordingError
-from tools.formats.acquisition import Acquisition
+from tools.formats.acquisition import RecordedAcquisition
 from tools.part import PartFile, check_output, write_failure
 
 FORMAT: Final = "musse-recording"
@@ -32,7 +32,7 @@ _KIND_OF_DTYPE: Final = {"int16": "rf", "float32": "rf", "complex64": "iq"}
 
 def write_recording(
     path: str | Path,
-    acquisition: Acquisition,
+    acquisition: RecordedAcquisition,
     *,
     truth_attributes: Mapping[str, Any] | None = None,
     overwrite: bool = False,
@@ -52,7 +52,12 @@ class RecordingWriter:
     """A recording being written; made by `write_recording`. One thread."""
 
     def __init__(
-        self, path: Path, acquisition: Acquisition, *, truth_attributes: Mapping[str, Any], overwrite: bool
+        self,
+        path: Path,
+        acquisition: RecordedAcquisition,
+        *,
+        truth_attributes: Mapping[str, Any],
+        overwrite: bool,
     ) -> None:
         check_output(path, overwrite=overwrite)
         self.path = path

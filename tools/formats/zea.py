@@ -12,7 +12,9 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.spec import sampling_frequency_of
 from tools.errors import RecordingError
+from tools.formats.acquisition import PartialAcquisition
 from tools.formats.arrays import nanoseconds
 from tools.formats.contents import Contents, Layout
 from tools.formats.damage import naming_damage
@@ -87,8 +89,11 @@ def _contents(path: Path, file: Any) -> Contents:
     if "timestamps" in group:
         times = nanoseconds(np.asarray(group["timestamps"][()], np.float64))
     return Contents(
-        frames=frames, stated=stated, t_acq=times, notes=tuple(filter(None, (*notes, frames.note))),
-    )  # fmt: skip
+        frames=frames,
+        stated=PartialAcquisition(**stated),
+        t_acq=times,
+        notes=tuple(filter(None, (*notes, frames.note))),
+    )
 
 
 def _check_codec(path: Path, dataset: Any) -> None:
@@ -113,7 +118,7 @@ def lines_of(path: Path, places: NDArray[np.float64], sound_speed: float) -> dic
     if not (step > 0 and np.abs(places - even).max() < 0.1 * step and np.ptp(length) < 0.1 * step):
         raise RecordingError(f"{path}: its samples do not lie on straight, evenly sampled beams")
     angle = np.arctan2(along[:, 0], along[:, 2])
-    stated: dict[str, Any] = {"sampling_frequency": sound_speed / (2.0 * step)}
+    stated: dict[str, Any] = {"sampling_frequency": sampling_frequency_of(step, sound_speed)}
     if np.ptp(angle) < _STRAIGHT:
         stated |= {
             "probe_type": "linear",
