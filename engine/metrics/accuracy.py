@@ -1,17 +1,19 @@
 """How far an estimate is off: sums over pixels that can be pooled over pairs before anything is divided."""
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from engine.metrics.sums import Sums
 
 Map = NDArray[Any]
 Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Agreement:
+class Agreement(Sums):
     """Sums over the pixels of one or more pairs. Deviations are from each pair's own mean."""
 
     pixels: int = 0
@@ -22,9 +24,6 @@ class Agreement:
     """Sum of squared deviations of truth."""
     estimate_variance: float = 0.0
     covariance: float = 0.0
-
-    def __add__(self, other: "Agreement") -> "Agreement":
-        return Agreement(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
 
     @property
     def bias(self) -> float:

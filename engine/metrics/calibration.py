@@ -1,19 +1,20 @@
 """Calibration and sparsification of a standard deviation map."""
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.metrics.accuracy import Map, Mask
+from engine.metrics.sums import Sums
 
 STEPS = 20
 INTERVAL = 1.959964  # standard deviations that hold 95 % of a normal distribution
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
+class Calibration(Sums):
     """Sums over the pixels whose standard deviation is finite; can be added over pairs."""
 
     pixels: int = 0
@@ -21,9 +22,6 @@ class Calibration:
     """Sum of (error / std)^2."""
     covered: int = 0
     """Pixels whose 95 % interval holds the truth."""
-
-    def __add__(self, other: "Calibration") -> "Calibration":
-        return Calibration(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
 
     @property
     def z(self) -> float:

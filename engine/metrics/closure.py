@@ -7,12 +7,13 @@ linear in it cancels. So closure well below 1 proves little, and above 1 shows e
 include. A map of zeros closes perfectly, and so does any additive bias: never report it alone.
 """
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import map_coordinates
 
 from engine.metrics.accuracy import Map, Mask
+from engine.metrics.sums import Sums
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -28,7 +29,7 @@ class PairMaps:
 
 
 @dataclass(frozen=True, slots=True)
-class Closure:
+class Closure(Sums):
     """Sums over pixels; can be added over triples."""
 
     pixels: int = 0
@@ -37,9 +38,6 @@ class Closure:
     squared_strain: float = 0.0
     squared_rows: float = 0.0
     """Of the displacement's closure, in rows."""
-
-    def __add__(self, other: "Closure") -> "Closure":
-        return Closure(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
 
     @property
     def z(self) -> float:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from engine.metrics.accuracy import Map, Mask
+from engine.metrics.sums import Sums
 
 EDGE_OF_SIGMA = 2.563  # 10-90 % width of a step blurred by a Gaussian, over its standard deviation
 WIDTHS = np.concatenate(([0.0], np.geomspace(0.05, 5.0, 41)))  # mm, standard deviations tried
@@ -37,7 +38,7 @@ def edge_width(estimate: Map, truth: Map, region: Mask, pitch_mm: float, axis: i
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Spectra:
+class Spectra(Sums):
     """Power and cross spectra in bins of |axial| x |lateral| wavenumber; can be added over phantoms."""
 
     truth: NDArray[np.float64]
@@ -48,15 +49,6 @@ class Spectra:
     """Independent Fourier modes in each bin, summed over phantoms."""
     area: float
     """mm^2 of image, summed over phantoms."""
-
-    def __add__(self, other: "Spectra") -> "Spectra":
-        return Spectra(
-            self.truth + other.truth,
-            self.estimate + other.estimate,
-            self.cross + other.cross,
-            self.modes + other.modes,
-            self.area + other.area,
-        )
 
     def coherence(self) -> NDArray[np.float64]:
         """Magnitude-squared coherence per bin, less its bias (1 - g) / modes; NaN where fewer than 8 modes.

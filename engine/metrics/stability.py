@@ -3,16 +3,17 @@
 A frozen or a constant image is perfectly steady, and blur steadies every one: never to be read alone.
 """
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
 from engine.metrics.accuracy import Map, Mask
 from engine.metrics.closure import carried
+from engine.metrics.sums import Sums
 
 
 @dataclass(frozen=True, slots=True)
-class Steadiness:
+class Steadiness(Sums):
     """Sums over pixels of consecutive images; can be added over a sequence."""
 
     pixels: int = 0
@@ -23,9 +24,6 @@ class Steadiness:
     after: float = 0.0
     squared_change: float = 0.0
     """Sum of (after - before)^2."""
-
-    def __add__(self, other: "Steadiness") -> "Steadiness":
-        return Steadiness(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
 
     @property
     def ncc(self) -> float:

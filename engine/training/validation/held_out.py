@@ -15,6 +15,7 @@ from torch import Tensor
 from engine.errors import EngineError
 from engine.metrics.accuracy import Agreement, agreement
 from engine.metrics.calibration import Calibration, calibration
+from engine.metrics.sums import Sums
 from engine.musse.net import LiveNet
 from engine.musse.residual import read
 from engine.musse.window_features import WINDOWS
@@ -26,20 +27,13 @@ BEST_WINDOW = "best window"
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class Score(Sums):
     """Of one method, pooled over pairs, each in units of its true standard deviation of strain."""
 
     agreement: Agreement = field(default_factory=Agreement)
     calibration: Calibration = field(default_factory=Calibration)
     logarithms: tuple[float, ...] = ()
     """Of every pair's own rel."""
-
-    def __add__(self, other: "Score") -> "Score":
-        return Score(
-            self.agreement + other.agreement,
-            self.calibration + other.calibration,
-            self.logarithms + other.logarithms,
-        )
 
     def figures(self) -> dict[str, float]:
         """rel (RMSE over the deviation of truth, pooled), slope on the truth, calibration (RMS of error over

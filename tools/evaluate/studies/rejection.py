@@ -16,6 +16,7 @@ import numpy as np
 
 from engine.estimator import Estimator, StatelessEstimator
 from engine.metrics.accuracy import Agreement, agreement
+from engine.metrics.sums import Sums
 from engine.spec import ErrorModel, FrameArray, Stopwatch, StrainResult, no_stopwatch
 from streamer.config import Config
 from tools.evaluate.figures.sequences import SETTLED, Limits, SequenceView, shown
@@ -76,7 +77,7 @@ class Remembering(StatelessEstimator):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Sums):
     """Effect of one setting on all sequences; a pair is kept if it enters the fused image."""
 
     good: int = 0
@@ -85,15 +86,6 @@ class Outcome:
     bad_kept: int = 0
     images: tuple[Agreement | None, ...] = ()
     """Fused image of every frame after the first `SETTLED` of each sequence; None: no image yet."""
-
-    def __add__(self, other: "Outcome") -> "Outcome":
-        return Outcome(
-            self.good + other.good,
-            self.good_kept + other.good_kept,
-            self.bad + other.bad,
-            self.bad_kept + other.bad_kept,
-            self.images + other.images,
-        )
 
     def rel(self, frames: Sequence[int] | None = None) -> float:
         """NRMSE of the fused images of these frames, pooled; None: of all frames that have one."""
