@@ -7,7 +7,9 @@ case.
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -16,8 +18,6 @@ from engine.simulation.aperture import varying_imaging
 from engine.simulation.deformation import Mode
 from engine.simulation.disturbances import Clutter
 from engine.simulation.field import SlipBoundary, SphereCompression
-from engine.simulation.imaging import Imaging
-from engine.spec import EngineSpec
 from tools.evaluate.suite.random_cases import (
     bound_case,
     drawn_inclusion,
@@ -32,19 +32,38 @@ DEEP = replace(SPEC, shape=(2000, 64))
 STRAINS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05)
 
 
+def uniform_scene(
+    strain: float,
+    *,
+    seed: int,
+    in_band_snr_db: float,
+    correlation: float = 1.0,
+    shift: tuple[float, float] = (0.0, 0.0),
+) -> Scene:
+    """A pair of uniform tissue, with the bound."""
+    return Scene(
+        acquisition=make_pair(
+            uniform(), strain, seed=seed, correlation=correlation, in_band_snr_db=in_band_snr_db, shift=shift
+        ),
+        uniform=True,
+        bound=bound_case(strain, correlation=correlation, in_band_snr_db=in_band_snr_db),
+    )
+
+
+def lesion_scene(inclusion: Inclusion, strain: float = 0.01, **condition: Any) -> Scene:
+    """A pair that shows this inclusion; `condition` as for `make_pair`."""
+    pair = make_pair(inclusion_phantom(inclusion), strain, **condition)
+    return Scene(acquisition=pair, inclusions=(inclusion,))
+
+
 def strain_filter(seed: int) -> Iterator[Case]:
     """Uniform strain from 0.05 to 5 % at 20 dB: SNRe against strain, with the bound."""
     for strain in STRAINS:
-
-        def build(strain: float = strain) -> Scene:
-            pair = make_pair(uniform(), strain, seed=seed, in_band_snr_db=20.0)
-            return Scene(acquisition=pair, uniform=True, bound=bound_case(strain, in_band_snr_db=20.0))
-
         yield Case(
             group="strain-filter",
             name=f"{100 * strain:g} %",
             seed=seed,
-            build=build,
+            build=partial(uniform_scene, strain, seed=seed, in_band_snr_db=20.0),
             quick=strain in (0.001, 0.01, 0.03),
             parameters={"strain": strain},
         )
@@ -60,17 +79,11 @@ def bound(seed: int) -> Iterator[Case]:
         ("rho 0.85", 0.85, 60.0),
         ("rho 0.95, 20 dB", 0.95, 20.0),
     ):
-
-        def build(rho: float = rho, snr: float = snr) -> Scene:
-            pair = make_pair(uniform(), 0.01, seed=seed, correlation=rho, in_band_snr_db=snr)
-            case = bound_case(0.01, correlation=rho, in_band_snr_db=snr)
-            return Scene(acquisition=pair, uniform=True, bound=case)
-
         yield Case(
             group="bound",
             name=name,
             seed=seed,
-            build=build,
+            build=partial(uniform_scene, 0.01, seed=seed, correlation=rho, in_band_snr_db=snr),
             quick=name in ("15 dB", "rho 0.95"),
             parameters={"rho": rho, "snr_db": snr},
         )
@@ -93,7 +106,7 @@ def lesion_case(
         group=group,
         name=name,
         seed=seed,
-        build=lambda: build(inclusion),
+        build=partial(build, inclusion),
         quick=quick,
         image=image,
         parameters=parameters,
@@ -103,30 +116,21 @@ def lesion_case(
 def noise(seed: int) -> Iterator[Case]:
     """In-band SNR from 0 to 40 dB."""
     for snr in (0.0, 5.0, 10.0, 15.0, 20.0, 30.0, 40.0):
-
-        def build(inclusion: Inclusion, snr: float = snr) -> Scene:
-            pair = make_pair(inclusion_phantom(inclusion), 0.01, seed=seed, in_band_snr_db=snr)
-            return Scene(acquisition=pair, inclusions=(inclusion,))
-
         chosen = snr in (10.0, 20.0)
+        build = partial(lesion_scene, seed=seed, in_band_snr_db=snr)
         yield lesion_case("noise", f"{snr:g} dB", seed, quick=chosen, image=chosen, build=build, snr_db=snr)
 
 
 def decorrelation(seed: int) -> Iterator[Case]:
     """Motion out of plane: echoes after a perfect warp correlate by rho."""
     for rho in (1.0, 0.98, 0.95, 0.9, 0.85):
-
-        def build(inclusion: Inclusion, rho: float = rho) -> Scene:
-            pair = make_pair(inclusion_phantom(inclusion), 0.01, seed=seed, correlation=rho)
-            return Scene(acquisition=pair, inclusions=(inclusion,))
-
         yield lesion_case(
             "decorrelation",
             f"rho {rho:g}",
             seed,
             quick=rho in (0.95,),
             image=rho in (0.95, 0.85),
-            build=build,
+            build=partial(lesion_scene, seed=seed, correlation=rho),
             rho=rho,
         )
 
@@ -134,16 +138,8 @@ def decorrelation(seed: int) -> Iterator[Case]:
 def large(seed: int) -> Iterator[Case]:
     """Up to 5 % strain, 100 samples of motion along the beam and 3 lines across it: cycle skips."""
     for strain, samples, lines in ((0.03, 0, 0), (0.05, 0, 0), (0.01, 100, 0), (0.01, 0, 3), (0.02, 60, 2)):
-
-        def build(
-            inclusion: Inclusion, strain: float = strain, samples: int = samples, lines: int = lines
-        ) -> Scene:
-            seen = plain_imaging(DEEP) if samples > 60 else None
-            pair = make_pair(
-                inclusion_phantom(inclusion), strain, seed=seed, imaging=seen, shift=(samples, lines)
-            )
-            return Scene(acquisition=pair, inclusions=(inclusion,))
-
+        seen = plain_imaging(DEEP) if samples > 60 else None
+        build = partial(lesion_scene, strain=strain, seed=seed, imaging=seen, shift=(samples, lines))
         name = f"{100 * strain:g} %, {samples} samples, {lines} lines"
         yield lesion_case("large", name, seed, quick=strain == 0.05, build=build, strain=strain)
 
@@ -153,11 +149,7 @@ def frequency(seed: int) -> Iterator[Case]:
     for sampling, centre in ((40e6, 3e6), (40e6, 7.5e6), (40e6, 10e6), (20e6, 5e6), (60e6, 10e6)):
         rows = round(SPEC.shape[0] * sampling / 40e6)
         spec = replace(SPEC, shape=(rows, 64), sampling_frequency=sampling, center_frequency=centre)
-
-        def build(inclusion: Inclusion, spec: EngineSpec = spec) -> Scene:
-            pair = make_pair(inclusion_phantom(inclusion), 0.01, seed=seed, imaging=plain_imaging(spec))
-            return Scene(acquisition=pair, inclusions=(inclusion,))
-
+        build = partial(lesion_scene, seed=seed, imaging=plain_imaging(spec))
         name = f"{centre / 1e6:g} MHz at {sampling / 1e6:g} MHz"
         yield lesion_case(
             "frequency", name, seed, quick=centre == 7.5e6, build=build, center_frequency=centre
@@ -176,50 +168,38 @@ def point_spread(seed: int) -> Iterator[Case]:
         ),
     }
     for name, imaging in families.items():
-
-        def build(inclusion: Inclusion, imaging: Imaging = imaging) -> Scene:
-            pair = make_pair(inclusion_phantom(inclusion), 0.01, seed=seed, imaging=imaging)
-            return Scene(acquisition=pair, inclusions=(inclusion,))
-
+        build = partial(lesion_scene, seed=seed, imaging=imaging)
         yield lesion_case("point-spread", name, seed, quick=name.startswith("focus"), build=build)
 
 
 def clutter(seed: int) -> Iterator[Case]:
     """Reverberation that does not move, over the upper third: pulls strain to zero."""
     for level in (-30.0, -20.0, -10.0):
-
-        def build(inclusion: Inclusion, level: float = level) -> Scene:
-            effects = [Clutter(level_db=level)]
-            pair = make_pair(inclusion_phantom(inclusion), 0.01, seed=seed, effects=effects)
-            return Scene(acquisition=pair, inclusions=(inclusion,))
-
+        build = partial(lesion_scene, seed=seed, effects=[Clutter(level_db=level)])
         chosen = level == -20.0
         yield lesion_case(
             "clutter", f"{level:g} dB", seed, quick=chosen, image=chosen, build=build, level_db=level
         )
 
 
+def _sphere_scene(inclusion: Inclusion, *, seed: int) -> Scene:
+    phantom = Phantom(compression=SphereCompression(sphere=inclusion), regions=(inclusion,))
+    return Scene(acquisition=make_pair(phantom, 0.01, seed=seed), inclusions=(inclusion,))
+
+
 def sphere(seed: int) -> Iterator[Case]:
     """A sphere, as in real phantoms: less contrast, 5 / (3 + 2k), and motion out of plane."""
     for index in range(4):
-
-        def build(inclusion: Inclusion) -> Scene:
-            phantom = Phantom(compression=SphereCompression(sphere=inclusion), regions=(inclusion,))
-            return Scene(acquisition=make_pair(phantom, 0.01, seed=seed), inclusions=(inclusion,))
-
+        build = partial(_sphere_scene, seed=seed)
         yield lesion_case("sphere", f"{index + 1}", seed + index, quick=index == 0, build=build)
 
 
 def slip(seed: int) -> Iterator[Case]:
     """Tissue that slides on a sloping boundary: the step is not strain, but looks like it in a window."""
     for way in (0.1e-3, 0.2e-3, 0.4e-3):
-
-        def build(inclusion: Inclusion, way: float = way) -> Scene:
-            depth = 0.6 * SPEC.shape[0] * SPEC.sample_pitch
-            step = Mode(field=SlipBoundary(depth=depth, angle=0.1), amplitude=np.array([0.0, way]))
-            pair = make_pair(inclusion_phantom(inclusion), 0.01, seed=seed, extra=[step])
-            return Scene(acquisition=pair, inclusions=(inclusion,))
-
+        depth = 0.6 * SPEC.shape[0] * SPEC.sample_pitch
+        step = Mode(field=SlipBoundary(depth=depth, angle=0.1), amplitude=np.array([0.0, way]))
+        build = partial(lesion_scene, seed=seed, extra=[step])
         chosen = way == 0.2e-3
         yield lesion_case("slip", f"{1e3 * way:g} mm", seed, quick=chosen, image=chosen, build=build)
 
@@ -227,19 +207,11 @@ def slip(seed: int) -> Iterator[Case]:
 def still(seed: int) -> Iterator[Case]:
     """No strain: how much is estimated nevertheless, with and without a rigid shift."""
     for snr, shift in ((10.0, (0.0, 0.0)), (20.0, (0.0, 0.0)), (30.0, (0.0, 0.0)), (20.0, (5.3, 0.4))):
-
-        def build(snr: float = snr, shift: tuple[float, float] = shift) -> Scene:
-            return Scene(
-                acquisition=make_pair(uniform(), 0.0, seed=seed, in_band_snr_db=snr, shift=shift),
-                uniform=True,
-                bound=bound_case(0.0, in_band_snr_db=snr),
-            )
-
         yield Case(
             group="still",
             name=f"{snr:g} dB, shift {shift[0]:g}, {shift[1]:g}",
             seed=seed,
-            build=build,
+            build=partial(uniform_scene, 0.0, seed=seed, in_band_snr_db=snr, shift=shift),
             quick=shift[0] == 0 and snr == 20.0,
             parameters={"snr_db": snr},
         )
@@ -248,24 +220,20 @@ def still(seed: int) -> Iterator[Case]:
 def small(seed: int) -> Iterator[Case]:
     """0.05 and 0.1 %: a dead zone that suppresses noise of still tissue would lower the slope here."""
     for strain, index in product((0.0005, 0.001), range(2)):
-
-        def build(inclusion: Inclusion, strain: float = strain, index: int = index) -> Scene:
-            pair = make_pair(inclusion_phantom(inclusion), strain, seed=seed + index)
-            return Scene(acquisition=pair, inclusions=(inclusion,))
-
+        build = partial(lesion_scene, strain=strain, seed=seed + index)
         name = f"{100 * strain:g} %, {index + 1}"
         yield lesion_case(
             "small", name, seed, quick=index == 0 and strain == 0.001, build=build, strain=strain
         )
 
 
+def _release_scene(inclusion: Inclusion, *, strain: float, seed: int) -> Scene:
+    return replace(lesion_scene(inclusion, strain, seed=seed), pair=(1, 0), reversible=True)
+
+
 def release(seed: int) -> Iterator[Case]:
     """Tissue that expands: as accurate as a press, and the same image as the press before it?"""
     for strain in (0.005, 0.01, 0.02):
-
-        def build(inclusion: Inclusion, strain: float = strain) -> Scene:
-            pair = make_pair(inclusion_phantom(inclusion), strain, seed=seed)
-            return Scene(acquisition=pair, pair=(1, 0), inclusions=(inclusion,), reversible=True)
-
+        build = partial(_release_scene, strain=strain, seed=seed)
         name = f"{100 * strain:g} %"
         yield lesion_case("release", name, seed, quick=strain == 0.01, build=build, strain=strain)

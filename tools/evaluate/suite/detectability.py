@@ -1,6 +1,7 @@
 """Four small lesions in an image, present or absent: the smallest that can be detected."""
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -39,40 +40,36 @@ def _without(seed: int) -> tuple[Inclusion, ...]:
     )
 
 
+def _absent_scene(rho: float, index: int, *, seed: int) -> Scene:
+    pair = make_pair(uniform(), 0.01, seed=seed + 300 + index, correlation=rho, in_band_snr_db=20.0)
+    return Scene(acquisition=pair, lesions=tuple((place, False) for place in _without(seed + index)))
+
+
+def _present_scene(rho: float, contrast: float, diameter: float, index: int, *, seed: int) -> Scene:
+    code = [seed, round(1e6 * diameter), round(10 * contrast), round(100 * rho), index]
+    places = _places(np.random.default_rng(code), diameter, contrast)
+    pair = make_pair(inclusion_phantom(*places), 0.01, seed=sum(code), correlation=rho, in_band_snr_db=20.0)
+    return Scene(acquisition=pair, lesions=tuple((place, True) for place in places))
+
+
 def detectability(seed: int) -> Iterator[Case]:
     """Lesions of 1.5-6 mm, stiffness 0.5-4, rho 1-0.85, 20 dB: present or absent at given sites."""
     for rho, index in product(RHOS, range(FRAMES_PER_SIZE)):
-
-        def nothing(rho: float = rho, index: int = index) -> Scene:
-            pair = make_pair(uniform(), 0.01, seed=seed + 300 + index, correlation=rho, in_band_snr_db=20.0)
-            return Scene(acquisition=pair, lesions=tuple((place, False) for place in _without(seed + index)))
-
         yield Case(
             group="detectability",
             name=f"absent, rho {rho:g}, {index + 1}",
             seed=seed,
-            build=nothing,
+            build=partial(_absent_scene, rho, index, seed=seed),
             kind="detection",
             quick=rho == 0.95 and index == 0,
             parameters={"rho": rho},
         )
     for rho, contrast, diameter, index in product(RHOS, CONTRASTS, DIAMETERS, range(FRAMES_PER_SIZE)):
-
-        def build(
-            rho: float = rho, contrast: float = contrast, diameter: float = diameter, index: int = index
-        ) -> Scene:
-            code = [seed, round(1e6 * diameter), round(10 * contrast), round(100 * rho), index]
-            places = _places(np.random.default_rng(code), diameter, contrast)
-            pair = make_pair(
-                inclusion_phantom(*places), 0.01, seed=sum(code), correlation=rho, in_band_snr_db=20.0
-            )
-            return Scene(acquisition=pair, lesions=tuple((place, True) for place in places))
-
         yield Case(
             group="detectability",
             name=f"{1e3 * diameter:g} mm, stiffness {contrast:g}, rho {rho:g}, {index + 1}",
             seed=seed,
-            build=build,
+            build=partial(_present_scene, rho, contrast, diameter, index, seed=seed),
             kind="detection",
             quick=(rho, contrast, diameter, index) == (0.95, 2.0, 3e-3, 0),
             parameters={"rho": rho},

@@ -1,6 +1,7 @@
 """Hand-held sequences: presses with drift, and a cut from one phantom to another."""
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -60,24 +61,24 @@ def hand_held(
     )
 
 
+def _cycles_scene(hand: str, index: int, *, seed: int) -> Scene:
+    inclusion = drawn_large(np.random.default_rng([seed, 9, index]))
+    peak = 0.02 if hand == "firm" else 0.006
+    return Scene(
+        acquisition=hand_held(inclusion, 3 * CYCLE, peak, seed + index),
+        inclusions=(inclusion,),
+        frame_rate=FRAME_RATE,
+    )
+
+
 def cycles(seed: int) -> Iterator[Case]:
     """Three hand-held cycles: single pairs and the fused image, frame by frame, by pairing mode."""
     for hand, index in product(("firm", "light"), range(3)):
-
-        def build(hand: str = hand, index: int = index) -> Scene:
-            inclusion = drawn_large(np.random.default_rng([seed, 9, index]))
-            peak = 0.02 if hand == "firm" else 0.006
-            return Scene(
-                acquisition=hand_held(inclusion, 3 * CYCLE, peak, seed + index),
-                inclusions=(inclusion,),
-                frame_rate=FRAME_RATE,
-            )
-
         yield Case(
             group="cycles",
             name=f"{hand} hand {index + 1}",
             seed=seed,
-            build=build,
+            build=partial(_cycles_scene, hand, index, seed=seed),
             kind="cycle",
             quick=hand == "firm" and index == 0,
             image=index == 0,
@@ -99,15 +100,22 @@ def _steady(inclusion: Inclusion, seed: int) -> Acquisition:
     )
 
 
+def _cut_scene(index: int, *, seed: int) -> Scene:
+    first, second = (
+        _steady(drawn_large(np.random.default_rng([seed, 10, index, k])), seed + 50 + 2 * index + k)
+        for k in range(2)
+    )
+    return Scene(acquisition=first, after=second, frame_rate=FRAME_RATE)
+
+
 def cut(seed: int) -> Iterator[Case]:
     """The tissue changes to another phantom: how soon does the fused image show it?"""
     for index in range(3):
-
-        def build(index: int = index) -> Scene:
-            first, second = (
-                _steady(drawn_large(np.random.default_rng([seed, 10, index, k])), seed + 50 + 2 * index + k)
-                for k in range(2)
-            )
-            return Scene(acquisition=first, after=second, frame_rate=FRAME_RATE)
-
-        yield Case(group="cut", name=f"cut {index + 1}", seed=seed, build=build, kind="cut", quick=index == 0)
+        yield Case(
+            group="cut",
+            name=f"cut {index + 1}",
+            seed=seed,
+            build=partial(_cut_scene, index, seed=seed),
+            kind="cut",
+            quick=index == 0,
+        )
