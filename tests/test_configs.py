@@ -1,4 +1,4 @@
-"""The generated files in configs/ say what the code says."""
+"""The generated files in configs/ agree with the code."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from streamer.config import Config, config_toml, load_config
 CONFIGS = Path(__file__).parent.parent / "configs"
 
 
-def test_default_toml_is_what_the_model_says() -> None:
+def test_default_toml_agrees_with_the_model() -> None:
     assert (CONFIGS / "default.toml").read_text(encoding="utf-8") == config_toml(Config()), (
         "run `make configs`"
     )

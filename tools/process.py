@@ -81,9 +81,9 @@ def process_pairs(
 def _rejection(path: Path, pair: RecordedPair) -> Rejection | None:
     if pair.rejection is None:
         return None
-    for known in REJECTIONS:
-        if known == pair.rejection:
-            return known
+    for rejection in REJECTIONS:
+        if rejection == pair.rejection:
+            return rejection
     raise RecordingError(
         f"pair of frame {pair.post_index} of {path} was rejected as {pair.rejection!r}, which this release "
         f"does not know: process it with the release that made the results. Known: {', '.join(REJECTIONS)}"

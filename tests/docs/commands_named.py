@@ -23,11 +23,11 @@ def mistakes(arguments: list[str]) -> list[str]:
     """Commands and options among the arguments that do not exist."""
     name, *rest = arguments
     if name.startswith("-"):
-        known, rest = ROOT_COMMAND, arguments
+        command, rest = ROOT_COMMAND, arguments
     elif name in ROOT_COMMAND.commands:
-        known = ROOT_COMMAND.commands[name]
+        command = ROOT_COMMAND.commands[name]
     else:
         return [f"no command {name!r}"]
-    options = {flag for parameter in known.params for flag in parameter.opts} | {"--help"}
+    options = {flag for parameter in command.params for flag in parameter.opts} | {"--help"}
     given = [word.split("=")[0] for word in rest if word.startswith("--")]
     return [f"{name} has no option {option}" for option in given if option not in options]

@@ -1,4 +1,4 @@
-"""Reads a Dockerfile and says what in it does not exist. No container engine is needed."""
+"""Reads a Dockerfile and lists references to things that do not exist. No container engine is needed."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Reads what the documents say, so that tests can hold it against what the code says."""
+"""Reads tables and code of the documents, so that tests can compare them with the code."""
 
 import re
 

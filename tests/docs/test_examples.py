@@ -19,7 +19,7 @@ from tools.children import Child, child
 
 EXAMPLES = DOCS / "examples"
 PUBLISHER = EXAMPLES / "publisher.py"
-PRESSED = 0.2  # % per frame, as the publisher says
+PRESSED = 0.2  # % per frame, as the publisher states
 
 
 @contextmanager
@@ -77,9 +77,9 @@ def changed(folder: Path, old: str, new: str) -> Path:
 def test_a_pasted_stream_becomes_strain_that_a_pasted_viewer_reads() -> None:
     with sending(PUBLISHER) as (node, results):
         with script(EXAMPLES / "subscriber.py", results) as lines:
-            told = [re.match(r"frames (\d+) to (\d+): strain (\S+)%", line) for line in islice(lines, 30)]
+            reported = [re.match(r"frames (\d+) to (\d+): strain (\S+)%", line) for line in islice(lines, 30)]
         summary = summary_of(node)
-    pairs = [(int(m[1]), int(m[2]), float(m[3])) for m in told if m]
+    pairs = [(int(m[1]), int(m[2]), float(m[3])) for m in reported if m]
     assert len(pairs) >= 29  # all but a first pair, which has no pre frame
     for pre, post, strain in pairs:
         direction = -1 if 1 <= post % 20 <= 10 else 1  # ten frames pressed, ten let go

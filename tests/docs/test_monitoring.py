@@ -69,13 +69,13 @@ def test_every_alert_names_what_exists() -> None:
     assert {name: found for name, text in expressions.items() if (found := mistakes(text))} == {}
 
 
-def test_every_alert_has_a_severity_and_says_what_happened() -> None:
+def test_every_alert_has_a_severity_and_a_description() -> None:
     for rule in ALERTS.split("- alert:")[1:]:
         assert re.search(r"labels: \{severity: (critical|warning)\}", rule)
         assert re.search(r'summary: "[A-Z].+\."', rule)
 
 
-def test_the_alerts_cover_what_an_operator_must_know() -> None:
+def test_the_alerts_cover_every_fault_an_operator_must_know_of() -> None:
     together = " ".join(alert_expressions(ALERTS).values())
     for name in ("frames_lost_total", "frames_refused_total", 'state="STALE"', 'state="FAULT"', "to_strain"):
         assert name in together
@@ -136,5 +136,5 @@ def test_the_document_names_every_stage_that_the_code_times() -> None:
         if name
     }
     text = (DOCS / "metrics.md").read_text(encoding="utf-8")
-    told = text[text.index("Stages:") :].split("The first frame")[0]
-    assert set(code(told)) == found
+    stages = text[text.index("Stages:") :].split("The first frame")[0]
+    assert set(code(stages)) == found

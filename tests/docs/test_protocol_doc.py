@@ -1,4 +1,4 @@
-"""docs/protocol.md says what the schemas say: every field, default, range, reason and state."""
+"""docs/protocol.md agrees with the schemas: every field, default, range, reason and state."""
 
 import json
 import re
@@ -38,14 +38,14 @@ def mistakes(text: str, heading: str) -> list[str]:
     """How the table under a heading differs from its schema."""
     fields = {field.alias or name: field for name, field in MODELS[heading].model_fields.items()}
     schema = {name: _default(name, field) for name, field in fields.items()}
-    told = {code(row[0])[0]: row[3] for row in tables(text)[heading][0]}
+    documented = {code(row[0])[0]: row[3] for row in tables(text)[heading][0]}
     return [
-        *(f"{name} is not in the document" for name in schema.keys() - told.keys()),
-        *(f"{name} is not in the schema" for name in told.keys() - schema.keys()),
+        *(f"{name} is not in the document" for name in schema.keys() - documented.keys()),
+        *(f"{name} is not in the schema" for name in documented.keys() - schema.keys()),
         *(
-            f"{name}: {told[name]} in the document, {schema[name]} in the schema"
-            for name in schema.keys() & told.keys()
-            if told[name] != schema[name]
+            f"{name}: {documented[name]} in the document, {schema[name]} in the schema"
+            for name in schema.keys() & documented.keys()
+            if documented[name] != schema[name]
         ),
     ]
 
@@ -97,7 +97,7 @@ def test_every_choice_of_a_field_is_named(heading: str) -> None:
     rows = {code(row[0])[0]: " ".join(row).replace("\\|", "|") for row in tables(TEXT)[heading][0]}
     for name, field in MODELS[heading].model_fields.items():
         row = rows[field.alias or name]
-        if "as in the RF header" in row or name == "state":  # told there, or in the table of states
+        if "as in the RF header" in row or name == "state":  # given there, or in the table of states
             continue
         for choice in get_args(field.annotation) if "Literal" in str(field.annotation) else ():
             assert f"`{json.dumps(choice)}`" in row, f"{name} may be {choice!r}"
@@ -115,7 +115,7 @@ def ranges(annotation: Any, metadata: Iterable[object]) -> list[tuple[float, flo
     return [found for field in fields for found in ranges(field.annotation, field.metadata)]
 
 
-def told_ranges(text: str) -> dict[str, list[tuple[float, float]]]:
+def documented_ranges(text: str) -> dict[str, list[tuple[float, float]]]:
     """Per field of an RF header what its row gives as "LOW to HIGH"."""
     found = {}
     for row in tables(text)["musse.rf"][0]:
@@ -126,10 +126,10 @@ def told_ranges(text: str) -> dict[str, list[tuple[float, float]]]:
 
 def wrong_ranges(text: str) -> list[str]:
     """Fields of an RF header whose range in the document is not that of the schema."""
-    told = told_ranges(text)
+    documented = documented_ranges(text)
     fields = headers.RfHeader.model_fields
     schema = {field.alias or name: ranges(field.annotation, field.metadata) for name, field in fields.items()}
-    return [name for name, limits in schema.items() if limits and told[name] != limits]
+    return [name for name, limits in schema.items() if limits and documented[name] != limits]
 
 
 def test_the_ranges_are_those_of_the_schema() -> None:

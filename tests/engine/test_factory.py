@@ -137,10 +137,10 @@ def test_idle_threads_of_the_engine_sleep() -> None:
     """Read when torch is loaded, so in a process of its own; who sets it otherwise is obeyed."""
     code = "import os, engine.factory as f; f.load('reference'); print(os.environ['OMP_WAIT_POLICY'])"
     environment = {key: value for key, value in os.environ.items() if key != "OMP_WAIT_POLICY"}
-    told = subprocess.run(
+    child = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
     )
-    assert told.stdout == "PASSIVE\n"
+    assert child.stdout == "PASSIVE\n"
 
 
 def test_the_package_offers_what_it_documents() -> None:

@@ -74,7 +74,7 @@ def test_every_mistake_is_told_at_once_with_its_place(tmp_path: Path) -> None:
     )
     with pytest.raises(ConfigError) as caught:
         load_config(path)
-    told = str(caught.value)
+    message = str(caught.value)
     for part in (
         str(path),
         "input.conect: unknown key; did you mean 'connect'?",
@@ -86,7 +86,7 @@ def test_every_mistake_is_told_at_once_with_its_place(tmp_path: Path) -> None:
         "region.lateral_from",
         "enigne: unknown key; did you mean 'engine'?",
     ):
-        assert part in told
+        assert part in message
 
 
 def test_a_name_like_nothing_else_is_answered_with_what_there_is(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_options_override_the_file_and_the_file_the_defaults(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("[input", "is not TOML"),
         ("input = 3", "input: Input should be a valid dictionary"),
@@ -110,8 +110,8 @@ def test_options_override_the_file_and_the_file_the_defaults(tmp_path: Path) -> 
         ("[pairing]\nstride = true", "pairing.stride: Input should be a valid integer"),
     ],
 )
-def test_files_that_are_something_else_are_refused(tmp_path: Path, text: str, told: str) -> None:
-    with pytest.raises(ConfigError, match=told):
+def test_files_that_are_something_else_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
         load_config(written(tmp_path, text), {"input": {"connect": "tcp://127.0.0.1:1"}})
 
 

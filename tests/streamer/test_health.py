@@ -50,7 +50,7 @@ def test_a_replay_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "reason"),
     [
         ({"received": 94, "lost": 6}, "6 of 100 frames lost on the link"),
         (
@@ -60,11 +60,11 @@ def test_a_replay_says_so() -> None:
         ({"received": 100, "overwritten": 6}, "6 of 100 frames overwritten: the engine is slower"),
     ],
 )
-def test_many_bad_frames_degrade_and_say_how_many(changes: dict[str, Any], told: str) -> None:
+def test_many_bad_frames_degrade_and_the_reason_counts_them(changes: dict[str, Any], reason: str) -> None:
     condition, last = fed()
     state, reasons = condition.state(counts(**changes), last)
     assert state == "DEGRADED"
-    assert reasons[0].startswith(told)
+    assert reasons[0].startswith(reason)
 
 
 def test_frames_overwritten_while_the_engine_is_built_are_not_its_slowness() -> None:

@@ -45,16 +45,16 @@ def test_it_answers_what_it_knows_and_names_what_there_is() -> None:
 
 def test_a_request_too_many_ends_the_oldest_and_only_that() -> None:
     with server() as running, contextlib.ExitStack() as closing:
-        held = [closing.enter_context(connect(running)) for _ in range(MAX_CONNECTIONS)]
-        for connection in held:
+        opened = [closing.enter_context(connect(running)) for _ in range(MAX_CONNECTIONS)]
+        for connection in opened:
             connection.sendall(b"GET /li")
         assert get(running)[0] == 200
-        assert held[0].recv(1) == b""  # hung up on
-        held[-1].sendall(b"vez HTTP/1.0\r\n\r\n")
-        assert held[-1].recv(12) == b"HTTP/1.0 200"
+        assert opened[0].recv(1) == b""  # hung up on
+        opened[-1].sendall(b"vez HTTP/1.0\r\n\r\n")
+        assert opened[-1].recv(12) == b"HTTP/1.0 200"
 
 
-def test_a_client_that_says_nothing_is_hung_up_on_in_time() -> None:
+def test_a_silent_client_is_disconnected_in_time() -> None:
     with server() as running, connect(running) as idle:
         begun = time.monotonic()
         assert idle.recv(1) == b""
@@ -89,11 +89,11 @@ def test_a_route_that_fails_costs_one_answer() -> None:
 def test_closing_does_not_wait_for_clients() -> None:
     with contextlib.ExitStack() as closing:
         with server() as running:
-            held = [closing.enter_context(connect(running)) for _ in range(3)]
+            opened = [closing.enter_context(connect(running)) for _ in range(3)]
             get(running)
             begun = time.monotonic()
         assert time.monotonic() - begun < 1.0
-        assert [connection.recv(1) for connection in held] == [b""] * 3
+        assert [connection.recv(1) for connection in opened] == [b""] * 3
 
 
 def test_a_port_in_use_is_named_and_one_just_left_can_be_taken_again() -> None:

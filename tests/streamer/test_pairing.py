@@ -104,10 +104,10 @@ def test_a_key_is_spent_for_each_of_its_limits(header: dict[str, Any], spent: bo
 def test_a_key_grows_too_old() -> None:
     pairing = keyframe(key_max_age=3)
     pairing.choose(frame(0), [])
-    for index, held in ((2, True), (3, False)):
+    for index, kept in ((2, True), (3, False)):
         pair = pairing.choose(frame(index), [])
         pairing.report_outcome(pair, judged())
-        assert (pairing.key is not pair.post) == held
+        assert (pairing.key is not pair.post) == kept
 
 
 def test_a_new_session_or_geometry_takes_a_new_key() -> None:

@@ -19,7 +19,7 @@ SHAPES = ((64, 4), (64, 6), (80, 8))
 
 
 def put(ring: FrameRing, index: int, shape: tuple[int, int] = SHAPES[0]) -> None:
-    """A frame whose every byte says its index."""
+    """A frame whose every byte is its index."""
     header = rf_header(index, shape=shape)
     slot = ring.claim(header.nbytes)
     slot.payload[:] = index % 251
@@ -30,16 +30,16 @@ def whole(frame: RfFrame) -> bool:
     return bool((frame.samples.view(np.uint8) == frame.header.frame_index % 251).all())
 
 
-def alone(post: RfFrame, held: Sequence[RfFrame]) -> FramePair:
+def alone(post: RfFrame, ring_frames: Sequence[RfFrame]) -> FramePair:
     return FramePair(None, post, "first")
 
 
-def newest_pair(post: RfFrame, held: Sequence[RfFrame]) -> FramePair:
-    return FramePair(held[-1] if held else None, post, None if held else "first")
+def newest_pair(post: RfFrame, ring_frames: Sequence[RfFrame]) -> FramePair:
+    return FramePair(ring_frames[-1] if ring_frames else None, post, None if ring_frames else "first")
 
 
 class RingMachine(RuleBasedStateMachine):
-    """Two frames back, one pair on loan at a time, one key frame held: as the node uses it."""
+    """Two frames back, one pair on loan at a time, one key frame ring_frames: as the node uses it."""
 
     keep_all = False
     history = 2
@@ -78,10 +78,10 @@ class RingMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.pair is None)
     @rule(back=st.integers(0, 2))
     def take(self, back: int) -> None:
-        def choose(post: RfFrame, held: Sequence[RfFrame]) -> FramePair:
-            earlier = [frame for frame in held if whole(frame)]
-            assert len(earlier) == len(held)
-            pre = held[-back] if 0 < back <= len(held) else self.key
+        def choose(post: RfFrame, ring_frames: Sequence[RfFrame]) -> FramePair:
+            earlier = [frame for frame in ring_frames if whole(frame)]
+            assert len(earlier) == len(ring_frames)
+            pre = ring_frames[-back] if 0 < back <= len(ring_frames) else self.key
             return FramePair(pre if pre is not post else None, post, None)
 
         pair = self.ring.next_pair(choose, 0.0)
@@ -167,7 +167,7 @@ def test_the_receiver_never_waits_while_a_pair_and_a_key_are_out(history: int) -
     ring.give_back(first, key=first.post)
     for index in range(1, history + 2):
         put(ring, index)
-    pair = ring.next_pair(lambda post, held: FramePair(held[-history], post, None), 0.0)
+    pair = ring.next_pair(lambda post, ring_frames: FramePair(ring_frames[-history], post, None), 0.0)
     assert pair is not None
     for index in range(100, 200):
         put(ring, index)

@@ -1,4 +1,4 @@
-"""One pair to one message: it never raises for what a frame or an engine does, and it always says why."""
+"""One pair to one message: no frame or engine makes it raise, and every missing value has a reason."""
 
 import math
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The plain block matcher is a fair comparator: right on clean pairs, honest where it cannot match."""
+"""The plain block matcher is a fair comparator: right on clean pairs, large std where it cannot match."""
 
 import numpy as np
 import pytest

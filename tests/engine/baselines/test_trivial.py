@@ -1,4 +1,4 @@
-"""The trivial engine: the average strain of a frame, and honest about where it has none."""
+"""The trivial engine: the average strain of a frame, or no value."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ def test_it_recovers_the_strain_that_was_applied(applied: float, seed: int) -> N
 
 
 def test_other_scatterers_are_not_the_same_tissue() -> None:
-    """The control: the bars above are not met by frames that do not belong together."""
+    """The control: unrelated frames do not meet the criteria above."""
     result = estimator().step(echoes(0.0, seed=11), echoes(STRAIN, seed=12))
     assert result.ncc[0, 0] < 0.8
     assert result.axial_strain[0, 0] != pytest.approx(-STRAIN, rel=0.05)

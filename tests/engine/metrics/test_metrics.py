@@ -120,13 +120,13 @@ def test_sparsification_ranks() -> None:
     rng = np.random.default_rng(8)
     std = rng.uniform(0.1, 3.0, SHAPE)
     truth, estimate = np.zeros(SHAPE), std * rng.normal(size=SHAPE)
-    knows = sparsification(estimate, truth, std, ALL)
-    guesses = sparsification(estimate, truth, rng.permutation(std.ravel()).reshape(SHAPE), ALL)
+    by_std = sparsification(estimate, truth, std, ALL)
+    shuffled = sparsification(estimate, truth, rng.permutation(std.ravel()).reshape(SHAPE), ALL)
     oracle = sparsification(estimate, truth, np.abs(estimate), ALL)
     assert oracle.gain == pytest.approx(1.0)
-    assert abs(guesses.gain) < 0.1
-    assert 0.4 < knows.gain < 0.9
-    assert knows.error < guesses.error
+    assert abs(shuffled.gain) < 0.1
+    assert 0.4 < by_std.gain < 0.9
+    assert by_std.error < shuffled.error
 
 
 def test_no_blur_changes_coherence_but_noise_does() -> None:

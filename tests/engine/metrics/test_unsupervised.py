@@ -58,7 +58,7 @@ def test_maps_are_read_where_the_tissue_has_gone() -> None:
     values = np.broadcast_to(np.arange(SHAPE[0], dtype=float)[:, None], SHAPE)
     moved = carried(values, np.full(SHAPE, 2.5), np.zeros(SHAPE))
     assert moved[10, 5] == pytest.approx(12.5)
-    assert np.isnan(moved[-2:]).all()  # beyond the border nothing is known
+    assert np.isnan(moved[-2:]).all()  # no value beyond the border
     assert np.isnan(carried(values, np.zeros(SHAPE), np.full(SHAPE, -3.0))[:, :3]).all()
 
 
@@ -67,13 +67,13 @@ def test_steadiness_takes_motion_out_and_notices_change() -> None:
     scene = 1.0 + gaussian_filter(rng.normal(size=SHAPE), 3.0) * 3
     down, none = np.full(SHAPE, 4.0), np.zeros(SHAPE)
     after = np.roll(scene, 4, axis=0)
-    held = steadiness(scene, after, down, none, INNER)
-    assert held.ncc == pytest.approx(1.0)
-    assert held.change == pytest.approx(0.0, abs=1e-12)
+    steady = steadiness(scene, after, down, none, INNER)
+    assert steady.ncc == pytest.approx(1.0)
+    assert steady.change == pytest.approx(0.0, abs=1e-12)
     ignored = steadiness(scene, after, none, none, INNER)
     assert ignored.ncc < 0.7  # the control: the same images without their motion
     noisy = steadiness(scene, after + 0.5 * rng.normal(size=SHAPE), down, none, INNER)
     assert noisy.change == pytest.approx(0.5, rel=0.1)
     assert np.isnan(steadiness(np.ones(SHAPE), np.ones(SHAPE), none, none, INNER).ncc)  # constant: undefined
     assert steadiness(np.full(SHAPE, np.nan), after, down, none, INNER) == Steadiness()
-    assert (held + noisy).pixels == held.pixels + noisy.pixels
+    assert (steady + noisy).pixels == steady.pixels + noisy.pixels

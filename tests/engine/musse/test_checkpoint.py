@@ -39,7 +39,7 @@ def test_a_measured_share_is_kept_and_an_older_manifest_has_none(tmp_path: Path)
     older = json.loads(described.read_text())
     del older["shared"]
     described.write_text(json.dumps(older))
-    assert load(path)[1].shared == UNMEASURED == 1.0  # claims too little rather than too much
+    assert load(path)[1].shared == UNMEASURED == 1.0  # averaging is underestimated rather than overestimated
 
 
 def test_a_manifest_with_the_attention_gate_of_earlier_releases_is_read(written: Path) -> None:
@@ -78,7 +78,7 @@ def test_the_manifest_of_other_weights_is_refused(written: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"format": "something"}, "no manifest of weights"),
         ({"format_version": 99}, "no manifest of weights"),
@@ -90,10 +90,12 @@ def test_the_manifest_of_other_weights_is_refused(written: Path, tmp_path: Path)
     ],
     ids=["format", "version", "configuration", "kind", "memory", "size", "share"],
 )
-def test_a_manifest_that_does_not_fit_is_refused(written: Path, change: dict[str, object], told: str) -> None:
+def test_a_manifest_that_does_not_fit_is_refused(
+    written: Path, change: dict[str, object], message: str
+) -> None:
     described = written.with_suffix(".json")
     described.write_text(json.dumps(json.loads(described.read_text()) | change))
-    with pytest.raises(EngineUnavailable, match=told):
+    with pytest.raises(EngineUnavailable, match=message):
         load(written)
 
 

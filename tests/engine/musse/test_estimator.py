@@ -154,7 +154,7 @@ def test_probes_from_coarse_to_critically_sampled(cycles: float) -> None:
 
 @pytest.mark.parametrize("factor", [0.7, 1.3])
 def test_a_wrong_center_frequency_in_the_header_changes_little(factor: float) -> None:
-    """By construction: the carrier is measured, and the header only says how much to pad with."""
+    """By construction: the carrier is measured, and the header only determines the padding."""
     spec = replace(SPEC, center_frequency=factor * SPEC.center_frequency)
     assert header_error(spec) < 0.01
 
@@ -192,13 +192,13 @@ def test_dead_rows_and_lines_hold_no_information() -> None:
     dead_rows = (rows > 716) | ((rows > 316) & (rows < 344))
     assert np.isinf(result.strain_std[dead_rows]).all()
     assert np.isinf(result.strain_std[:, lines < 6]).all()
-    assert np.isfinite(answer().strain_std[dead_rows]).all()  # the control: alive, the same places say much
+    assert np.isfinite(answer().strain_std[dead_rows]).all()  # the control: finite from live elements
     assert np.isfinite(answer().strain_std[:, lines < 6]).all()
     alive = (rows > 420) & (rows < 640)
     assert np.isfinite(result.strain_std[alive][:, 8:-2]).all()
     assert np.mean(result.axial_strain[alive][:, 8:-2]) == pytest.approx(-0.01, rel=0.05)
     others = answer(-0.011).axial_strain[alive][:, 8:-2]
-    assert np.mean(others) != pytest.approx(-0.01, rel=0.05)  # the control: another strain is told apart
+    assert np.mean(others) != pytest.approx(-0.01, rel=0.05)  # the control: another strain differs
 
 
 def test_unusable_frames_are_named() -> None:

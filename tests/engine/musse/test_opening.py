@@ -67,7 +67,7 @@ def test_a_missing_program_is_named_with_the_engine_that_needs_none(copied: Path
     assert "use engine eager" in words
 
 
-def test_a_program_alone_does_not_claim_that_its_pairs_average(copied: Path) -> None:
+def test_the_errors_of_a_program_without_manifest_do_not_average(copied: Path) -> None:
     estimator = open_estimator("onnx", **CONSTANTS, weights=copied)
     assert estimator.error_model.shared < 1.0
     copied.unlink()
@@ -123,7 +123,7 @@ def test_a_program_of_other_weights_than_those_beside_it_is_refused(copied: Path
 
 
 @pytest.mark.parametrize("name", ["onnx", "eager"])
-def test_weights_that_are_not_what_the_manifest_says_are_refused(copied: Path, name: str) -> None:
+def test_weights_that_differ_from_the_manifest_are_refused(copied: Path, name: str) -> None:
     copied.write_bytes(copied.read_bytes()[:-1] + b"!")
     assert "not what live.json describes" in _refused(name, copied)
     copied.with_suffix(".json").unlink()
@@ -146,5 +146,5 @@ def test_the_program_runs_where_torch_is_not_installed() -> None:
         f"f = np.random.default_rng(0).normal(size={CONSTANTS['shape']}).astype(np.float32);"
         "print(abs(e.step(f, f).axial_strain).max() < 1e-3)"
     )
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout == "True\n"
+    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert child.stdout == "True\n"

@@ -58,7 +58,7 @@ def disagreement(
     """
     there, sigma = (carried(values, forth, moved) for values in (back.axial_strain, back.strain_std))
     off = (there - law(forth.axial_strain)) / np.hypot(sigma, forth.strain_std)
-    return rms(off[14:-14, 6:-6])  # up to 60 samples and 4 lines from the edge nothing is said there
+    return rms(off[14:-14, 6:-6])  # without the 60 samples and 4 lines at the edge
 
 
 def both_ways(pair: Pair) -> tuple[StrainResult, StrainResult]:

@@ -24,7 +24,7 @@ def faults(model: Any) -> Iterator[str]:
     if model.functions:
         yield "functions of its own"
     graph = onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True).graph
-    known = {value.name: value.type for value in (*graph.input, *graph.output, *graph.value_info)}
+    types = {value.name: value.type for value in (*graph.input, *graph.output, *graph.value_info)}
     for node in graph.node:
         if node.op_type in FORBIDDEN or "Sequence" in node.op_type or node.domain:
             yield f"operator {node.op_type}"
@@ -33,10 +33,10 @@ def faults(model: Any) -> Iterator[str]:
         if any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute):
             yield f"a graph within {node.op_type}"
         for name in filter(None, node.output):
-            if name not in known or not known[name].HasField("tensor_type"):
+            if name not in types or not types[name].HasField("tensor_type"):
                 yield f"{name} is no tensor"
-            elif known[name].tensor_type.elem_type not in TYPES:
-                yield f"{name} is {TensorProto.DataType.Name(known[name].tensor_type.elem_type)}"
+            elif types[name].tensor_type.elem_type not in TYPES:
+                yield f"{name} is {TensorProto.DataType.Name(types[name].tensor_type.elem_type)}"
     for constant in graph.initializer:
         if constant.data_type not in TYPES:
             yield f"{constant.name} is {TensorProto.DataType.Name(constant.data_type)}"
@@ -103,9 +103,9 @@ CONTROLS = {
 }
 
 
-@pytest.mark.parametrize("told", CONTROLS)
-def test_the_check_notices(told: str) -> None:
-    assert told in set(faults(CONTROLS[told]))
+@pytest.mark.parametrize("fault", CONTROLS)
+def test_the_check_notices(fault: str) -> None:
+    assert fault in set(faults(CONTROLS[fault]))
 
 
 def test_the_check_has_nothing_against_a_plain_program() -> None:

@@ -16,8 +16,8 @@ SIZE = (64, 32)
 CONFIGURATION = MusseConfiguration(window=9, stage=SMALL_PAPER)
 
 
-class Told(nn.Module):
-    """A stage that says what it was told to, whatever it sees."""
+class Fixed(nn.Module):
+    """A stage with a fixed output, independent of its input."""
 
     def __init__(self, displacement: Tensor) -> None:
         super().__init__()
@@ -98,14 +98,14 @@ def test_stages_compose() -> None:
     first[:, 0] = 0.05 * z
     residual = torch.zeros(1, 2, 400, 8)
     residual[:, 0] = 4.0
-    told = [Told(first), Told(residual)]
-    network.stages = nn.ModuleList(told)
+    stages = [Fixed(first), Fixed(residual)]
+    network.stages = nn.ModuleList(stages)
     post = torch.randn(1, 1, 400, 8)
     displacement, strain, state = network(torch.randn(1, 1, 400, 8), post, ())
     assert state == ()
     assert torch.allclose(displacement[0, 0, :390], (4.0 + 0.05 * (z + 4.0))[:390], atol=1e-4)
     assert torch.allclose(strain[0, 0, 20:380], torch.tensor(0.05), atol=1e-5)
-    assert torch.equal(told[1].seen[1], BandLimitedWarp()(post, first))  # the original, warped once
+    assert torch.equal(stages[1].seen[1], BandLimitedWarp()(post, first))  # the original, warped once
 
 
 def test_two_stages_learn_and_remember_apart() -> None:

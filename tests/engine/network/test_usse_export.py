@@ -1,4 +1,4 @@
-"""Exported graphs: nothing mutated, nothing a compiler lacks, and ONNX Runtime says the same."""
+"""Exported graphs: nothing mutated, nothing a compiler lacks, and ONNX Runtime computes the same."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What neighbours say of a strain's error: at hard borders, over noise alone, and where they say nothing."""
+"""Strain error estimated from neighbours: at hard borders, over noise alone, and where they are unrelated."""
 
 from functools import cache
 
@@ -73,12 +73,12 @@ def test_noise_alone_is_counted_once(half_rows: int, lines: int) -> None:
 
 
 def test_differences_rank_pixels_by_their_error() -> None:
-    """Over noise alone every pixel has the same expected error; its neighbours tell where it was large."""
+    """Over noise alone all pixels have the same expected error; neighbours show where it was large."""
     strain = noise_strain(4, 13, 3)
     total = total_variance(np.full_like(strain, np.var(strain)), strain, 13, 3)
     surest = total < np.quantile(total, 0.5)
     assert rms(strain[surest]) < 0.7 * rms(strain[~surest])
-    # negative control: the differences of another map say nothing of this one's errors
+    # negative control: the differences of another map do not predict this one's errors
     other = total_variance(np.full_like(strain, np.var(strain)), noise_strain(5, 13, 3), 13, 3)
     unrelated = other < np.quantile(other, 0.5)
     assert rms(strain[unrelated]) > 0.9 * rms(strain[~unrelated])

@@ -1,4 +1,4 @@
-"""Fused relative strain: right on moving tissue, blind to the hand's sign, honest about what it knows."""
+"""Fused relative strain: right on moving tissue, independent of the hand's sign, with a calibrated std."""
 
 from dataclasses import replace
 
@@ -99,16 +99,16 @@ def test_press_and_release_show_the_same_image() -> None:
     assert np.abs(wrong.relative_strain - flipped).max() > 1.0
 
 
-def test_fusing_lowers_the_error_as_its_own_sigma_says() -> None:
+def test_fusion_lowers_the_error_as_its_sigma_predicts() -> None:
     means = [-0.001 * np.sin(2 * np.pi * k / 20 + 0.3) for k in range(40)]
     one, place = _fuse(means[:1], noise=0.002)
     many, _ = _fuse(means, noise=0.002)
     assert _error(many, place) < 0.5 * _error(one, place)
-    said = [float(np.sqrt(np.nanmean(fused.relative_std[INSIDE] ** 2))) for fused in (one, many)]
-    assert said[1] < 0.5 * said[0]
-    # room for the drift of a hand, which these pairs do not have, is part of what it says
-    assert 0.4 < _error(many, place) / said[1] < 1.25
-    assert not 0.4 < _error(one, place) / said[1] < 1.25  # can fail
+    predicted = [float(np.sqrt(np.nanmean(fused.relative_std[INSIDE] ** 2))) for fused in (one, many)]
+    assert predicted[1] < 0.5 * predicted[0]
+    # the predicted std includes an allowance for the drift of a hand, which these pairs do not have
+    assert 0.4 < _error(many, place) / predicted[1] < 1.25
+    assert not 0.4 < _error(one, place) / predicted[1] < 1.25  # can fail
 
 
 def test_the_image_moves_with_the_tissue() -> None:
@@ -203,7 +203,7 @@ def test_a_kept_image_would_be_noticed() -> None:
 
 
 def _claimed(truly_shared: float, claimed: float, pairs: int = 60) -> tuple[float, float]:
-    """(error over its claimed standard deviation, error over a single pair's) of a hand that turns twice.
+    """(error over its predicted standard deviation, error over a single pair's) of a hand that turns twice.
 
     Errors have no window and differ in size from place to place; `truly_shared` of their variance is common.
     """
@@ -231,7 +231,7 @@ def _claimed(truly_shared: float, claimed: float, pairs: int = 60) -> tuple[floa
 
 
 @pytest.mark.parametrize("shared", [0.0, 0.3, 0.7, 1.0])
-def test_the_claimed_std_holds_where_pairs_share_an_error(shared: float) -> None:
+def test_the_std_is_calibrated_where_pairs_have_a_common_error(shared: float) -> None:
     assert _claimed(shared, shared)[0] == pytest.approx(1.0, rel=0.1)
 
 
@@ -240,7 +240,7 @@ def test_pairs_that_share_their_error_are_no_surer_for_being_many() -> None:
     assert _claimed(0.0, 0.0)[1] < 0.5
 
 
-def test_a_shared_error_taken_for_noise_is_claimed_away() -> None:
+def test_a_common_error_treated_as_noise_makes_the_std_too_small() -> None:
     """Negative control of the two tests above."""
     assert _claimed(0.7, 0.0)[0] > 2.0
     assert _claimed(0.0, 0.7)[0] < 0.5

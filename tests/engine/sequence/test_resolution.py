@@ -1,4 +1,4 @@
-"""Resolution follows information: coarse where pairs say little, fine again where they say enough."""
+"""Resolution follows information: coarse where pairs contain little, fine again where they contain enough."""
 
 import numpy as np
 import pytest
@@ -78,14 +78,14 @@ def test_nothing_is_made_up_where_nothing_was_measured() -> None:
 
 
 @pytest.mark.parametrize("std", [0.02, 0.1, 0.3, 1.0])
-def test_it_claims_no_more_than_it_knows(std: float) -> None:
+def test_the_std_is_not_smaller_than_the_error(std: float) -> None:
     """Pooled over draws; a ratio below 1 is room for a drifting hand, which this noise does not have."""
-    truth, square, said = _lesion(), 0.0, 0.0
+    truth, square, predicted = _lesion(), 0.0, 0.0
     for seed in range(6):
         image, spread = _images(truth, std, seed=seed)
         square += float(np.mean((image - truth)[INSIDE] ** 2))
-        said += float(np.mean(spread[INSIDE] ** 2))
-    assert 0.2 < np.sqrt(square / said) < 1.25
+        predicted += float(np.mean(spread[INSIDE] ** 2))
+    assert 0.2 < np.sqrt(square / predicted) < 1.25
 
 
 def test_one_uncertain_pixel_is_taken_from_its_neighbours() -> None:

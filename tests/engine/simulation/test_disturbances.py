@@ -1,4 +1,4 @@
-"""Every disturbance does what its name and its numbers say."""
+"""Every disturbance has the effect of its name and its numbers."""
 
 import numpy as np
 import pytest

@@ -50,7 +50,7 @@ def test_a_sphere_sticks_to_its_surroundings(angle: float) -> None:
     assert float((u_x[1] - u_x[0]).abs()) < 1e-10
 
 
-def test_slip_moves_one_side_along_the_boundary_and_truth_knows_which() -> None:
+def test_slip_moves_one_side_along_the_boundary_and_truth_follows_it() -> None:
     boundary = SlipBoundary(depth=15e-3, angle=0.3)
     moves = motion(
         [
@@ -63,14 +63,14 @@ def test_slip_moves_one_side_along_the_boundary_and_truth_knows_which() -> None:
     truth = pair_motion(moves, 0, 1, z, x)
     assert torch.allclose(truth.axial, -0.01 * z + below * 0.5e-3 * np.sin(0.3))
     assert torch.allclose(truth.lateral, 0.01 * x + below * 0.5e-3 * np.cos(0.3))
-    # the way back, from a frame in which the sides have slid: scatterers tell where they were
+    # the way back, from a frame in which the sides have slid: scatterers give their earlier positions
     seen = positions(moves, 1, z, x)
     back = pair_motion(moves, 1, 0, *seen)
-    known = ~torch.isnan(back.axial)
-    assert float(known.double().mean()) > 0.995
+    valid = ~torch.isnan(back.axial)
+    assert float(valid.double().mean()) > 0.995
     # where the sides overlap two points share one place, and either answer is true
     same = (back.axial - (z - seen[0])).abs() < 1e-8
-    assert float(same[known].double().mean()) > 0.995
+    assert float(same[valid].double().mean()) > 0.995
 
 
 def test_a_vessel_pushes_incompressible_tissue_aside() -> None:

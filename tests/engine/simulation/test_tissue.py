@@ -35,7 +35,7 @@ def disc(radius: float) -> tuple[torch.Tensor, torch.Tensor]:
 
 @needs_skfem
 @pytest.mark.parametrize("stiffness", [2.0, 3.0, 5.0])
-def test_solved_inclusion_strains_as_theory_says(stiffness: float) -> None:
+def test_a_solved_inclusion_strains_as_theory_predicts(stiffness: float) -> None:
     inclusion = Inclusion(depth=20e-3, radius=4e-3, stiffness=stiffness)
     phantom = elastic_phantom(BLOCK, [inclusion])
     inner = axial_strain(phantom.compression, *disc(2e-3))
@@ -89,7 +89,7 @@ def test_a_geometry_is_solved_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         elastic_phantom(block, [Layer(top=5e-3, bottom=10e-3, stiffness=0.6)], cache=tmp_path)
 
 
-def test_without_scikit_fem_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_scikit_fem_the_error_names_the_package_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "skfem", None)
     with pytest.raises(EngineUnavailable, match="scikit-fem"):
         elastic_phantom(BLOCK)

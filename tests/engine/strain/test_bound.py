@@ -1,4 +1,4 @@
-"""The closed-form bound against figures known from outside, and against the estimator it limits."""
+"""The closed-form bound against figures published from outside, and against the estimator it limits."""
 
 import math
 from dataclasses import replace
@@ -44,9 +44,9 @@ def test_a_standard_deviation_explains_the_correlation_it_comes_from() -> None:
     assert explained_ncc(np.array([np.inf]), CASE)[0] == 0.0
 
 
-def test_stretched_pulses_correlate_as_field_experience_says() -> None:
-    for strain, known in ((0.01, 0.9992), (0.02, 0.998), (0.04, 0.992)):
-        assert stretch_correlation(strain, 0.6) == pytest.approx(known, abs=0.003)
+def test_stretched_pulses_correlate_as_field_experience_predicts() -> None:
+    for strain, published in ((0.01, 0.9992), (0.02, 0.998), (0.04, 0.992)):
+        assert stretch_correlation(strain, 0.6) == pytest.approx(published, abs=0.003)
     assert stretch_correlation(0.0, 0.6) == 1.0
 
 

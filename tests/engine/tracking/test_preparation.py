@@ -28,7 +28,7 @@ def transforms(monkeypatch: pytest.MonkeyPatch, pairs: list[tuple[int, int]]) ->
     band = IqTransform.band
 
     def counting(self: IqTransform, frame: FrameArray) -> Band:
-        counts[next(k for k, known in enumerate(sequence) if known is frame)] += 1
+        counts[next(k for k, candidate in enumerate(sequence) if candidate is frame)] += 1
         return band(self, frame)
 
     monkeypatch.setattr(IqTransform, "band", counting)

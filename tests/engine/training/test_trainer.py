@@ -151,8 +151,8 @@ def test_moving_post_to_the_truth_matches_best() -> None:
     wrong = {}
     for share in (0.0, 0.5, 1.0, 1.5):
         moved = batch.cells.axial + share * (batch.motion - batch.cells.axial)
-        values, said = mismatch(batch.cells, moved)
-        assert said.all()
+        values, valid = mismatch(batch.cells, moved)
+        assert valid.all()
         wrong[share] = float(values.mean())
     assert min(wrong, key=wrong.__getitem__) == 1.0
     assert wrong[1.0] < 0.05 * wrong[0.0]

@@ -21,7 +21,7 @@ ROWS, COLS, PAIRS = 136, 34, 8
 
 
 class Scenes:
-    """Scenes whose phase says exactly what their strain is, under noise."""
+    """Scenes whose phase follows exactly from their strain, under noise."""
 
     def __init__(self, noise: float = 0.3, *, truth: bool = True) -> None:
         self.figures = PoolFigures()

@@ -13,11 +13,11 @@ from streamer.builder import OpenEngine
 
 
 class Scripted(TrivialEstimator):
-    """The trivial engine with a hook before every estimate, and a record of what its state was told."""
+    """The trivial engine with a hook before every estimate, and a record of the calls on its state."""
 
     def __init__(self, spec: EngineSpec, before: Callable[[int], None]) -> None:
         super().__init__(spec)
-        self.told: list[Any] = []
+        self.calls: list[Any] = []
         self._before = before
         self._calls = -2
 
@@ -28,10 +28,10 @@ class Scripted(TrivialEstimator):
         return super().propose(*arguments)
 
     def commit(self, result: StrainResult) -> None:
-        self.told.append(round(float(np.median(result.axial_strain)), 3))
+        self.calls.append(round(float(np.median(result.axial_strain)), 3))
 
     def reset(self) -> None:
-        self.told.append("reset")
+        self.calls.append("reset")
 
 
 def scripted(before: Callable[[int], None]) -> OpenEngine:

@@ -1,4 +1,4 @@
-"""A scanner, a node and a listener around real sockets, for tests that say what happens to frames."""
+"""A scanner, a node and a listener around real sockets, for tests of what happens to frames."""
 
 import threading
 import time
@@ -151,7 +151,7 @@ class RunningNode:
                 return error.code, error.read().decode()
 
     def wait_for_metric(self, line: str) -> None:
-        """Until /metrics says this: also while the main thread is busy and sends no status."""
+        """Until /metrics has this line, also while the main thread is busy and sends no status."""
         end = time.monotonic() + PATIENCE
         while line not in self.get("/metrics")[1].splitlines():
             assert time.monotonic() < end, f"{line!r} did not come"
@@ -212,7 +212,7 @@ class Setup:
     def start(
         self, open_engine: OpenEngine | None = None, connect: str = "", **sections: Mapping[str, Any]
     ) -> tuple[RunningNode, Listener]:
-        """A node that is connected to the scanner, and a listener that hears everything it says."""
+        """A node that is connected to the scanner, and a listener that receives all its messages."""
         settings: dict[str, dict[str, Any]] = {
             "input": {"connect": connect or self.scanner.address},
             "output": {"bind": "tcp://127.0.0.1:*", "status_interval": 0.05, "high_water_mark": 64},

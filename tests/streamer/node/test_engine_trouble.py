@@ -89,7 +89,7 @@ def test_a_rejected_pair_never_changes_the_state(setup: Setup) -> None:
     assert [m.header.rejection for m in listener.strain] == ["first", None, None, "no_motion", None]
     assert [m.header.state_age for m in listener.strain] == [0, 1, 2, 2, 3]
     # warm-up, then the first pair, which has no pre; after that only accepted pairs
-    assert engines[0].told == ["reset", "reset", -0.005, -0.005, -0.005]
+    assert engines[0].calls == ["reset", "reset", -0.005, -0.005, -0.005]
 
 
 def test_three_rejected_pairs_in_a_row_reset_the_state(setup: Setup) -> None:
@@ -219,13 +219,13 @@ def test_an_engine_that_cannot_run_ends_the_node_by_name(setup: Setup) -> None:
 def test_an_unknown_engine_is_refused_with_the_known_ones() -> None:
     config = load_config(None, {"engine": {"name": "muse"}})
     with pytest.raises(
-        EngineUnavailable, match="choose one of: auto, musse, reference, onnx, eager, trivial"
+        EngineUnavailable, match="choose one of: auto, musse, reference, onnx, eager, cuda, tensorrt, trivial"
     ):
         RunningNode(config, None)
 
 
 @pytest.mark.parametrize(
-    ("section", "values", "error", "told"),
+    ("section", "values", "error", "message"),
     [
         ("input", {"connect": "localhost"}, ConfigError, r"input\.connect = 'localhost'.*tcp://HOST:PORT"),
         ("output", {"bind": "nonsense"}, ConfigError, r"output\.bind = 'nonsense'.*tcp://HOST:PORT"),
@@ -235,7 +235,7 @@ def test_an_unknown_engine_is_refused_with_the_known_ones() -> None:
     ],
 )
 def test_an_impossible_address_ends_the_node_by_name(
-    section: str, values: dict[str, Any], error: type[Exception], told: str
+    section: str, values: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     settings: dict[str, dict[str, Any]] = {
         "input": {"connect": "tcp://127.0.0.1:9"},
@@ -244,7 +244,7 @@ def test_an_impossible_address_ends_the_node_by_name(
         "engine": {"name": "trivial"},
     }
     settings[section] = values
-    with pytest.raises(error, match=told):
+    with pytest.raises(error, match=message):
         RunningNode(load_config(None, settings), None).join()
 
 

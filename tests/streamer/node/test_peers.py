@@ -116,8 +116,8 @@ def connections(address: str, number: int) -> Iterator[list[socket.socket]]:
 def test_clients_that_hold_connections_do_not_keep_a_probe_out(setup: Setup) -> None:
     node, _ = setup.start(http=HTTP)
     assert node.http is not None
-    with connections(node.http, 20) as held:
-        for connection in held:
+    with connections(node.http, 20) as open_connections:
+        for connection in open_connections:
             with contextlib.suppress(OSError):  # the older ones are hung up on already
                 connection.sendall(b"GET /livez HT")
         begun = time.monotonic()

@@ -49,7 +49,7 @@ def line(child: "subprocess.Popen[str]") -> dict[str, Any]:
 
 
 def end(child: "subprocess.Popen[str]", number: int = signal.SIGTERM) -> tuple[float, str, str]:
-    """Seconds from the signal to the end, and what it said; fails after ten."""
+    """(seconds from the signal to the end, stdout, stderr); fails after ten."""
     begun = time.monotonic()
     child.send_signal(number)
     out, err = child.communicate(timeout=10)

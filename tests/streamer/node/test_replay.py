@@ -1,4 +1,4 @@
-"""A recording through the replay tool into a node, and what the replay says of itself."""
+"""A recording through the replay tool into a node, and the replay's own report."""
 
 import threading
 from pathlib import Path

@@ -43,8 +43,8 @@ def test_a_scene_follows_from_its_number_alone(scene: DrawnScene) -> None:
 
 
 def test_samples_have_finite_truth_within_limits(samples: Samples) -> None:
-    strain, motion, known = (samples.maps[name] for name in ("strain", "motion", "known"))
-    assert np.isfinite(strain[known > 0.7]).mean() > 0.99
+    strain, motion, filled = (samples.maps[name] for name in ("strain", "motion", "known"))
+    assert np.isfinite(strain[filled > 0.7]).mean() > 0.99
     assert np.nanmax(np.abs(strain)) < 0.2
     assert np.isfinite(motion[np.isfinite(strain)]).all()
     assert 0.0 < np.nanmedian(np.abs(strain)) < 0.06

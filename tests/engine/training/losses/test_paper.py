@@ -1,4 +1,4 @@
-"""Terms without truth, each with a control that it would tell right from wrong."""
+"""Terms without truth, each with a control that it distinguishes right from wrong."""
 
 import math
 

@@ -82,7 +82,7 @@ def test_likelihood_moves_the_claim_and_not_the_estimate() -> None:
     gaussian_likelihood(3.0 * error, log_sigma, ALL).backward()
     assert error.grad is None
     assert log_sigma.grad is not None
-    assert log_sigma.grad.sum() < 0.0  # errors are larger than claimed
+    assert log_sigma.grad.sum() < 0.0  # errors are larger than predicted
 
 
 def _scene(r_squared: float) -> tuple[Tensor, Tensor, Tensor]:

@@ -21,36 +21,36 @@ STEP = 3  # cells that tissue moves by from frame to frame
 
 
 class _Moving:
-    """Scenes of uniform strain whose tissue moves by `STEP` cells per pair, as `told` says or not."""
+    """Scenes of uniform strain; tissue moves by `STEP` cells per pair, which truth contains if `recorded`."""
 
-    def __init__(self, *, told: bool = True, strain: float = 0.01) -> None:
+    def __init__(self, *, recorded: bool = True, strain: float = 0.01) -> None:
         self.figures = PoolFigures()
         self.scenes = [made_samples(seed, 0.1) for seed in range(SCENES)]
         for samples in self.scenes:
             samples.maps["strain"][:] = strain
-            samples.maps["motion"][:] = STEP if told else 0.0
+            samples.maps["motion"][:] = STEP if recorded else 0.0
 
     def scene(self, index: int) -> Samples:
         return self.scenes[index]
 
 
 class _Wrong(LiveNet):
-    """Says of one pair after the other what it was made to say: truth with errors, partly common."""
+    """Returns prepared estimates pair by pair: truth with errors, partly common."""
 
     def __init__(self, shape: tuple[int, int], shared: float, strain: float = 0.01) -> None:
         super().__init__(TINY)
         rng = np.random.default_rng(2)
-        self._told: list[NDArray[np.float64]] = []
+        self._estimates: list[NDArray[np.float64]] = []
         for _ in range(SCENES):
             common = rng.normal(size=shape)
             for pair in range(PAIRS):
                 moved = np.roll(common, STEP * pair, axis=0)
                 error = np.sqrt(shared) * moved + np.sqrt(1 - shared) * rng.normal(size=shape)
-                self._told.append(strain * (1.0 + 0.2 * error))
+                self._estimates.append(strain * (1.0 + 0.2 * error))
         self._std = 0.2 * abs(strain)
 
     def forward(self, cells: Cells) -> LiveEstimate:
-        strain = torch.from_numpy(self._told.pop(0).astype(np.float32))[None]
+        strain = torch.from_numpy(self._estimates.pop(0).astype(np.float32))[None]
         one = torch.ones_like(strain)
         prior = Prior(strain, self._std * one, 0 * one)
         return LiveEstimate(strain, self._std * one, 0 * one, one[None], one, prior)
@@ -68,8 +68,8 @@ def test_the_share_is_what_it_was_made_to_be(shared: float) -> None:
 
 def test_a_common_error_is_found_only_where_the_tissue_has_gone() -> None:
     """Negative control: compared at the same place, moved errors have nothing in common."""
-    assert _measured(_Moving(told=False), 1.0) < 0.1
+    assert _measured(_Moving(recorded=False), 1.0) < 0.1
 
 
-def test_without_pairs_that_a_node_accepts_nothing_is_claimed() -> None:
+def test_without_accepted_pairs_the_fraction_stays_unmeasured() -> None:
     assert _measured(_Moving(strain=1e-4), 0.5, strain=1e-4) == UNMEASURED
