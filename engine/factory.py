@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, get_args
@@ -107,26 +108,7 @@ def load(name: str, threads: int = 1, weights: Path | None = None) -> Opener:
     resolved, _ = resolve(name, weights)
     if weights is not None and resolved not in (*MUSSE, *ON_CARD):
         raise EngineUnavailable(f"engine {resolved!r} takes no weights: leave them out, or use engine musse")
-    if resolved == "trivial":
-        from engine.baselines.trivial import TrivialEstimator
-
-        return TrivialEstimator
-    chosen = weights_file(weights)
-    if resolved == "onnx":
-        return _onnx(chosen, threads)
-    # read when torch loads its OpenMP: spinning threads made a pair 20 times slower on a busy machine
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    import torch
-
-    if threads:
-        torch.set_num_threads(threads)
-    if resolved == "eager":
-        return _eager(chosen)
-    if resolved in ON_CARD:
-        return _on_card(resolved, chosen)
-    from engine.reference import ReferenceEstimator
-
-    return ReferenceEstimator
+    return _LOADERS[resolved](weights_file(weights), threads)
 
 
 def model_hash(name: str, weights: Path | None = None) -> str | None:
@@ -136,6 +118,28 @@ def model_hash(name: str, weights: Path | None = None) -> str | None:
     from engine.musse.manifest import read_manifest
 
     return read_manifest(weights_file(weights)).model_hash
+
+
+def _trivial(weights: Path, threads: int) -> Opener:
+    from engine.baselines.trivial import TrivialEstimator
+
+    return TrivialEstimator
+
+
+def _reference(weights: Path, threads: int) -> Opener:
+    _import_torch(threads)
+    from engine.reference import ReferenceEstimator
+
+    return ReferenceEstimator
+
+
+def _import_torch(threads: int) -> None:
+    # read when torch loads its OpenMP: spinning threads made a pair 20 times slower on a busy machine
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    import torch
+
+    if threads:
+        torch.set_num_threads(threads)
 
 
 def _onnx(weights: Path, threads: int) -> Opener:
@@ -155,7 +159,8 @@ def _onnx(weights: Path, threads: int) -> Opener:
     return opened
 
 
-def _eager(weights: Path) -> Opener:
+def _eager(weights: Path, threads: int) -> Opener:
+    _import_torch(threads)
     if _kind(weights) == "paper":
         from engine.musse.published import PublishedEstimator
 
@@ -173,10 +178,20 @@ def _eager(weights: Path) -> Opener:
     return opened
 
 
-def _on_card(name: str, weights: Path) -> Opener:
+def _on_card(name: str, weights: Path, threads: int) -> Opener:
+    _import_torch(threads)
     from engine.musse.device.opening import opener_of
 
     return opener_of(name, weights)
+
+
+_LOADERS: Final[dict[str, Callable[[Path, int], Opener]]] = {
+    "reference": _reference,
+    "onnx": _onnx,
+    "eager": _eager,
+    **{name: partial(_on_card, name) for name in ON_CARD},
+    "trivial": _trivial,
+}
 
 
 def open_estimator(
