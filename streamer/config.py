@@ -22,6 +22,11 @@ Strain = Annotated[float, Field(gt=0, le=1)]  # 0.01 is 1 %
 # wide enough for every probe, narrow enough to catch metres given as millimetres
 WindowMm = Annotated[float, Field(ge=0.05, le=100)]
 
+Layout = Literal["side-by-side", "overlay"]
+Value = Literal["normalised", "percent"]
+ImageKind = Literal["fused", "pair"]
+ColorMap = Literal["clinical", "reversed", "perceptual", "grey"]
+
 CONFIG_VERSION: Final = 1
 RENAMED: dict[str, str] = {}
 """Keys of earlier releases, as section.key, and their present names."""
@@ -163,12 +168,10 @@ class KeepConfig(_Section):
 class DisplayConfig(_Section):
     """What the window shows at start; keys change it live."""
 
-    layout: Literal["side-by-side", "overlay"] = Field("side-by-side", description="B-mode beside or under")
-    value: Literal["normalised", "percent"] = Field("normalised", description="1 = average, or signed %")
-    picture: Literal["fused", "pair"] = Field("fused", description="of many pairs, or of the newest alone")
-    color_map: Literal["clinical", "reversed", "perceptual", "grey"] = Field(
-        "clinical", description="colours of strain"
-    )
+    layout: Layout = Field("side-by-side", description="B-mode beside or under")
+    value: Value = Field("normalised", description="1 = average, or signed %")
+    picture: ImageKind = Field("fused", description="of many pairs, or of the newest alone")
+    color_map: ColorMap = Field("clinical", description="colours of strain")
     opacity: Fraction = Field(0.6, description="of strain over B-mode in the overlay")
     persistence: NonNegative = Field(0.0, description="time constant of averaging single pairs, s; 0: off")
     range_max: Positive = Field(2.5, description="top of the normalised colour range at start")

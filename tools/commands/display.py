@@ -107,13 +107,8 @@ def display(
     given = {key: item for key, item in chosen.items() if item is not None}
     settings = load_config(config, {"display": given}).display
     options = DisplayOptions(
-        layout=settings.layout,
-        value=settings.value,
+        **settings.model_dump(exclude={"picture", "region"}),
         image=settings.picture,
-        color_map=settings.color_map,
-        opacity=settings.opacity,
-        persistence=settings.persistence,
-        range_max=settings.range_max,
         region=settings.region if any(settings.region) else None,
         save_folder=save_folder,
     )

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.display.options import ColorMap
+from streamer.config import ColorMap
 
 Image = NDArray[np.uint8]
 Color = tuple[int, int, int]

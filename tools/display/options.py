@@ -3,44 +3,43 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
+from streamer.config import ColorMap, DisplayConfig, ImageKind, Layout, Value
 from streamer.errors import ConfigError
 
-Layout = Literal["side-by-side", "overlay"]
-Value = Literal["normalised", "percent"]
-ImageKind = Literal["fused", "pair"]
-ColorMap = Literal["clinical", "reversed", "perceptual", "grey"]
 RangeMode = Literal["held", "fixed"]
 Region: TypeAlias = tuple[float, float, float, float]
 """Axial from, to, lateral from, to, in the units of a message's grid (m; rad across a curved probe)."""
 
-LAYOUTS: Final[tuple[Layout, ...]] = ("side-by-side", "overlay")
-VALUES: Final[tuple[Value, ...]] = ("normalised", "percent")
-IMAGES: Final[tuple[ImageKind, ...]] = ("fused", "pair")
+LAYOUTS: Final[tuple[Layout, ...]] = get_args(Layout)
+VALUES: Final[tuple[Value, ...]] = get_args(Value)
+IMAGES: Final[tuple[ImageKind, ...]] = get_args(ImageKind)
 RANGE_MODES: Final[tuple[RangeMode, ...]] = ("held", "fixed")
-COLOR_MAPS: Final[tuple[ColorMap, ...]] = ("clinical", "reversed", "perceptual", "grey")
+COLOR_MAPS: Final[tuple[ColorMap, ...]] = get_args(ColorMap)
 MIN_RANGE: Final = 1.1  # 1, the average, lies in the middle of the colours: the soft end must lie beyond it
+
+_START: Final = DisplayConfig()  # the section of the configuration that gives the values at start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisplayOptions:
     """How the image is shown. Raises ConfigError where a value is impossible."""
 
-    layout: Layout = "side-by-side"
-    value: Value = "normalised"
+    layout: Layout = _START.layout
+    value: Value = _START.value
     """normalised: strain over the region's signed median, 1 = average; percent: signed strain in %."""
-    image: ImageKind = "fused"
+    image: ImageKind = _START.picture
     """fused: the node's steady image of many pairs, where it sends one; pair: the newest pair alone. Signed
     strain in % is always that of a pair."""
-    color_map: ColorMap = "clinical"
+    color_map: ColorMap = _START.color_map
     """clinical: blue hard, green average, red soft; reversed: red hard, as some vendors show it."""
-    opacity: float = 0.6
+    opacity: float = _START.opacity
     """Of strain over B-mode in the overlay, 0 to 1."""
-    persistence: float = 0.0
+    persistence: float = _START.persistence
     """s, time constant of averaging consecutive single-pair images; 0: off. The fused image has the node's
     own, `fusion.time_constant`. Display only, measurements never see it."""
-    range_max: float = 2.5
+    range_max: float = _START.range_max
     """Top of the normalised colour range."""
     range_mode: RangeMode = "fixed"
     """held: the soft half is widened to the softest tissue with a time constant of 1 s; fixed: as it is."""
