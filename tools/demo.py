@@ -6,6 +6,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
+from rich.console import Console
+from rich.progress import Progress
+
+from engine.factory import resolve
 from streamer.config import load_config
 from streamer.stopping import Stop, StopRequested
 from tools.children import Child, child
@@ -33,6 +37,23 @@ def demo_recording(on_frame: Callable[[int, int], object]) -> Path:
 
         simulate_recording(path, DEMO, overwrite=True, on_frame=on_frame)
     return path
+
+
+def prepared_recording(engine: str, stop: Stop) -> Path:
+    """The demo's recording, simulated with a progress bar on first use.
+
+    Raises EngineUnavailable for an unknown `engine`, StopRequested where `stop` is set meanwhile.
+    """
+    resolve(engine)
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("Simulating a phantom (first run only)", total=None)
+
+        def on_frame(done: int, total: int) -> None:
+            if stop.is_set():  # what the signal raised may have been swallowed by a library's callback
+                raise StopRequested
+            progress.update(task, completed=done, total=total)
+
+        return demo_recording(on_frame)
 
 
 def run_demo(

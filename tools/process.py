@@ -85,8 +85,9 @@ def _rejection(path: Path, pair: RecordedPair) -> Rejection | None:
         if rejection == pair.rejection:
             return rejection
     raise RecordingError(
-        f"pair of frame {pair.post_index} of {path} was rejected as {pair.rejection!r}, which this release "
-        f"does not know: process it with the release that made the results. Known: {', '.join(REJECTIONS)}"
+        f"pair of frame {pair.post_index} of {path} was rejected as {pair.rejection!r}, a reason that "
+        f"this release lacks: process it with the release that made the results. Its reasons: "
+        f"{', '.join(REJECTIONS)}"
     )
 
 

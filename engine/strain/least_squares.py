@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.banded import band_blocks
 from engine.spec import FloatArray
+from engine.strain.banded import band_blocks
 
 MIN_WEIGHT = 1e-30  # its inverse is still a float32
 

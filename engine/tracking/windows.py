@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.banded import BandedMatrix
 from engine.spec import FloatArray
+from engine.strain.banded import BandedMatrix
 
 
 def node_positions(n: int, step: int) -> NDArray[np.float64]:

@@ -285,7 +285,7 @@ def test_a_rejection_of_a_newer_release_is_refused_by_name(
         reasons[0] = "out_of_tune"
         file["rejection"][:] = reasons
     output = tmp_path / "a.h5"
-    with pytest.raises(RecordingError, match=r"'out_of_tune'.*does not know.*Known: first,"):
+    with pytest.raises(RecordingError, match=r"'out_of_tune'.*lacks.*Its reasons: first,"):
         process(press, output, "--pairs-from", str(newer), "--engine", "trivial")
     assert not output.exists()
 

@@ -8,7 +8,7 @@ import typer
 from tools.commands import options
 
 if TYPE_CHECKING:
-    from streamer.stopping import Stop
+    pass
 
 
 def demo(
@@ -41,26 +41,28 @@ def demo(
         stop.set()
         raise StopRequested(number)  # also ends the simulation
 
-    on_stop_signal(interrupt)
+    on_stop_signal(interrupt)  # before what takes long to import
     if headless and seconds is None:
         raise typer.BadParameter("--headless needs --seconds, because there is no window to close")
     try:
-        recording = _prepare(engine, stop, needs_screen=not headless)
+        from tools.demo import prepared_recording, run_demo
+        from tools.display.window import check_screen
+        from tools.log import log_to_stderr
+        from tools.output import emit
+
+        log_to_stderr()
+        if not headless:
+            check_screen()
+        recording = prepared_recording(engine, stop)
         on_stop_signal(lambda number, frame: stop.set())
         shown = ["--headless"] if headless else []
         shown += [] if seconds is None else ["--seconds", str(seconds)]
         shown += [] if save is None else ["--save", str(save)]
         given = [] if weights is None else ["--weights", str(weights)]
         pairing = ["--pairing", "stride", "--stride", "2"]
-
-        from tools.demo import run_demo
-
         summary = run_demo(recording, shown, ["--engine", engine, *given, *pairing], stop)
     except StopRequested:
         return  # before anything was received
-
-    from tools.output import emit
-
     totals = {
         "received": summary["received"],
         "lost": summary["lost"],
@@ -71,32 +73,6 @@ def demo(
         "latency_p99_ms": _milliseconds(summary["latency_p99"]),
     }
     emit("summary", totals, as_json=json)
-
-
-def _prepare(engine: str, stop: "Stop", *, needs_screen: bool) -> Path:
-    """Check what can be checked at once, then simulate unless that was done before."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    from engine.factory import resolve
-    from streamer.stopping import StopRequested
-    from tools.demo import demo_recording
-    from tools.display.window import check_screen
-    from tools.log import log_to_stderr
-
-    log_to_stderr()
-    resolve(engine)
-    if needs_screen:
-        check_screen()
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("Simulating a phantom (first run only)", total=None)
-
-        def on_frame(done: int, total: int) -> None:
-            if stop.is_set():  # what the signal raised may have been swallowed by a library's callback
-                raise StopRequested
-            progress.update(task, completed=done, total=total)
-
-        return demo_recording(on_frame)
 
 
 def _milliseconds(seconds: float | None) -> float | None:
