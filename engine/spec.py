@@ -131,7 +131,8 @@ class EngineSpec(Acquisition):
         if not self.axial_window >= max(2 * self.sample_pitch, cycle) or not self.lateral_window > 0:
             raise InvalidAcquisition(
                 f"strain window {self.axial_window * 1e3:g} x {self.lateral_window * 1e3:g} mm: along "
-                f"the beam it must hold two samples and one cycle of the carrier, {cycle * 1e3:.2g} mm"
+                f"the beam it must hold two samples and one cycle of the carrier, {cycle * 1e3:.2g} mm "
+                f"at center_frequency = {self.center_frequency:g} Hz"
             )
 
 
