@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from engine.baselines.trivial import TrivialEstimator
 from engine.spec import StrainResult
@@ -165,7 +166,7 @@ def test_saturation_counts_where_strain_is_computed() -> None:
 
 @pytest.mark.parametrize("dtype", [np.int16, np.float32, np.complex64])
 def test_rows_and_lines_that_were_never_filled_are_not_clipped(dtype: type) -> None:
-    filled = echoes(0.0).astype(dtype)
+    filled: NDArray[Any] = echoes(0.0).astype(dtype)
     if np.iscomplexobj(filled):
         filled += 1j * echoes(0.0, seed=1)
     for rows, lines in (

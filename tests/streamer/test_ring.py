@@ -194,7 +194,12 @@ def test_two_threads_lose_no_frame_and_no_count() -> None:
     ring = FrameRing(2**14, 1, keep_all=False, on_overwritten=lost)
     frames = 3000
     taken, torn = [], 0
-    writer = threading.Thread(target=lambda: [put(ring, index) for index in range(frames)], name="writer")
+
+    def write() -> None:
+        for index in range(frames):
+            put(ring, index)
+
+    writer = threading.Thread(target=write, name="writer")
     writer.start()
     while writer.is_alive() or ring.waiting():
         pair = ring.next_pair(newest_pair, 0.01)

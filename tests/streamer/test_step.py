@@ -192,7 +192,7 @@ def test_a_fusion_that_fails_costs_its_image_only(
     assert "no image today" in caplog.text
 
 
-def test_a_state_that_began_anew_is_a_new_epoch() -> None:
+def test_a_state_that_began_anew_is_a_new_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     """An estimator with memory may find that a pair does not go on from the last one."""
     step = step_for(Config())
     estimator = step.estimator
@@ -200,7 +200,9 @@ def test_a_state_that_began_anew_is_a_new_epoch() -> None:
     propose = estimator.propose
     ages = []
     for index, fresh in enumerate((True, False, False, True, False)):
-        estimator.propose = lambda *given, fresh=fresh: replace(propose(*given), fresh_state=fresh)
+        monkeypatch.setattr(
+            estimator, "propose", lambda *given, fresh=fresh: replace(propose(*given), fresh_state=fresh)
+        )
         header = step.run(FramePair(frame(index), frame(index + 1), None), Stopwatch()).header
         assert header.rejection is None
         ages.append((header.state_epoch, header.state_age))

@@ -110,12 +110,29 @@ def poll_until(subscriber: Subscriber, found: Callable[[Received], Any], seconds
     raise AssertionError("the message did not come in time")
 
 
+def newest_pairs(received: Received) -> list[tuple[str, int]]:
+    """Source and last frame of the strain messages handed out, in order."""
+    pairs = []
+    for message in received.messages:
+        assert isinstance(message.header, StrainHeader)
+        pairs.append((message.header.source_id, message.header.post_index))
+    return pairs
+
+
+def newest_status(received: Received) -> StatusHeader:
+    """The first header handed out, which has to be one of status."""
+    header = received.messages[0].header
+    assert isinstance(header, StatusHeader)
+    return header
+
+
 def test_only_the_newest_of_each_kind_is_handed_out_and_every_strain_header() -> None:
     with queued([strain(1), bmode(1), strain(2), status(), bmode(2), strain(3)]) as subscriber:
         received = subscriber.poll()
     kinds = [type(message.header).__name__ for message in received.messages]
     assert kinds == ["StatusHeader", "BmodeHeader", "StrainHeader"]
     newest = received.messages[-1]
+    assert isinstance(newest.header, StrainHeader)
     assert newest.header.post_index == 3
     assert newest.arrays["axial_strain"][0, 0] == 3
     assert [header.post_index for header in received.strain_headers] == [1, 2, 3]
@@ -125,17 +142,16 @@ def test_only_the_newest_of_each_kind_is_handed_out_and_every_strain_header() ->
 def test_two_sources_do_not_hide_each_other() -> None:
     with queued([strain(1, "arm"), strain(7, "leg"), strain(2, "arm")]) as subscriber:
         received = subscriber.poll()
-    found = {message.header.source_id: message.header.post_index for message in received.messages}
-    assert found == {"leg": 7, "arm": 2}
+    assert newest_pairs(received) == [("leg", 7), ("arm", 2)]
 
 
 def test_a_bad_message_is_counted_and_the_good_one_before_it_stays() -> None:
     truncated = strain(3)
     truncated[2] = bytes(truncated[2])[:-4]
-    messages = [strain(1), strain(2), truncated, [b"strain/arm/", b"\xc1"], [b"alone"]]
+    messages: list[Parts] = [strain(1), strain(2), truncated, [b"strain/arm/", b"\xc1"], [b"alone"]]
     with queued(messages) as subscriber:
         received = subscriber.poll()
-    assert [message.header.post_index for message in received.messages] == [2]
+    assert newest_pairs(received) == [("arm", 2)]
     assert subscriber.refused == {"wrong_size": 1, "malformed": 2}
     assert subscriber.last_refusal is not None
     assert "malformed" in subscriber.last_refusal
@@ -145,7 +161,7 @@ def test_a_poll_ends_although_messages_keep_coming() -> None:
     with queued([status(n) for n in range(module._MAX_DRAIN + 5)]) as subscriber:
         assert len(subscriber.poll().messages) == 1
         assert subscriber.skipped["status"] == module._MAX_DRAIN - 1
-        assert subscriber.poll().messages[0].header.received == module._MAX_DRAIN + 4
+        assert newest_status(subscriber.poll()).received == module._MAX_DRAIN + 4
 
 
 def test_an_empty_poll_hands_out_nothing() -> None:
@@ -181,7 +197,8 @@ def test_every_message_of_a_burst_is_handed_out_or_counted() -> None:
         wait_for_subscriptions(socket, 1)
         for index in range(60):
             socket.send_multipart(strain(index))
-        handed, headers = 0, []
+        handed = 0
+        headers: list[int] = []
         while not headers or headers[-1] != 59:
             received = poll_until(subscriber, lambda r: r.messages)
             handed += len(received.messages)
@@ -195,10 +212,12 @@ def bind_when_free(socket: zmq.Socket[bytes], address: str) -> None:
     end = monotonic() + 5.0
     while True:
         try:
-            return socket.bind(address)
+            socket.bind(address)
         except zmq.ZMQError:
             if monotonic() > end:
                 raise
+        else:
+            return
 
 
 def test_a_restarted_publisher_is_found_again() -> None:
@@ -215,7 +234,7 @@ def test_a_restarted_publisher_is_found_again() -> None:
         # libzmq renews the subscription inside the subscriber's own calls, so it has to poll meanwhile.
         poll_until(subscriber, lambda _: second.poll(0))
         second.send_multipart(status(2))
-        assert poll_until(subscriber, lambda r: r.messages).messages[0].header.received == 2
+        assert newest_status(poll_until(subscriber, lambda r: r.messages)).received == 2
         second.close()
         context.term()
 

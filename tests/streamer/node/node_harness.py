@@ -89,6 +89,8 @@ class Listener:
         self._socket.connect(address)
         self.strain: list[Message] = []
         """Every strain message so far."""
+        self.strain_headers: list[StrainHeader] = []
+        """Their headers."""
         self.next(StatusHeader)  # from here on nothing is missed
 
     def next(self, kind: type[H], when: Callable[[H], bool] = lambda header: True) -> Message:
@@ -101,6 +103,7 @@ class Listener:
             message = decode(self._socket.recv_multipart())
             if isinstance(message.header, StrainHeader):
                 self.strain.append(message)
+                self.strain_headers.append(message.header)
             if isinstance(message.header, kind):
                 last = message.header
                 if when(message.header):
@@ -129,17 +132,15 @@ class RunningNode:
     def __init__(self, config: Config, open_engine: OpenEngine | None) -> None:
         self._stop = Stop()
         self._ready = threading.Event()
-        self._where: Ready | None = None
+        self.results = ""
+        self.http: str | None = None
         self.summary: Summary | None = None
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, args=(config, open_engine), name="node")
         self._thread.start()
         assert self._ready.wait(PATIENCE), "the node did not start"
-        if self._error is not None:
-            self._thread.join()
-            raise self._error
-        assert self._where is not None
-        self.results, self.http = self._where.results, self._where.http
+        self._raise_error()
+        assert self.results, "the node ended at once"
 
     def get(self, path: str) -> tuple[int, str]:
         """Status and body of an HTTP path."""
@@ -160,8 +161,7 @@ class RunningNode:
         """Wait until it ends by itself; raises what ended it."""
         self._thread.join(PATIENCE)
         assert not self._thread.is_alive(), "the node goes on"
-        if self._error is not None:
-            raise self._error
+        self._raise_error()
 
     def stop(self) -> Summary:
         """End it; what became of every frame, after a check that every frame became something."""
@@ -175,6 +175,11 @@ class RunningNode:
         assert summary.unaccounted == 0, summary
         return summary
 
+    def _raise_error(self) -> None:
+        if self._error is not None:
+            self._thread.join()
+            raise self._error
+
     def _run(self, config: Config, open_engine: OpenEngine | None) -> None:
         try:
             self.summary = run(config, self._stop, on_ready=self._on_ready, open_engine=open_engine)
@@ -184,7 +189,7 @@ class RunningNode:
             self._ready.set()
 
     def _on_ready(self, ready: Ready) -> None:
-        self._where = ready
+        self.results, self.http = ready.results, ready.http
         self._ready.set()
 
 

@@ -22,7 +22,7 @@ def test_an_engine_that_fails_on_one_pair_does_the_next(setup: Setup, error: typ
     _, listener = setup.start(failing(lambda pair: pair == 1, error))
     setup.scanner.send_all(range(5))
     setup.settle(listener)
-    reasons = [message.header.rejection for message in listener.strain]
+    reasons = [header.rejection for header in listener.strain_headers]
     assert reasons == ["first", None, "engine_error", None, None]
 
 
@@ -86,8 +86,14 @@ def test_a_rejected_pair_never_changes_the_state(setup: Setup) -> None:
     for index, level in enumerate(levels):
         setup.scanner.send(index, echoes(level))
     setup.settle(listener)
-    assert [m.header.rejection for m in listener.strain] == ["first", None, None, "no_motion", None]
-    assert [m.header.state_age for m in listener.strain] == [0, 1, 2, 2, 3]
+    assert [header.rejection for header in listener.strain_headers] == [
+        "first",
+        None,
+        None,
+        "no_motion",
+        None,
+    ]
+    assert [header.state_age for header in listener.strain_headers] == [0, 1, 2, 2, 3]
     # warm-up, then the first pair, which has no pre; after that only accepted pairs
     assert engines[0].calls == ["reset", "reset", -0.005, -0.005, -0.005]
 
@@ -97,7 +103,7 @@ def test_three_rejected_pairs_in_a_row_reset_the_state(setup: Setup) -> None:
     for index, level in enumerate([0.0, 0.005, 0.005, 0.005, 0.005, 0.01]):
         setup.scanner.send(index, echoes(level))
     setup.settle(listener)
-    first, *_, last = (message.header for message in listener.strain)
+    first, *_, last = listener.strain_headers
     assert last.state_epoch == first.state_epoch + 1
     assert last.state_age == 1
 
@@ -107,7 +113,7 @@ def test_a_jump_of_the_gain_resets_the_state(setup: Setup) -> None:
     for index, gain in enumerate([1, 1, 2, 2]):
         setup.scanner.send(index, (echoes(STRAIN * index) * gain).astype(np.int16))
     setup.settle(listener)
-    headers = [message.header for message in listener.strain]
+    headers = listener.strain_headers
     assert [header.state_age for header in headers] == [0, 1, 1, 2]
     assert [header.state_epoch - headers[0].state_epoch for header in headers] == [0, 0, 1, 1]
 
@@ -119,7 +125,7 @@ def test_policy_every_loses_nothing_behind_a_slow_engine(setup: Setup) -> None:
     node.wait_for_metric("musse_frames_received_total 40.0")
     gate.open()
     setup.settle(listener)
-    assert [message.header.post_index for message in listener.strain] == list(range(40))
+    assert [header.post_index for header in listener.strain_headers] == list(range(40))
     assert setup.finish().overwritten == 0
 
 
@@ -135,10 +141,12 @@ def test_policy_latest_takes_the_newest_and_counts_what_it_passes_over(setup: Se
     node.wait_for_metric("musse_frames_received_total 40.0")
     gate.open()
     setup.settle(listener)
-    posts = [message.header.post_index for message in listener.strain]
+    posts = [header.post_index for header in listener.strain_headers]
     assert posts == sorted(set(posts))
     assert posts[-1] == 39
-    assert all(m.header.rejection is None for m in listener.strain[1:])  # each with the frame before it
+    assert all(
+        header.rejection is None for header in listener.strain_headers[1:]
+    )  # each with the frame before it
     assert setup.finish().overwritten == 40 - len(posts)
 
 
@@ -179,7 +187,7 @@ def test_an_acquisition_no_engine_can_serve_is_a_fault_until_another_comes(
         setup.scanner.send(index, echoes(0.0, shape=(400, 12)), shape=(400, 12))
     fault = listener.status(lambda status: status.state == "FAULT")
     assert "400 samples are not for me" in fault.reasons[0]
-    assert listener.strain[-1].header.rejection in {"first", "engine_error"}
+    assert listener.strain_headers[-1].rejection in {"first", "engine_error"}
     for index in range(3):
         setup.scanner.send(index, session_id="two")
     assert listener.strain_of(2).rejection is None
@@ -200,6 +208,7 @@ def test_a_region_of_interest_is_computed_where_it_lies(setup: Setup) -> None:
     assert header.region is not None
     assert header.region[:2] == pytest.approx((3e-3, 7e-3))
     assert header.mean_strain == pytest.approx(-STRAIN, rel=0.15)
+    assert header.grid is not None
     rows = header.grid.axial_start + np.arange(64) * header.grid.axial_step
     assert rows[0] < 3e-3
     assert rows[-1] > 7e-3

@@ -85,7 +85,7 @@ def test_a_hole_in_the_numbering_is_lost_frames_and_a_gap(setup: Setup) -> None:
     setup.scanner.sent += 3  # sent, and lost on the way
     setup.scanner.send_all([5, 6])
     setup.settle(listener)
-    assert [message.header.rejection for message in listener.strain] == ["first", None, "gap", None]
+    assert [header.rejection for header in listener.strain_headers] == ["first", None, "gap", None]
     assert setup.finish().lost == 3
 
 
@@ -93,7 +93,7 @@ def test_a_frame_that_comes_twice_is_refused_and_changes_nothing(setup: Setup) -
     _, listener = setup.start()
     setup.scanner.send_all([0, 1, 1, 2])
     setup.settle(listener)
-    assert [message.header.rejection for message in listener.strain] == ["first", None, None]
+    assert [header.rejection for header in listener.strain_headers] == ["first", None, None]
     assert setup.finish().refused == {"duplicate": 1}
 
 
@@ -102,8 +102,8 @@ def test_a_frame_that_comes_late_is_refused(setup: Setup) -> None:
     setup.late = 1
     setup.scanner.send_all([0, 2, 1, 3])
     setup.settle(listener)
-    assert [message.header.post_index for message in listener.strain] == [0, 2, 3]
-    assert [message.header.rejection for message in listener.strain] == ["first", "gap", None]
+    assert [header.post_index for header in listener.strain_headers] == [0, 2, 3]
+    assert [header.rejection for header in listener.strain_headers] == ["first", "gap", None]
     summary = setup.finish()
     assert (summary.refused, summary.lost) == ({"backwards": 1}, 1)
 
@@ -114,8 +114,8 @@ def test_a_new_session_starts_anew_at_any_index(setup: Setup) -> None:
     for index in (0, 1):
         setup.scanner.send(index, session_id="two")
     setup.settle(listener)
-    assert [message.header.rejection for message in listener.strain] == ["first", None, "new_session", None]
-    assert [message.header.session_id for message in listener.strain] == ["one", "one", "two", "two"]
+    assert [header.rejection for header in listener.strain_headers] == ["first", None, "new_session", None]
+    assert [header.session_id for header in listener.strain_headers] == ["one", "one", "two", "two"]
 
 
 def test_a_new_geometry_is_no_pair_and_then_goes_on(setup: Setup) -> None:
@@ -126,7 +126,7 @@ def test_a_new_geometry_is_no_pair_and_then_goes_on(setup: Setup) -> None:
         setup.scanner.send(index, echoes(STRAIN * index, shape=smaller), shape=smaller)
     setup.scanner.send(4, line_pitch=2e-4)  # the same size, other millimetres
     setup.settle(listener)
-    reasons = [message.header.rejection for message in listener.strain]
+    reasons = [header.rejection for header in listener.strain_headers]
     assert reasons == ["first", None, "geometry_changed", None, "geometry_changed"]
 
 
@@ -162,9 +162,9 @@ def test_stride_compares_with_the_frame_n_before(setup: Setup) -> None:
     for index in range(6):
         setup.scanner.send(index, echoes(STRAIN * index))
     setup.settle(listener)
-    pairs = [(message.header.pre_index, message.header.post_index) for message in listener.strain]
+    pairs = [(header.pre_index, header.post_index) for header in listener.strain_headers]
     assert pairs == [(None, 0), (None, 1), (0, 2), (1, 3), (2, 4), (3, 5)]
-    assert listener.strain[-1].header.mean_strain == pytest.approx(-2 * STRAIN, rel=0.1)
+    assert listener.strain_headers[-1].mean_strain == pytest.approx(-2 * STRAIN, rel=0.1)
 
 
 @pytest.mark.parametrize("policy", ["every", "latest"])
@@ -187,7 +187,7 @@ def test_a_spent_key_is_replaced_by_the_frame_that_spent_it(setup: Setup) -> Non
     for index in range(6):
         setup.scanner.send(index, echoes(STRAIN * index))
     setup.settle(listener)
-    assert [message.header.pre_index for message in listener.strain] == [None, 0, 0, 2, 2, 4]
+    assert [header.pre_index for header in listener.strain_headers] == [None, 0, 0, 2, 2, 4]
 
 
 def run_directly(config: Config, indices: list[int]) -> list[np.ndarray]:

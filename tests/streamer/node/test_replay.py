@@ -55,7 +55,7 @@ def test_every_frame_of_a_recording_arrives_with_its_timing(setup: Setup, record
     sent = played.join().sent
     assert sent == 12
     listener.status(lambda status: status.received == sent and status.in_flight == 0)
-    headers = [message.header for message in listener.strain if isinstance(message.header, StrainHeader)]
+    headers = listener.strain_headers
     assert [header.post_index for header in headers] == list(range(12))
     assert [header.interval for header in headers[1:]] == pytest.approx([0.02] * 11)
     age = next(line for line in node.get("/metrics")[1].splitlines() if "frame_age_seconds_sum" in line)
@@ -71,15 +71,15 @@ def test_restart_is_a_new_session_and_bounce_is_not(setup: Setup, recording_file
     listener.strain_of(1)
     played.stop.set()
     played.join()
-    assert [message.header.post_index for message in listener.strain[:14]] == [*range(12), 0, 1]
-    assert listener.strain[12].header.rejection == "new_session"
+    assert [header.post_index for header in listener.strain_headers[:14]] == [*range(12), 0, 1]
+    assert listener.strain_headers[12].rejection == "new_session"
 
 
 def test_a_stop_ends_an_endless_replay(setup: Setup, recording_file: Path) -> None:
     played = RunningReplay(recording_file, loop="bounce", speed=4.0)
     _, listener = setup.start(connect=played.address)
     listener.strain_of(30)  # beyond the recording's end: it has turned
-    assert {message.header.rejection for message in listener.strain[1:]} <= {None, "no_motion"}
+    assert {header.rejection for header in listener.strain_headers[1:]} <= {None, "no_motion"}
     played.stop.set()
     assert played.join().sent >= 31
 
