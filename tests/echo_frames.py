@@ -20,7 +20,7 @@ def echoes(level: float, *, shape: tuple[int, int] = SHAPE, seed: int = 0) -> ND
     phase = rng.uniform(0, 2 * np.pi, (48, shape[1]))
     depth = np.arange(shape[0]) / (1 - level)
     turns = 2 * np.pi * frequency * depth
-    samples = np.cos(turns).T @ np.cos(phase) - np.sin(turns).T @ np.sin(phase)
+    samples: NDArray[np.float64] = np.cos(turns).T @ np.cos(phase) - np.sin(turns).T @ np.sin(phase)
     return (300 * samples).astype(np.int16)
 
 

@@ -45,9 +45,9 @@ def _opening_loads_torch(engine: str) -> bool:
         "line_pitch=3e-4); f = np.random.default_rng(0).normal(size=(512, 32)).astype(np.float32);"
         "e.step(f, f); sys.exit(7 if 'torch' in sys.modules else 0)"
     )
-    code = subprocess.run([sys.executable, "-c", code], check=False).returncode
-    assert code in (0, 7)
-    return code == 7
+    found = subprocess.run([sys.executable, "-c", code], check=False).returncode
+    assert found in (0, 7)
+    return found == 7
 
 
 def test_the_network_on_onnx_runtime_needs_no_torch() -> None:
@@ -79,9 +79,9 @@ assert message.header.engine == {engine!r}, message
 assert message.result is not None
 sys.exit(7 if "torch" in sys.modules else 0)
 """
-    code = subprocess.run([sys.executable, "-c", code], check=False).returncode
-    assert code in (0, 7)
-    return code == 7
+    found = subprocess.run([sys.executable, "-c", code], check=False).returncode
+    assert found in (0, 7)
+    return found == 7
 
 
 def test_a_node_with_the_network_on_onnx_runtime_has_no_torch() -> None:

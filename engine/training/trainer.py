@@ -106,7 +106,7 @@ class Trainer:
         if not torch.isfinite(total):
             raise TrainingFailed(f"step {self.step}: the loss is not finite: {values}")
         self._adam.zero_grad()
-        total.backward()  # type: ignore[no-untyped-call]  # torch
+        total.backward()
         clip_grad_norm_(self.task.net.parameters(), MAX_GRADIENT)
         self._whole = False
         self._adam.step()

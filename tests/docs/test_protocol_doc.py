@@ -103,12 +103,17 @@ def test_every_choice_of_a_field_is_named(heading: str) -> None:
             assert f"`{json.dumps(choice)}`" in row, f"{name} may be {choice!r}"
 
 
+def number(limit: object) -> float:
+    assert isinstance(limit, int | float)
+    return float(limit)
+
+
 def ranges(annotation: Any, metadata: Iterable[object]) -> list[tuple[float, float]]:
     """(lowest, highest) of a number that has both, or of each number of a tuple."""
     limits = [item for item in metadata if isinstance(item, Ge | Le)]
     if limits:
-        low = [float(item.ge) for item in limits if isinstance(item, Ge)]
-        high = [float(item.le) for item in limits if isinstance(item, Le)]
+        low = [number(item.ge) for item in limits if isinstance(item, Ge)]
+        high = [number(item.le) for item in limits if isinstance(item, Le)]
         return [(low[0], high[0])] if low and high else []
     inner = [part for part in get_args(annotation) if get_origin(part) is Annotated]
     fields = [FieldInfo.from_annotation(part) for part in inner]

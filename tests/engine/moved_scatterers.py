@@ -56,7 +56,8 @@ def render(
     width = pulse.bandwidth * pulse.cycles_per_sample / (2 * np.sqrt(2 * np.log(2)))
     spectrum *= np.exp(-0.5 * ((frequency - pulse.cycles_per_sample) / width) ** 2)
     rf = scipy.fft.irfft(spectrum, n_fft, axis=1)[:, :n_axial].T
-    return (rf / rf.std()).astype(np.float32)
+    scaled: NDArray[np.float64] = rf / rf.std()
+    return scaled.astype(np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)

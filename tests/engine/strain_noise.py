@@ -12,4 +12,5 @@ def strain_noise(
     """A map of standard deviation 1, seen through a strain window of `rows` by `lines`."""
     white = rng.normal(size=shape).astype(np.float32)
     noise = least_squares_strain(white, row_pitch=1.0, axial=rows, lateral=lines).astype(np.float64)
-    return noise / noise.std()
+    scaled: NDArray[np.float64] = noise / noise.std()
+    return scaled

@@ -93,7 +93,8 @@ def test_iq_is_the_same_image_whatever_it_was_mixed_down_by(mixed: float) -> Non
 def test_no_more_rows_than_a_screen_shows(n_axial: int, rows: int) -> None:
     frame = np.random.default_rng(2).normal(0, 500, (n_axial, 8)).astype(np.int16)
     image = bmode(frame, spec(shape=(n_axial, 8)))
-    assert (image.shape, image.dtype) == ((rows, 8), np.uint8)
+    assert image.shape == (rows, 8)
+    assert image.dtype == np.uint8
     assert image.max() == 255
 
 

@@ -1,5 +1,6 @@
 """A constant offset of the samples, as converters of unsigned numbers deliver it, carries nothing."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,9 @@ def engine(name: str, **changes: Any) -> Estimator:
     return BlockMatcher(EngineSpec(**constants)) if name == "ncc" else open_estimator(name, **constants)
 
 
-def strain(name: str, frames: tuple[NDArray[Any], NDArray[Any]], **changes: Any) -> float:
-    result = engine(name, **changes).step(*frames)
+def strain(name: str, frames: Iterable[NDArray[Any]], **changes: Any) -> float:
+    pre, post = frames
+    result = engine(name, **changes).step(pre, post)
     inner = result.axial_strain[len(result.axial_index) // 4 : -len(result.axial_index) // 4]
     return float(np.median(inner))
 

@@ -11,9 +11,14 @@ from engine.torch_device import torch_device
 from tests.root import ROOT
 
 
+def tf32_allowed() -> tuple[bool, bool]:
+    """Of matrix products, and of convolutions."""
+    return torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+
+
 @pytest.fixture
 def tf32_by_default() -> Iterator[None]:
-    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    before = tf32_allowed()
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     yield
     torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
@@ -23,10 +28,9 @@ def tf32_by_default() -> Iterator[None]:
 def test_tf32_is_off_on_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     torch_device("cpu")
-    assert torch.backends.cudnn.allow_tf32  # the control: only CUDA needs it
+    assert tf32_allowed() == (True, True)  # the control: only CUDA needs it
     assert torch_device("cuda") == torch.device("cuda")
-    assert not torch.backends.cudnn.allow_tf32
-    assert not torch.backends.cuda.matmul.allow_tf32
+    assert tf32_allowed() == (False, False)
 
 
 def test_a_missing_card_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:

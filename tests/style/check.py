@@ -13,13 +13,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from tests.root import ROOT
 
 FOLDERS: Final = ("streamer", "engine", "tools", "configs", "tests", "docs", ".github", ".ci")
 ENDINGS: Final = {".py", ".md", ".toml", ".yml", ".yaml", ".json"}
 MAX_LENGTH: Final = 110  # of a line of a document; code has ruff for that
+Named: TypeAlias = ast.Name | ast.arg | ast.Attribute | ast.keyword
 WORDS: Final = Path(__file__).parent / "words.toml"
 
 
@@ -72,13 +73,13 @@ def word_mistakes(name: str, text: str, rules: Rules) -> list[tuple[int, str]]:
         found += [
             (node.lineno, f"{used!r} as a name: valid, or what it means")
             for node in ast.walk(ast.parse(text))
-            if (used := _name(node)) in rules.identifiers
+            if isinstance(node, Named) and (used := _name(node)) in rules.identifiers
         ]
     allowed = [fragment for path, fragment in rules.exceptions if path == name]
     return sorted({mistake for mistake in found if not any(a in lines[mistake[0] - 1] for a in allowed)})
 
 
-def _name(node: ast.AST) -> str:
+def _name(node: Named) -> str:
     match node:
         case ast.Name(id=name) | ast.arg(arg=name) | ast.Attribute(attr=name):
             return name.lstrip("_")

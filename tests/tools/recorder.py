@@ -30,7 +30,7 @@ class Sender:
 
     def wait_for_subscriptions(self, count: int) -> None:
         while count:
-            assert self._socket.poll(PATIENCE * 1000)
+            assert self._socket.poll(int(PATIENCE * 1000))
             count -= self._socket.recv()[:1] == b"\x01"  # another recorder may be unsubscribing
 
     def frame(self, index: int, samples: Any = None, **changes: Any) -> None:

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import pytest
@@ -33,7 +34,7 @@ def headless(*arguments: str) -> tuple[str, ...]:
 
 
 def summary(demo: Program) -> dict[str, float]:
-    found: dict[str, float] = json.loads(demo.out[-1])
+    found: dict[str, Any] = json.loads(demo.out[-1])
     assert found.pop("event") == "summary"
     assert tuple(found) == COUNTS
     ended = found["overwritten"] + found["published"] + found["rejected"]
@@ -47,9 +48,9 @@ def test_one_command_ends_in_an_image_and_its_counts(cache: str, tmp_path: Path)
     arguments = headless("--seconds", SECONDS_FOR_ONE_IMAGE, "--save", str(image))
     with program(*arguments, XDG_CACHE_HOME=cache) as demo:
         assert demo.end() == 0, demo.err
-    image = cv2.imread(str(image))
-    assert image is not None
-    colour = image.astype(int).max(axis=2) - image.astype(int).min(axis=2)
+    drawn = cv2.imread(str(image))
+    assert drawn is not None
+    colour = drawn.astype(int).max(axis=2) - drawn.astype(int).min(axis=2)
     assert (colour > 60).mean() > 0.01  # strain is coloured, and a display that waits is grey
     counts = summary(demo)
     assert counts["published"] > 0

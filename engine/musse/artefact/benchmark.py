@@ -39,6 +39,6 @@ def benchmark(chain: Chain, frames: Iterable[FrameArray], replays: int = REPLAYS
 
 def _allocations() -> int:
     """How often the device's allocator was asked; 0 without a card."""
-    if not torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+    if not torch.cuda.is_initialized():
         return 0
     return int(torch.cuda.memory_stats().get("allocation.all.allocated", 0))

@@ -49,7 +49,7 @@ class GraphStep:
             raise EngineUnavailable(f"the frame cannot be captured in a CUDA graph: {reason}") from error
 
     def _capture(self, body: Callable[[], None]) -> None:
-        self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        self._stream = torch.cuda.Stream()
         self._graph = torch.cuda.CUDAGraph()
         with torch.inference_mode():
             with torch.cuda.stream(self._stream):

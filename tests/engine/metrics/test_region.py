@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from engine.metrics.region import RegionMean, ratio, region_mean
@@ -13,17 +14,18 @@ PITCH = (0.2, 0.4)  # mm
 LENGTHS = (2.0, 1.0)  # mm, correlation at 1/e
 
 
-def correlated_noise(rng: np.random.Generator) -> np.ndarray:
+def correlated_noise(rng: np.random.Generator) -> NDArray[np.float64]:
     """Unit-variance noise with rho = exp(-(d / L)^2): a Gaussian filter of sigma L / 2."""
     sigmas = [length / 2 / step for length, step in zip(LENGTHS, PITCH, strict=True)]
     white = rng.standard_normal((SHAPE[0] + 80, SHAPE[1] + 40))
-    noise = gaussian_filter(white, sigmas)[40:-40, 20:-20]
-    return noise * np.sqrt(4 * np.pi * sigmas[0] * sigmas[1])
+    noise: NDArray[np.float64] = gaussian_filter(white, sigmas)[40:-40, 20:-20]
+    return noise * float(np.sqrt(4 * np.pi * sigmas[0] * sigmas[1]))
 
 
-def disc(row: float, col: float, radius: float) -> np.ndarray:
+def disc(row: float, col: float, radius: float) -> NDArray[np.bool_]:
     rows, cols = np.mgrid[: SHAPE[0], : SHAPE[1]]
-    return (((rows - row) * PITCH[0]) ** 2 + ((cols - col) * PITCH[1]) ** 2) < radius**2
+    inside: NDArray[np.bool_] = ((rows - row) * PITCH[0]) ** 2 + ((cols - col) * PITCH[1]) ** 2 < radius**2
+    return inside
 
 
 def mean_of(values: np.ndarray, std: np.ndarray, region: np.ndarray) -> RegionMean:
@@ -49,7 +51,8 @@ def test_weights_follow_areas_and_missing_values_are_left_out() -> None:
     assert whole.mean == pytest.approx(1.5)
     values[60:] = np.nan
     half = mean_of(values, std, region)
-    assert (half.valid_share, half.pixels) == (pytest.approx(0.5), 3600)
+    assert half.valid_share == pytest.approx(0.5)
+    assert half.pixels == 3600
     assert half.mean == pytest.approx(2.0)
     empty = mean_of(np.full(SHAPE, np.nan), std, region)
     assert math.isnan(empty.mean)

@@ -39,7 +39,8 @@ def test_independent_errors_close_at_the_predicted_sigma_and_bias_does_not() -> 
     assert good.z == pytest.approx(1.0, abs=0.1)  # reading between rows averages some of the second's noise
     biased = closure(first, second, replace(both, strain=both.strain + 5 * STD), INNER)
     assert biased.z > 2.0
-    bold = closure(*(replace(p, std=p.std / 3) for p in (first, second, both)), INNER)
+    bold_first, bold_second, bold_both = (replace(p, std=p.std / 3) for p in (first, second, both))
+    bold = closure(bold_first, bold_second, bold_both, INNER)
     assert bold.z == pytest.approx(3 * good.z)
 
 

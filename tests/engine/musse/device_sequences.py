@@ -86,6 +86,9 @@ def difference(chain: Chain, expected: Chain, sequence: Pairs) -> float:
 class Tf32(TorchDispatchMode):
     """Rounds the factors of every product to the ten bits of mantissa that TF32 has."""
 
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # torch
+
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if function.overloadpacket.__name__ in PRODUCTS:
             args = tuple(self._rounded(value) if isinstance(value, Tensor) else value for value in args)

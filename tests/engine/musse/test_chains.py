@@ -20,7 +20,7 @@ from engine.musse.program import LiveProgram
 from engine.musse.runtimes.eager import EagerRuntime
 from engine.musse.runtimes.onnx import OnnxRuntime
 from engine.musse.runtimes.policy import Policy
-from engine.spec import FrameArray
+from engine.spec import Device, FrameArray
 from engine.torch_device import torch_device
 from engine.tracking.iq import IqTransform
 from tests.engine.musse.device_sequences import SEQUENCES, SPEC, Tf32, difference, pairs, pressed
@@ -50,7 +50,7 @@ def eager() -> HostChain:
     return HostChain(SPEC, EagerRuntime(shipped_weights()))
 
 
-def device(policy: Policy = "fp32", name: str = "cpu", make_step: MakeStep = PlainStep) -> DeviceChain:
+def device(policy: Policy = "fp32", name: Device = "cpu", make_step: MakeStep = PlainStep) -> DeviceChain:
     net, manifest = program()
     return DeviceChain(
         SPEC, net, manifest, name="device", policy=policy, device=torch_device(name), make_step=make_step
@@ -104,7 +104,12 @@ def test_frames_are_uploaded_once_and_their_carrier_comes_down_with_the_maps(
     measured: list[FrameArray] = []
     band = IqTransform.band
     monkeypatch.setattr(Plan, "run", counting)
-    monkeypatch.setattr(IqTransform, "band", lambda self, frame: measured.append(frame) or band(self, frame))
+
+    def measuring(self: IqTransform, frame: FrameArray) -> object:
+        measured.append(frame)
+        return band(self, frame)
+
+    monkeypatch.setattr(IqTransform, "band", measuring)
     chain = device()
     for pre, post in SEQUENCES["stride 3"]():
         chain.maps(pre, post)
@@ -147,9 +152,10 @@ def test_unusable_frames_are_named_and_harm_no_later_pair(make: Callable[[], Cha
 
 def test_a_result_is_not_overwritten_by_the_next() -> None:
     chain = device()
-    first, _ = chain.maps(*pressed(3)[:2])
+    pre, middle, post = pressed(3)
+    first, _ = chain.maps(pre, middle)
     kept = first.strain.copy()
-    chain.maps(*pressed(3)[1:])
+    chain.maps(middle, post)
     assert np.array_equal(first.strain, kept)
 
 

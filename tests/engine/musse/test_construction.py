@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.musse import residual
+from engine.musse import coupling, residual
 from engine.musse.coupling import Coupled
 from engine.musse.net import LiveNet
 from engine.musse.tracking_features import Cells
@@ -92,7 +92,7 @@ def test_the_slope_of_displacement_is_strain(monkeypatch: pytest.MonkeyPatch) ->
 def with_other_displacement(
     monkeypatch: pytest.MonkeyPatch, other: Callable[[Cells, Tensor], Tensor]
 ) -> None:
-    couple = residual.couple
+    couple = coupling.couple
 
     def changed(cells: Cells, *prior: Tensor) -> Coupled:
         found = couple(cells, *prior)
@@ -121,7 +121,7 @@ def test_mean_strain_over_a_region_is_the_difference_of_displacement(monkeypatch
 
 
 def uncoupled(cells: Cells, strain: Tensor, prior_std: Tensor, scale: Tensor) -> Coupled:
-    moved = residual.integrated(strain)
+    moved = coupling.integrated(strain)
     return Coupled(strain, moved, torch.ones_like(strain), moved)
 
 

@@ -15,7 +15,7 @@ from engine.musse.published import PublishedEstimator
 from engine.network.configuration import PAPER
 from engine.network.musse import MusseConfiguration, MusseNet
 from engine.spec import EngineSpec, FloatArray, StrainResult
-from tests.engine.moved_scatterers import make_pair
+from tests.engine.moved_scatterers import Pair, make_pair
 
 SPEC = EngineSpec(shape=(512, 32), sampling_frequency=40e6, center_frequency=5e6, line_pitch=0.3e-3)
 SMALL = replace(PAPER, channels=(4, 8), bottleneck=8)
@@ -40,7 +40,11 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @cache
 def frames() -> list[FloatArray]:
     """Four frames of a press."""
-    pairs = [make_pair(lambda z, x, k=k: -0.003 * k * z, shape=SPEC.shape, seed=5) for k in range(1, 4)]
+
+    def press(count: int) -> Pair:
+        return make_pair(lambda z, x: -0.003 * count * z, shape=SPEC.shape, seed=5)
+
+    pairs = [press(count) for count in range(1, 4)]
     return [pairs[0].pre, *(pair.post for pair in pairs)]
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from engine.network.configuration import PAPER, UsseConfiguration
 from engine.network.usse import UsseNet
@@ -37,9 +37,11 @@ def awake(configuration: UsseConfiguration, seed: int = 0) -> UsseNet:
     return network.eval()
 
 
-def wake(network: UsseNet) -> None:
-    """Take the heads away from zero."""
+def wake(network: nn.Module) -> None:
+    """Take the heads of a UsseNet away from zero."""
+    assert isinstance(network, UsseNet)
     for head in network.decoder.heads:
+        assert isinstance(head, nn.Conv2d)
         torch.nn.init.normal_(head.weight, std=0.05)
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -187,7 +188,7 @@ def test_small_and_odd_shapes_give_finite_maps(shape: tuple[int, int]) -> None:
         ({"line_pitch": 1e-6}, "lateral_window 1 mm"),
     ],
 )
-def test_an_acquisition_it_cannot_serve_is_refused_when_opened(changes: dict[str, float], named: str) -> None:
+def test_an_acquisition_it_cannot_serve_is_refused_when_opened(changes: dict[str, Any], named: str) -> None:
     ReferenceEstimator(FULL)
     with pytest.raises(InvalidAcquisition, match=named):
         ReferenceEstimator(replace(FULL, **changes))

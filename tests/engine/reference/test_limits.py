@@ -160,7 +160,8 @@ def attenuated(rf: NDArray[np.float32], slope: float = 0.5) -> NDArray[np.float3
         nearby = np.clip(1 - np.abs(row - depth) / depths[1], 0, 1)
         result += np.fft.irfft(spectrum * (10 ** (-loss / 20))[:, None], n, axis=0) * nearby[:, None]
     level = np.polyval(np.polyfit(row, np.log(result.std(axis=1)), 2), row)
-    return (result / np.exp(level)[:, None]).astype(np.float32)
+    restored: NDArray[np.float64] = result / np.exp(level)[:, None]
+    return restored.astype(np.float32)
 
 
 def test_attenuation_and_gain_slope_do_not_bias_strain() -> None:

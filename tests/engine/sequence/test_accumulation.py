@@ -1,7 +1,10 @@
 """Displacement chained over pairs: right on moving tissue, equal to the direct one within its sigma."""
 
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from engine.factory import open_estimator
 from engine.sequence.accumulation import Accumulation
@@ -103,7 +106,7 @@ def test_chained_equals_direct_within_two_sigma() -> None:
         "reference", shape=spec.shape, sampling_frequency=40e6, center_frequency=5e6, line_pitch=0.3e-3
     )
     chain, variance = Accumulation(), 0.0
-    added = 0.0
+    added: NDArray[Any] | float = 0.0
     to_displacement = spec.axial_window / spec.sample_pitch / np.sqrt(12.0)  # slope and mean of one line fit
     for k in range(5):
         link = estimator.step(frames[k], frames[k + 1])

@@ -1,6 +1,7 @@
 """Fused relative strain: right on moving tissue, independent of the hand's sign, with a calibrated std."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -166,7 +167,7 @@ def test_a_weak_pair_hardly_counts() -> None:
 def test_a_new_scene_shows_nothing_of_the_old_one(forget: str) -> None:
     fusion = Fusion(0.5, errors=WINDOWED)
     shape = (ROWS, COLS)
-    common = {"mean_strain": -0.01, "valid": np.ones(shape, bool)}
+    common: dict[str, Any] = {"mean_strain": -0.01, "valid": np.ones(shape, bool)}
     for k in range(10):
         fusion.update(
             _result(-0.01 * _pattern(), 1e-4), pre_index=k, post_index=k + 1, elapsed=0.05, **common
@@ -188,7 +189,7 @@ def test_a_new_scene_shows_nothing_of_the_old_one(forget: str) -> None:
 def test_a_kept_image_would_be_noticed() -> None:
     """Negative control of the test above: without forgetting, the old scene shines through."""
     fusion, shape = Fusion(0.5, errors=WINDOWED), (ROWS, COLS)
-    common = {"mean_strain": -0.01, "valid": np.ones(shape, bool)}
+    common: dict[str, Any] = {"mean_strain": -0.01, "valid": np.ones(shape, bool)}
     for k in range(10):
         fusion.update(
             _result(-0.01 * _pattern(), 1e-4), pre_index=k, post_index=k + 1, elapsed=0.05, **common

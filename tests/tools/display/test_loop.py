@@ -13,8 +13,9 @@ import pytest
 
 from streamer.errors import ConfigError
 from tests.tools.display.synthetic_node import SyntheticNode
-from tools.display.loop import run_display, save_png
+from tools.display.loop import run_display
 from tools.display.options import DisplayOptions
+from tools.display.png import save_png
 from tools.errors import NothingReceived, ToolError
 
 COMMAND = [

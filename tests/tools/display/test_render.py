@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from streamer.config import ColorMap
 from streamer.headers import Grid
 from streamer.wire import Message
 from tests.tools.display.display_messages import (
@@ -49,13 +50,15 @@ def frame_of(view: View, size: int = 400) -> Frame:
     return fit(extent_of([(view.strain.grid, view.strain.normalised.shape)]), 0, 0, size, size)
 
 
-def distance_to_map(colors: NDArray[np.uint8], name: str) -> NDArray[np.float64]:
+def distance_to_map(colors: NDArray[np.uint8], name: ColorMap) -> NDArray[np.float64]:
     """Distance in CIE Lab from each colour to the nearest one of a map."""
 
     def lab(bgr: NDArray[np.uint8]) -> NDArray[np.float64]:
-        return cv2.cvtColor((bgr.reshape(1, -1, 3) / 255).astype(np.float32), cv2.COLOR_BGR2LAB)[0]
+        return np.asarray(
+            cv2.cvtColor((bgr.reshape(1, -1, 3) / 255).astype(np.float32), cv2.COLOR_BGR2LAB)[0]
+        )
 
-    table = lab(lookup_table(name))  # type: ignore[arg-type]
+    table = lab(lookup_table(name))
     return np.array([np.linalg.norm(table - color, axis=1).min() for color in lab(colors)])
 
 
@@ -73,7 +76,7 @@ def test_press_and_release_draw_the_same_image(value: str, layout: str) -> None:
 
 
 @pytest.mark.parametrize("name", COLOR_MAPS)
-def test_the_colour_of_opposite_sign_is_in_no_map(name: str) -> None:
+def test_the_colour_of_opposite_sign_is_in_no_map(name: ColorMap) -> None:
     assert distance_to_map(np.array([OPPOSITE], np.uint8), name) > 25
     hard = lookup_table(name)[0]  # negative control: the map's own colours are found in it
     assert distance_to_map(hard, name) < 1
@@ -81,15 +84,15 @@ def test_the_colour_of_opposite_sign_is_in_no_map(name: str) -> None:
 
 @pytest.mark.parametrize("name", COLOR_MAPS)
 @pytest.mark.parametrize("mean", [-0.005, 0.005])
-def test_opposite_pixels_never_look_hard_nor_does_their_rim(name: str, mean: float) -> None:
+def test_opposite_pixels_never_look_hard_nor_does_their_rim(name: ColorMap, mean: float) -> None:
     strain = np.full((250, 128), mean, np.float32)
     strain[100:150, 40:80] = -mean  # as strong, the other way round
-    view = live(strain, mean, DisplayOptions(color_map=name))  # type: ignore[arg-type]
+    view = live(strain, mean, DisplayOptions(color_map=name))
     colors, weight = strain_layer(view, view.strain, frame_of(view))  # type: ignore[arg-type]
     assert (weight > 0.99).all()
     found = {tuple(map(int, color)) for color in colors.reshape(-1, 3)}
     assert OPPOSITE in found
-    average = tuple(map(int, lookup_table(name)[MIDDLE, 0]))  # type: ignore[arg-type]
+    average = tuple(map(int, lookup_table(name)[MIDDLE, 0]))
     assert found == {OPPOSITE, average}  # nothing in between: linear interpolation would draw a HARD rim
 
 
@@ -259,10 +262,12 @@ def test_beams_that_diverge_far_are_marked(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.parametrize("name", COLOR_MAPS)
 @pytest.mark.parametrize("top", [1.1, 1.5, 2.5, 6.0])
-def test_the_average_has_one_colour_at_every_range_and_the_ends_are_the_ends(name: str, top: float) -> None:
+def test_the_average_has_one_colour_at_every_range_and_the_ends_are_the_ends(
+    name: ColorMap, top: float
+) -> None:
     values = np.array([[-0.5, 0.0, 1.0, top, 9.0]], np.float32)
-    table = lookup_table(name)[:, 0]  # type: ignore[arg-type]
-    shown = colorize(values, top, name)  # type: ignore[arg-type]
+    table = lookup_table(name)[:, 0]
+    shown = colorize(values, top, name)
     np.testing.assert_array_equal(shown[0], table[[0, 0, MIDDLE, 255, 255]])
 
 
@@ -284,12 +289,12 @@ def test_the_median_of_a_bmode_is_as_grey_as_tissue_whatever_its_level() -> None
     for level in (90, 150, 220):
         image = np.clip(np.random.default_rng(0).normal(level, 20, (200, 64)), 1, 255).astype(np.uint8)
         message = bmode_message()
-        message.arrays["bmode"] = image
-        view = view_of(message)
+        view = view_of(Message(message.header, {**message.arrays, "bmode": image}))
         assert view.bmode is not None
         shown = grey_levels(60.0, view.bmode.exposure_db, 50.0)[image]
         assert 255 * 0.34 < np.median(shown) < 255 * 0.42
-    assert grey_levels(60.0, view.bmode.exposure_db + 6, 50.0)[200] > shown[image == 200].mean()
+        exposure = view.bmode.exposure_db
+    assert grey_levels(60.0, exposure + 6, 50.0)[200] > shown[image == 200].mean()
 
 
 def test_text_grows_with_a_large_screen_and_nothing_is_drawn_larger_than_full_hd() -> None:

@@ -9,7 +9,9 @@ from tests.tools.display.display_messages import STRAIN_GRID, phantom, strain_me
 from tools.display.strain_image import HeldRange, StrainImage, hold_reason, persist, strain_image
 
 
-def image(*args: object, region: tuple[float, float, float, float] | None = None, **fields: object):
+def image(
+    *args: object, region: tuple[float, float, float, float] | None = None, **fields: object
+) -> StrainImage:
     made = strain_image(strain_message(*args, **fields), region)  # type: ignore[arg-type]
     assert isinstance(made, StrainImage), made
     return made

@@ -43,7 +43,9 @@ def test_a_figure_shows_its_words_and_no_name(press: Path, tmp_path: Path, endin
                       "B-mode", "Strain ratio B/A", "not stiffness"):  # fmt: skip
             assert words in text, words
     if ending == "png":
-        image = cv2.imread(str(output)).astype(int)
+        drawn = cv2.imread(str(output))
+        assert drawn is not None
+        image = drawn.astype(int)
         assert ((image.max(axis=2) - image.min(axis=2)) > 60).mean() > 0.05  # colours
     again = tmp_path / f"again.{ending}"
     run("figure", press, again, "--regions", REGIONS)

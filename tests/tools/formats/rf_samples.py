@@ -21,7 +21,8 @@ def band_noise(
     spread = [1] * len(shape)
     spread[axis] = -1
     signal = np.fft.irfft(np.fft.rfft(noise, axis=axis) * band.reshape(spread), shape[axis], axis)
-    return signal / signal.std()
+    scaled: NDArray[np.float64] = signal / signal.std()
+    return scaled
 
 
 def envelope(signal: NDArray[np.float64], axis: int = -2) -> NDArray[np.float64]:

@@ -16,8 +16,8 @@ from tools.errors import RecordingError
 from tools.formats import open_recording
 
 CONSTANTS: dict[str, Any] = {"fs": 40e6, "fc": 4.8e6, "pitch": 0.3e-3, "probe_type": "linear", "c": 1500.0}
-RATE = {"frame_rate": 20.0}
-TIMES = {"t_acq": np.arange(5, dtype=np.int64) * 50_000_000}
+RATE: dict[str, Any] = {"frame_rate": 20.0}
+TIMES: dict[str, Any] = {"t_acq": np.arange(5, dtype=np.int64) * 50_000_000}
 
 
 def complex_iq() -> NDArray[np.complex64]:
@@ -133,7 +133,7 @@ def test_structs_that_contradict_are_named(tmp_path: Path, rf: NDArray[np.int16]
 
 
 def test_equal_numbers_do_not_contradict(tmp_path: Path, rf: NDArray[np.int16]) -> None:
-    same = {
+    same: dict[str, Any] = {
         "sampling_frequency": 40_000_000,
         "line_pitch": np.float32(0.3e-3),
         "sampling_rate": np.array([40e6]),
@@ -263,7 +263,8 @@ def test_matlab_73(tmp_path: Path, rf: NDArray[np.int16]) -> None:
     path = tmp_path / "a.mat"
     matlab_73(path, rf)
     with open_recording(path) as recording:
-        assert (recording.n_frames, recording.shape, recording.dtype) == (5, (256, 32), np.int16)
+        assert (recording.n_frames, recording.shape) == (5, (256, 32))
+        assert recording.dtype == np.int16
         for k, frame in enumerate(rf):
             assert np.array_equal(recording.frame(k), frame)
         assert recording.acquisition.line_pitch == 0.3e-3
@@ -336,7 +337,8 @@ def test_many_notes_fit_into_a_header(tmp_path: Path, rf: NDArray[np.int16]) -> 
         assert len(recording.assumed) == 24
         assert recording.assumed[-1].startswith("and ")
         recording.header(0, source_id="a", session_id="b")
-    np.savez(tmp_path / "b.npz", **{"bell\x07": np.array({}, dtype=object)}, rf=rf, **CONSTANTS, **TIMES)
+    strange: dict[str, Any] = {"bell\x07": np.array({}, dtype=object)}
+    np.savez(tmp_path / "b.npz", **strange, rf=rf, **CONSTANTS, **TIMES)
     with open_recording(tmp_path / "b.npz") as recording:
         assert "bell?: Python objects, left alone" in recording.assumed
 

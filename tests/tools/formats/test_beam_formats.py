@@ -158,7 +158,8 @@ def test_uff_of_a_sector_and_of_channel_data(tmp_path: Path) -> None:
     with open_recording(tmp_path / "a.uff") as recording:
         constants = recording.acquisition
         assert np.array_equal(recording.frame(1), frames[1])
-        assert (constants.probe_type, constants.line_pitch) == ("curved", pytest.approx(0.02, rel=1e-3))
+        assert constants.probe_type == "curved"
+        assert constants.line_pitch == pytest.approx(0.02, rel=1e-3)
         assert constants.probe_radius == pytest.approx(0.05, rel=1e-3)
         assert constants.initial_time == pytest.approx(2e-3 / 1540, rel=2e-2)
     channels = pyuff_ustb.ChannelData(data=np.zeros((64, 8, 1, 2), np.float32), sampling_frequency=40e6)

@@ -152,7 +152,14 @@ def test_every_preset_makes_sense() -> None:
             assert 0.3 < preset.elements * preset.line_pitch < 2.0  # rad of field of view
 
 
-PARAM = {"fs": 40e6, "fc": 4.8e6, "pitch": 0.508e-3, "radius": 49.57e-3, "c": 1540.0, "t0": 0.0}
+PARAM: dict[str, Any] = {
+    "fs": 40e6,
+    "fc": 4.8e6,
+    "pitch": 0.508e-3,
+    "radius": 49.57e-3,
+    "c": 1540.0,
+    "t0": 0.0,
+}
 """A simulator's parameters of a convex probe: the pitch lies along its face."""
 CURVED = {"probe_type": "curved", "frame_axis": 0, "frame_rate": 20.0}
 

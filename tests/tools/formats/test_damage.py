@@ -17,7 +17,7 @@ from tools.errors import RecordingError
 from tools.formats import Acquisition, open_recording, write_recording
 
 ROUNDS = 60
-CONSTANTS = {"fs": 40e6, "pitch": 0.3e-3, "probe_type": "linear", "frame_rate": 20.0}
+CONSTANTS: dict[str, Any] = {"fs": 40e6, "pitch": 0.3e-3, "probe_type": "linear", "frame_rate": 20.0}
 
 
 GIVEN: dict[str, Any] = {"sampling_frequency": 40e6, "line_pitch": 3e-4, "probe_type": "linear"}

@@ -248,7 +248,7 @@ def test_nrrd_of_itk_and_iq(tmp_path: Path, rf: NDArray[np.int16]) -> None:
     image = SimpleITK.GetImageFromArray(rf)  # x is lateral, y is depth, z counts the frames
     image.SetSpacing((0.3, 0.01925, 1.0))
     SimpleITK.WriteImage(image, tmp_path / "a.nrrd")
-    given = {"frame_rate": 20.0, "frame_axis": 2}
+    given: dict[str, Any] = {"frame_rate": 20.0, "frame_axis": 2}
     with open_recording(tmp_path / "a.nrrd", overrides=given) as recording:
         assert np.array_equal(recording.frame(3), rf[3])
         assert recording.acquisition.line_pitch == pytest.approx(0.3e-3)

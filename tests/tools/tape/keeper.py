@@ -5,13 +5,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from streamer.stopping import Stop
 from tests.tools.recorder import PATIENCE, Sender
 from tests.tools.tape.tapes import rf_parts, strain_parts
 from tools.tape.protocol import KeepClient
 from tools.tape.service import Counts, KeepSettings, serve
+
+T = TypeVar("T")
 
 
 class Keeper:
@@ -71,7 +73,7 @@ class Keeper:
         return self.counts
 
 
-def wait_for(found: Callable[[], Any]) -> Any:
+def wait_for(found: Callable[[], T | None]) -> T:
     """What `found` returns once it is not None."""
     end = time.monotonic() + PATIENCE
     while (value := found()) is None:

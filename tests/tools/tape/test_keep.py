@@ -1,5 +1,6 @@
 """What was just seen can be kept, looked at frame by frame and frozen; nothing is on disk before that."""
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,7 @@ def test_what_comes_after_the_key_follows_without_a_gap(tmp_path: Path) -> None:
             wait_for(lambda: running.client.ask({"do": "state"})["saving"] or None)
             running.send(*range(30, 60))
             assert other._socket.poll(5000)
-            path = other._socket.recv_json()["path"]
+            path = json.loads(other._socket.recv())["path"]
         assert saved(path) == (list(range(60)), list(range(60)))
 
 

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -137,13 +138,14 @@ def test_every_figure_is_judged() -> None:
     before = LabelFree(closure=0.9, ncc=0.9, ncc_leeway=0.01, ncc_explained=0.95, unsteadiness=0.2, pairs=9)
     assert before.worse_than(before) is None
     assert replace(before, closure=0.94, ncc=0.94, unsteadiness=0.1).worse_than(before) is None
-    for change, told in (
+    changes: list[tuple[dict[str, Any], str]] = [
         ({"closure": 0.96}, "closure"),
         ({"ncc": 0.96}, "fitted noise"),
         ({"ncc": 0.88}, "NCC fell"),
         ({"unsteadiness": 0.3}, "fused image"),
         ({"closure": float("nan")}, "not finite"),
-    ):
+    ]
+    for change, told in changes:
         assert told in (replace(before, **change).worse_than(before) or "")
 
 
@@ -169,6 +171,7 @@ def test_an_image_of_noise_is_worse_by_these_figures(scanner: Acquisition) -> No
     net = LiveNet(TINY)
     before = label_free(net, [block], CPU)
     for head in net.trunk.decoder.heads:
+        assert isinstance(head, torch.nn.Conv2d)
         torch.nn.init.normal_(head.weight, std=3.0)
     assert label_free(net, [block], CPU).worse_than(before)
 

@@ -13,6 +13,7 @@ import pytest
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin
 
 from tests.tools.display.synthetic_node import SyntheticNode
 from tests.tools.web.chromium import page_server
@@ -100,7 +101,7 @@ def test_page_socket_requests_and_limits() -> None:
         idle.sendall(b"GET / HTTP/1.1\r\nHost:")
         url = address.replace("http", "ws") + "ws"
         with pytest.raises(InvalidStatus, match="403"):
-            opened.enter_context(connect(url, origin="http://evil.example"))  # type: ignore[arg-type]
+            opened.enter_context(connect(url, origin=Origin("http://evil.example")))
         sockets = [opened.enter_context(connect(url, max_size=None)) for _ in range(4)]
         first = sockets[0]
         with pytest.raises(InvalidStatus, match="503"):

@@ -15,6 +15,7 @@ from engine.factory import shipped_weights
 from engine.musse.artefact import build as building
 from engine.musse.artefact import key, store
 from engine.musse.artefact.build import Subject, build, build_command, load_module, verify
+from engine.musse.checkpoint import load
 from engine.musse.device.frame_program import PairProgram
 from engine.musse.device.plan import example_inputs, pair_program
 from engine.musse.device.step import PlainStep
@@ -58,7 +59,7 @@ def fewer_pairs() -> dict[str, Any]:
 def program() -> tuple[PairProgram, tuple[torch.Tensor, ...]]:
     transform = IqTransform(SPEC)
     grid = transform.grid(SUBJECT.carrier)
-    net, _ = building.load(SUBJECT.weights)
+    net, _ = load(SUBJECT.weights)
     pair = pair_program(SPEC, grid, LiveProgram(net))
     return pair, example_inputs(transform, grid, pair)
 

@@ -24,6 +24,7 @@ class Graph(nn.Module):
         self.conv = nn.Conv2d(2, 2, 3)
         with torch.no_grad():
             self.conv.weight[0, 0, 0, 0] += change
+        self.scale: Tensor
         self.register_buffer("scale", torch.tensor([2.0, 3.0]), persistent=False)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:

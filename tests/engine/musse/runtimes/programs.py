@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +24,7 @@ from tests.engine.network.small_networks import wake
 Example = tuple[nn.Module, tuple[Tensor, ...]]
 Size = tuple[int, int]
 WINDOW = 51
+Net = TypeVar("Net", bound=nn.Module)
 
 
 def live(size: Size, policy: Policy = "fp32") -> Example:
@@ -61,7 +62,7 @@ def own_state(net: UsseNet | MusseNet, size: Size) -> tuple[Tensor, ...]:
     return tuple(0.3 * torch.randn_like(tensor) for tensor in net.zero_state(size))
 
 
-def trained_looking(net: nn.Module) -> nn.Module:
+def trained_looking(net: Net) -> Net:
     """Heads away from zero and norms that have seen data: otherwise nothing would be warped."""
     for module in net.modules():
         if isinstance(module, UsseNet):

@@ -3,6 +3,7 @@
 Not shown here: what an engine computes on a card. `musse-stream engine build` and `verify` test that there.
 """
 
+import inspect
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,6 +22,7 @@ from engine.musse.runtimes.tensorrt import SETTINGS, compiled, lowered, settings
 from engine.musse.runtimes.without_card import without_card
 from engine.network.configuration import PAPER
 from engine.network.musse import MusseConfiguration
+from engine.network.stateful import StatefulProgram
 from tests.engine.musse.runtimes.programs import PROGRAMS, Example, musse
 
 WHOLE = (2000, 128)
@@ -73,6 +75,7 @@ def test_tensorrt_is_given_one_segment_that_computes_the_same(name: str) -> None
     module, inputs = example(name, WHOLE)
     graph = lowered(module, inputs)
     if not name.startswith("live"):
+        assert isinstance(module, StatefulProgram)
         inputs = others(inputs, module.images)  # another state than the one it was exported with
     assert difference(graph, module, inputs) < (HALF_PARITY if "fp16" in name else PARITY)
 
@@ -176,7 +179,7 @@ def test_settings_that_torch_tensorrt_would_ignore_are_refused() -> None:
         with pytest.raises(EngineError, match=f"no setting {name}"):
             settings_for(compile_graph, **{name: True})
     # the control: the library itself accepts any keyword
-    assert any(p.kind == p.VAR_KEYWORD for p in tensorrt.inspect.signature(compile_graph).parameters.values())
+    assert any(p.kind == p.VAR_KEYWORD for p in inspect.signature(compile_graph).parameters.values())
 
 
 def test_tf32_is_off_and_small_graphs_are_compiled() -> None:

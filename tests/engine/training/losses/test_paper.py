@@ -21,14 +21,16 @@ def _rf(rows: int = 240, lines: int = 12, seed: int = 0) -> Tensor:
     spectrum = torch.fft.rfft(torch.randn(lines, rows, generator=generator))
     frequency = torch.fft.rfftfreq(rows)
     spectrum *= torch.exp(-0.5 * ((frequency - 0.15) / 0.04) ** 2)
-    return torch.fft.irfft(spectrum, rows).T[None, None].contiguous()
+    image: Tensor = torch.fft.irfft(spectrum, rows).T[None, None]
+    return image.contiguous()
 
 
 def _moved(image: Tensor, samples: float) -> Tensor:
     """`image` shifted down the beam, exactly (and around)."""
     rows = image.shape[-2]
     turn = torch.exp(-2j * math.pi * torch.fft.rfftfreq(rows) * samples)[:, None]
-    return torch.fft.irfft(torch.fft.rfft(image, dim=-2) * turn, rows, dim=-2)
+    moved: Tensor = torch.fft.irfft(torch.fft.rfft(image, dim=-2) * turn, rows, dim=-2)
+    return moved
 
 
 def _uniform(samples: float, like: Tensor) -> Tensor:

@@ -36,7 +36,7 @@ class Broken(StatelessEstimator):
         if self._how == "shrunken":
             return replace(result, axial_strain=0.9 * result.axial_strain)
         if self._how == "bold":
-            return replace(result, strain_std=result.strain_std / 10)
+            return replace(result, strain_std=result.strain_std / np.float32(10))
         self._first = self._first or result
         return self._first  # frozen
 

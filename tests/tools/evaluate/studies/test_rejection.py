@@ -1,6 +1,7 @@
 """A small rejection study: estimates are computed once, settings differ, and the table shows it."""
 
 import numpy as np
+import pytest
 
 from engine.metrics.accuracy import Agreement
 from tools.evaluate.methods import Engines, Setting
@@ -18,14 +19,14 @@ from tools.evaluate.studies.rejection import (
 from tools.evaluate.suite.catalogue import SEED as SUITE
 
 
-def test_settings_differ_in_the_pairs_they_keep() -> None:
+def test_settings_differ_in_the_pairs_they_keep(monkeypatch: pytest.MonkeyPatch) -> None:
     view = next(sequences(3, 1, 10))
     estimator = Remembering(Engines()(Setting(engine="reference"), view.scene.spec))
     everything = effect_of(view, estimator, "sequential", OPEN)
     assert everything.good + everything.bad > 3
     assert (everything.good_kept, everything.bad_kept) == (everything.good, everything.bad)
     computed: list[int] = []
-    estimator._estimator.propose = lambda *frames: computed.append(1)  # type: ignore[method-assign]
+    monkeypatch.setattr(estimator._estimator, "propose", lambda *frames: computed.append(1))
     nothing = effect_of(view, estimator, "sequential", {"quality": {"min_ncc": 1.0}})
     assert (nothing.good_kept, nothing.bad_kept, nothing.with_image) == (0, 0, [])
     assert nothing.good == everything.good  # the class of a pair does not depend on the setting

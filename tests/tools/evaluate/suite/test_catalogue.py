@@ -51,7 +51,7 @@ def test_the_region_is_a_rectangle_that_both_frames_hold() -> None:
     case = next(c for c in cases("full", ["large"]) if "100 samples" in c.name)
     view = PairView(case.build())
     region, truth = view.region, view.truth
-    rows, columns = region.any(axis=1), region.any(axis=0)
+    rows, columns = np.asarray(region.any(axis=1)), np.asarray(region.any(axis=0))
     assert np.array_equal(region, rows[:, None] & columns[None, :])
     there = truth.axial_index[:, None] + truth.axial_displacement
     assert there[region].min() > 0
