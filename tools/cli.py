@@ -16,6 +16,7 @@ from tools.commands.config import config
 from tools.commands.convert import convert
 from tools.commands.demo import demo
 from tools.commands.display import display
+from tools.commands.doctor import doctor
 from tools.commands.engine import engine
 from tools.commands.evaluate import evaluate
 from tools.commands.figure import figure
@@ -35,7 +36,7 @@ from tools.errors import DiskFull, NoScreen, NothingReceived, RecordingError, To
 
 EXIT_CODES = {
     0: "success, also when ended by Ctrl-C, SIGTERM or q",
-    1: "failure, with the reason in the message; a traceback is a bug, please report it",
+    1: "failure, with the reason in the message, or doctor found something; a traceback is a bug: report it",
     2: "wrong command line",
     3: "wrong configuration",
     4: "a recording or result file cannot be used",
@@ -106,7 +107,7 @@ COMMANDS = {
     "Recordings": (info, convert, simulate),
     "Results": (process, measure, figure, movie),
     "Network": (train, evaluate, assess),
-    "System": (config, engine, bench),
+    "System": (doctor, config, engine, bench),
 }
 """By the panel of `musse-stream --help` that lists them."""
 

@@ -24,7 +24,7 @@ def keeping(settings: Config, results: str) -> Iterator[Child | None]:
     if not keep.memory:
         yield None
         return
-    arguments = ["tape", "--connect-rf", settings.input.connect, "--connect", _reachable(results)]
+    arguments = ["tape", "--connect-rf", settings.input.connect, "--connect", reachable(results)]
     arguments += ["--bind", keep.bind, "--memory", str(keep.memory), "--folder", keep.folder or "."]
     arguments += ["--source", settings.input.source] if settings.input.source else []
     try:
@@ -40,7 +40,7 @@ def keeping(settings: Config, results: str) -> Iterator[Child | None]:
         process.finish()
 
 
-def _reachable(address: str) -> str:
+def reachable(address: str) -> str:
     """A bound address as one on this machine connects to it."""
     for wildcard, loopback in _LOOPBACK.items():
         if address.startswith(wildcard):

@@ -13,7 +13,7 @@ from tests.tools.tape.keeper import wait_for
 from tools.cli import app
 from tools.errors import ToolError
 from tools.formats import open_recording
-from tools.keep import _reachable
+from tools.keep import reachable
 from tools.tape.protocol import KeepClient
 from tools.tape.reader import Tape
 
@@ -82,4 +82,4 @@ def test_nobody_to_ask_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_the_results_of_this_machine_are_reached(bound: str, reached: str) -> None:
-    assert _reachable(bound) == reached
+    assert reachable(bound) == reached
