@@ -1,4 +1,4 @@
-"""What every test shares: nothing is left behind, nothing is skipped unseen, and the real arm data."""
+"""Shared by all tests: nothing is left behind, no test is skipped on CI, and the real arm data."""
 
 import inspect
 import os

@@ -1,4 +1,4 @@
-"""What a test may leave behind: threads, child processes, ZeroMQ contexts."""
+"""Threads, child processes and ZeroMQ contexts that a test leaves behind."""
 
 import threading
 import time

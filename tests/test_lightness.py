@@ -1,4 +1,4 @@
-"""What must not import torch: a display or a replay on a small machine, and light engines."""
+"""Programs that must not import torch: a display or a replay on a small machine, and light engines."""
 
 import subprocess
 import sys

@@ -69,7 +69,7 @@ METRICS_SAY = [
     ("document", "sentence"),
     [("protocol.md", s) for s in PROTOCOL_SAYS] + [("metrics.md", s) for s in METRICS_SAY],
 )
-def test_the_documents_tell_the_numbers_of_the_code(document: str, sentence: str) -> None:
+def test_the_documents_have_the_numbers_of_the_code(document: str, sentence: str) -> None:
     text = (DOCS / document).read_text(encoding="utf-8")
     assert " ".join(sentence.split()) in " ".join(text.split())
 

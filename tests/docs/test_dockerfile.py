@@ -58,7 +58,7 @@ def test_torch_is_the_one_that_make_installs() -> None:
     assert pins[0] == pins[1] == pins[2]
 
 
-def test_the_command_runs_and_its_health_check_tells_alive_from_dead() -> None:
+def test_the_command_runs_and_its_health_check_distinguishes_alive_from_dead() -> None:
     replaced = {
         "tcp://0.0.0.0:5561": "tcp://0.0.0.0:0",  # free ports
         "0.0.0.0:5562": "0.0.0.0:0",

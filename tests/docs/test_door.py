@@ -1,4 +1,4 @@
-"""What contributors meet first names only files, commands and versions that exist."""
+"""The documents for contributors name only files, commands and versions that exist."""
 
 import re
 import tomllib

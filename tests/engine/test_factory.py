@@ -1,4 +1,4 @@
-"""Engines by their names, and what stands in the way of one."""
+"""Engines by their names, and the errors that prevent opening one."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What an estimator can be built for, and what it refuses by name."""
+"""Acquisitions that an estimator accepts, and those it refuses by name."""
 
 import pytest
 

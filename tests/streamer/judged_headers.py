@@ -1,4 +1,4 @@
-"""Strain headers as a step makes them, for what learns from them."""
+"""Strain headers as a step makes them, for tests of pairing and stride."""
 
 from typing import Any
 

@@ -81,7 +81,7 @@ def test_a_source_that_was_asked_for_is_never_given_up() -> None:
     assert admitted(admission, [0], 2e6) == [0]
 
 
-def test_refusals_say_what_to_do() -> None:
+def test_refusals_name_the_remedy() -> None:
     admission = Admission()
     admit(admission, rf_header(5))
     with pytest.raises(

@@ -54,7 +54,7 @@ def tuples(value: object) -> object:
     return tuple(map(tuples, value)) if isinstance(value, list) else value
 
 
-def test_every_mistake_is_told_at_once_with_its_place(tmp_path: Path) -> None:
+def test_every_mistake_is_listed_at_once_with_its_place(tmp_path: Path) -> None:
     path = written(
         tmp_path,
         """

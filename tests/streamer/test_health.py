@@ -18,7 +18,7 @@ def counts(**changes: Any) -> Counts:
 
 
 def fed(frames: int = 20, rate: float = 50.0, **changes: Any) -> tuple[Health, float]:
-    """A condition that heard so many frames, and the time of the last."""
+    """A health state after so many frames, and the time of the last."""
     condition = Health()
     condition.state(counts(), 0.0)
     for number in range(frames):
@@ -44,7 +44,7 @@ def test_stale_is_ten_periods_within_bounds(rate: float, limit: float) -> None:
     assert condition.state(counts(received=20), last + limit + 0.01)[0] == "STALE"
 
 
-def test_a_replay_says_so() -> None:
+def test_a_replay_is_marked_as_such() -> None:
     condition, last = fed(origin="replay")
     assert condition.state(counts(received=20), last) == ("REPLAY", ())
 
@@ -121,7 +121,7 @@ def test_old_trouble_is_forgotten() -> None:
     assert condition.state(counts(received=200, overwritten=50), last + 8) == ("LIVE", ())
 
 
-def test_frames_that_are_all_refused_are_told_while_waiting_and_stale() -> None:
+def test_frames_that_are_all_refused_are_reported_while_waiting_and_stale() -> None:
     waiting = Health()
     waiting.state(counts(), 0.0)
     state, reasons = waiting.state(counts(received=9, refused={"malformed": 9}), 1.0)

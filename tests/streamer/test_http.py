@@ -36,7 +36,7 @@ def get(running: HealthServer, path: str = "/livez") -> tuple[int, bytes]:
             return error.code, error.read()
 
 
-def test_it_answers_what_it_knows_and_names_what_there_is() -> None:
+def test_it_answers_known_paths_and_lists_them_for_others() -> None:
     with server() as running:
         assert get(running) == (200, b"alive\n")
         assert get(running, "/livez?verbose=1") == (200, b"alive\n")

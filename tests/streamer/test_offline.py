@@ -1,4 +1,4 @@
-"""The frame loop: what is admitted makes pairs, and the key frame outlives its pair."""
+"""The frame loop: admitted frames make pairs, and the key frame outlives its pair."""
 
 from collections.abc import Sequence
 
@@ -56,7 +56,7 @@ def test_a_key_frame_is_kept_until_it_is_spent() -> None:
 
 
 class Lent:
-    """A source that counts what is out on loan."""
+    """A source that counts the frames on loan."""
 
     def __init__(self) -> None:
         self.out = 0

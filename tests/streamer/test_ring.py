@@ -178,7 +178,7 @@ def test_the_receiver_never_waits_while_a_pair_and_a_key_are_out(history: int) -
 
 
 def test_without_its_loan_a_frame_is_overwritten() -> None:
-    """The control: what the tests above call untouched does change once it is given back."""
+    """The control: frames that the tests above find unchanged do change once they are given back."""
     ring = FrameRing(2**14, 1, keep_all=False, on_overwritten=Counter())
     put(ring, 0)
     pair = ring.next_pair(alone, 0.0)

@@ -92,7 +92,7 @@ def test_no_stream_of_accepted_frames_makes_it_raise(mode: str, frames: list[RfF
         pairing.report_outcome(pair, message.header)
 
 
-def test_without_an_estimator_every_pair_says_so() -> None:
+def test_without_an_estimator_every_pair_is_rejected_with_that_reason() -> None:
     step = StrainStep(None, Region.whole(rf_header(0)), Config())
     message = step.run(FramePair(frame(0), frame(1), None), Stopwatch())
     sound(message)

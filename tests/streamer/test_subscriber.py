@@ -1,4 +1,4 @@
-"""The newest-message subscriber: what it hands out, what it counts, what it survives."""
+"""The newest-message subscriber: its messages, its counters, and faults that it survives."""
 
 import subprocess
 import sys

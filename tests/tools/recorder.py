@@ -1,4 +1,4 @@
-"""Both ends of a recording: a sender that says whatever a test wants, and a recorder in a thread."""
+"""Both ends of a recording: a sender of arbitrary messages, and a recorder in a thread."""
 
 import threading
 from pathlib import Path
@@ -18,7 +18,7 @@ GRID = Grid(axial_start=0.0, axial_step=1e-4, lateral_start=-1e-3, lateral_step=
 
 
 class Sender:
-    """A scanner bridge or a node that says whatever a test wants."""
+    """A scanner bridge or a node that sends arbitrary messages."""
 
     def __init__(self) -> None:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()

@@ -31,16 +31,16 @@ def musse(*arguments: str) -> "subprocess.CompletedProcess[str]":
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help_with_examples_of_itself(name: str) -> None:
-    told = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "200"})
-    assert told.exit_code == 0
-    examples = told.output.partition("Examples:")[2]
+    result = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "200"})
+    assert result.exit_code == 0
+    examples = result.output.partition("Examples:")[2]
     assert f"musse-stream {name}" in examples
 
 
 def test_the_first_help_names_every_command_and_exit_code() -> None:
-    told = musse("--help")
-    assert told.returncode == 0
-    text = " ".join(told.stdout.split())
+    done = musse("--help")
+    assert done.returncode == 0
+    text = " ".join(done.stdout.split())
     for word in (*COMMANDS, "research use only", "musse-stream demo", *EXIT_CODES.values()):
         assert word in text
     assert len(COMMANDS) >= 10
@@ -131,8 +131,8 @@ def test_a_failure_has_its_exit_code_and_one_line(
 
     def run_it(arguments: list[str]) -> tuple[int, str]:
         if case in FIRST_OF_ITS_CODE.values():
-            told = musse(*arguments)
-            return told.returncode, told.stderr
+            done = musse(*arguments)
+            return done.returncode, done.stderr
         for name in [name for name in os.environ if "DISPLAY" in name]:
             monkeypatch.delenv(name)
         monkeypatch.setattr(sys, "argv", ["musse-stream", *arguments])
@@ -155,40 +155,40 @@ def test_a_failure_has_its_exit_code_and_one_line(
             "taken": f"tcp://127.0.0.1:{taken.getsockname()[1]}",
         }
         arguments, words = CASES[case]
-        code, told = run_it([word.format(**places) for word in arguments])
-    assert code == int(case[0]), told
-    assert "Traceback" not in told
+        code, errors = run_it([word.format(**places) for word in arguments])
+    assert code == int(case[0]), errors
+    assert "Traceback" not in errors
     for word in words:
-        assert word.format(**places) in " ".join(told.split())
+        assert word.format(**places) in " ".join(errors.split())
     if code != 2:  # typer draws a box around mistakes of the command line
-        lines = [line for line in told.splitlines() if line.startswith("musse-stream: ")]
-        assert len(lines) == 1, told
-        assert told.splitlines()[-1] == lines[0]
+        lines = [line for line in errors.splitlines() if line.startswith("musse-stream: ")]
+        assert len(lines) == 1, errors
+        assert errors.splitlines()[-1] == lines[0]
         assert len(lines[0]) < LINE_LIMIT
     assert not list(tmp_path.glob("o.*"))
 
 
-def test_a_configuration_tells_all_its_mistakes(tmp_path: Path) -> None:
+def test_every_mistake_of_a_configuration_is_listed(tmp_path: Path) -> None:
     file = tmp_path / "clinic.toml"
     file.write_text('[pairing]\nmodus = "stride"\nstride = 99\n[quality]\nmin_nc = 0.5\n[http]\nbind = 5\n')
-    told = musse("config", "check", str(file))
-    assert told.returncode == 3
+    done = musse("config", "check", str(file))
+    assert done.returncode == 3
     for words in (
         "pairing.modus: unknown key; did you mean 'mode'",
         "pairing.stride",
         "'min_ncc'",
         "http.bind",
     ):
-        assert words in told.stderr
-    assert len(told.stderr.splitlines()) == 5
+        assert words in done.stderr
+    assert len(done.stderr.splitlines()) == 5
 
 
 def test_a_configuration_without_mistakes_is_shown_and_read_again(tmp_path: Path) -> None:
     shown = musse("config", "show")
     assert shown.returncode == 0
     (tmp_path / "a.toml").write_text(shown.stdout)
-    told = musse("config", "check", str(tmp_path / "a.toml"))
-    assert (told.returncode, told.stdout) == (0, f"{tmp_path / 'a.toml'}: no mistakes\n")
+    done = musse("config", "check", str(tmp_path / "a.toml"))
+    assert (done.returncode, done.stdout) == (0, f"{tmp_path / 'a.toml'}: no mistakes\n")
 
 
 def test_ctrl_c_before_the_work_is_done_is_130_and_leaves_no_file(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from tools.processes import ctrl_c
 
 
-def test_ctrl_c_that_a_library_swallows_is_told_at_the_next_check() -> None:
+def test_ctrl_c_that_a_library_swallows_is_raised_at_the_next_check() -> None:
     before = signal.getsignal(signal.SIGINT)
     with ctrl_c() as check:
         check()

@@ -59,7 +59,7 @@ def test_one_command_ends_in_an_image_and_its_counts(cache: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP], ids=lambda n: n.name)
-def test_a_signal_ends_everything_and_the_counts_are_told(cache: str, number: int) -> None:
+def test_a_signal_ends_everything_and_the_counts_are_reported(cache: str, number: int) -> None:
     with program(*headless("--seconds", "600"), XDG_CACHE_HOME=cache) as demo:
         demo.child("display")
         demo.wait_for("engine trivial ready")

@@ -70,7 +70,7 @@ def limited(blocks: int, *arguments: str, **streams: Any) -> "subprocess.Complet
     """`musse-stream ARGUMENTS` as a process whose files end after so many kB."""
     command = ["/bin/bash", "-c", f'ulimit -f {blocks}; exec "$@"', "bash", sys.executable, "-m", "tools"]
     streams = {"stdout": subprocess.PIPE, **streams}
-    # without a buffer Python drops what did not fit, and says nothing
+    # without a buffer Python drops what did not fit, without an error
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     return subprocess.run(
         [*command, *arguments], cwd=ROOT, stderr=subprocess.PIPE, text=True, check=False, timeout=60,

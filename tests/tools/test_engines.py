@@ -30,7 +30,7 @@ def musse(cache: Path, *arguments: str, timeout: float = 60.0) -> "subprocess.Co
 
 
 def refusal(result: "subprocess.CompletedProcess[str]") -> str:
-    """The one line of standard error that says why a command ended."""
+    """The one line of standard error with the reason why a command ended."""
     lines = [line for line in result.stderr.splitlines() if line.startswith("musse-stream: ")]
     assert len(lines) == 1, result.stderr
     assert "Traceback" not in result.stderr
@@ -39,7 +39,7 @@ def refusal(result: "subprocess.CompletedProcess[str]") -> str:
 
 @NO_CARD
 @pytest.mark.parametrize("name", ["cuda", "tensorrt"])
-def test_without_a_card_run_says_what_is_missing(tmp_path: Path, name: str) -> None:
+def test_without_a_card_run_names_what_is_missing(tmp_path: Path, name: str) -> None:
     result = musse(
         tmp_path, "run", "--no-keep", "--engine", name, "--bind", "tcp://127.0.0.1:0", "--http", ""
     )

@@ -72,11 +72,11 @@ def test_pixels_outside_the_map_are_empty_and_positions_round_trip(grid: Grid) -
     drawn, _, _ = resample_values(
         np.ones(SHAPE, np.float32), np.ones(SHAPE, np.float32), np.zeros(SHAPE, bool), grid, frame
     )
-    known = inside(grid, SHAPE, frame)
-    assert (np.isfinite(drawn) & ~known).mean() < 0.01  # they differ in corners of border cells only
-    assert (~np.isfinite(drawn) & known).mean() < 0.02
+    valid = inside(grid, SHAPE, frame)
+    assert (np.isfinite(drawn) & ~valid).mean() < 0.01  # they differ in corners of border cells only
+    assert (~np.isfinite(drawn) & valid).mean() < 0.02
     if grid.probe_type != "linear":
-        assert not known[-1, 0]  # below the sector's edge
+        assert not valid[-1, 0]  # below the sector's edge
     x, z = frame.position(33.0, 44.0)
     assert (frame.column(x), frame.row(z)) == pytest.approx((33.0, 44.0))
 

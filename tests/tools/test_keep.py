@@ -1,4 +1,4 @@
-"""`run` holds what was just seen, and `keep` saves it: the programs as a user starts them."""
+"""`run` keeps recent frames and results, and `keep` saves them: the programs as a user starts them."""
 
 import json
 import signal
@@ -30,7 +30,7 @@ def test_keep_saves_rf_and_results_of_a_running_node(tmp_path: Path) -> None:
         with program("run", "--connect", at, "--config", str(config), *given) as node:
             node.event("ready")
             with KeepClient(address, "test") as client:
-                wait_for(lambda: _held(client, 40))
+                wait_for(lambda: _has_frames(client, 40))
                 assert not kept.exists()  # nothing on disk before it is asked for
             saved = CliRunner().invoke(app, ["keep", "--connect", address, "--json"])
             reply = json.loads(saved.output)
@@ -49,7 +49,7 @@ def test_keep_saves_rf_and_results_of_a_running_node(tmp_path: Path) -> None:
         assert recording.n_frames >= 40
 
 
-def _held(client: KeepClient, count: int) -> bool | None:
+def _has_frames(client: KeepClient, count: int) -> bool | None:
     try:
         rows = client.ask({"do": "frames"}, within=1.0)["frames"]
     except ToolError:

@@ -89,7 +89,7 @@ def check(
     there, here = contents(tmp_path / "live.h5"), contents(tmp_path / "again.h5")
     assert len(there["rejection"]) == count
     assert np.isfinite(there["axial_strain"]).any(axis=(1, 2)).sum() >= count // 6
-    if speed != "1":  # `process` knows the recorded times only
+    if speed != "1":  # `process` has only the recorded times
         del there["interval"]
     assert_same_bits(there, here)
     # controls: other frames of the same shape differ, other windows or weights are refused by name

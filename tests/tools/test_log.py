@@ -38,9 +38,9 @@ def test_a_traceback_keeps_its_lines(capsys: pytest.CaptureFixture[str]) -> None
         raise ValueError("inside")
     except ValueError:
         log.exception("failed")
-    told = lines(capsys)
-    assert told[0].endswith("failed")
-    assert told[-1] == "ValueError: inside"
+    logged = lines(capsys)
+    assert logged[0].endswith("failed")
+    assert logged[-1] == "ValueError: inside"
 
 
 def test_one_line_per_reason_and_interval_and_the_rest_is_counted(
@@ -54,8 +54,8 @@ def test_one_line_per_reason_and_interval_and_the_rest_is_counted(
     log.warning("another", extra={"limit_by": "duplicate"})
     log.warning("no limit")
     log.warning("no limit")
-    told = lines(capsys)
-    assert [line.split("  ")[-1].split("WARNING ")[-1] for line in told] == [
+    logged = lines(capsys)
+    assert [line.split("  ")[-1].split("WARNING ")[-1] for line in logged] == [
         "refused: 0 %", "another", "no limit", "no limit",
     ]  # fmt: skip
     now = 105.1

@@ -15,7 +15,7 @@ from tools.cli import app
 from tools.formats import Acquisition, write_recording
 
 NAME = "Quillfeather"
-NOTE = f"sound_speed: as {NAME} said"
+NOTE = f"sound_speed: as stated by {NAME}"
 
 
 def hold_the_name(path: Path) -> bool:

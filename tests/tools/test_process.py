@@ -111,7 +111,7 @@ def test_npz_holds_what_hdf5_holds(press: Path, tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.h5", "a.npz"]
 
 
-def test_the_file_says_units_sign_engine_windows_and_versions(trivial: dict[str, Any], press: Path) -> None:
+def test_the_file_states_units_sign_engine_windows_and_versions(trivial: dict[str, Any], press: Path) -> None:
     about = trivial["attributes"]
     assert (about["format"], about["format_version"]) == ("musse-strain", 1)
     assert (about["strain_unit"], about["strain_sign"]) == ("1", "compression negative")
@@ -199,7 +199,7 @@ def test_without_fusion_there_is_no_fused_image(press: Path, tmp_path: Path) -> 
     assert np.isnan(found["effective_pairs"]).all()
 
 
-def test_refused_frames_are_told_and_make_no_pair(tmp_path: Path) -> None:
+def test_refused_frames_are_reported_and_make_no_pair(tmp_path: Path) -> None:
     frames = [echoes(STRAIN * step).astype(np.float32) for step in STEPS]
     frames[2][100, 3] = np.nan
     frames[4] = np.clip(frames[4], -200, 200)
@@ -208,18 +208,18 @@ def test_refused_frames_are_told_and_make_no_pair(tmp_path: Path) -> None:
         for index, frame in enumerate(frames):
             lifted = "LIFTED" if index == 6 else "OK"
             recording.append(frame, t_acq=index * 20_000_000, frame_index=index, status=lifted)
-    told = process(tmp_path / "a.h5", tmp_path / "strain.h5", "--engine", "trivial")
-    assert "5 pairs, 1 with values, 3 frames refused" in told
+    output = process(tmp_path / "a.h5", tmp_path / "strain.h5", "--engine", "trivial")
+    assert "5 pairs, 1 with values, 3 frames refused" in output
     for words in ("frame 2 refused: not_finite", "frame 4 refused: saturated", "frame 6 refused: bad_status"):
-        assert words in told
+        assert words in output
     found = contents(tmp_path / "strain.h5")
     assert list(found["post_index"]) == [0, 1, 3, 5, 7]
     assert list(found["rejection"]) == [b"first", b"", b"gap", b"gap", b"gap"]
 
 
 def test_a_file_without_a_single_value_is_still_a_file(press: Path, tmp_path: Path) -> None:
-    told = process(press, tmp_path / "a.npz", "--engine", "trivial", "--frames", "1")
-    assert "1 pairs, 0 with values" in told
+    output = process(press, tmp_path / "a.npz", "--engine", "trivial", "--frames", "1")
+    assert "1 pairs, 0 with values" in output
     with np.load(tmp_path / "a.npz") as packed:
         assert packed["axial_strain"].shape == (1, 0, 0)
         assert packed["axial_position"].shape == (0,)
@@ -255,7 +255,7 @@ def test_pairs_of_a_file_are_computed_again(press: Path, results: Path, tmp_path
         np.testing.assert_array_equal(first[name], again[name])
 
 
-def test_pairs_that_do_not_fit_are_refused_or_told(press: Path, results: Path, tmp_path: Path) -> None:
+def test_pairs_that_do_not_fit_are_refused_or_reported(press: Path, results: Path, tmp_path: Path) -> None:
     again = ("--pairs-from", str(results), "--engine")
     with pytest.raises(RecordingError, match="engine trivial there, reference here"):
         process(press, tmp_path / "a.h5", *again, "reference")
@@ -267,8 +267,8 @@ def test_pairs_that_do_not_fit_are_refused_or_told(press: Path, results: Path, t
     with pytest.raises(RecordingError, match="holds no strain results"):
         process(press, tmp_path / "a.h5", "--pairs-from", str(press), "--engine", "trivial")
     (tmp_path / "strict.toml").write_text("[quality]\nmax_strain = 0.001\n")
-    told = process(press, tmp_path / "a.h5", *again, "trivial", "--config", str(tmp_path / "strict.toml"))
-    assert "7 of 8 pairs are judged otherwise" in " ".join(told.split())
+    output = process(press, tmp_path / "a.h5", *again, "trivial", "--config", str(tmp_path / "strict.toml"))
+    assert "7 of 8 pairs are judged otherwise" in " ".join(output.split())
     with pytest.raises(SystemExit) as caught:
         process(press, tmp_path / "b.h5", *again, "trivial", "--stride", "2")
     assert caught.value.code == 2

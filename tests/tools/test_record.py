@@ -1,4 +1,4 @@
-"""`musse-stream record`: what a link carried is on the tape, and what it lost is counted."""
+"""`musse-stream record`: every message received is on the tape, and every lost one is counted."""
 
 import logging
 import signal
@@ -81,14 +81,14 @@ def wait_until_taped(path: Path, count: int) -> None:
 
 
 def _whole(path: Path) -> list[TapeMessage]:
-    """What can be read while the recorder still writes."""
+    """The messages that can be read while the recorder still writes."""
     if not path.exists():
         return []
     with Tape(path) as tape:
         return list(tape.messages())
 
 
-def test_the_tape_says_which_node_made_its_results(sender: Sender, tmp_path: Path) -> None:
+def test_the_tape_names_the_node_of_its_results(sender: Sender, tmp_path: Path) -> None:
     recording = Recording("strain", sender, tmp_path / "a.mcap", count=2)
     settings = '{"pairing": {"stride": 2}}'
     status = status_header(0, 0).model_copy(update={"configuration": settings})
@@ -210,7 +210,9 @@ def test_hostile_results_are_refused_and_the_next_good_one_is_written(sender: Se
 
 
 @pytest.mark.parametrize("what", ["strain", "rf"])
-def test_nothing_received_leaves_nothing_and_says_where(sender: Sender, tmp_path: Path, what: str) -> None:
+def test_nothing_received_leaves_no_file_and_names_the_address(
+    sender: Sender, tmp_path: Path, what: str
+) -> None:
     with pytest.raises(NothingReceived, match=sender.address):
         Recording(what, sender, tmp_path / "a.mcap", timeout=0.1).end()
     stopped = Recording(what, sender, tmp_path / "a.mcap")
@@ -284,7 +286,7 @@ def test_a_full_disk_ends_the_recording_with_what_there_is(
 
 
 def test_a_killed_recorder_has_lost_nothing_that_came(tmp_path: Path) -> None:
-    """The program itself: replay, record, kill -9; `info` says N of M and every frame is the one sent."""
+    """The program itself: replay, record, kill -9; `info` reports N of M and every frame is the one sent."""
     press, tape = write_press(tmp_path / "press.h5"), tmp_path / "a.mcap"
     played = ("--loop", "bounce", "--wait-subscribers", "1", "--bind", "tcp://127.0.0.1:0", "--json")
     with program("replay", str(press), *played) as replay:

@@ -1,4 +1,4 @@
-"""The yardstick is what it says: its size is that of the published network."""
+"""The yardstick has the size of the published network."""
 
 import numpy as np
 import onnxruntime
@@ -43,7 +43,7 @@ def test_is_timed_as_what_torch_computes() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning")
-def test_one_run_tells_times_and_ratios_of_all_three() -> None:
+def test_one_run_reports_times_and_ratios_of_all_three() -> None:
     figures = measure_ratios(threads=1, runs=3, shape=(512, 64))
     for name in ("yardstick", "program", "engine"):
         assert 0.0 < figures[f"{name}_min_ms"] <= figures[f"{name}_p50_ms"]

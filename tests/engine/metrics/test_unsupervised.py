@@ -1,4 +1,4 @@
-"""Figures that need no truth: on maps that close and hold still, and on maps that do not."""
+"""Figures without truth: on maps with closure and stability, and on maps without."""
 
 from dataclasses import replace
 

@@ -48,7 +48,7 @@ def pairs(frames: Iterable[FrameArray], stride: int = 1) -> list[tuple[FrameArra
 
 
 def dead_rows() -> list[tuple[FrameArray, FrameArray]]:
-    """The last rows and one line hold nothing, and a converter's offset lies under the rest."""
+    """The last rows and one line are zero; the rest has a converter's offset."""
     frames = [frame + np.int16(300) for frame in pressed(8)]
     for frame in frames:
         frame[-120:] = 0

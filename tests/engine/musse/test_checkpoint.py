@@ -1,4 +1,4 @@
-"""Weights in files: what does not belong together is refused by name."""
+"""Weights in files: parts that do not belong together are refused by name."""
 
 import json
 from dataclasses import replace

@@ -1,7 +1,7 @@
-"""What physics asks of the network and its construction guarantees.
+"""Physical properties that the network's construction guarantees.
 
-It holds for any weights, so no score of it is the training's. Each test takes the construction away once, to
-show that it can fail.
+They hold for any weights, trained or not. Each test takes the construction away once, to show that it can
+fail.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def gain_error(change: Callable[[FloatArray], FloatArray]) -> float:
-    """What another gain of each frame does to strain, RMS."""
+    """RMS change of strain for another gain of each frame."""
     pair = inclusion()
     louder = (
         change(pair.pre).astype(np.float32),

@@ -89,7 +89,7 @@ def test_a_sequence_in_one_estimator_equals_fresh_estimators() -> None:
 
 
 def test_a_frame_changed_in_place_is_no_frame_seen_before() -> None:
-    """The ring's slots are written anew: what the estimator remembers must be its own."""
+    """The ring's slots are overwritten, so the estimator must store copies."""
     pre, post, later = pressed().pre, pressed().post.copy(), pressed(-0.02).post
     estimator = onnx()
     estimator.step(pre, post)
@@ -168,7 +168,7 @@ def test_a_carrier_taken_from_the_header_would_change_much(monkeypatch: pytest.M
 
 
 def header_error(spec: EngineSpec) -> float:
-    """What another header does to strain, RMS, as a share of it."""
+    """RMS change of strain for another header, as a fraction of strain."""
     result = onnx(spec).step(pressed().pre, pressed().post)
     at = [
         np.interp(np.arange(100, 800), r.axial_index, r.axial_strain.mean(axis=1)) for r in (result, answer())

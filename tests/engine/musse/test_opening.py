@@ -25,7 +25,7 @@ CONSTANTS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(("name", "found"), [("onnx", "onnx"), ("eager", "eager"), ("musse", "onnx")])
-def test_opens_by_name_and_says_which_weights(name: str, found: str) -> None:
+def test_opens_by_name_and_identifies_the_weights(name: str, found: str) -> None:
     estimator: Estimator = open_estimator(name, **CONSTANTS)
     manifest = json.loads(shipped_weights().with_suffix(".json").read_text())
     assert (estimator.name, estimator.precision) == (found, "float32")
@@ -67,7 +67,7 @@ def test_a_missing_program_is_named_with_the_engine_that_needs_none(copied: Path
     assert "use engine eager" in words
 
 
-def test_the_errors_of_a_program_without_manifest_do_not_average(copied: Path) -> None:
+def test_the_errors_of_a_program_without_its_manifest_do_not_average(copied: Path) -> None:
     estimator = open_estimator("onnx", **CONSTANTS, weights=copied)
     assert estimator.error_model.shared < 1.0
     copied.unlink()

@@ -1,4 +1,4 @@
-"""What physics asks of the network and training or tracking must bring about: see also by construction."""
+"""Physics that the network owes to training or tracking; test_construction has the guaranteed properties."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""The program that is shipped, as a file: what compilers of graphs stumble over is not in it."""
+"""The shipped program contains nothing that compilers of graphs cannot handle."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +17,7 @@ FORBIDDEN |= {"CumSum", "Pow"}  # TensorRT loops over rows, and gives NaN for a 
 
 
 def faults(model: Any) -> Iterator[str]:
-    """What is wrong with a program, in words."""
+    """The faults of a program, in words."""
     imported = [(entry.domain, entry.version) for entry in model.opset_import]
     if imported != [("", OPSET)] or OPSET != 18:
         yield f"opset {imported}"

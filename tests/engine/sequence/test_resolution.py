@@ -26,7 +26,7 @@ def _images(
     window: tuple[float, float] = WINDOW,
     seed: int | None = 5,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """What one pair of this relative standard deviation becomes; seed None: by luck it is free of noise."""
+    """The image from one pair of this relative standard deviation; seed None: without noise."""
     noise = 0.0 if seed is None else std * strain_noise(np.random.default_rng(seed), SHAPE)
     noisy = truth + noise
     information = np.full(SHAPE, std**-2)

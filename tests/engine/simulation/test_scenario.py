@@ -1,4 +1,4 @@
-"""What `SimulationSettings` turn on is what the acquisition does."""
+"""The acquisition has every effect that `SimulationSettings` turn on."""
 
 from dataclasses import replace
 from importlib.util import find_spec

@@ -38,7 +38,7 @@ def test_an_engine_that_fails_ten_times_is_a_fault_until_it_works_again(setup: S
 
 
 class Lying(TrivialEstimator):
-    """Returns what no engine may."""
+    """Returns results that are not allowed."""
 
     def __init__(self, spec: EngineSpec, lie: str) -> None:
         super().__init__(spec)

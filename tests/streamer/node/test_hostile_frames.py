@@ -1,4 +1,4 @@
-"""Frames that lie, break the protocol or hold nothing: refused by name, and good ones go on."""
+"""Frames with false headers, protocol errors or no content are refused by name; good ones are processed."""
 
 import zlib
 from collections.abc import Callable
@@ -223,7 +223,7 @@ def test_lies_about_the_frame_index_cannot_overflow_the_status(setup: Setup) -> 
     setup.scanner.sent += 2**38
 
 
-def test_an_operator_is_told_why_nothing_is_shown(setup: Setup) -> None:
+def test_an_operator_sees_why_nothing_is_shown(setup: Setup) -> None:
     _, listener = setup.start()
     setup.scanner.send_all([5, 4, 3, 2])
     status = listener.status(lambda status: status.state == "STALE" and bool(status.reasons))

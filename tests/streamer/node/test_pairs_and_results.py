@@ -1,4 +1,4 @@
-"""What the node publishes for good frames, for holes, changes and jumps."""
+"""Results that the node publishes for good frames, gaps, changes and jumps."""
 
 import time
 from itertools import pairwise

@@ -156,7 +156,7 @@ def status_message(**fields: Any) -> Message:
 
 
 def received(*messages: Message) -> Received:
-    """What a poll would hand out."""
+    """The messages of one poll."""
     return received_with(messages, [m.header for m in messages if isinstance(m.header, StrainHeader)])
 
 

@@ -1,4 +1,4 @@
-"""The fused image: shown by default, normalised by the viewer's region, honest about its age."""
+"""The fused image: shown by default, normalised by the viewer's region, with its age."""
 
 import numpy as np
 import pytest
@@ -106,7 +106,7 @@ def test_a_new_image_ends_the_holding() -> None:
     assert not view.greyed
 
 
-def test_the_title_says_how_many_pairs_it_is_worth() -> None:
+def test_the_title_gives_the_equivalent_number_of_pairs() -> None:
     state = opened()
     state.update(received(status_message(), bmode_message(), strain_message(), fused_message()), 1.0)
     twelve = render(state.view(1.0))

@@ -51,7 +51,7 @@ def test_the_key_saves_what_is_held_and_freeze_pins_it(
         wait_for(lambda: None if running.client.ask({"do": "state"})["frozen"] else True)
 
 
-def test_without_a_tape_process_the_key_says_so() -> None:
+def test_without_a_tape_process_the_key_reports_it() -> None:
     shown = state()
     press("g", shown, None)
     assert shown.view(0.0).notice == "nothing to keep: no tape process answers"

@@ -1,4 +1,4 @@
-"""What each key does to the options."""
+"""The effect of each key on the options."""
 
 from dataclasses import replace
 

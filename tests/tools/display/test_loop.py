@@ -42,7 +42,7 @@ def test_headless_counts_from_the_first_result_and_saves_the_last_image(tmp_path
     assert (strain.max(axis=2) - strain.min(axis=2)).mean() > 20  # a colour image, not the waiting one
 
 
-def test_headless_without_strain_says_so_in_time_although_the_node_lives() -> None:
+def test_headless_without_strain_reports_it_in_time_although_the_node_lives() -> None:
     with (
         SyntheticNode(strain=False) as node,
         pytest.raises(NothingReceived, match=f"no strain result from {node.address} within 0.5 s"),
@@ -50,7 +50,7 @@ def test_headless_without_strain_says_so_in_time_although_the_node_lives() -> No
         run_display(DisplayOptions(), address=node.address, headless=True, seconds=1, timeout=0.5)
 
 
-def test_an_image_that_cannot_be_saved_is_told_before_anything_runs(tmp_path: Path) -> None:
+def test_an_image_that_cannot_be_saved_is_reported_before_anything_runs(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match=r"folder .*missing does not exist"):
         run_display(
             DisplayOptions(), address="tcp://127.0.0.1:9", headless=True, save=tmp_path / "missing/a.png"
@@ -91,9 +91,9 @@ def test_sigterm_ends_the_command_cleanly_with_its_summary() -> None:
         )  # fmt: skip
         assert node.subscribed.wait(30)
         child.send_signal(signal.SIGTERM)
-        told, complaint = child.communicate(timeout=10)
+        output, complaint = child.communicate(timeout=10)
     assert (child.returncode, complaint) == (0, "")
-    assert told.startswith("summary: results ")
+    assert output.startswith("summary: results ")
 
 
 @pytest.mark.parametrize("region", ["1,2,3", "a,b,c,d", "30,5,-10,10"])

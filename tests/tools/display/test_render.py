@@ -96,7 +96,7 @@ def test_opposite_pixels_never_look_hard_nor_does_their_rim(name: ColorMap, mean
     assert found == {OPPOSITE, average}  # nothing in between: linear interpolation would draw a HARD rim
 
 
-def test_harder_and_softer_go_to_the_ends_of_the_bar_that_say_so() -> None:
+def test_harder_and_softer_go_to_the_labelled_ends_of_the_colour_bar() -> None:
     strain = np.full((250, 128), -0.01, np.float32)
     strain[:60], strain[190:] = -0.0002, -0.03
     view = live(strain, -0.01, DisplayOptions(range_mode="fixed"))
@@ -216,37 +216,37 @@ def test_a_rejected_pair_leaves_no_colour_but_the_image_and_its_reason() -> None
     assert (render(good) != render(bad)).any()
 
 
-def said_by(monkeypatch: pytest.MonkeyPatch, view: View, size: tuple[int, int] = SIZE) -> str:
+def texts_of(monkeypatch: pytest.MonkeyPatch, view: View, size: tuple[int, int] = SIZE) -> str:
     """Every text that render draws, in order."""
     from tools.display import readouts, text
     from tools.display import render as render_module
 
-    told: list[str] = []
+    texts: list[str] = []
 
     def note(image: NDArray[np.uint8], words: str, *args: object, **fields: object) -> int:
-        told.append(words)
+        texts.append(words)
         return text.draw_text(image, words, *args, **fields)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
         for module in (panels, readouts, render_module):
             patch.setattr(module, "draw_text", note)
         render(view, size)
-    return "\n".join(told)
+    return "\n".join(texts)
 
 
 def test_every_needed_word_is_on_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
-    said = said_by(monkeypatch, live(phantom(), -0.005))
+    drawn = texts_of(monkeypatch, live(phantom(), -0.005))
     for words in (
         "SOFT", "HARD", "1 average", "opposite sign", "no value", "range fixed", "no persistence",
         "map: clinical", "Image quality", "Echo match",
         "mm", "mm across", "Press", "–0.50 %", "1.00", "newest frame", "lost 3", "25.0 frames/s",
         "engine reference (float32)", "assumed values of the acquisition: 1, key o", "LIVE", DISCLAIMER,
     ):  # fmt: skip
-        assert words in said, words
+        assert words in drawn, words
     options = DisplayOptions(value="percent", persistence=0.3, range_mode="held")
-    said = said_by(monkeypatch, live(phantom(0.005), 0.005, options))
+    drawn = texts_of(monkeypatch, live(phantom(0.005), 0.005, options))
     for words in ("+0.2", "strain in %", "Release", "+0.50 %", "persistence 0.3 s", "range held, 1 s"):
-        assert words in said, words
+        assert words in drawn, words
 
 
 def test_beams_that_diverge_far_are_marked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,10 +254,10 @@ def test_beams_that_diverge_far_are_marked(monkeypatch: pytest.MonkeyPatch) -> N
         axial_start=5e-3, axial_step=1e-4, lateral_start=-0.5, lateral_step=1.0 / 127, probe_type="curved",
         probe_radius=0.06,
     )  # fmt: skip
-    said = said_by(monkeypatch, view_of(strain_message(grid=curved)))
-    assert "oblique beams" in said
-    assert "mm across" in said
-    assert "oblique beams" not in said_by(monkeypatch, live(phantom(), -0.005))
+    drawn = texts_of(monkeypatch, view_of(strain_message(grid=curved)))
+    assert "oblique beams" in drawn
+    assert "mm across" in drawn
+    assert "oblique beams" not in texts_of(monkeypatch, live(phantom(), -0.005))
 
 
 @pytest.mark.parametrize("name", COLOR_MAPS)

@@ -1,4 +1,4 @@
-"""What the display decides from messages and a clock: STALE, NODE LOST, held, frozen, waiting."""
+"""The display's decisions from messages and a clock: STALE, NODE LOST, held, frozen, waiting."""
 
 import pytest
 
@@ -70,7 +70,7 @@ def test_node_lost_outweighs_stale_and_a_status_ends_it() -> None:
     assert state.view(last + 3).banner.text == "STALE"  # the node lives, its image is old
 
 
-def test_a_fault_is_told_with_its_reason_and_an_old_image_is_grey_under_it() -> None:
+def test_a_fault_is_shown_with_its_reason_and_an_old_image_is_grey_under_it() -> None:
     state, last = running()
     state.update(received(status_message(state="FAULT", reasons=("no GPU memory",))), last + 0.9)
     view = state.view(last + 0.9)
@@ -169,7 +169,7 @@ def test_a_frozen_frame_keeps_image_numbers_and_trace_after_the_node_is_killed()
         assert getattr(view, name) is getattr(frozen, name), name
     assert not view.greyed
     assert not view.bmode_greyed
-    assert view.ages.rates.grey  # the link's numbers are old and say so
+    assert view.ages.rates.grey  # the link's numbers are old and marked as such
     assert view.banner.text == "NODE LOST"
     assert view.frozen is not None
     assert view.frozen.age == pytest.approx(12.0)
@@ -211,7 +211,7 @@ def test_a_frozen_image_has_the_bmode_of_its_own_frame() -> None:
     assert view.bmode.frame == ("s1", view.strain.post_index)
 
 
-def test_waiting_names_the_address_then_what_the_node_says() -> None:
+def test_waiting_names_the_address_then_the_state_of_the_node() -> None:
     state = opened()
     view = state.view(3.0)
     assert any(ADDRESS in line for line in view.waiting)
@@ -236,7 +236,7 @@ def test_the_first_source_is_shown_and_others_are_named() -> None:
     assert named.view(0.2).strain is None
 
 
-def test_a_new_source_is_shown_once_the_old_is_gone_and_it_is_told() -> None:
+def test_a_new_source_is_shown_once_the_old_is_gone_with_a_note() -> None:
     state, last = running()
     for step in range(1, 60):
         now = last + 0.04 * step

@@ -83,8 +83,8 @@ def test_the_viewers_region_is_normalised_by_its_own_median_and_alone_has_values
 
 
 def test_a_region_without_values_gives_a_reason_not_an_image() -> None:
-    said = strain_image(strain_message(), (0.2, 0.3, -1e-3, 1e-3))
-    assert said == "no value inside the region of interest"
+    reason = strain_image(strain_message(), (0.2, 0.3, -1e-3, 1e-3))
+    assert reason == "no value inside the region of interest"
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_a_region_without_values_gives_a_reason_not_an_image() -> None:
         ({"mean": 0.0}, "no mean strain"),
     ],
 )
-def test_a_pair_that_is_no_image_says_why(fields: dict[str, object], part: str) -> None:
+def test_a_pair_without_an_image_has_a_reason(fields: dict[str, object], part: str) -> None:
     message = strain_message(**fields)  # type: ignore[arg-type]
     assert part in (hold_reason(message.header) or "")  # type: ignore[arg-type]
     assert strain_image(message, None) == hold_reason(message.header)  # type: ignore[arg-type]

@@ -126,7 +126,7 @@ def wait_for(found: Callable[[], object], what: str, seconds: float = 10.0) -> N
 
 
 def ended(child: subprocess.Popen[str]) -> tuple[str, str]:
-    """What the display said, once it has ended by itself."""
+    """(stdout, stderr) of the display once it has ended by itself."""
     try:
         return child.communicate(timeout=10)
     except subprocess.TimeoutExpired as error:
@@ -162,7 +162,7 @@ def test_the_window_shows_the_image_obeys_keys_saves_and_quits(screen: str, tmp_
         ):
             wait_for(lambda: colourful(screenshot(shot)) > 0.05, "a colour image")
             seen = screenshot(shot)[:720, :1280]
-            assert (seen.min(axis=2) < 200)[[0, -1]].mean() > 0.95  # filled to its edges, without bars
+            assert (seen.min(axis=2) < 200)[[0, -1]].mean() > 0.95  # filled to its edges, without borders
             window = xdotool("search", "--name", "^musse-stream").split()[-1]
             xdotool("windowfocus", "--sync", window)
             xdotool("key", "s")
@@ -171,9 +171,9 @@ def test_the_window_shows_the_image_obeys_keys_saves_and_quits(screen: str, tmp_
             xdotool("key", "--delay", "200", "c", "c", "c")
             wait_for(lambda: colourful(screenshot(shot)) < 0.02, "the grey map")
             xdotool("key", "--delay", "200", "space", "q", "q")  # q asks, because results are coming
-            told, complaint = ended(child)
+            output, complaint = ended(child)
         assert (child.returncode, complaint) == (0, "")
-        assert re.match(r"summary: results \d+, shown \d+, skipped \d+, refused 0, saved none", told)
+        assert re.match(r"summary: results \d+, shown \d+, skipped \d+, refused 0, saved none", output)
         saved = next(tmp_path.glob("musse-*.png"))
         assert cv2.imread(str(saved)) is not None
         facts = png_text(saved)
@@ -189,9 +189,9 @@ def test_closing_the_window_ends_it_even_while_nothing_is_received(screen: str, 
         with display("--connect", "tcp://127.0.0.1:9", "--json") as child:
             wait_for(lambda: screenshot(tmp_path / "a.png").max() > 0, "the waiting image")
             ask_to_close(int(xdotool("search", "--name", "^musse-stream").split()[-1]))
-            told, complaint = ended(child)
+            output, complaint = ended(child)
         assert (child.returncode, complaint) == (0, "")
-        assert '"results": 0' in told
+        assert '"results": 0' in output
 
     with_a_window_that_hears(scenario)
 
@@ -239,7 +239,7 @@ def test_an_opencv_without_windows_is_named(monkeypatch: pytest.MonkeyPatch, scr
 
 
 def test_another_qt_platform_in_the_environment_opens_the_window_all_the_same(screen: str) -> None:
-    """Qt aborts the process where it is told to use a platform that the wheel does not bring."""
+    """Qt aborts the process if it is set to use a platform that the wheel does not bring."""
     code = "from tools.display.window import Window\nwith Window() as window: window.keys(); print('open')"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=30,

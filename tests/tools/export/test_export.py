@@ -1,4 +1,4 @@
-"""Figures and movies of a recording, and what must not be in them."""
+"""Figures and movies of a recording, without names in them."""
 
 from pathlib import Path
 
@@ -32,8 +32,8 @@ def run(command: str, recording: Path, output: Path, *more: str) -> str:
 @pytest.mark.parametrize("ending", ["pdf", "svg", "png"])
 def test_a_figure_shows_its_words_and_no_name(press: Path, tmp_path: Path, ending: str) -> None:
     output = tmp_path / f"figure.{ending}"
-    said = run("figure", press, output, "--regions", REGIONS)
-    assert "figure" in said
+    printed = run("figure", press, output, "--regions", REGIONS)
+    assert "figure" in printed
     data = output.read_bytes()
     assert len(data) > 5000
     assert b"ovelace" not in data
@@ -55,8 +55,8 @@ def test_a_figure_shows_its_words_and_no_name(press: Path, tmp_path: Path, endin
 @pytest.mark.parametrize("ending", ["webm", "mp4", "gif"])
 def test_a_movie_holds_every_image_at_the_recordings_pace(press: Path, tmp_path: Path, ending: str) -> None:
     output = tmp_path / f"talk.{ending}"
-    said = run("movie", press, output)
-    assert "50.0 per second" in said
+    printed = run("movie", press, output)
+    assert "50.0 per second" in printed
     assert b"ovelace" not in output.read_bytes()
     if ending == "gif":
         found, animation = cv2.imreadanimation(str(output))
@@ -68,7 +68,7 @@ def test_a_movie_holds_every_image_at_the_recordings_pace(press: Path, tmp_path:
         while (read := reader.read())[0]:
             images.append(read[1])
         assert reader.get(cv2.CAP_PROP_FPS) == pytest.approx(50, rel=0.05)
-    assert len(images) == int(said.split(": ")[1].split(" ")[0])
+    assert len(images) == int(printed.split(": ")[1].split(" ")[0])
     first, last = (np.asarray(image)[..., :3].astype(int) for image in (images[0], images[-1]))
     assert np.abs(first - last).mean() > 0.5  # it moves
     assert ((first.max(axis=2) - first.min(axis=2)) > 60).mean() > 0.05

@@ -117,7 +117,7 @@ def test_an_array_is_named_by_its_path(tmp_path: Path, rf: NDArray[np.int16]) ->
     with pytest.raises(RecordingError, match=r"left\.rf \(5, 256, 32\), right\.rf .*--variable"):
         open_recording(path)
     given = {"variable": "right.rf", "frame_axis": 0}
-    with open_recording(path, overrides=given) as recording:  # its own struct says how it was sampled
+    with open_recording(path, overrides=given) as recording:  # its own struct contains the sampling
         assert recording.acquisition.sampling_frequency == 20e6
         assert np.array_equal(recording.frame(0), rf[4])
         assert any("left states 40000000" in note for note in recording.assumed)

@@ -1,4 +1,4 @@
-"""zea and UFF say where every sample lies; beams and depth follow from that."""
+"""zea and UFF give the position of every sample; beams and depth follow from it."""
 
 import os
 import subprocess

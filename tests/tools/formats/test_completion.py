@@ -13,21 +13,21 @@ from tools.formats import open_recording
 from tools.formats.presets import presets
 
 
-def said(recording: Any, field: str) -> list[str]:
+def notes(recording: Any, field: str) -> list[str]:
     return [text for text in recording.assumed if text.startswith(f"{field}:")]
 
 
-def test_what_is_measured_or_assumed_is_said_once(write_mhd: MetaWriter, rf: NDArray[np.int16]) -> None:
+def test_what_is_measured_or_assumed_is_noted_once(write_mhd: MetaWriter, rf: NDArray[np.int16]) -> None:
     with open_recording(write_mhd(rf)) as recording:
         constants = recording.acquisition
         assert constants.sampling_frequency == pytest.approx(38.5e6)
         assert constants.center_frequency == pytest.approx(0.12 * 38.5e6, rel=0.03)
         assert (constants.probe_type, constants.sound_speed) == ("linear", 1540.0)
         measured = f"{constants.center_frequency / 1e6:.2f} MHz"
-        assert said(recording, "center_frequency") == [f"center_frequency: measured on the data, {measured}"]
+        assert notes(recording, "center_frequency") == [f"center_frequency: measured on the data, {measured}"]
         for field in ("sampling_frequency", "probe_type", "sound_speed", "initial_time"):
-            assert len(said(recording, field)) == 1
-        assert said(recording, "line_pitch") == []  # the file states it
+            assert len(notes(recording, field)) == 1
+        assert notes(recording, "line_pitch") == []  # the file states it
         header = recording.header(0, source_id="a", session_id="b")
         assert header.assumed == recording.assumed
 
@@ -64,14 +64,14 @@ def test_an_option_that_contradicts_the_file_or_the_samples_is_said(
     path = tmp_path / "a.npz"
     np.savez(path, rf=rf[0], fs=40e6, pitch=3e-4, probe_type="linear")
     with open_recording(path, overrides={"sampling_frequency": 20e6}) as recording:
-        assert said(recording, "sampling_frequency") == [
+        assert notes(recording, "sampling_frequency") == [
             "sampling_frequency: given as 2e+07, the file states 40000000.0"
         ]
     with open_recording(write_mhd(rf), overrides={"center_frequency": 9e6}) as recording:
         assert recording.acquisition.center_frequency == 9e6
-        assert "the data show 4.6" in said(recording, "center_frequency")[0]
+        assert "the data show 4.6" in notes(recording, "center_frequency")[0]
     with open_recording(write_mhd(rf), overrides={"center_frequency": 5.2e6}) as recording:
-        assert said(recording, "center_frequency") == []  # nominal frequencies lie above the received one
+        assert notes(recording, "center_frequency") == []  # nominal frequencies lie above the received one
 
 
 def test_everything_missing_is_named_at_once(tmp_path: Any, rf: NDArray[np.int16]) -> None:
@@ -102,18 +102,18 @@ def test_a_preset_gives_the_geometry(tmp_path: Any) -> None:
     with open_recording(path, preset="ultrasonix-l14-5-38") as recording:
         assert recording.acquisition.probe_type == "linear"
         assert recording.acquisition.line_pitch == 0.3048e-3
-        assert said(recording, "line_pitch")[0].startswith(
+        assert notes(recording, "line_pitch")[0].startswith(
             "line_pitch: preset ultrasonix-l14-5-38, 0.3048 mm"
         )
     with open_recording(path, preset="verasonics-c5-2v") as recording:
         constants = recording.acquisition
         assert (constants.probe_type, constants.probe_radius) == ("curved", 49.57e-3)
         assert constants.line_pitch == pytest.approx(0.508 / 49.57)  # radians
-        assert len(said(recording, "probe_radius")) == len(said(recording, "line_pitch")) == 1
+        assert len(notes(recording, "probe_radius")) == len(notes(recording, "line_pitch")) == 1
         assert recording.header(0, source_id="a", session_id="b").probe_radius == 49.57e-3
     with open_recording(path, preset="ultrasonix-l14-5-38", overrides={"line_pitch": 1e-4}) as recording:
         assert recording.acquisition.line_pitch == 1e-4
-        assert said(recording, "line_pitch") == []
+        assert notes(recording, "line_pitch") == []
     with pytest.raises(RecordingError, match="did you mean ultrasonix-l14-5-38"):
         open_recording(path, preset="ultrasonix-l14-5")
     with pytest.raises(RecordingError, match="192 elements, the recording 128 lines"):
@@ -169,13 +169,13 @@ def test_a_convex_pitch_in_metres_becomes_an_angle(tmp_path: Path, rf: NDArray[n
     np.savez(path, rf=rf, **PARAM)
     with open_recording(path, overrides=CURVED) as recording:
         assert recording.acquisition.line_pitch == pytest.approx(0.508 / 49.57)
-        assert said(recording, "line_pitch") == [
+        assert notes(recording, "line_pitch") == [
             "line_pitch: pitch / radius, 10.25 mrad from 0.508 mm along the face, one line per element"
         ]
     np.savez(path, rf=rf, **PARAM | {"pitch": 0.01})  # the control: an angle stays what it is
     with open_recording(path, overrides=CURVED) as recording:
         assert recording.acquisition.line_pitch == 0.01
-        assert said(recording, "line_pitch") == []
+        assert notes(recording, "line_pitch") == []
     np.savez(path, rf=rf, **PARAM | {"radius": np.inf})  # a flat probe: the pitch is in metres
     with open_recording(path, overrides={"frame_axis": 0, "frame_rate": 20.0}) as recording:
         assert recording.acquisition.probe_type == "linear"
@@ -212,9 +212,9 @@ def test_times_that_no_scanner_has_are_questioned(write_mhd: MetaWriter, rf: NDA
     with open_recording(path, overrides={"frame_rate": 20.0}) as recording:
         assert recording.frame_rate == pytest.approx(20.0)
     with open_recording(write_mhd(rf, times=[f"{k * 1e-6:.7f}" for k in range(5)])) as recording:
-        assert said(recording, "t_acq")
+        assert notes(recording, "t_acq")
     with open_recording(write_mhd(rf, times=["0", "0.05", "0.1", "60", "60.05"])) as recording:
-        assert not said(recording, "t_acq")  # a pause is no question
+        assert not notes(recording, "t_acq")  # a pause is no question
 
 
 def test_one_message_asks_for_everything(tmp_path: Path, rf: NDArray[np.int16]) -> None:

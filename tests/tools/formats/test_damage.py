@@ -136,7 +136,7 @@ def _replace(name: str, value: object) -> Callable[[h5py.File], None]:
         (_replace("truth/axial_displacement", np.zeros((2, 8, 8), "f4")), "truth/axial_displacement"),
     ],
 )
-def test_hdf5_that_says_nonsense(
+def test_hdf5_with_nonsensical_constants(
     hdf5: Path, change: Callable[[h5py.File], None], message: str | None
 ) -> None:
     with h5py.File(hdf5, "r+") as file:

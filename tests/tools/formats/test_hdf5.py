@@ -1,4 +1,4 @@
-"""The project's own recordings: what is written is what is read, or nothing is there."""
+"""The project's own recordings: data are read as written, or there is no file."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -56,7 +56,7 @@ def test_figures_of_every_frame(tmp_path: Path, rf: NDArray[np.int16]) -> None:
     assert frames[2]["zeros"] == 1.0
 
 
-def test_tables_say_what_json_says(tmp_path: Path, rf: NDArray[np.int16]) -> None:
+def test_tables_agree_with_json(tmp_path: Path, rf: NDArray[np.int16]) -> None:
     text = told(str(record(tmp_path / "a.h5", [rf[0], rf[1]], ["OK", "OK"], [0, 1])))
     for part in ("256 samples x 32 lines, int16", "40 MHz", "4.8 MHz", "0.3 mm apart", "0.050 s at 20.00 Hz"):
         assert part in text

@@ -30,7 +30,7 @@ def test_samples_come_back_exactly(
 
 
 @pytest.mark.parametrize(
-    ("dtype", "offset", "said"),
+    ("dtype", "offset", "note"),
     [
         ("u1", 128, "uint8 in the file, int16 here, exact"),
         ("i1", 0, "int8 in the file, int16 here, exact"),
@@ -38,14 +38,14 @@ def test_samples_come_back_exactly(
         ("<f8", 0, "float64 in the file, float32 here, rounded to 24 bits"),
     ],
 )
-def test_other_types_are_converted_and_said(
-    write_mhd: MetaWriter, rf: NDArray[np.int16], dtype: str, offset: int, said: str
+def test_other_types_are_converted_and_noted(
+    write_mhd: MetaWriter, rf: NDArray[np.int16], dtype: str, offset: int, note: str
 ) -> None:
     blocks = (rf.astype(np.int32) // 40 + offset).astype(dtype)
     with open_recording(write_mhd(blocks)) as recording:
-        assert f"{recording.dtype} here" in said
+        assert f"{recording.dtype} here" in note
         assert np.array_equal(recording.frame(2), blocks[2])
-        assert f"samples: {said}" in recording.assumed
+        assert f"samples: {note}" in recording.assumed
 
 
 def test_compressed_data(write_mhd: MetaWriter, rf: NDArray[np.int16]) -> None:
@@ -138,9 +138,9 @@ def test_orientation_puts_the_probe_on_top(
         assert recording.acquisition.line_pitch == pytest.approx(0.3e-3)
         assert recording.acquisition.sampling_frequency == pytest.approx(1540 / 2 / 0.02e-3)
         assert recording.acquisition.orientation[1:2] == ("F" if code else "")
-        said = " ".join(recording.assumed)
-        assert ("axes: the carrier lies along y" in said) == (code is None)
-        assert ("turned round" in said) == ("N" in (code or ""))
+        note = " ".join(recording.assumed)
+        assert ("axes: the carrier lies along y" in note) == (code is None)
+        assert ("turned round" in note) == ("N" in (code or ""))
 
 
 def test_axes_the_wrong_way_round_are_found_out(write_mhd: MetaWriter) -> None:
@@ -196,7 +196,7 @@ def test_the_samples_decide_what_is_rf(write_mhd: MetaWriter, image_type: str | 
 
 
 @pytest.mark.parametrize(("spacing", "missing"), [("0.02 0.02 1", 2), ("1 1 1", 3), (None, 3)])
-def test_spacings_that_mean_nothing_are_not_believed(
+def test_meaningless_spacings_are_not_used(
     write_mhd: MetaWriter, rf: NDArray[np.int16], spacing: str | None, missing: int
 ) -> None:
     path = write_mhd(rf, ElementSpacing=spacing)
@@ -335,7 +335,9 @@ def test_a_frame_rate_replaces_the_times(write_mhd: MetaWriter, rf: NDArray[np.i
         assert recording.acquisition.clock == "device"
 
 
-def test_an_unfinished_header_says_how_to_finish_it(write_mhd: MetaWriter, rf: NDArray[np.int16]) -> None:
+def test_the_error_of_an_unfinished_header_names_the_remedy(
+    write_mhd: MetaWriter, rf: NDArray[np.int16]
+) -> None:
     path = write_mhd(rf)
     path.write_text(path.read_text().replace("ElementDataFile = sequence.raw\n", ""))
     with pytest.raises(RecordingError, match=r"ElementDataFile = sequence\.raw"):

@@ -66,7 +66,7 @@ def test_a_frame_sent_twice_is_there_once(tmp_path: Path) -> None:
         assert list(found.frame_index) == [0, 1, 2]
 
 
-def test_a_torn_tape_is_read_as_far_as_it_goes_and_says_so(
+def test_a_torn_tape_is_read_as_far_as_possible_and_marked_as_torn(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     ends = write_tape(tmp_path / "a.mcap", 20)

@@ -1,4 +1,4 @@
-"""Ratio, presses, best images and files: what is measured on images whose truth is known."""
+"""Ratio, presses, best images and files: measured on images of known truth."""
 
 import csv
 import io
@@ -83,10 +83,10 @@ def test_one_value_per_press_and_too_few_are_called_not_repeated() -> None:
         strain = -0.006 * np.sin(2 * np.pi * number / 25)
         lesion = 0.25 if abs(strain) < 0.0055 else 0.5  # only the strongest frame of a press counts
         frames.append(image(strain, lesion=lesion, noise=0.01, frame_index=number, time=number / 25))
-    said = presses(frames, REGIONS)
-    assert len(said.values) == 4
-    assert said.values == pytest.approx([2.0] * 4, rel=0.05)
-    assert "in 4 presses" in said.text
+    result = presses(frames, REGIONS)
+    assert len(result.values) == 4
+    assert result.values == pytest.approx([2.0] * 4, rel=0.05)
+    assert "in 4 presses" in result.text
     assert presses(frames[:45], REGIONS).text.startswith("not repeated (2 of 3")
 
 

@@ -83,7 +83,7 @@ def test_another_grid_engine_or_source_begins_a_further_file(tmp_path: Path, cha
     assert list(contents(tmp_path / "a-2.h5")["post_index"]) == [2]
 
 
-def test_a_file_says_where_it_comes_from(tmp_path: Path) -> None:
+def test_a_file_states_its_provenance(tmp_path: Path) -> None:
     with TapeWriter(tmp_path / "a.mcap") as tape:
         tape.describe("musse-node", {"configuration": '{"pairing": {"stride": 3}}'})
         tape.append(strain_parts(1), "musse.strain", 10**18)
@@ -107,7 +107,7 @@ def test_rf_of_a_tape_becomes_recordings_and_both_are_offered(tmp_path: Path) ->
     assert convert_tape(tape, tmp_path / "one.h5", what="rf", variable="2")[-1].endswith("one.h5: 1 frames")
 
 
-def test_a_torn_tape_gives_what_it_holds_and_says_how_much(tmp_path: Path) -> None:
+def test_a_torn_tape_gives_its_whole_messages_and_their_number(tmp_path: Path) -> None:
     tape = write_parts(tmp_path / "a.mcap", [strain_parts(index) for index in range(6)])
     tape.write_bytes(tape.read_bytes()[:-900])
     first, second = convert_tape(tape, tmp_path / "a.h5")

@@ -1,4 +1,4 @@
-"""Small tapes of RF frames and results whose every sample says which message it belongs to."""
+"""Small tapes of RF frames and results whose every sample identifies its message."""
 
 import random
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`musse-stream info` of a tape says what is on it and how much of it could be read."""
+"""`musse-stream info` of a tape lists its content and how much of it could be read."""
 
 import json
 from pathlib import Path
@@ -11,26 +11,26 @@ from tools.cli import app
 
 
 def info(path: Path, *options: str) -> str:
-    told = CliRunner().invoke(app, ["info", str(path), *options], env={"COLUMNS": "120"})
-    assert told.exit_code == 0, told.output
-    return told.output
+    result = CliRunner().invoke(app, ["info", str(path), *options], env={"COLUMNS": "120"})
+    assert result.exit_code == 0, result.output
+    return result.output
 
 
 def test_a_tape_with_everything_is_described(tmp_path: Path) -> None:
     sent = [rf_parts(0), rf_parts(1), strain_parts(1), fused_parts(1), bmode_parts(1)]
     path = write_parts(tmp_path / "a.mcap", [*sent, strain_parts(2, rejection="sliding")])
-    told: dict[str, Any] = json.loads(info(path, "--json"))
-    assert told["messages"] == {"rf": 2, "strain": 2, "fused": 1, "bmode": 1}
-    assert told["acquisitions"] == ["2 frames of 64 x 8 from bridge"]
-    assert (told["condition"], told["rejections"]) == ("complete", {"sliding": 1})
+    facts: dict[str, Any] = json.loads(info(path, "--json"))
+    assert facts["messages"] == {"rf": 2, "strain": 2, "fused": 1, "bmode": 1}
+    assert facts["acquisitions"] == ["2 frames of 64 x 8 from bridge"]
+    assert (facts["condition"], facts["rejections"]) == ("complete", {"sliding": 1})
     assert "2 frames of 64 x 8 from bridge" in info(path)
     assert "at extremes" in info(path, "--variable", "1")  # frame by frame, as of any recording
 
 
-def test_a_torn_tape_says_n_of_m(tmp_path: Path) -> None:
+def test_a_torn_tape_reports_n_of_m(tmp_path: Path) -> None:
     path = write_parts(tmp_path / "a.mcap", [strain_parts(index) for index in range(6)])
     path.write_bytes(path.read_bytes()[:-900])
-    told = json.loads(info(path, "--json"))
-    assert told["condition"] == "5 of 6 messages read, the recorder was interrupted"
-    assert told["pairs"] == 5
+    facts = json.loads(info(path, "--json"))
+    assert facts["condition"] == "5 of 6 messages read, the recorder was interrupted"
+    assert facts["pairs"] == 5
     assert "5 of 6 messages read" in info(path)

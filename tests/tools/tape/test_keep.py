@@ -1,4 +1,4 @@
-"""What was just seen can be kept, looked at frame by frame and frozen; nothing is on disk before that."""
+"""Recent frames can be kept, viewed one by one and frozen; nothing is on disk before that."""
 
 import json
 import time
@@ -74,8 +74,8 @@ def test_the_oldest_make_room(tmp_path: Path) -> None:
         wait_for(lambda: True if running.wait_until_held(15)[-1][2] == 49 else None)
         state = running.client.ask({"do": "state"})
         assert 15 * size < state["bytes"] <= state["limit"] == 20 * size
-        held = [row[2] for row in running.client.ask({"do": "frames"})["frames"]]
-        assert held == list(range(held[0], 50))
+        indices = [row[2] for row in running.client.ask({"do": "frames"})["frames"]]
+        assert indices == list(range(indices[0], 50))
         with pytest.raises(ToolError, match="frame 3 is not held"):
             running.client.frame("bridge", "one", 3, ["strain"])
 
@@ -95,8 +95,8 @@ def test_a_freeze_holds_the_span_before_it_until_unfrozen(tmp_path: Path) -> Non
         running.client.ask({"do": "unfreeze"})
         running.send(*range(50, 90))
         wait_for(lambda: running.wait_until_held(10)[-1][2] == 89 or None)
-        held = [row[2] for row in running.client.ask({"do": "frames"})["frames"]]
-        assert held == list(range(held[0], 90))
+        indices = [row[2] for row in running.client.ask({"do": "frames"})["frames"]]
+        assert indices == list(range(indices[0], 90))
 
 
 def test_frames_are_served_by_number(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Adapting to a scanner that training never drew, without truth, and refusing what got worse."""
+"""Adaptation to a scanner outside the training distribution, without truth; worse weights are refused."""
 
 import json
 from dataclasses import replace
@@ -88,7 +88,7 @@ def _request(start: Path, recording: Path, folder: Path, steps: int = 12, rate: 
 
 
 def _strain_error(path: Path, scanner: Acquisition) -> float:
-    """On held-back frames, which the second block is, over the deviation of truth."""
+    """On held-out frames, which the second block is, over the deviation of truth."""
     net, _ = load(path)
     block = block_of([scanner.frame(FRAMES + k) for k in range(FRAMES)], SPEC)
     errors = []
@@ -129,12 +129,12 @@ def test_weights_that_got_worse_are_refused_by_figure_and_not_saved(
     with pytest.raises(GotWorse, match=r"nothing was saved: (closure|NCC|the fused|figures)"):
         run_adaptation(_request(start, recording, tmp_path, rate=1.0), Console(stderr=True), as_json=True)
     assert not (tmp_path / "out").exists()
-    told = json.loads(capsys.readouterr().out)
-    assert told["weights"] is None
-    assert told["before"] != told["after"]
+    event = json.loads(capsys.readouterr().out)
+    assert event["weights"] is None
+    assert event["before"] != event["after"]
 
 
-def test_every_figure_is_judged() -> None:
+def test_every_figure_is_compared() -> None:
     before = LabelFree(closure=0.9, ncc=0.9, ncc_leeway=0.01, ncc_explained=0.95, unsteadiness=0.2, pairs=9)
     assert before.worse_than(before) is None
     assert replace(before, closure=0.94, ncc=0.94, unsteadiness=0.1).worse_than(before) is None
@@ -145,8 +145,8 @@ def test_every_figure_is_judged() -> None:
         ({"unsteadiness": 0.3}, "fused image"),
         ({"closure": float("nan")}, "not finite"),
     ]
-    for change, told in changes:
-        assert told in (replace(before, **change).worse_than(before) or "")
+    for change, reason in changes:
+        assert reason in (replace(before, **change).worse_than(before) or "")
 
 
 def test_sigma_explains_the_match_of_true_motion_and_not_of_motion_that_follows_noise(
@@ -176,13 +176,13 @@ def test_an_image_of_noise_is_worse_by_these_figures(scanner: Acquisition) -> No
     assert label_free(net, [block], CPU).worse_than(before)
 
 
-def test_held_back_frames_are_never_learnt_from(scanner: Acquisition) -> None:
+def test_held_out_frames_are_never_learnt_from(scanner: Acquisition) -> None:
     block = block_of([scanner.frame(k) for k in range(FRAMES)], SPEC)
     blocks = [replace(block) for _ in range(9)]
-    learnt, held = split(blocks)
-    assert [blocks.index(b) for b in held] == [1, 5]
+    learnt, held_out = split(blocks)
+    assert [blocks.index(b) for b in held_out] == [1, 5]
     assert len(learnt) == 7
-    assert not {id(b) for b in learnt} & {id(b) for b in held}
+    assert not {id(b) for b in learnt} & {id(b) for b in held_out}
     with pytest.raises(EstimateFailed, match="at least 2"):
         split(blocks[:1])
 

@@ -47,23 +47,23 @@ def test_every_shipped_recipe_is_valid() -> None:
     assert recipes["paper"].kind == "paper"
 
 
-def test_mistakes_in_a_recipe_are_told_all_at_once_with_the_nearest_name(tmp_path: Path) -> None:
+def test_mistakes_in_a_recipe_are_listed_all_at_once_with_the_nearest_name(tmp_path: Path) -> None:
     path = tmp_path / "a.toml"
     path.write_text("step = 3\nbatch = 0\nseed = 'x'\n[unsupervised]\nconsistancy = 1.0\n")
     with pytest.raises(ConfigError) as caught:
         read_recipe(str(path))
-    told = str(caught.value)
-    assert "step: unknown key; did you mean 'steps'?" in told
-    assert "consistancy: unknown key; did you mean 'consistency'?" in told
-    assert "batch: " in told
-    assert "seed: " in told
+    message = str(caught.value)
+    assert "step: unknown key; did you mean 'steps'?" in message
+    assert "consistancy: unknown key; did you mean 'consistency'?" in message
+    assert "batch: " in message
+    assert "seed: " in message
     path.write_text("= 3")
     with pytest.raises(ConfigError, match="not TOML"):
         read_recipe(str(path))
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ('kind = "paper"\ntruth = true\nscenes_at_start = 3', "scenes_at_start, truth = true"),
         ('kind = "paper"\n[unsupervised]\nconsistency = 1.0', "does not know unsupervised"),
@@ -71,11 +71,11 @@ def test_mistakes_in_a_recipe_are_told_all_at_once_with_the_nearest_name(tmp_pat
     ],
 )
 def test_a_key_that_this_kind_of_network_would_ignore_is_refused(
-    tmp_path: Path, text: str, told: str
+    tmp_path: Path, text: str, message: str
 ) -> None:
     path = tmp_path / "a.toml"
     path.write_text(text)
-    with pytest.raises(ConfigError, match=told):
+    with pytest.raises(ConfigError, match=message):
         read_recipe(str(path))
 
 
@@ -124,9 +124,9 @@ def test_a_run_leaves_weights_log_figures_and_curve(
     tiny: Request, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run_training(tiny, Console(stderr=True), as_json=True)
-    told = json.loads(capsys.readouterr().out)
-    assert (told["event"], told["step"]) == ("train", 30)
-    _, manifest = load(Path(told["weights"]))
+    event = json.loads(capsys.readouterr().out)
+    assert (event["event"], event["step"]) == ("train", 30)
+    _, manifest = load(Path(event["weights"]))
     assert manifest.trained["steps"] == 30
     assert manifest.trained["recipe"]["seed"] == RECIPE.seed
     assert 0.0 <= manifest.shared < 1.0  # measured
@@ -170,9 +170,9 @@ def test_a_slice_of_no_time_still_makes_a_step_and_keeps_it(
     tiny: Request, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run_training(replace(tiny, minutes=1e-6), Console(stderr=True), as_json=True)
-    told = json.loads(capsys.readouterr().out)
-    assert told["step"] == 1
-    assert told["weights"] is None
+    event = json.loads(capsys.readouterr().out)
+    assert event["step"] == 1
+    assert event["weights"] is None
 
 
 def test_a_journal_forgets_what_was_written_beyond_the_checkpoint(tmp_path: Path) -> None:

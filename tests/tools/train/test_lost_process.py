@@ -16,7 +16,7 @@ from tests.root import ROOT
 from tests.tools.train.lost_training import FORMS, train
 
 LOST_AT, CHECKPOINT_AT, LOGGED = 17, 10, ["5", "10", "15"]
-CLOCK = {"samples_per_second", "waited"}  # columns that say how fast it went
+CLOCK = {"samples_per_second", "waited"}  # columns of speed
 
 
 def lose(output: Path, form: str) -> int:

@@ -1,4 +1,4 @@
-"""Who may look, what may be asked, and what a hostile or stopped browser can do."""
+"""Access, requests, and the effect of a hostile or stopped browser."""
 
 import json
 import socket
@@ -121,7 +121,7 @@ def test_page_socket_requests_and_limits() -> None:
             drain(first)
         fields, _ = unpack(sockets[1].recv(timeout=10))  # type: ignore[arg-type]  # the others go on
         assert fields["state"]["banner"]["text"] in ("LIVE", "WAITING", "CONNECTED")
-        assert idle.recv(1024) == b""  # a connection that says nothing is closed
+        assert idle.recv(1024) == b""  # a silent connection is closed
 
 
 def frame(number: int, **changes: Any) -> CineFrame:

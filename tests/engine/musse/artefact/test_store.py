@@ -1,4 +1,4 @@
-"""A compiled engine on disk: anything but what was written is refused."""
+"""A compiled engine on disk: any file that differs from the written one is refused."""
 
 import json
 import shutil

@@ -38,7 +38,7 @@ def test_what_is_there_is_read_once_and_nobody_is_started(tmp_path: Path) -> Non
     assert (scene.maps["weight"] == load(scene_path(tmp_path, 8)).maps["weight"]).all()
 
 
-def test_training_waits_for_a_scene_and_says_how_long(tmp_path: Path) -> None:
+def test_training_waits_for_a_scene_and_reports_how_long(tmp_path: Path) -> None:
     with ScenePool(tmp_path, first=0, count=1) as pool:
         pool.scene(0)
         assert 0.0 < pool.figures.waited < SCENE_LIMIT

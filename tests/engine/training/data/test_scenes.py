@@ -1,4 +1,4 @@
-"""What the network sees: scenes, their samples, and batches of crops."""
+"""The network's input: scenes, their samples, and batches of crops."""
 
 from collections import Counter
 from dataclasses import fields
@@ -51,7 +51,7 @@ def test_samples_have_finite_truth_within_limits(samples: Samples) -> None:
 
 
 class _Caught(Exception):
-    """Holds what a runtime was given."""
+    """Stores the inputs of a runtime."""
 
 
 class _Catching:

@@ -76,7 +76,7 @@ def test_likelihood_is_best_at_the_true_sigma(sigma: float) -> None:
     assert values[1.0] == pytest.approx(0.5 + math.log(sigma), abs=0.05)
 
 
-def test_likelihood_moves_the_claim_and_not_the_estimate() -> None:
+def test_likelihood_moves_the_std_and_not_the_estimate() -> None:
     error = _noise().requires_grad_()
     log_sigma = torch.zeros(SHAPE, requires_grad=True)
     gaussian_likelihood(3.0 * error, log_sigma, ALL).backward()

@@ -94,7 +94,7 @@ def test_a_spoilt_engine_is_caught(recording: Path, how: str) -> None:
         assert_sound(figures(recording, how))
 
 
-def test_the_command_tells_and_draws(recording: Path, tmp_path: Path) -> None:
+def test_the_command_reports_and_draws(recording: Path, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     target = tmp_path / "images.png"
     result = CliRunner().invoke(app, ["assess", str(recording), "--json", "--save", str(target)])
