@@ -219,8 +219,8 @@ def test_lies_about_the_frame_index_cannot_overflow_the_status(setup: Setup) -> 
         setup.scanner.send(0, session_id=session)
         setup.scanner.send(2**63 - 1, session_id=session, samples=cycle(1), t_acq=0)
     listener.status(lambda status: status.received == 6 and status.in_flight == 0)
-    assert node.stop().lost == 2**38
-    setup.scanner.sent += 2**38
+    assert node.stop().lost == 2**62
+    setup.scanner.sent += 2**62
 
 
 def test_an_operator_sees_why_nothing_is_shown(setup: Setup) -> None:
