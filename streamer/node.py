@@ -33,6 +33,7 @@ from streamer.status import StatusPublisher
 from streamer.step import StrainMessage, StrainStep
 from streamer.stopping import Stop, StopRequested
 from streamer.stopwatch import Stopwatch
+from streamer.supervisor import notify
 from streamer.wire import encode
 
 
@@ -108,6 +109,7 @@ def run(
         closing.callback(receiver.stop)
         receiver.start()
         on_ready(Ready(publisher.address, http.address if http else None))
+        notify("READY=1")
 
         def process_pair(pair: FramePair) -> StrainMessage:
             step = builder.step_for(pair.post, stop, status.tick)
@@ -123,6 +125,7 @@ def run(
                 next_message(ring, pairing, process_pair, timeout=status.until_next())
             except StopRequested:
                 broken_off = 1
+        notify("STOPPING=1")
         status.emit("STOPPING", ())
 
     counts = frame_counters.counts()
