@@ -20,6 +20,7 @@ from tools.commands.doctor import doctor
 from tools.commands.engine import engine
 from tools.commands.evaluate import evaluate
 from tools.commands.figure import figure
+from tools.commands.igtl import igtl
 from tools.commands.info import info
 from tools.commands.keep import keep
 from tools.commands.measure import measure
@@ -114,6 +115,7 @@ COMMANDS = {
 for panel, commands in COMMANDS.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
+app.add_typer(igtl, name="igtl", rich_help_panel="Live")
 app.command(hidden=True)(tape)
 
 

@@ -28,6 +28,10 @@ def mistakes(arguments: list[str]) -> list[str]:
         command = ROOT_COMMAND.commands[name]
     else:
         return [f"no command {name!r}"]
+    if hasattr(command, "commands") and command is not ROOT_COMMAND and rest:  # a group such as igtl
+        if rest[0] not in command.commands:
+            return [f"{name} has no command {rest[0]!r}"]
+        command = command.commands[rest[0]]
     options = {flag for parameter in command.params for flag in parameter.opts} | {"--help"}
     given = [word.split("=")[0] for word in rest if word.startswith("--")]
     return [f"{name} has no option {option}" for option in given if option not in options]
