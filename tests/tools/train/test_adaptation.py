@@ -127,7 +127,7 @@ def test_weights_that_got_worse_are_refused_by_figure_and_not_saved(
     start: Path, recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(GotWorse, match=r"nothing was saved: (closure|NCC|the fused|figures)"):
-        run_adaptation(_request(start, recording, tmp_path, rate=1.0), Console(stderr=True), as_json=True)
+        run_adaptation(_request(start, recording, tmp_path, rate=0.1), Console(stderr=True), as_json=True)
     assert not (tmp_path / "out").exists()
     event = json.loads(capsys.readouterr().out)
     assert event["weights"] is None
