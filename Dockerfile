@@ -1,7 +1,10 @@
 # The node in a container: RF frames in, strain on 5561, metrics and health on 5562.
 #
 #   docker build -t musse-stream .
-#   docker run -p 5561:5561 -p 127.0.0.1:5562:5562 musse-stream --connect tcp://192.168.0.10:5560
+#   docker run -p 5561:5561 -p 127.0.0.1:5562:5562 -v KEYS:/keys:ro musse-stream --connect tcp://192.168.0.10:5560
+#
+# KEYS is a folder with musse.key, owned by user 10001 (`musse-stream keys new`), and musse.allowed. Without it
+# the node does not start, unless --insecure is given after the image's name.
 #
 # Inside, the node binds to all addresses; what is reachable from outside is what you publish with -p.
 # This file was never built: no container engine was at hand. A test checks every path, option and address
@@ -33,7 +36,8 @@ EXPOSE 5561 5562
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=3 \
     CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:5562/livez', timeout=2)"]
-ENTRYPOINT ["musse-stream", "run", "--bind", "tcp://0.0.0.0:5561", "--http", "0.0.0.0:5562"]
+COPY configs/container.toml /etc/musse-stream.toml
+ENTRYPOINT ["musse-stream", "run", "--config", "/etc/musse-stream.toml", "--bind", "tcp://0.0.0.0:5561", "--http", "0.0.0.0:5562"]
 # where frames come from, by default the computer that runs the container; on Linux add
 # --add-host host.docker.internal:host-gateway to `docker run`
 CMD ["--connect", "tcp://host.docker.internal:5560"]

@@ -58,6 +58,18 @@ def is_ipv6(address: str) -> bool:
     return found is not None and found["host"].startswith("[")
 
 
+def is_loopback(address: str) -> bool:
+    """Whether only this computer can be at the other end; a host name other than localhost may be any."""
+    found = _TCP.fullmatch(address)
+    if found is None:
+        return address.startswith("ipc://")
+    host = found["host"].strip("[]")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def ipc_in_use(address: str) -> bool:
     """Whether a program listens on this ipc address; libzmq would take the address over silently."""
     path = _ipc_path(address)

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from engine.sequence.quality import Thresholds
 from engine.spec import AXIAL_WINDOW, LATERAL_WINDOW, Device
+from streamer.curve import Security, parse_public, read_keys
 from streamer.errors import ConfigError
 from streamer.ranges import Finite, Fraction, NonNegative, Positive
 
@@ -165,6 +166,44 @@ class KeepConfig(_Section):
     folder: str = Field("", description="where tapes are saved; empty: the folder the node was started in")
 
 
+class SecurityConfig(_Section):
+    """Encryption of the ZeroMQ links; see SECURITY.md. Relative files are those of the working folder."""
+
+    key: str = Field("", description="secret key file, made by `musse-stream keys new`; empty: plain links")
+    allowed: str = Field(
+        "", description="file of public keys that may connect; empty: only the key of this computer"
+    )
+    node: str = Field("", description="public key of the node to connect to; empty: the own one")
+    rf: str = Field("", description="public key of the scanner bridge; empty: RF frames come unencrypted")
+    insecure: bool = Field(False, description="bind to other addresses than loopback without a key")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        for name in ("node", "rf"):
+            if getattr(self, name):
+                parse_public(getattr(self, name))
+        if not self.key and (self.allowed or self.node or self.rf):
+            raise ValueError("allowed, node and rf need key, the secret key of this computer")
+        return self
+
+    def load(self) -> Security:
+        """The keys of the files. Raises ConfigError where they cannot be read."""
+        if not self.key:
+            return Security(None, self.insecure)
+        allowed = Path(self.allowed) if self.allowed else None
+        return Security(read_keys(Path(self.key), allowed=allowed, node=self.node, rf=self.rf), self.insecure)
+
+
+UNENCRYPTED: Final[dict[str, Any]] = {
+    "key": "",
+    "allowed": "",
+    "node": "",
+    "rf": "",
+    "insecure": True,
+}
+"""The section as `--insecure` sets it."""
+
+
 class DisplayConfig(_Section):
     """What the window shows at start; keys change it live."""
 
@@ -201,6 +240,7 @@ class Config(_Section):
     output: OutputConfig = OutputConfig()
     http: HttpConfig = HttpConfig()
     keep: KeepConfig = KeepConfig()
+    security: SecurityConfig = SecurityConfig()
     display: DisplayConfig = DisplayConfig()
 
 
@@ -282,6 +322,8 @@ def result_settings(config: Config) -> str:
 def _toml_value(value: str | float | tuple[float, ...]) -> str:
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # all else is TOML already
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, tuple):
         return "[" + ", ".join(map(_toml_value, value)) + "]"
     return str(value)

@@ -45,6 +45,10 @@ class Health:
         self.building = False
         self.fault: str | None = None
         """Why no result can come until something changes; None while all is well."""
+        self.insecure: tuple[str, ...] = ()
+        """Links without encryption that other computers reach, a reason each."""
+        self.closed = False
+        """Whether nobody new can connect, because the authenticator has ended."""
 
     def frame_accepted(self, header: RfHeader, now: float) -> None:
         """A frame went into the ring."""
@@ -95,7 +99,8 @@ class Health:
             state, reasons = "STALE", (*self._nothing_came(counts), *troubles)
         elif troubles:
             state, reasons = "DEGRADED", troubles
-        return state, reasons
+        closed = ("the authenticator has ended: nobody new can connect until a restart",) * self.closed
+        return state, (*reasons, *closed, *self.insecure)
 
     def _nothing_came(self, counts: Counts) -> tuple[str, ...]:
         """Where frames are awaited, and what has come instead."""

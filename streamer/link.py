@@ -12,14 +12,16 @@ from typing import Any, Final
 import zmq
 from zmq.utils.monitor import recv_monitor_message
 
-from streamer.sockets import MAX_FRAME_BYTES, OVERHEAD_BYTES, Context, Socket, connect_subscriber
+from streamer.curve import Context, Server
+from streamer.sockets import MAX_FRAME_BYTES, OVERHEAD_BYTES, Socket, connect_subscriber
 
 RESET_PAUSE = 0.1  # s; a peer that breaks every link must not keep this thread busy
 PEER: Final[dict[int, str]] = {
     zmq.EVENT_CONNECTED: "something listens there, but has not answered as a ZeroMQ peer",
     zmq.EVENT_HANDSHAKE_SUCCEEDED: "the link is up",
     zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL: "what listens there does not speak ZeroMQ",
-    zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL: "what listens there speaks another protocol",
+    zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL: "what listens there speaks another protocol, or has another key",
+    zmq.EVENT_HANDSHAKE_FAILED_AUTH: "it does not allow the key of this computer",
     zmq.EVENT_DISCONNECTED: "the sender hung up",
 }
 """Meaning of the newest event of a socket for its peer."""
@@ -30,8 +32,8 @@ MAX_PARTS = 16  # kept per message: more than any message of the protocol has
 class Link:
     """Receives from one address. One thread: the one that opened it.
 
-    `on_reset` is called after each disconnect. Raises ConfigError, naming `setting`, for an impossible
-    address.
+    `on_reset` is called after each disconnect; `server` names the pinned key of the other end. Raises
+    ConfigError, naming `setting`, for an impossible address.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Link:
         setting: str,
         max_part_bytes: int = MAX_FRAME_BYTES + OVERHEAD_BYTES,
         on_reset: Callable[[], None] = lambda: None,
+        server: Server = "node",
     ) -> None:
         self._context = context
         self._address = address
@@ -52,6 +55,7 @@ class Link:
         self._max_part_bytes = max_part_bytes
         self._setting = setting
         self._on_reset = on_reset
+        self._server: Server = server
         self.peer: str = NO_PEER
         """What is known of the other end, in words."""
         self._socket: Socket | None = None
@@ -130,6 +134,7 @@ class Link:
             max_part_bytes=self._max_part_bytes,
             setting=self._setting,
             watched=sum(PEER),
+            server=self._server,
         )
         self._monitor = socket.get_monitor_socket()
         self._socket = socket

@@ -12,6 +12,7 @@ from functools import partial
 from importlib.metadata import version
 
 from engine.factory import resolve
+from streamer.addresses import is_loopback
 from streamer.bmode_message import bmode_message
 from streamer.builder import EngineBuilder, OpenEngine, weights_of
 from streamer.config import Config
@@ -77,6 +78,7 @@ def run(
 
     `open_engine` replaces the configured engine. Raises AddressInUse, ConfigError, EngineUnavailable.
     """
+    security = config.security.load()
     frame_counters, condition = FrameCounters(), Health(config.input.connect, config.input.source)
     condition.engine = resolve(config.engine.name, weights_of(config.engine))
     metrics = Metrics(frame_counters, version("musse-stream"))
@@ -90,7 +92,7 @@ def run(
     )
     broken_off = 0  # pairs that a stop signal interrupted: 0 or 1
     with ExitStack() as closing:
-        context = open_context()
+        context = open_context(security)
         closing.callback(context.term)
         publisher = Publisher(context, config.output)
         closing.callback(publisher.close)
@@ -107,6 +109,7 @@ def run(
         builder = EngineBuilder(open_engine, config, condition, metrics)
         receiver = Receiver(context, config.input, ring, events, partial(check_frame, config=config))
         closing.callback(receiver.stop)
+        condition.insecure = insecurities(config)
         receiver.start()
         on_ready(Ready(publisher.address, http.address if http else None))
         notify("READY=1")
@@ -118,6 +121,7 @@ def run(
             return message
 
         while not stop.is_set():
+            condition.closed = context.nobody_gets_in()
             status.tick()
             receiver.raise_if_failed()
             builder.raise_if_unavailable()
@@ -144,6 +148,20 @@ def run(
         engine=condition.engine[0],
         busy=builder.busy,
     )
+
+
+def insecurities(config: Config) -> tuple[str, ...]:
+    """The links that others can read or send to, as status reasons."""
+    security, keep = config.security, config.keep
+    bound = [config.output.bind] + [keep.bind] * bool(keep.memory)
+    found = [
+        f"INSECURE: {address} is bound without encryption"
+        for address in bound
+        if not security.key and not is_loopback(address)
+    ]
+    if not security.rf and not is_loopback(config.input.connect):
+        found.append(f"INSECURE RF: frames come unencrypted from {config.input.connect}")
+    return tuple(found)
 
 
 def _publish_strain(

@@ -3,7 +3,8 @@
 import zmq
 
 from streamer.config import OutputConfig
-from streamer.sockets import Context, bind_publisher, bound_address
+from streamer.curve import Context
+from streamer.sockets import bind_publisher, bound_address
 from streamer.wire import topic
 
 SUBSCRIBE, UNSUBSCRIBE = b"\x01", b"\x00"

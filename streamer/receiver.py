@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from streamer.admission import Admission
 from streamer.config import InputConfig
+from streamer.curve import Context
 from streamer.errors import ConfigError, MessageRefused
 from streamer.frame import view_samples
 from streamer.headers import RfHeader
@@ -22,7 +23,7 @@ from streamer.link import Link
 from streamer.reasons import Refusal
 from streamer.rf_message import read_rf_header, read_rf_payload
 from streamer.ring import FrameRing, Slot
-from streamer.sockets import OVERHEAD_BYTES, Context
+from streamer.sockets import OVERHEAD_BYTES
 from streamer.wire import topic
 
 SILENT_AFTER = 2.0  # s without a frame of the named source
@@ -93,6 +94,7 @@ class Receiver:
                 max_part_bytes=self._config.max_frame_bytes + OVERHEAD_BYTES,
                 setting="input.connect",
                 on_reset=self._link_reset,
+                server="rf",
             )
             with closing(link):
                 peer = ""

@@ -8,11 +8,11 @@ from typing import Any, Final, TypeAlias
 
 import zmq
 
-from streamer.addresses import check_zmq_address, ipc_in_use, is_ipv6
+from streamer.addresses import check_zmq_address, ipc_in_use, is_ipv6, is_loopback
+from streamer.curve import PLAIN, Context, Security, Server
 from streamer.errors import AddressInUse, ConfigError
 
 Socket: TypeAlias = zmq.Socket[bytes]
-Context: TypeAlias = "zmq.Context[zmq.Socket[bytes]]"
 
 MAX_FRAME_BYTES: Final = 16 * 2**20
 """Default limit of one RF frame, and of one array of a result."""
@@ -24,9 +24,9 @@ KEEPALIVE_INTERVAL: Final = 1  # s between probes
 KEEPALIVE_PROBES: Final = 2  # unanswered probes that end the link
 
 
-def open_context() -> Context:
-    """A ZeroMQ context; `term` it when its sockets are closed."""
-    return zmq.Context()
+def open_context(security: Security = PLAIN) -> Context:
+    """A ZeroMQ context whose sockets use these keys; `term` it when its sockets are closed."""
+    return Context(security)
 
 
 def connect_subscriber(
@@ -38,14 +38,17 @@ def connect_subscriber(
     max_part_bytes: int = MAX_FRAME_BYTES + OVERHEAD_BYTES,
     setting: str,
     watched: int = 0,
+    server: Server = "node",
 ) -> Socket:
     """A SUB socket, subscribed to the topics and connecting in the background.
 
     `high_water_mark` counts messages; `watched` are the events that its `get_monitor_socket()` reports, from
-    before it connects on. Raises ConfigError, naming `setting`, for an impossible address.
+    before it connects on; `server` names the pinned key that the other end must have. Raises ConfigError,
+    naming `setting`, for an impossible address.
     """
     check_zmq_address(address, setting)
     socket = _open(context, zmq.SUB, address, high_water_mark, max_part_bytes)
+    context.protect_client(socket, server)
     for topic in topics:
         socket.subscribe(topic)
     if not watched:
@@ -64,8 +67,8 @@ def bind_publisher(
     """A bound XPUB socket; port 0 or * takes a free one (see `bound_address`).
 
     `every_request` delivers the subscriptions of every peer, not only the first to each topic.
-    Raises ConfigError for an impossible address and AddressInUse where it cannot be bound; both name
-    `setting`.
+    Raises ConfigError for an impossible address, and for one that other computers reach without keys;
+    AddressInUse where it cannot be bound. All name `setting`.
     """
     socket = _bind(context, zmq.XPUB, address, high_water_mark, MAX_REQUEST_BYTES, setting=setting)
     socket.setsockopt(zmq.XPUB_VERBOSE, int(every_request))
@@ -83,6 +86,7 @@ def connect_client(context: Context, address: str, *, setting: str) -> Socket:
     """A REQ socket connecting in the background. Raises ConfigError for an impossible address."""
     check_zmq_address(address, setting)
     socket = _open(context, zmq.REQ, address, high_water_mark=1, max_part_bytes=-1)
+    context.protect_client(socket, "node")
     return _connected(socket, address, setting)
 
 
@@ -95,9 +99,16 @@ def _bind(
     context: Context, kind: int, address: str, high_water_mark: int, max_part_bytes: int, *, setting: str
 ) -> Socket:
     check_zmq_address(address, setting, bind=True)
+    security = context.security
+    if security.keys is None and not security.insecure and not is_loopback(address):
+        raise ConfigError(
+            f"{setting} = {address!r}: other computers can reach it, and nothing is encrypted: name keys in "
+            "[security] (see `musse-stream keys --help`), or give --insecure"
+        )
     if ipc_in_use(address):
         raise AddressInUse(f"cannot bind {address}: another program listens there; change {setting}")
     socket = _open(context, kind, address, high_water_mark, max_part_bytes)
+    context.protect_server(socket)
     try:
         socket.bind(address)
     except zmq.ZMQError as error:

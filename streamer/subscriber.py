@@ -16,6 +16,7 @@ from typing import Final
 
 import zmq
 
+from streamer.curve import PLAIN, Security
 from streamer.errors import MessageRefused
 from streamer.headers import StrainHeader
 from streamer.link import Link
@@ -41,8 +42,9 @@ class Received:
 class Subscriber:
     """Newest-message subscriber of a node's results. One thread only: the one that opened it.
 
-    `kinds` are those of the topics, `source` a source_id (None: all sources). It connects in the background:
-    the node may start later, and may be restarted. Raises ConfigError for an impossible address.
+    `kinds` are those of the topics, `source` a source_id (None: all sources), `security` holds the keys of an
+    encrypted link. It connects in the background: the node may start later, and may be restarted. Raises
+    ConfigError for an impossible address.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Subscriber:
         address: str = "tcp://127.0.0.1:5561",
         kinds: Sequence[str] = KINDS,
         source: str | None = None,
+        security: Security = PLAIN,
     ) -> None:
         self.address = address
         self.skipped: Counter[str] = Counter()
@@ -58,7 +61,7 @@ class Subscriber:
         """Messages that could not be decoded, per reason of `streamer.reasons.REFUSALS`."""
         self.last_refusal: str | None = None
         """What was wrong with the last refused message."""
-        self._context = open_context()
+        self._context = open_context(security)
         try:
             self._link = Link(
                 self._context,

@@ -23,6 +23,7 @@ from tools.commands.figure import figure
 from tools.commands.igtl import igtl
 from tools.commands.info import info
 from tools.commands.keep import keep
+from tools.commands.keys import keys
 from tools.commands.measure import measure
 from tools.commands.movie import movie
 from tools.commands.process import process
@@ -108,7 +109,7 @@ COMMANDS = {
     "Recordings": (info, convert, simulate),
     "Results": (process, measure, figure, movie),
     "Network": (train, evaluate, assess),
-    "System": (doctor, config, engine, bench),
+    "System": (doctor, config, keys, engine, bench),
 }
 """By the panel of `musse-stream --help` that lists them."""
 

@@ -26,6 +26,7 @@ def keeping(settings: Config, results: str) -> Iterator[Child | None]:
         return
     arguments = ["tape", "--connect-rf", settings.input.connect, "--connect", reachable(results)]
     arguments += ["--bind", keep.bind, "--memory", str(keep.memory), "--folder", keep.folder or "."]
+    arguments += ["--security", settings.security.model_dump_json()]
     arguments += ["--source", settings.input.source] if settings.input.source else []
     try:
         process = Child([*arguments, "--json"], "tools")

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from numpy.typing import NDArray
 
+from streamer.curve import PLAIN, Security, Server
 from streamer.errors import MessageRefused
 from streamer.headers import ResultHeader, RfHeader, StatusHeader, StrainHeader
 from streamer.link import Link, wait_any
@@ -42,6 +43,8 @@ class Sources:
 
     rf: str | None = None
     results: str | None = None
+    security: Security = PLAIN
+    """Keys of both links."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,13 +234,24 @@ def _messages(
     progress = time.monotonic() + PROGRESS_EVERY
     begun = False
     with ExitStack() as closing:
-        context = open_context()
+        context = open_context(sources.security)
         closing.callback(context.term)
         links = []
-        for address, kinds in ((sources.rf, ("rf",)), (sources.results, RESULTS)):
+        wanted: tuple[tuple[str | None, tuple[str, ...], Server], ...] = (
+            (sources.rf, ("rf",), "rf"),
+            (sources.results, RESULTS, "node"),
+        )
+        for address, kinds, server in wanted:
             if address is not None:
                 topics = [topic(kind) for kind in kinds]
-                link = Link(context, address, topics, high_water_mark=HIGH_WATER_MARK, setting="--connect")
+                link = Link(
+                    context,
+                    address,
+                    topics,
+                    high_water_mark=HIGH_WATER_MARK,
+                    setting="--connect",
+                    server=server,
+                )
                 closing.callback(link.close)
                 links.append(link)
         while not stop.is_set() and time.monotonic() < ends:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from streamer.curve import PLAIN, Security
 from streamer.sockets import Socket, bind_publisher, bound_address, open_context
 from streamer.stopping import Stop
 from streamer.wire import encode
@@ -38,6 +39,7 @@ def replay(
     rate: float | None = None,
     speed: float = 1.0,
     wait_subscribers: int = 0,
+    security: Security = PLAIN,
     on_ready: Callable[[str], None] = lambda address: None,
 ) -> ReplaySummary:
     """Send the recording until it ends or `stop` is set; returns what was sent.
@@ -46,7 +48,7 @@ def replay(
     Raises AddressInUse, ConfigError. Call it in the thread that owns nothing else: it sleeps until each frame
     is due.
     """
-    context = open_context()
+    context = open_context(security)
     sent, latest = 0, 0.0
     link = None
     try:

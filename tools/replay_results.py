@@ -8,6 +8,7 @@ from typing import Final
 
 import zmq
 
+from streamer.curve import PLAIN, Security
 from streamer.headers import BmodeHeader, ResultHeader, StatusHeader, StrainHeader
 from streamer.sockets import bind_publisher, bound_address, open_context
 from streamer.stopping import Stop
@@ -27,6 +28,7 @@ def replay_results(
     loop: bool = False,
     speed: float = 1.0,
     wait_subscribers: int = 0,
+    security: Security = PLAIN,
     on_ready: Callable[[str], None] = lambda address: None,
 ) -> int:
     """Send the results of `path` until they end or `stop` is set; returns how many pairs were sent.
@@ -34,11 +36,12 @@ def replay_results(
     With `loop` they start anew at the end, as a new session. Raises RecordingError, AddressInUse,
     ConfigError.
     """
-    context = open_context()
-    link = bind_publisher(
-        context, bind, high_water_mark=HIGH_WATER_MARK, setting="--bind", every_request=True
-    )
+    context = open_context(security)
+    link = None
     try:
+        link = bind_publisher(
+            context, bind, high_water_mark=HIGH_WATER_MARK, setting="--bind", every_request=True
+        )
         on_ready(bound_address(link))
         player = _Player(link, stop)
         present = 0
@@ -51,7 +54,8 @@ def replay_results(
                 break
         return player.pairs
     finally:
-        link.close(0 if stop.is_set() else 2000)
+        if link is not None:
+            link.close(0 if stop.is_set() else 2000)
         context.term()
 
 

@@ -63,10 +63,13 @@ def test_the_command_runs_and_its_health_check_distinguishes_alive_from_dead() -
         "tcp://0.0.0.0:5561": "tcp://0.0.0.0:0",  # free ports
         "0.0.0.0:5562": "0.0.0.0:0",
         "tcp://host.docker.internal:5560": "tcp://127.0.0.1:9",  # nobody sends
+        "/etc/musse-stream.toml": str(ROOT / "configs" / "container.toml"),
     }
     words = command(FINAL)[1:]
     assert replaced.keys() <= set(words)
-    with child(*(replaced.get(word, word) for word in words), "--engine", "trivial", "--json") as node:
+    with child(
+        *(replaced.get(word, word) for word in words), "--engine", "trivial", "--insecure", "--json"
+    ) as node:
         http = node.wait_for("ready")["http"]
         port = http.rpartition(":")[2]
         check = [word.replace("5562", port) for word in health_command(FINAL)]
@@ -78,6 +81,18 @@ def test_the_command_runs_and_its_health_check_distinguishes_alive_from_dead() -
     dead = subprocess.run([sys.executable, *check[1:]], check=False, capture_output=True)
     assert (alive.returncode, code) == (0, 0)
     assert dead.returncode != 0
+
+
+def test_without_keys_the_container_ends_at_once_and_names_what_is_missing() -> None:
+    """No volume is mounted: it must not run unencrypted unless that is asked for."""
+    words = [word.replace("/etc/", f"{ROOT}/configs/") for word in command(FINAL)[1:]]
+    words = [word.replace("musse-stream.toml", "container.toml") for word in words]
+    ended = subprocess.run(
+        [sys.executable, "-m", "tools", *words], check=False, capture_output=True, text=True, cwd=ROOT
+    )
+    assert ended.returncode == 3
+    assert "security.key: cannot read /keys/musse.key" in ended.stderr
+    assert "COPY configs/container.toml /etc/musse-stream.toml" in TEXT
 
 
 def test_the_libraries_are_those_that_continuous_integration_installs() -> None:

@@ -18,7 +18,7 @@ def display(
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(help="TOML file; its [display] table gives the defaults of the options below."),
+        typer.Option(help="TOML file: [display] has the defaults of the options below, [security] the keys."),
     ] = None,
     mode: Annotated[
         Literal["side-by-side", "overlay"] | None, typer.Option(help="B-mode beside strain, or under it.")
@@ -88,6 +88,7 @@ def display(
     from dataclasses import asdict
 
     from streamer.config import load_config
+    from streamer.curve import PLAIN
     from tools.children import child
     from tools.display.loop import run_display
     from tools.display.options import DisplayOptions
@@ -105,7 +106,8 @@ def display(
         "region": _region(region),
     }
     given = {key: item for key, item in chosen.items() if item is not None}
-    settings = load_config(config, {"display": given}).display
+    configuration = load_config(config, {"display": given})
+    settings, security = configuration.display, configuration.security.load()
     options = DisplayOptions(
         **settings.model_dump(exclude={"picture", "region"}),
         image=settings.picture,
@@ -120,6 +122,7 @@ def display(
                 child("replay", str(file), "--what", "results", "--bind", "tcp://127.0.0.1:0",
                       "--loop", "restart", "--wait-subscribers", "1", "--json")
             )  # fmt: skip
+            security = PLAIN  # the player is this command's own, on loopback
             connect = player.wait_for("ready")["results"]
         summary = run_display(
             options,
@@ -130,6 +133,7 @@ def display(
             save=save,
             timeout=timeout,
             keep="" if file is not None else keep,
+            security=security,
             stopped=lambda: bool(signals),
         )
     emit("summary", asdict(summary), as_json=json)

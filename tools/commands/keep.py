@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from tools.commands import options
+
 
 def keep(
     seconds: Annotated[
@@ -13,6 +15,7 @@ def keep(
         float, typer.Option(help="Go on for so many seconds, in the same file.", min=0, max=3600)
     ] = 0.0,
     connect: Annotated[str, typer.Option(help="Address of the tape process.")] = "tcp://127.0.0.1:5564",
+    config: options.KeysOf = None,
     json: Annotated[bool, typer.Option("--json", help="Print the answer as one JSON line.")] = False,
 ) -> None:
     """Save the RF frames and results that a running node saw last.
@@ -30,7 +33,7 @@ def keep(
     from tools.output import emit
     from tools.tape.protocol import REPLY_WITHIN, KeepClient
 
-    with KeepClient(connect, "command") as client:
+    with KeepClient(connect, "command", options.security(config)) as client:
         reply = client.ask({"do": "keep", "seconds": seconds, "after": after}, REPLY_WITHIN + after)
     del reply["ok"]
     emit("saved", reply, as_json=json)

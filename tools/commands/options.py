@@ -1,9 +1,12 @@
 """Options that several commands share: what computes strain, and which frames make a pair."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+
+if TYPE_CHECKING:
+    from streamer.curve import Security
 
 ConfigFile = Annotated[Path | None, typer.Option(help="TOML file; see `musse-stream config show`.")]
 ENGINES = (
@@ -21,12 +24,28 @@ Pairing = Annotated[
 Stride = Annotated[int | None, typer.Option(help="N of stride pairing: (k - N, k).", min=1, max=16)]
 
 
+Insecure = Annotated[
+    bool,
+    typer.Option("--insecure", help="Without keys, and at other addresses than loopback too."),
+]
+KeysOf = Annotated[
+    Path | None, typer.Option("--config", help="TOML file whose [security] names the keys of the links.")
+]
+
+
 def absolute(weights: Path | None) -> str | None:
     """Weights as the configuration holds them: wherever a process of this command runs, the same file."""
     if weights is None:
         return None
     named = not weights.suffix and len(weights.parts) == 1  # a name of the package's weights
     return str(weights if named else weights.absolute())
+
+
+def security(config: Path | None, *, insecure: bool = False) -> "Security":
+    """The keys that the [security] of a configuration names. Raises ConfigError."""
+    from streamer.config import UNENCRYPTED, load_config
+
+    return load_config(config, {"security": UNENCRYPTED if insecure else {}}).security.load()
 
 
 def given(**sections: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from tools.commands import options
+
 if TYPE_CHECKING:
     from tools.record import RecordSummary
 
@@ -32,6 +34,7 @@ def record(
         float, typer.Option(help="Give up after so many seconds without a first message.", min=0)
     ] = 120.0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
+    config: options.KeysOf = None,
     json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Record live strain results, RF frames or both until Ctrl-C, in a file that survives a crash.
@@ -65,10 +68,11 @@ def record(
     from tools.record import record as write
 
     log_to_stderr()
+    keys = options.security(config)
     sources = {
-        "strain": Sources(results=connect or _RESULTS),
-        "rf": Sources(rf=connect or _RF),
-        "both": Sources(rf=connect_rf, results=connect or _RESULTS),
+        "strain": Sources(results=connect or _RESULTS, security=keys),
+        "rf": Sources(rf=connect or _RF, security=keys),
+        "both": Sources(rf=connect_rf, results=connect or _RESULTS, security=keys),
     }[what]
     until = Until(seconds=seconds, count=count, timeout=timeout)
     with _Progress() as progress:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from tools.commands import options
 from tools.commands.recordings import Opening, opens_recording
 
 
@@ -28,6 +29,8 @@ def replay(
     speed: Annotated[float, typer.Option(help="Play this many times faster.", min=0.01)] = 1.0,
     wait_subscribers: Annotated[int, typer.Option(help="Start when so many have subscribed.", min=0)] = 0,
     source: Annotated[str, typer.Option(help="source_id of the frames.")] = "replay",
+    config: options.KeysOf = None,
+    insecure: options.Insecure = False,
     json: Annotated[bool, typer.Option("--json", help="Print ready and summary as JSON lines.")] = False,
     *,
     opening: Opening,
@@ -58,6 +61,7 @@ def replay(
     from tools.replay_results import replay_results
 
     log_to_stderr()
+    security = options.security(config, insecure=insecure)
     if what == "results" or (what is None and _holds_results_alone(file)):
         pairs = replay_results(
             file,
@@ -66,6 +70,7 @@ def replay(
             loop=loop != "off",
             speed=speed,
             wait_subscribers=wait_subscribers,
+            security=security,
             on_ready=lambda address: emit("ready", {"results": address}, as_json=json),
         )
         emit("summary", {"pairs": pairs}, as_json=json)
@@ -80,6 +85,7 @@ def replay(
             rate=rate,
             speed=speed,
             wait_subscribers=wait_subscribers,
+            security=security,
             on_ready=lambda address: emit("ready", {"rf": address}, as_json=json),
         )
     emit("summary", asdict(summary), as_json=json)

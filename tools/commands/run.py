@@ -26,6 +26,7 @@ def run(
     keep: Annotated[
         bool, typer.Option("--keep/--no-keep", help="Hold what was just seen in memory; see [keep].")
     ] = True,
+    insecure: options.Insecure = False,
     json: Annotated[bool, typer.Option("--json", help="Print ready and summary as JSON lines.")] = False,
     log_json: Annotated[bool, typer.Option("--log-json", help="Log JSON lines to stderr.")] = False,
 ) -> None:
@@ -50,7 +51,7 @@ def run(
     from contextlib import ExitStack
     from dataclasses import asdict
 
-    from streamer.config import load_config
+    from streamer.config import UNENCRYPTED, load_config
     from streamer.node import Ready
     from streamer.node import run as run_node
     from tools.keep import keeping
@@ -66,6 +67,7 @@ def run(
             output={"bind": bind},
             http={"bind": http},
             keep={"memory": None if keep else 0},
+            security=UNENCRYPTED if insecure else {},
         ),
     )
     log_to_stderr(as_json=log_json)

@@ -13,6 +13,7 @@ def tape(
     memory: Annotated[int, typer.Option(help="RF and results held, bytes.", min=1)] = 2**30,
     folder: Annotated[Path, typer.Option(help="Where tapes are saved.")] = Path(),
     source: Annotated[str, typer.Option(help="source_id of the frames [default: all].")] = "",
+    security: Annotated[str, typer.Option(help="[security] of the configuration as JSON.")] = "{}",
     json: Annotated[bool, typer.Option("--json", help="Print ready and summary as JSON lines.")] = False,
 ) -> None:
     """Hold the newest RF frames and results in memory, and save or serve them when asked.
@@ -31,13 +32,20 @@ def tape(
 
     from dataclasses import asdict
 
+    from streamer.config import SecurityConfig
     from tools.log import log_to_stderr
     from tools.output import emit
     from tools.tape.service import KeepSettings, serve
 
     log_to_stderr()
     settings = KeepSettings(
-        rf=connect_rf, results=connect, bind=bind, memory=memory, folder=folder, source=source
+        rf=connect_rf,
+        results=connect,
+        bind=bind,
+        memory=memory,
+        folder=folder,
+        source=source,
+        security=SecurityConfig.model_validate_json(security).load(),
     )
     counts = serve(settings, stop, lambda address: emit("ready", {"keep": address}, as_json=json))
     emit("summary", asdict(counts), as_json=json)

@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from tools.commands import options
+
 
 def web(
     connect: Annotated[
@@ -22,12 +24,14 @@ def web(
     keep: Annotated[
         str, typer.Option(help="Address of the tape process that saves what was just seen.")
     ] = "tcp://127.0.0.1:5564",
+    config: options.KeysOf = None,
     json: Annotated[bool, typer.Option("--json", help="Print events as JSON lines.")] = False,
 ) -> None:
     """Serve the page for measuring, cine and export; open the address it prints in a browser.
 
-    On this computer only, unless --bind names another address: then the printed address holds a token. There
-    is no encryption: use a network you trust. Relative axial strain, not stiffness: for research use only.
+    On this computer only, unless --bind names another address: then the printed address holds a token. The
+    page is not encrypted: use a network you trust. Relative axial strain, not stiffness: for research use
+    only.
 
     Examples:
 
@@ -46,7 +50,15 @@ def web(
     host, colon, port = bind.rpartition(":")
     if not (colon and host and port.isdigit() and int(port) < 65536):
         raise typer.BadParameter("give HOST:PORT, such as 127.0.0.1:5565", param_hint="--bind")
-    settings = WebSettings(results=connect, host=host, port=int(port), source=source, token=token, keep=keep)
+    settings = WebSettings(
+        results=connect,
+        host=host,
+        port=int(port),
+        source=source,
+        token=token,
+        keep=keep,
+        security=options.security(config),
+    )
 
     async def serve() -> None:
         stopped = asyncio.Event()

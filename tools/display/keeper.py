@@ -5,6 +5,7 @@ import threading
 from types import TracebackType
 from typing import Final, Self
 
+from streamer.curve import PLAIN, Security
 from tools.errors import ToolError
 from tools.tape.protocol import KeepClient
 
@@ -16,10 +17,10 @@ SAVE_WITHIN: Final = 30.0  # s for a tape on a slow disk
 class Keeper:
     """Freeze, keep and the seconds held. Its methods belong to the window's thread, except `_run`."""
 
-    def __init__(self, address: str, client: str) -> None:
+    def __init__(self, address: str, client: str, security: Security = PLAIN) -> None:
         self.held: float | None = None
         """s that a keep would save; None where no tape process answers."""
-        self._address, self._client = address, client
+        self._address, self._client, self._security = address, client, security
         self._asked: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._notices: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="keeper")
@@ -53,7 +54,7 @@ class Keeper:
         self._thread.join()
 
     def _run(self) -> None:
-        with KeepClient(self._address, self._client) as client:
+        with KeepClient(self._address, self._client, self._security) as client:
             while (asked := self._next()) != "end":
                 try:
                     if asked == "keep":

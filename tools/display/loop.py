@@ -10,6 +10,7 @@ from typing import Final
 
 import cv2
 
+from streamer.curve import PLAIN, Security
 from streamer.subscriber import Subscriber
 from tools.display.hand import Hand
 from tools.display.keeper import Keeper
@@ -51,6 +52,7 @@ def run_display(
     save: Path | None = None,
     timeout: float = 120.0,
     keep: str = "",
+    security: Security = PLAIN,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Summary:
     """Show results until `q`, the window's close button, `stopped()`, or for `seconds`.
@@ -67,13 +69,13 @@ def run_display(
     started = drawn = time.monotonic()
     with ExitStack() as stack:
         window = None if headless else stack.enter_context(Window(address))
-        subscriber = stack.enter_context(Subscriber(address, source=source))
+        subscriber = stack.enter_context(Subscriber(address, source=source, security=security))
         state = DisplayState(
             options, address=address, now=started, source=source, unix_offset=time.time() - started
         )
         keeper = None
         if keep and window is not None:
-            keeper = stack.enter_context(Keeper(keep, f"window {os.getpid()}"))
+            keeper = stack.enter_context(Keeper(keep, f"window {os.getpid()}", security))
         hand = Hand(state, keeper)
         fresh, shown, strain = True, 0, None
         while not stopped():

@@ -40,6 +40,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from streamer.curve import PLAIN, Security
 from streamer.errors import ConfigError
 from streamer.headers import SourceId
 from streamer.sockets import Socket, connect_client, open_context
@@ -70,10 +71,10 @@ class Request(BaseModel):
 class KeepClient:
     """Asks one tape process. One thread; close it."""
 
-    def __init__(self, address: str = DEFAULT_ADDRESS, client: str = "") -> None:
+    def __init__(self, address: str = DEFAULT_ADDRESS, client: str = "", security: Security = PLAIN) -> None:
         self.address = address
         self._client = client
-        self._context = open_context()
+        self._context = open_context(security)
         try:
             self._socket = self._connect()
         except ConfigError:

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from streamer.curve import PLAIN, Context, Security, Server
 from streamer.errors import MessageRefused
 from streamer.headers import BmodeHeader, FusedHeader, RfHeader, StatusHeader, StrainHeader
 from streamer.link import Link, wait_any
 from streamer.rf_message import read_rf_header, read_rf_payload
-from streamer.sockets import Context, bind_server, bound_address, open_context
+from streamer.sockets import bind_server, bound_address, open_context
 from streamer.stopping import Stop
 from streamer.wire import decode, topic
 from tools.tape.answers import Answers
@@ -56,6 +57,8 @@ class KeepSettings:
     """Where tapes are saved; made when the first one is."""
     source: str = ""
     """source_id of the frames; empty: all."""
+    security: Security = PLAIN
+    """Keys of all its links."""
 
 
 def serve(settings: KeepSettings, stop: Stop, on_ready: Callable[[str], None]) -> Counts:
@@ -63,7 +66,7 @@ def serve(settings: KeepSettings, stop: Stop, on_ready: Callable[[str], None]) -
 
     Raises AddressInUse where the address cannot be bound, ConfigError where one is impossible.
     """
-    context = open_context()
+    context = open_context(settings.security)
     with ExitStack() as closing:
         closing.callback(context.term)
         return _Service(context, settings, closing).run(stop, on_ready)
@@ -85,7 +88,7 @@ class _Service:
         )
         self._answers = Answers(Ring(settings.memory), self._requests, settings.folder)
         self._links: list[Link] = []
-        self._connect(settings.results, [topic(kind, settings.source) for kind in RESULTS])
+        self._connect(settings.results, [topic(kind, settings.source) for kind in RESULTS], "node")
 
     def run(self, stop: Stop, on_ready: Callable[[str], None]) -> Counts:
         on_ready(bound_address(self._requests))
@@ -103,13 +106,14 @@ class _Service:
             self._answers.close()
         return self._counts
 
-    def _connect(self, address: str, topics: list[bytes]) -> None:
+    def _connect(self, address: str, topics: list[bytes], server: Server) -> None:
         link = Link(
             self._context,
             address,
             topics,
             high_water_mark=HIGH_WATER_MARK,
             setting="address of the tape process",
+            server=server,
         )
         self._closing.callback(link.close)
         self._links.append(link)
@@ -121,7 +125,7 @@ class _Service:
         """
         self._answers.status[status.source_id] = status
         if status.received and len(self._links) == 1:
-            self._connect(self._settings.rf, [topic("rf", self._settings.source)])
+            self._connect(self._settings.rf, [topic("rf", self._settings.source)], "rf")
 
     def _receive(self, link: Link) -> None:
         parts = [bytes(part) for part in link.receive()]

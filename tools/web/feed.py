@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
+from streamer.curve import Security
 from streamer.headers import FusedHeader, StrainHeader
 from streamer.subscriber import Received, Subscriber
 from tools.display.options import DisplayOptions
@@ -23,7 +24,9 @@ TICK: Final = 0.1  # s: ages move on without messages
 class Feed:
     """One node's results as a DisplayState and a Cine. `view` and `cine` belong to whoever holds `lock`."""
 
-    def __init__(self, address: str, source: str | None, on_news: Callable[[], None]) -> None:
+    def __init__(
+        self, address: str, source: str | None, on_news: Callable[[], None], security: Security
+    ) -> None:
         self.lock = threading.Lock()
         self.cine = Cine()
         now = time.monotonic()
@@ -31,7 +34,7 @@ class Feed:
         self._state = DisplayState(
             DisplayOptions(), address=address, now=now, source=source, unix_offset=self._offset
         )
-        self._subscriber = Subscriber(address, source=source)
+        self._subscriber = Subscriber(address, source=source, security=security)
         self._on_news = on_news
         self._newest: StrainHeader | None = None
         self._number = 0

@@ -16,6 +16,7 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
+from streamer.curve import PLAIN, Security
 from streamer.errors import AddressInUse
 from tools.errors import ToolError
 from tools.tape.protocol import KeepClient
@@ -49,6 +50,8 @@ class WebSettings:
     token: str | None = None
     keep: str = "tcp://127.0.0.1:5564"
     """Address of the tape process."""
+    security: Security = PLAIN
+    """Keys of the links to node and tape process; the page itself is plain HTTP."""
 
 
 class WebServer:
@@ -69,7 +72,7 @@ class WebServer:
         def wake() -> None:
             loop.call_soon_threadsafe(lambda: asyncio.ensure_future(self._notify()))
 
-        feed = Feed(self._settings.results, self._settings.source, wake)
+        feed = Feed(self._settings.results, self._settings.source, wake, self._settings.security)
         try:
             async with await self._listen(feed) as server:
                 feed.start()
@@ -178,7 +181,7 @@ class WebServer:
 
     def _keep(self, seconds: float) -> dict[str, Any]:
         try:
-            with KeepClient(self._settings.keep, "page") as keep:
+            with KeepClient(self._settings.keep, "page", self._settings.security) as keep:
                 return {"kept": keep.ask({"do": "keep", "seconds": seconds})}
         except ToolError as error:
             return {"error": str(error)}
