@@ -11,6 +11,7 @@ import typer
 from engine.errors import EngineError, EngineUnavailable
 from streamer.errors import AddressInUse, ConfigError, StreamerError
 from tools.commands.assess import assess
+from tools.commands.batch import batch
 from tools.commands.bench import bench
 from tools.commands.config import config
 from tools.commands.convert import convert
@@ -107,7 +108,7 @@ def _root(
 COMMANDS = {
     "Live": (demo, run, replay, display, web, record, keep),
     "Recordings": (info, convert, simulate),
-    "Results": (process, measure, figure, movie),
+    "Results": (process, batch, measure, figure, movie),
     "Network": (train, evaluate, assess),
     "System": (doctor, config, keys, engine, bench),
 }

@@ -29,9 +29,20 @@ def on_stop_signal(handler: Callable[[int, object], None]) -> None:
         signal.signal(signal.SIGBREAK, handler)
     elif signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup asks for the opposite
         signal.signal(signal.SIGHUP, handler)
-    if os.environ.pop(CHILD, None) and sys.platform == "linux":
-        # a parent that is killed cannot end its children; asked for here and not between fork and exec, where
-        # other threads of the parent may hold locks
+    if os.environ.pop(CHILD, None):
+        _end_with_parent()
+
+
+def end_with_parent() -> None:
+    """Begin a worker process: Ctrl-C ends it silently, the death of its parent too (Linux)."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    _end_with_parent()
+
+
+def _end_with_parent() -> None:
+    # a parent that is killed cannot end its children; asked for here and not between fork and exec, where
+    # other threads of the parent may hold locks
+    if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 

@@ -1,0 +1,1 @@
+"""Many recordings to results: the same function on this computer, in numbered shards, and on a cluster."""
