@@ -327,9 +327,9 @@ def test_a_damaged_key_file_is_one_error_without_its_content(node: Computer, con
     node.key.write_bytes(content)
     with pytest.raises(
         ConfigError, match="holds no secret key; make one with `musse-stream keys new`"
-    ) as told:
+    ) as text:
         node.keys()
-    assert not content or content.decode("latin-1") not in str(told.value)
+    assert not content or content.decode("latin-1") not in str(text.value)
 
 
 def test_a_missing_file_is_named(node: Computer, tmp_path: Path) -> None:
@@ -353,10 +353,10 @@ def test_the_secret_key_is_in_no_log_and_no_text_of_an_object(
     publisher = publish(node.keys())
     assert gets_in(publisher, display.keys(node=node.public))
     assert not gets_in(publisher, unknown(node))
-    told = caplog.text + repr(node.keys()) + str(Security(node.keys()))
+    text = caplog.text + repr(node.keys()) + str(Security(node.keys()))
     assert "zmq.auth" in caplog.text
     assert dataclasses.asdict(node.keys())["public"] == node.public
     for computer in (node, display):
         secret = bytes.fromhex(computer.key.read_text().strip())
         for form in (secret.hex(), z85.encode(secret).decode(), repr(secret)[2:-1]):
-            assert form not in told
+            assert form not in text

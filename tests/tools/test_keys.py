@@ -32,8 +32,8 @@ def test_a_key_is_made_once_shown_and_allowed_once(tmp_path: Path, monkeypatch: 
     assert Path("musse.key").read_text().strip() not in made.output
     assert isinstance(CliRunner().invoke(app, ["keys", "new"]).exception, ToolError)
     for added in ("True", "False"):
-        told = CliRunner().invoke(app, ["keys", "allow", public, "--name", "ward"])
-        assert f"added {added}" in told.output
+        shown_text = CliRunner().invoke(app, ["keys", "allow", public, "--name", "ward"])
+        assert f"added {added}" in shown_text.output
     assert Path("musse.allowed").read_text() == f"{public} ward\n"
     assert CliRunner().invoke(app, ["keys", "allow"]).exit_code == 2
     with pytest.raises(ConfigError, match="64 hexadecimal digits"):

@@ -75,7 +75,7 @@ class Heard:
 def listen(config: Config, seconds: float) -> tuple[Heard, Heard]:
     """What comes from the addresses of RF and of results within `seconds`. Raises ConfigError."""
     with ExitStack() as closing:
-        context = open_context()
+        context = open_context(config.security.load())
         closing.callback(context.term)
         links: dict[Link, Heard] = {}
         for address, setting in (
@@ -89,6 +89,7 @@ def listen(config: Config, seconds: float) -> tuple[Heard, Heard]:
                 high_water_mark=64,
                 setting=setting,
                 max_part_bytes=config.input.max_frame_bytes + OVERHEAD_BYTES,
+                server="rf" if setting == "input.connect" else "node",
             )
             closing.callback(link.close)
             links[link] = Heard(address)
