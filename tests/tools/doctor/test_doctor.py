@@ -198,9 +198,9 @@ def test_the_report_is_stable_json_without_home_or_user(
         f'[input]\nconnect = "ipc://{home}/rf"\n[output]\nbind = "{free}"\n[engine]\nname = "trivial"\n'
     )
     recording = write_press(home / "scans" / "p.h5")
-    told = CliRunner().invoke(app, ["doctor", "--json", "--config", str(config), str(recording)])
-    report = json.loads(told.output)
-    assert told.exit_code == 1  # nothing listens
+    printed = CliRunner().invoke(app, ["doctor", "--json", "--config", str(config), str(recording)])
+    report = json.loads(printed.output)
+    assert printed.exit_code == 1  # nothing listens
     assert (report["schema"], report["healthy"]) == (1, False)
     assert [finding["name"] for finding in report["findings"]] == [
         "configuration", "versions", "cores", "screen", "clock", "disk", "permissions", "caches", "rf",
@@ -210,10 +210,10 @@ def test_the_report_is_stable_json_without_home_or_user(
         assert set(finding) == {"name", "level", "text", "remedy"}
         assert (finding["remedy"] is None) == (finding["level"] == "ok")
         line(Finding(**finding)).encode("cp932")
-    assert "the check itself failed" not in told.output
-    assert "~/clinic.toml" in told.output
-    assert "ipc://~/rf" in told.output
-    assert NAME not in told.output
+    assert "the check itself failed" not in printed.output
+    assert "~/clinic.toml" in printed.output
+    assert "ipc://~/rf" in printed.output
+    assert NAME not in printed.output
     raw = storage.check_disk(Config()).text
     assert NAME in raw  # the control: the checks themselves name the folder
     assert "/media/USER/disk" in anonymous(Finding("disk", "ok", f"/media/{NAME}/disk")).text
