@@ -7,7 +7,7 @@
 # the node does not start, unless --insecure is given after the image's name.
 #
 # Inside, the node binds to all addresses; what is reachable from outside is what you publish with -p.
-# This file was never built: no container engine was at hand. A test checks every path, option and address
+# This image is untested: it has not been built. A test checks every path, option and address
 # in it and runs its command and its health check without a container.
 
 FROM python:3.11-slim-bookworm AS build

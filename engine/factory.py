@@ -17,7 +17,7 @@ ENGINES: Final[dict[str, str]] = {
     "reference": "classical phase tracking on IQ, any CPU or CUDA device",
     "onnx": "MUSSE-Net on ONNX Runtime: the fast form for a CPU",
     "eager": "MUSSE-Net in PyTorch, any CPU or CUDA device",
-    "cuda": "MUSSE-Net and its front end on an NVIDIA card, as one CUDA graph",
+    "cuda": "MUSSE-Net with tracking on an NVIDIA card, as one CUDA graph",
     "tensorrt": "the same with the network compiled by TensorRT: `musse-stream engine build`",
     "trivial": "average strain of the whole frame, for tests and for measuring the node",
 }
@@ -180,7 +180,7 @@ def _eager(weights: Path, threads: int) -> Opener:
 
 def _on_card(name: str, weights: Path, threads: int) -> Opener:
     _import_torch(threads)
-    from engine.musse.device.opening import opener_of
+    from engine.musse.opening import opener_of
 
     return opener_of(name, weights)
 

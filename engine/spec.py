@@ -138,7 +138,7 @@ class EngineSpec(Acquisition):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorModel:
-    """How an estimator's errors are alike: what many pairs average away, and what they cannot."""
+    """Correlation of an estimator's errors: between neighbours, and between the pairs of a tissue."""
 
     window: tuple[float, float] | None
     """Samples and lines over which neighbours share noise, which is high-pass along the beam: coarser maps

@@ -20,7 +20,7 @@ class Publisher:
 
     def __init__(self, context: Context, config: OutputConfig) -> None:
         self._socket = bind_publisher(
-            context, config.bind, high_water_mark=config.high_water_mark, setting="output.bind"
+            context, config.bind, high_water_mark=config.high_water_mark, setting="output.bind (--bind)"
         )
         self._subscribed: set[bytes] = set()
         self.address: str = bound_address(self._socket)

@@ -7,7 +7,7 @@ from typing import Any, Final
 from rich.markup import escape
 from rich.table import Table
 
-_MOST_ROWS: Final = 24  # more frames than fit a screen are summed up; --json always lists all
+_MAX_ROWS: Final = 24  # more frames than fit a screen are summed up; --json always lists all
 _DEGREES: Final = 57.29577951
 
 
@@ -153,7 +153,7 @@ def _frames(about: dict[str, Any]) -> Table:
     """Every frame; of many only those that the node would refuse."""
     figures = about["per_frame"]
     refused = [frame for frame in figures if frame["refused"]]
-    shown = figures if len(figures) <= _MOST_ROWS else refused[:_MOST_ROWS]
+    shown = figures if len(figures) <= _MAX_ROWS else refused[:_MAX_ROWS]
     listed = "" if len(shown) == len(figures) else f" of {len(figures)}; --json lists every frame"
     table = Table(title=f"The node would refuse {len(refused)} frames{listed}", title_justify="left")
     for name in ("frame", "time s", "rms", "peak", "at extremes", "zeros", "verdict"):

@@ -1,6 +1,6 @@
-"""Does an image hold still: one against the next, the tissue's motion taken out. Needs no truth.
+"""Temporal stability: change from one image to the next on the same tissue. Needs no ground truth.
 
-A frozen or a constant image is perfectly steady, and blur steadies every one: never to be read alone.
+A frozen or a constant image is perfectly stable, and blur increases stability: report it with resolution.
 """
 
 from dataclasses import dataclass

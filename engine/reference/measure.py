@@ -14,7 +14,7 @@ from engine.spec import FloatArray
 from engine.strain.least_squares import StrainWindow
 
 MAX_COHERENCE = 0.9999995  # float32 sums are good to about 1e-7: nothing correlates better than that
-OUTLIER = 6.0  # standard deviations: a cycle skip must not pass for noise that hangs together
+OUTLIER = 6.0  # standard deviations: a cycle skip must not pass for correlated noise
 MIN_SPREAD = 0.15  # of an evenly filled window: clipping at a border leaves half, cancelling weights less
 TINY = 1e-20
 MIN_COHERENCE = 0.2  # below, a window's weights nearly cancel and its slope means nothing

@@ -115,7 +115,7 @@ class PairInitialiser:
         lines_per_mm = 1e-3 / line_pitch
         rows_per_mm = 1e-3 / (sample_pitch * grid.pitch)
         self.every = 1 if grid.n_rows <= max_rows else 2
-        """Products are left on every so many rows: on every one up to `max_rows`, then on every second."""
+        """Row decimation of the output products: 1 up to `max_rows`, otherwise 2."""
         self.longer = max(1, round(grid.n_rows / ROWS_PER_CYCLE / CYCLES))
         gain_lines, gain_rows = GAIN_MM * lines_per_mm, GAIN_MM * rows_per_mm / self.longer
         n_levelled = len(range(0, grid.n_rows, self.longer))

@@ -48,7 +48,7 @@ def display(
     region: Annotated[
         str | None,
         typer.Option(
-            help="Own region of interest in mm: DEPTH_FROM,DEPTH_TO,LEFT,RIGHT such as 5,30,-10,10."
+            help="Your region of interest in mm: DEPTH_FROM,DEPTH_TO,LEFT,RIGHT such as 5,30,-10,10."
         ),
     ] = None,
     headless: Annotated[bool, typer.Option("--headless", help="No window: receive, count and save.")] = False,

@@ -44,7 +44,7 @@ def train(
 
         musse-stream train --recipe live --minutes 60
 
-        musse-stream train --from weights/live.safetensors --data press.mhd --output adapted
+        musse-stream train --from my-weights/quick.safetensors --data press.mhd --output adapted
     """
     # read when torch loads its OpenMP: spinning threads slow the processes that make scenes down
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

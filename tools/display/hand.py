@@ -43,7 +43,7 @@ class Hand:
         return False
 
     def move(self, mouse: Mouse, view: View, size: tuple[int, int]) -> None:
-        """Follow the pointer; a drag inside an image becomes the own region of interest."""
+        """Follow the pointer; a drag inside an image becomes the viewer's region of interest."""
         self._state.pointer = None if mouse.at is None else _position(mouse.at, view, size)
         if mouse.dragged is None:
             return

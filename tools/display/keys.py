@@ -124,7 +124,7 @@ def image_box(view: View) -> Box | None:
 
 
 def dragged_region(view: View, start: tuple[float, float], end: tuple[float, float]) -> Box | None:
-    """The own region that a drag between two points of the image plane (x, z in mm) makes, inside the image.
+    """The viewer's region from a drag between two points of the image plane (x, z in mm), inside the image.
 
     None where there is no image or the box would be smaller than a tenth of it in either direction.
     """

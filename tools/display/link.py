@@ -1,6 +1,6 @@
 """Which node and source a display follows, and how old each kind of message is. The clock is passed in.
 
-Link and age are judged by the display itself, from arrival times: a node that hangs cannot report it.
+The display determines link state and data age from arrival times, because a hung node cannot report them.
     NODE LOST   no status for 1.2 s
     STALE       no result for longer than `streamer.health.stale_after`, the limit of the node
 """

@@ -50,8 +50,8 @@ class DisplayOptions:
     flip: bool = False
     """Left and right exchanged, for the eye only."""
     region: tuple[float, float, float, float] | None = None
-    """Own region of interest: axial from, to, lateral from, to in mm (lateral in degrees for a curved probe).
-    None: the node's region, or the whole image where the node has none."""
+    """The viewer's region of interest: axial from, to, lateral from, to in mm (lateral in degrees for a
+    curved probe). None: the node's region, or the whole image where the node has none."""
     show_region: bool = True
     show_help: bool = False
     show_notes: bool = False

@@ -97,7 +97,7 @@ def hold_reason(header: StrainHeader) -> str | None:
 def strain_image(message: Message, region: Region | None) -> StrainImage | str:
     """The image of an accepted strain message, or the reason why there is none.
 
-    `region` is the viewer's own region of interest; without one the node's region and its mean strain hold,
+    `region` is the viewer's region of interest; without one the node's region and its mean strain hold,
     so that the image is normalised by the very number the node publishes.
     """
     header = message.header

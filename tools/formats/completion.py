@@ -27,7 +27,7 @@ _UNIX_NS: Final = (10**18, 4 * 10**18)  # 2001 to 2096; PLUS may count from its 
 _SLOWEST: Final = 2.0  # s between frames: stamps in ms or ticks lie above, scanners below
 _FASTEST: Final = 1e-5  # s, the limit of --frame-rate
 _SAME_PITCH: Final = 0.02  # relative
-_MOST_NOTES, _LONGEST_NOTE = 24, 200  # the limits of a header
+_MAX_NOTES, _MAX_NOTE_LENGTH = 24, 200  # the limits of a header
 _DISAGREE: Final = 0.4  # nominal frequencies are 10-25 % above the received one; more is a mistake
 
 
@@ -290,7 +290,7 @@ class Completion:
 
 def _printable(notes: tuple[str, ...]) -> tuple[str, ...]:
     """Notes as a header can carry them: so many, so long, without control characters of a file's names."""
-    plain = ["".join(c if c.isprintable() else "?" for c in note)[:_LONGEST_NOTE] for note in notes]
-    if len(plain) > _MOST_NOTES:
-        plain[_MOST_NOTES - 1 :] = [f"and {len(plain) - _MOST_NOTES + 1} more"]
+    plain = ["".join(c if c.isprintable() else "?" for c in note)[:_MAX_NOTE_LENGTH] for note in notes]
+    if len(plain) > _MAX_NOTES:
+        plain[_MAX_NOTES - 1 :] = [f"and {len(plain) - _MAX_NOTES + 1} more"]
     return tuple(plain)

@@ -105,9 +105,7 @@ def _places(recording: Recording) -> tuple[NDArray[np.float32], NDArray[np.float
     """(x, y, z) in m where every line leaves the probe, (n_lateral, 3), and of every sample."""
     acquisition = recording.acquisition
     n_axial, n_lateral = recording.shape
-    depth = acquisition.sound_speed / 2 * (
-        acquisition.initial_time + np.arange(n_axial) / acquisition.sampling_frequency
-    )  # fmt: skip
+    depth = acquisition.start_depth + np.arange(n_axial) * acquisition.sample_pitch
     across = (np.arange(n_lateral) - (n_lateral - 1) / 2) * acquisition.line_pitch
     flat = acquisition.probe_type == "linear"
     radius = acquisition.probe_radius

@@ -27,7 +27,7 @@ MAPS: Final = {
 _MASKED: Final = ("axial_strain", "relative_strain")
 _REMEMBERED: Final = 512  # frames whose time is kept: more than can lie between two of their messages
 _PIXEL: Final = 0.1  # mm, of scan-converted images at least
-_MOST_PIXELS: Final = 1024  # along a side of them
+_MAX_PIXELS: Final = 1024  # along a side of them
 
 # codes of STATUS: http://openigtlink.org/protocols/v2_status.html
 _OK, _UNKNOWN, _TIMEOUT, _NOT_READY, _SHUTTING_DOWN = 1, 2, 7, 13, 19
@@ -103,7 +103,7 @@ def placed(grid: Grid) -> NDArray[np.float64]:
 def raster(grid: Grid, shape: tuple[int, ...]) -> tuple[Frame, NDArray[np.float64]]:
     """Square pixels that hold a fan, and their (3, 4) from column, row, 0, 1 to mm, RAS."""
     extent = extent_of([(grid, shape)])
-    pixel = max(_PIXEL, max(extent.width_mm, extent.height_mm) / _MOST_PIXELS)
+    pixel = max(_PIXEL, max(extent.width_mm, extent.height_mm) / _MAX_PIXELS)
     width, height = math.ceil(extent.width_mm / pixel), math.ceil(extent.height_mm / pixel)
     frame = Frame(0, 0, width, height, extent, 1 / pixel)
     return frame, _matrix(pixel, pixel, extent.left + pixel / 2, extent.top + pixel / 2)

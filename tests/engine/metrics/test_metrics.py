@@ -80,7 +80,7 @@ def test_snre_and_cnre() -> None:
     left[:, :32] = True
     assert snre(strain, left) == pytest.approx(10.0, rel=0.05)
     assert cnre(strain, ~left, left) == pytest.approx(math.sqrt(2 * 0.01**2 / (2 * 0.001**2)), rel=0.05)
-    assert snre(np.full(SHAPE, -0.01), ALL) > 1e6  # a constant map wins it: never to be read alone
+    assert snre(np.full(SHAPE, -0.01), ALL) > 1e6  # a constant map wins it
 
 
 @pytest.mark.parametrize("axis", [0, 1])
