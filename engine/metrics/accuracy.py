@@ -13,7 +13,7 @@ Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Agreement(Sums):
+class Accuracy(Sums):
     """Sums over the pixels of one or more pairs. Deviations are from each pair's own mean."""
 
     pixels: int = 0
@@ -57,14 +57,14 @@ class Agreement(Sums):
         return self.pixels > 0 and self.truth_variance > self.pixels * 1e-14
 
 
-def agreement(estimate: Map, truth: Map, region: Mask) -> Agreement:
+def accuracy(estimate: Map, truth: Map, region: Mask) -> Accuracy:
     """Sums over the pixels of `region` where truth exists. Maps (rows, cols) of one unit."""
     use = region & np.isfinite(truth)
     e, t = estimate[use].astype(np.float64), truth[use].astype(np.float64)
     if not e.size:
-        return Agreement()
+        return Accuracy()
     error, dt, de = e - t, t - t.mean(), e - e.mean()
-    return Agreement(
+    return Accuracy(
         pixels=e.size,
         error=float(error.sum()),
         squared_error=float(np.dot(error, error)),

@@ -13,7 +13,7 @@ from engine.metrics.sums import Sums
 
 
 @dataclass(frozen=True, slots=True)
-class Steadiness(Sums):
+class Stability(Sums):
     """Sums over pixels of consecutive images; can be added over a sequence."""
 
     pixels: int = 0
@@ -37,7 +37,7 @@ class Steadiness(Sums):
         return float(np.sqrt(self.squared_change / self.pixels)) if self.pixels else float("nan")
 
 
-def steadiness(before: Map, after: Map, axial: Map, lateral: Map, region: Mask) -> Steadiness:
+def stability(before: Map, after: Map, axial: Map, lateral: Map, region: Mask) -> Stability:
     """Two images (rows, cols) of relative strain (1 = average) over `region` of the earlier one.
 
     `axial` and `lateral` lead from the earlier image's frame to the later one's, in rows and columns.
@@ -47,9 +47,9 @@ def steadiness(before: Map, after: Map, axial: Map, lateral: Map, region: Mask) 
     use = region & np.isfinite(before) & np.isfinite(later)
     b, a = before[use].astype(np.float64), later[use].astype(np.float64)
     if not b.size:
-        return Steadiness()
+        return Stability()
     db, da, change = b - b.mean(), a - a.mean(), a - b
-    return Steadiness(
+    return Stability(
         pixels=int(b.size),
         product=float(np.dot(db, da)),
         before=float(np.dot(db, db)),

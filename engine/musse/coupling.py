@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, pad
 
 from engine.musse.program_io import MIN_COVERAGE
-from engine.musse.tracking_features import Cells
+from engine.musse.tracking_features import TrackingFeatures
 
 KAPPA: Final = 1.0
 STEPS: Final = 9
@@ -50,7 +50,7 @@ class Coupled:
     """The prior strain's own displacement: each line shifted to its measurements as a whole."""
 
 
-def couple(cells: Cells, strain: Tensor, prior_std: Tensor, scale: Tensor) -> Coupled:
+def couple(cells: TrackingFeatures, strain: Tensor, prior_std: Tensor, scale: Tensor) -> Coupled:
     """Couple the prior `strain` with the displacement measured in `cells`; all maps (batch, rows, cols).
 
     `scale` (batch, 1, 1) is the pair's typical absolute strain.
@@ -82,7 +82,7 @@ def integrated(strain: Tensor) -> Tensor:
     return (0.5 * (distances(strain, -2).clamp(-1, 1) + 1)) @ strain
 
 
-def measure(cells: Cells, prior: Tensor, along: Tensor) -> tuple[Tensor, Tensor]:
+def measure(cells: TrackingFeatures, prior: Tensor, along: Tensor) -> tuple[Tensor, Tensor]:
     """Displacement beyond `prior` in cells, and its precision 1 / v, 0 where a cell measures nothing.
 
     The phase variance of a cell is (1 - g^2) / (2 g^2) with g the coherence over `COHERENCE_WINDOW`; on

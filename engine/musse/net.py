@@ -22,7 +22,7 @@ from engine.musse.residual import (
     read,
     trunk_inputs,
 )
-from engine.musse.tracking_features import Cells
+from engine.musse.tracking_features import TrackingFeatures
 from engine.network.configuration import UsseConfiguration
 from engine.network.usse import UsseNet
 
@@ -54,7 +54,7 @@ class LiveNet(nn.Module):
         self.half_precision = False
         """Trunk in bfloat16, for training on CPUs that have it; everything measured stays float32."""
 
-    def forward(self, cells: Cells) -> LiveEstimate:
+    def forward(self, cells: TrackingFeatures) -> LiveEstimate:
         """Estimate strain. Maps of `cells` are (batch, rows, cols), at least 8 x 8."""
         with torch.no_grad():  # measured, not learnt: nothing of it has parameters
             found, scale = read(cells)

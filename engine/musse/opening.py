@@ -17,8 +17,8 @@ from engine.musse.program import LiveProgram
 from engine.musse.runtimes.policy import Policy
 from engine.musse.runtimes.tensorrt import require_package
 from engine.spec import Device, EngineSpec
-from engine.torch_device import has_card, torch_device
 from engine.tracking.iq import IqGrid
+from engine.tracking.torch_device import has_card, torch_device
 from engine.user_cache import engines_folder
 
 POLICY: Policy = "fp32"

@@ -17,9 +17,9 @@ from engine.errors import EngineError
 from engine.musse.cells import CellMatrices
 from engine.musse.net import LiveNet
 from engine.musse.program_io import HASH, INPUTS, OUTPUTS, PROGRAM_VERSION, VERSION, LiveOutputs
-from engine.musse.tracking_features import gather
+from engine.musse.tracking_features import tracking_features
 from engine.spec import FloatArray
-from engine.tracking.phase import PhasePasses
+from engine.tracking.phase import PhaseZeroTracker
 
 OPSET = 18  # parsers of TensorRT trip over later ones
 PHASE_INPUTS = INPUTS.index("radians")
@@ -30,13 +30,13 @@ class LiveProgram(nn.Module):
 
     def __init__(self, net: LiveNet) -> None:
         super().__init__()
-        self.passes = PhasePasses()
+        self.passes = PhaseZeroTracker()
         self.net = net
 
     def forward(self, *inputs: Tensor) -> LiveOutputs[Tensor]:
         """Strain of one pair; see `engine.musse.program_io`."""
         track = self.passes(*inputs[:PHASE_INPUTS])
-        cells = gather(track, inputs[PHASE_INPUTS], CellMatrices(*inputs[PHASE_INPUTS + 1 :]))
+        cells = tracking_features(track, inputs[PHASE_INPUTS], CellMatrices(*inputs[PHASE_INPUTS + 1 :]))
         fused = self.net(cells)
         return LiveOutputs(
             strain=fused.strain[0],

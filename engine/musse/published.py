@@ -31,10 +31,10 @@ from engine.spec import (
     no_stopwatch,
 )
 from engine.strain.bound import BoundCase, strain_std_at
-from engine.torch_device import torch_device
 from engine.tracking.canonical_rf import canonical_rf, rf_pitch
 from engine.tracking.iq import IqGrid
 from engine.tracking.preparation import Preparation
+from engine.tracking.torch_device import torch_device
 
 MIN_NCC = 0.1  # below, there is no information
 ASSUMED_BANDWIDTH = 0.6  # of the pulse, for the bound alone

@@ -15,18 +15,18 @@ import torch
 from torch import Tensor
 
 from engine.musse.coupling import couple, integrated
-from engine.musse.tracking_features import Cells
+from engine.musse.tracking_features import TrackingFeatures
 from engine.musse.window_features import (
     FLOOR,
     MAX_STRAIN,
     WINDOWS,
-    Evidence,
-    evidence,
+    WindowFeatures,
     fit,
     pooled,
     spread_back,
     strain_scale,
     sums,
+    window_features,
 )
 
 ANCHOR = 4  # the window over which strain must add up to the displacement
@@ -62,7 +62,9 @@ class LiveEstimate:
     prior: Prior
 
 
-def trunk_inputs(cells: Cells, found: Evidence, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def trunk_inputs(
+    cells: TrackingFeatures, found: WindowFeatures, scale: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
     """(pre, post, mid) for the trunk: (batch, 2, rows, cols) twice, and (batch, MID_CHANNELS, rows, cols)."""
     coverage = cells.coverage.unsqueeze(1)
     sides = []
@@ -82,7 +84,7 @@ def trunk_inputs(cells: Cells, found: Evidence, scale: Tensor) -> tuple[Tensor, 
     return sides[0], sides[1], mid * coverage
 
 
-def fuse(cells: Cells, found: Evidence, scale: Tensor, answer: Tensor) -> LiveEstimate:
+def fuse(cells: TrackingFeatures, found: WindowFeatures, scale: Tensor, answer: Tensor) -> LiveEstimate:
     """Strain, its standard deviation and displacement from the trunk's answer (batch, OUT_CHANNELS, ...)."""
     count = len(WINDOWS)
     gates = shares(answer[:, :count])
@@ -114,7 +116,7 @@ def shares(logits: Tensor) -> Tensor:
     return raised / raised.sum(dim=1, keepdim=True)
 
 
-def _missing(cells: Cells, found: Evidence, scale: Tensor, drawn: Tensor) -> Tensor:
+def _missing(cells: TrackingFeatures, found: WindowFeatures, scale: Tensor, drawn: Tensor) -> Tensor:
     """Slope of what `drawn` strain leaves of the measured displacement, fitted over the anchor window."""
     window = WINDOWS[ANCHOR]
     rows, cols = drawn.shape[-2:]
@@ -124,7 +126,7 @@ def _missing(cells: Cells, found: Evidence, scale: Tensor, drawn: Tensor) -> Ten
     return slope.clamp(-MAX_STRAIN, MAX_STRAIN) / (1.0 + doubt * doubt)
 
 
-def read(cells: Cells) -> tuple[Evidence, Tensor]:
-    """Evidence of all windows and the pair's strain scale; maps of `cells` are (batch, rows, cols)."""
-    found = evidence(cells)
+def read(cells: TrackingFeatures) -> tuple[WindowFeatures, Tensor]:
+    """WindowFeatures of all windows and the pair's strain scale; maps of `cells` are (batch, rows, cols)."""
+    found = window_features(cells)
     return found, strain_scale(found, cells.coverage)

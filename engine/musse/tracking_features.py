@@ -9,7 +9,7 @@ from engine.tracking.phase import Track
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Cells:
+class TrackingFeatures:
     """Maps (batch, rows, cols) float32 of pairs, averages over the pixels of each cell."""
 
     weight: Tensor
@@ -28,7 +28,7 @@ class Cells:
     """(batch, rows) phase per cell of displacement."""
 
 
-def gather(track: Track, radians: Tensor, matrices: CellMatrices[Tensor]) -> Cells:
+def tracking_features(track: Track, radians: Tensor, matrices: CellMatrices[Tensor]) -> TrackingFeatures:
     """Cells of a pair, batch 1, from a track that has every canonical row; `radians` (rows,) per sample."""
 
     def mean(maps: Tensor) -> Tensor:
@@ -36,7 +36,7 @@ def gather(track: Track, radians: Tensor, matrices: CellMatrices[Tensor]) -> Cel
 
     axial, weight = mean(track.axial), mean(track.in_phase)
     moved = mean(track.in_phase * track.axial + track.quadrature / radians)
-    return Cells(
+    return TrackingFeatures(
         weight=weight[None],
         moment=((moved - weight * axial) / matrices.cell_samples)[None],
         energy=mean(track.energy)[None],

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, conv2d, interpolate, pad
 
-from engine.musse.tracking_features import Cells
+from engine.musse.tracking_features import TrackingFeatures
 from engine.strain.least_squares import box_overlap
 
 
@@ -47,7 +47,7 @@ FLOOR = 2e-5  # of strain: below, the scale of a still pair would blow noise up
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Evidence:
+class WindowFeatures:
     """Maps (batch, windows, rows, cols) of every window."""
 
     strain: Tensor
@@ -129,14 +129,14 @@ def spread_back(maps: Tensor, window: Window) -> Tensor:
     return interpolate(maps, scale_factor=(float(p), float(q)), mode="bilinear", align_corners=False)
 
 
-def sums(cells: Cells) -> Tensor:
+def sums(cells: TrackingFeatures) -> Tensor:
     """(batch, 3, rows, cols): weight, weight times displacement, and power."""
     power = (cells.energy[:, 0] * cells.energy[:, 1]).clamp(min=TINY).sqrt() * cells.coverage
     moved = cells.moment + cells.weight * cells.axial
     return torch.stack((cells.weight, moved, power), dim=1)
 
 
-def evidence(cells: Cells) -> Evidence:
+def window_features(cells: TrackingFeatures) -> WindowFeatures:
     """Fit every window. Maps of `cells` are (batch, rows, cols)."""
     maps = sums(cells)
     rows, cols = cells.weight.shape[-2:]
@@ -151,10 +151,10 @@ def evidence(cells: Cells) -> Evidence:
         found.append(spread_back(maps_of_window, window)[..., :rows, :cols])
     strain, std, coherence = torch.stack(found, dim=2).unbind(dim=1)
     radians = cells.radians[:, None, :, None]
-    return Evidence(strain.clamp(-MAX_STRAIN, MAX_STRAIN), std / radians, coherence)
+    return WindowFeatures(strain.clamp(-MAX_STRAIN, MAX_STRAIN), std / radians, coherence)
 
 
-def strain_scale(found: Evidence, coverage: Tensor) -> Tensor:
+def strain_scale(found: WindowFeatures, coverage: Tensor) -> Tensor:
     """(batch, 1, 1) typical absolute strain of a pair, above what noise alone would show.
 
     A weighted mean: medians cannot be compiled by every runtime.

@@ -10,10 +10,10 @@ from engine.estimator import StatelessEstimator
 from engine.reference.measure import MIN_COVERAGE, Products, measure
 from engine.spec import Device, EngineSpec, FloatArray, FrameArray, Stopwatch, StrainResult, no_stopwatch
 from engine.strain.least_squares import StrainWindow
-from engine.torch_device import torch_device
 from engine.tracking.normalisation import NormalisedFrame, PairInitialiser
-from engine.tracking.phase import PhasePasses, Track
+from engine.tracking.phase import PhaseZeroTracker, Track
 from engine.tracking.preparation import Preparation, PreparedPair
+from engine.tracking.torch_device import torch_device
 
 LOWEST_CARRIER, HIGHEST_CARRIER = 0.03, 0.48  # cycles per sample; measured carriers of 0.06-0.45 are tested
 ROWS_PER_WINDOW = 26  # of the output grid in one strain window: 4 samples apart for 2 mm at 40 MHz
@@ -33,7 +33,7 @@ class ReferenceEstimator(StatelessEstimator):
         self._device = torch_device(device)
         _check(spec)
         self.spec = spec
-        self._passes = PhasePasses()
+        self._passes = PhaseZeroTracker()
         self._preparation = Preparation(spec)
         n_axial, n_lateral = spec.shape
         self._axial_window = spec.axial_window / spec.sample_pitch

@@ -41,7 +41,7 @@ class Track(NamedTuple):
     """Share of each pixel that both frames hold, 0-1."""
 
 
-class PhasePasses(nn.Module):
+class PhaseZeroTracker(nn.Module):
     """From a first guess of the motion to the products that strain is measured on. No parameters."""
 
     def forward(self, *inputs: Tensor) -> Track:
@@ -81,7 +81,7 @@ class PhasePasses(nn.Module):
 def packed(
     inputs: tuple[Any, ...],
 ) -> tuple[FrameInputs[Tensor], FrameInputs[Tensor], Start[Tensor], GridInputs[Tensor]]:
-    """The inputs of `PhasePasses` under their names."""
+    """The inputs of `PhaseZeroTracker` under their names."""
     return FrameInputs(*inputs[:2]), FrameInputs(*inputs[2:4]), Start(*inputs[4:7]), GridInputs(*inputs[7:])
 
 

@@ -18,7 +18,7 @@ from engine import open_estimator
 from engine.errors import EngineUnavailable, InvalidAcquisition
 from engine.factory import ENGINES, ON_CARD, load, model_hash, resolve, shipped_weights
 from engine.spec import EngineSpec
-from engine.torch_device import has_card
+from engine.tracking.torch_device import has_card
 from tests.echo_frames import SHAPE, STRAIN, echoes
 
 HAS_CARD = has_card()

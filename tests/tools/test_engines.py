@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.torch_device import has_card
+from engine.tracking.torch_device import has_card
 from tests.root import ROOT
 
 ACQUISITION = (

@@ -33,7 +33,7 @@ def assess(
     """Quality figures of engines on recordings without ground truth.
 
     Mean strain against the displacement difference, closure of three frames, correlation after warping beside
-    what the standard deviation explains, steadiness from image to image, pairs accepted.
+    what the standard deviation explains, stability from image to image, pairs accepted.
 
     Examples:
 

@@ -62,7 +62,7 @@ def check_device(config: Config) -> Finding:
     """The device that the configured engine computes on."""
     import torch
 
-    from engine.torch_device import has_card
+    from engine.tracking.torch_device import has_card
 
     settings = config.engine
     card = torch.cuda.get_device_name() if has_card() else None

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from engine.metrics.accuracy import Agreement
+from engine.metrics.accuracy import Accuracy
 from engine.metrics.calibration import Calibration
 from engine.metrics.closure import Closure
 from engine.metrics.detection import auc, fitted_auc
@@ -68,10 +68,10 @@ def _row(group: str, method: str, records: Sequence[Record]) -> Row:
     curve: dict[str, Any] = {}
     strains = [unlisted(r.sums["strain"]) for r in records if "strain" in r.sums]
     if strains:
-        total = sum(strains, Agreement())
+        total = sum(strains, Accuracy())
         # uniform truth adds error but no variance to the NRMSE
-        varying = sum((s for s in strains if s.varies), Agreement())
-        moved = sum((unlisted(r.sums["displacement"]) for r in records), Agreement())
+        varying = sum((s for s in strains if s.varies), Accuracy())
+        moved = sum((unlisted(r.sums["displacement"]) for r in records), Accuracy())
         figures |= {
             "strain_rmse": total.rmse,
             "strain_bias": total.bias,
@@ -128,12 +128,12 @@ def pooled_slopes(records: Iterable[Record]) -> dict[str, float]:
 
     Without the frontier, whose windows are no method's default.
     """
-    totals: dict[str, Agreement] = {}
+    totals: dict[str, Accuracy] = {}
     for record in records:
         if record.group != "frontier" and "strain" in record.sums:
             pair = unlisted(record.sums["strain"])
             if pair.varies:
-                totals[record.method] = totals.get(record.method, Agreement()) + pair
+                totals[record.method] = totals.get(record.method, Accuracy()) + pair
     return {method: total.slope for method, total in totals.items()}
 
 
@@ -209,7 +209,7 @@ def _cycled(records: Sequence[Record], curve: dict[str, Any]) -> dict[str, float
             by_frame = []
             for frame in range(len(chosen[0].sums[kind])):
                 rows = [r.sums[kind][frame] for r in chosen]
-                total = sum((unlisted(row) for row in rows if row), Agreement())
+                total = sum((unlisted(row) for row in rows if row), Accuracy())
                 by_frame.append(total.rel)
             curve[f"{hand} {kind}"] = by_frame
             later = [rel for rel in by_frame[SETTLED:] if not np.isnan(rel)]

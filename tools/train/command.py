@@ -111,7 +111,7 @@ def prepare_torch(threads: int, device: Device) -> Any:
     """The torch device; sets the threads of this process. Raises EngineUnavailable where there is no CUDA."""
     import torch
 
-    from engine.torch_device import torch_device
+    from engine.tracking.torch_device import torch_device
 
     if threads:
         torch.set_num_threads(threads)

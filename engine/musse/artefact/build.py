@@ -27,8 +27,8 @@ from engine.musse.runtimes.tensorrt import CompiledEngine, compiled, exported
 from engine.musse.runtimes.tensorrt_engine import TensorRtModule
 from engine.musse.runtimes.without_card import without_card
 from engine.spec import EngineSpec
-from engine.torch_device import has_card, torch_device
 from engine.tracking.iq import IqTransform
+from engine.tracking.torch_device import has_card, torch_device
 
 Report = Callable[[str], None]
 """Called with a few words for each step that begins."""

@@ -11,7 +11,7 @@ from torch.export import ExportedProgram
 from engine.musse.artefact.facts import operating_system, versions
 from engine.musse.runtimes.policy import Policy
 from engine.musse.runtimes.tensorrt import SETTINGS
-from engine.torch_device import has_card
+from engine.tracking.torch_device import has_card
 
 
 def facts_of(

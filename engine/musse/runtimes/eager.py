@@ -8,7 +8,7 @@ from engine.musse.checkpoint import load
 from engine.musse.program import LiveProgram
 from engine.musse.program_io import LiveOutputs
 from engine.spec import Device, FloatArray
-from engine.torch_device import torch_device
+from engine.tracking.torch_device import torch_device
 
 
 class EagerRuntime:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.musse.program_io import MIN_COVERAGE
-from engine.musse.tracking_features import Cells
+from engine.musse.tracking_features import TrackingFeatures
 from engine.training.data.pool import PoolFigures
 from engine.training.data.samples import MAPS, Samples
 from engine.training.data.scenes import FRAMES
@@ -34,7 +34,7 @@ class Scenes(Protocol):
 class Batch:
     """Pairs and what is true of them, maps (batch, ROWS, COLS)."""
 
-    cells: Cells
+    cells: TrackingFeatures
     strain: Tensor
     """NaN where no truth exists."""
     motion: Tensor
@@ -47,7 +47,9 @@ class Batch:
 
     def to(self, device: torch.device) -> "Batch":
         """The same on `device`."""
-        cells = Cells(**{f.name: getattr(self.cells, f.name).to(device) for f in fields(Cells)})
+        cells = TrackingFeatures(
+            **{f.name: getattr(self.cells, f.name).to(device) for f in fields(TrackingFeatures)}
+        )
         return Batch(cells, self.strain.to(device), self.motion.to(device))
 
 
@@ -114,7 +116,7 @@ def as_batch(items: list[dict[str, NDArray[np.floating]]]) -> Batch:
         for name in items[0]
     }
     return Batch(
-        cells=Cells(
+        cells=TrackingFeatures(
             weight=maps["weight"],
             moment=maps["moment"],
             energy=torch.stack((maps["energy_pre"], maps["energy_post"]), dim=1),

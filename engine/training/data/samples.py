@@ -11,15 +11,15 @@ import torch
 from numpy.typing import NDArray
 
 from engine.musse.cells import CellGrid, CellMatrices, cell_grid
-from engine.musse.tracking_features import Cells, gather
+from engine.musse.tracking_features import TrackingFeatures, tracking_features
 from engine.spec import EngineSpec, FrameArray
 from engine.tracking.iq import IqTransform
 from engine.tracking.normalisation import NormalisedFrame, PairInitialiser
-from engine.tracking.phase import PhasePasses, Track
+from engine.tracking.phase import PhaseZeroTracker, Track
 from engine.training.data.scenes import DrawnScene
 
 MAPS = ("weight", "moment", "energy_pre", "energy_post", "known", "axial", "lateral", "strain", "motion")
-"""(pairs, rows, cols) each: the fields of `Cells`, then true strain and true axial displacement in cells."""
+"""(pairs, rows, cols) each: `TrackingFeatures`, then true strain and axial displacement in cells."""
 HALF = ("known", "lateral")  # in half precision; 1 - coherence needs all digits of weight and energy
 
 
@@ -86,18 +86,20 @@ def track_frames(
     )
 
 
-def tracked(front: PairInitialiser, grid: CellGrid, pre: NormalisedFrame, post: NormalisedFrame) -> Cells:
+def tracked(
+    front: PairInitialiser, grid: CellGrid, pre: NormalisedFrame, post: NormalisedFrame
+) -> TrackingFeatures:
     """Cells of one pair, batch 1, as the live engine makes them."""
     start, radians = front.start(pre, post)
     arrays = (*pre.inputs, *post.inputs, *start, *front.inputs)
     with torch.inference_mode():
-        track: Track = PhasePasses()(*(torch.from_numpy(values) for values in arrays))
+        track: Track = PhaseZeroTracker()(*(torch.from_numpy(values) for values in arrays))
         matrices = CellMatrices(*(torch.from_numpy(values) for values in grid.matrices(radians)))
-        return gather(track, torch.from_numpy(radians), matrices)
+        return tracking_features(track, torch.from_numpy(radians), matrices)
 
 
 def _named(
-    cells: Cells, strain: NDArray[np.float32], motion: NDArray[np.float32]
+    cells: TrackingFeatures, strain: NDArray[np.float32], motion: NDArray[np.float32]
 ) -> dict[str, NDArray[np.floating]]:
     values: dict[str, NDArray[np.floating]] = {
         "weight": cells.weight[0].numpy(),

@@ -19,7 +19,7 @@ from torch.nn.functional import avg_pool2d
 from engine.musse.net import LiveNet
 from engine.musse.program_io import MIN_COVERAGE
 from engine.musse.residual import Prior
-from engine.musse.tracking_features import Cells
+from engine.musse.tracking_features import TrackingFeatures
 from engine.training.data.batches import Batch
 from engine.training.losses.consistency import Consistency, consistency
 from engine.training.losses.live_supervised import MIN_STRAIN
@@ -40,14 +40,14 @@ class UnsupervisedWeights:
     consistency: float = 0.1
 
 
-def turned(cells: Cells, axial: Tensor) -> Tensor:
+def turned(cells: TrackingFeatures, axial: Tensor) -> Tensor:
     """Real part of pre * conj(post), post displaced by `axial` cells: maps (batch, rows, cols)."""
     angle = cells.radians.unsqueeze(-1) * (axial - cells.axial)
     quadrature = cells.moment * cells.radians.unsqueeze(-1)
     return cells.weight * angle.cos() + quadrature * angle.sin()
 
 
-def mismatch(cells: Cells, axial: Tensor) -> tuple[Tensor, Tensor]:
+def mismatch(cells: TrackingFeatures, axial: Tensor) -> tuple[Tensor, Tensor]:
     """(1 - correlation, whether it is significant) of every `WINDOW` inside the maps, with post at
     `axial`."""
 
@@ -59,7 +59,7 @@ def mismatch(cells: Cells, axial: Tensor) -> tuple[Tensor, Tensor]:
     return 1.0 - correlation, (local(cells.coverage) > MIN_COVERAGE) & (both > FAINT**2)
 
 
-def similarity(cells: Cells, axial: Tensor) -> Tensor:
+def similarity(cells: TrackingFeatures, axial: Tensor) -> Tensor:
     """(), mean of log(1 - correlation) over windows.
 
     The logarithm, because that is the likelihood of a displacement under Gaussian noise of unknown power: a
@@ -107,7 +107,7 @@ def unsupervised(
     return terms, agreed.left_out
 
 
-def _confidence(prior: Prior, cells: Cells, typical: Tensor) -> Tensor:
+def _confidence(prior: Prior, cells: TrackingFeatures, typical: Tensor) -> Tensor:
     """0-1: 1 / (1 + (sigma / typical strain)^2), nothing where a frame holds no samples."""
     return cells.coverage / (1.0 + (prior.strain_std.detach() / typical).square())
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.errors import EngineError
-from engine.metrics.accuracy import Agreement, agreement
+from engine.metrics.accuracy import Accuracy, accuracy
 from engine.metrics.calibration import Calibration, calibration
 from engine.metrics.sums import Sums
 from engine.musse.net import LiveNet
@@ -30,7 +30,7 @@ BEST_WINDOW = "best window"
 class Score(Sums):
     """Of one method, pooled over pairs, each in units of its true standard deviation of strain."""
 
-    agreement: Agreement = field(default_factory=Agreement)
+    accuracy: Accuracy = field(default_factory=Accuracy)
     calibration: Calibration = field(default_factory=Calibration)
     logarithms: tuple[float, ...] = ()
     """Of every pair's own rel."""
@@ -40,9 +40,9 @@ class Score(Sums):
         claimed sigma: 1 is right), and typical_rel, the geometric mean over pairs: pooled figures are made
         by the worst pairs."""
         return {
-            "rel": self.agreement.rel,
+            "rel": self.accuracy.rel,
             "typical_rel": float(np.exp(np.mean(self.logarithms))) if self.logarithms else float("nan"),
-            "slope": self.agreement.slope,
+            "slope": self.accuracy.slope,
             "calibration": self.calibration.z,
         }
 
@@ -106,9 +106,9 @@ def _add(result: Validation, maps: dict[str, tuple[Tensor, Tensor]], batch: Batc
     scores = {}
     for name, (strain, std) in maps.items():
         e, t, s = strain.cpu().numpy() / unit, truth / unit, std.cpu().numpy() / unit
-        agreed = agreement(e, t, region)
+        agreed = accuracy(e, t, region)
         scores[name] = Score(agreed, calibration(e, t, s, region), (float(np.log(agreed.rel)),))
     windows = [score for name, score in scores.items() if name != NETWORK]
-    scores[BEST_WINDOW] = min(windows, key=lambda score: score.agreement.squared_error)
+    scores[BEST_WINDOW] = min(windows, key=lambda score: score.accuracy.squared_error)
     for name, score in scores.items():
         result.scores[name] = result.scores.get(name, Score()) + score

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from torch.nn.functional import avg_pool2d
 
 from engine.metrics.closure import Closure, PairMaps, closure
-from engine.metrics.stability import Steadiness, steadiness
+from engine.metrics.stability import Stability, stability
 from engine.musse.manifest import UNMEASURED
 from engine.musse.net import LiveNet
 from engine.musse.program_io import MIN_COVERAGE
 from engine.musse.residual import LiveEstimate
-from engine.musse.tracking_features import Cells
+from engine.musse.tracking_features import TrackingFeatures
 from engine.sequence.fusion import FusedStrain, Fusion
 from engine.spec import ErrorModel, StrainResult
 from engine.training.data.batches import Batch, as_batch
@@ -89,7 +89,7 @@ def label_free(net: LiveNet, blocks: Sequence[Block], device: torch.device) -> L
     """Figures of `net` on whole frames of `blocks`."""
     training = net.training
     net.eval()
-    closed, still = Closure(), Steadiness()
+    closed, still = Closure(), Stability()
     alike: list[float] = []
     leeway: list[float] = []
     explained: list[float] = []
@@ -140,7 +140,7 @@ def _numpy(batch: Batch, fused: LiveEstimate, lines: float) -> _Seen:
     )
 
 
-def matches(cells: Cells, axial: torch.Tensor) -> tuple[float, float]:
+def matches(cells: TrackingFeatures, axial: torch.Tensor) -> tuple[float, float]:
     """(NCC of pre and post moved to `axial`, the most of it that sigma explains) over windows of `WINDOW`.
 
     `axial` is (1, rows, cols) in cells. A phase fitted to each window by itself matches best of all, and
@@ -175,11 +175,11 @@ def _leeway(batch: Batch, fused: LiveEstimate) -> float:
     return float((cost * weight).sum() / weight.sum().clamp(min=1e-12))
 
 
-def _steady(seen: list[_Seen], block: Block, lines: float) -> Steadiness:
+def _steady(seen: list[_Seen], block: Block, lines: float) -> Stability:
     """Fuse consecutive pairs and compare every image with the one before."""
     grid = block.grid
     fusion = Fusion(errors=ErrorModel(window=None, shared=UNMEASURED))  # for the image, not for its sigma
-    total = Steadiness()
+    total = Stability()
     before: FusedStrain | None = None
     for k, pair in enumerate(seen):
         mean = float(np.median(pair.strain[pair.usable])) if pair.usable.any() else 0.0
@@ -199,7 +199,7 @@ def _steady(seen: list[_Seen], block: Block, lines: float) -> Steadiness:
         )
         if before is not None:
             every = -(-pair.axial.shape[0] // before.relative_strain.shape[0])
-            total = total + steadiness(
+            total = total + stability(
                 before.relative_strain,
                 after.relative_strain,
                 pair.axial[::every] / every,

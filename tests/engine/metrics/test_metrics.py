@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, gaussian_filter1d
 
-from engine.metrics.accuracy import Agreement, agreement, cnre, cycle_skips, mean_preserved, snre
+from engine.metrics.accuracy import Accuracy, accuracy, cnre, cycle_skips, mean_preserved, snre
 from engine.metrics.calibration import Calibration, calibration, sparsification
 from engine.metrics.correlation import in_band, warped_ncc
 from engine.metrics.detection import auc, fitted_auc, invented_blobs, matched_filter
@@ -28,7 +28,7 @@ def field(seed: int, smooth: float = 4.0) -> NDArray[np.float64]:
 def test_an_estimate_of_known_error() -> None:
     truth = field(1)
     noisy = -1.0 + 0.8 * (truth + 1.0) + 0.05 + 0.1 * np.random.default_rng(2).normal(size=SHAPE)
-    found = agreement(noisy, truth, ALL)
+    found = accuracy(noisy, truth, ALL)
     assert found.bias == pytest.approx(0.05, abs=0.005)
     assert found.slope == pytest.approx(0.8, abs=0.02)
     expected = math.hypot(math.hypot(0.2 * 0.2, 0.1), 0.05)
@@ -38,7 +38,7 @@ def test_an_estimate_of_known_error() -> None:
 
 def test_truth_is_perfect_and_its_mean_is_not() -> None:
     truth = field(1)
-    perfect, mean = agreement(truth, truth, ALL), agreement(np.full(SHAPE, truth.mean()), truth, ALL)
+    perfect, mean = accuracy(truth, truth, ALL), accuracy(np.full(SHAPE, truth.mean()), truth, ALL)
     assert perfect.rel == 0.0
     assert perfect.slope == pytest.approx(1.0)
     assert mean.rel == pytest.approx(1.0)
@@ -48,8 +48,8 @@ def test_truth_is_perfect_and_its_mean_is_not() -> None:
 def test_pooling_adds_before_it_divides() -> None:
     strong, weak = field(1), -1.0 + 0.01 * (field(2) + 1.0)
     error = 0.05 * np.random.default_rng(3).normal(size=SHAPE)
-    parts = [agreement(truth + error, truth, ALL) for truth in (strong, weak)]
-    total = sum(parts, Agreement())
+    parts = [accuracy(truth + error, truth, ALL) for truth in (strong, weak)]
+    total = sum(parts, Accuracy())
     by_hand = math.sqrt(2 * np.sum(error**2) / sum(np.sum((t - t.mean()) ** 2) for t in (strong, weak)))
     assert total.rel == pytest.approx(by_hand)
     mean_of_ratios = (parts[0].rel + parts[1].rel) / 2
@@ -57,11 +57,11 @@ def test_pooling_adds_before_it_divides() -> None:
 
 
 def test_uniform_truth_has_no_rel_and_no_truth_no_pixels() -> None:
-    assert math.isnan(agreement(field(1), np.full(SHAPE, -0.01), ALL).rel)
+    assert math.isnan(accuracy(field(1), np.full(SHAPE, -0.01), ALL).rel)
     unknown = field(1)
     unknown[:, :32] = np.nan
-    assert agreement(field(1), unknown, ALL).pixels == SHAPE[0] * 32
-    assert math.isnan(agreement(field(1), np.full(SHAPE, np.nan), ALL).rmse)
+    assert accuracy(field(1), unknown, ALL).pixels == SHAPE[0] * 32
+    assert math.isnan(accuracy(field(1), np.full(SHAPE, np.nan), ALL).rmse)
 
 
 def test_cycle_skips_count_pixels_beyond_a_quarter_cycle() -> None:

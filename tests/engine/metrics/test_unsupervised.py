@@ -7,7 +7,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from engine.metrics.closure import Closure, PairMaps, carried, closure
-from engine.metrics.stability import Steadiness, steadiness
+from engine.metrics.stability import Stability, stability
 
 SHAPE = (80, 40)
 INNER = np.zeros(SHAPE, bool)
@@ -68,13 +68,13 @@ def test_steadiness_takes_motion_out_and_notices_change() -> None:
     scene = 1.0 + gaussian_filter(rng.normal(size=SHAPE), 3.0) * 3
     down, none = np.full(SHAPE, 4.0), np.zeros(SHAPE)
     after = np.roll(scene, 4, axis=0)
-    steady = steadiness(scene, after, down, none, INNER)
+    steady = stability(scene, after, down, none, INNER)
     assert steady.ncc == pytest.approx(1.0)
     assert steady.change == pytest.approx(0.0, abs=1e-12)
-    ignored = steadiness(scene, after, none, none, INNER)
+    ignored = stability(scene, after, none, none, INNER)
     assert ignored.ncc < 0.7  # the control: the same images without their motion
-    noisy = steadiness(scene, after + 0.5 * rng.normal(size=SHAPE), down, none, INNER)
+    noisy = stability(scene, after + 0.5 * rng.normal(size=SHAPE), down, none, INNER)
     assert noisy.change == pytest.approx(0.5, rel=0.1)
-    assert np.isnan(steadiness(np.ones(SHAPE), np.ones(SHAPE), none, none, INNER).ncc)  # constant: undefined
-    assert steadiness(np.full(SHAPE, np.nan), after, down, none, INNER) == Steadiness()
+    assert np.isnan(stability(np.ones(SHAPE), np.ones(SHAPE), none, none, INNER).ncc)  # constant: undefined
+    assert stability(np.full(SHAPE, np.nan), after, down, none, INNER) == Stability()
     assert (steady + noisy).pixels == steady.pixels + noisy.pixels

@@ -21,8 +21,8 @@ from engine.musse.runtimes.eager import EagerRuntime
 from engine.musse.runtimes.onnx import OnnxRuntime
 from engine.musse.runtimes.policy import Policy
 from engine.spec import Device, FrameArray
-from engine.torch_device import torch_device
 from engine.tracking.iq import IqTransform
+from engine.tracking.torch_device import torch_device
 from tests.engine.musse.device_sequences import SEQUENCES, SPEC, Tf32, difference, pairs, pressed
 
 SIGMA: Final[dict[Policy, float]] = {"fp32": 0.02, "fp16-trunk": 0.2}

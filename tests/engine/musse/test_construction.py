@@ -15,7 +15,7 @@ from torch import Tensor
 from engine.musse import coupling, residual
 from engine.musse.coupling import Coupled
 from engine.musse.net import LiveNet
-from engine.musse.tracking_features import Cells
+from engine.musse.tracking_features import TrackingFeatures
 from engine.spec import FloatArray
 from engine.tracking.iq import CanonicalIq
 from engine.tracking.normalisation import NormalisedFrame, PairInitialiser
@@ -90,11 +90,11 @@ def test_the_slope_of_displacement_is_strain(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def with_other_displacement(
-    monkeypatch: pytest.MonkeyPatch, other: Callable[[Cells, Tensor], Tensor]
+    monkeypatch: pytest.MonkeyPatch, other: Callable[[TrackingFeatures, Tensor], Tensor]
 ) -> None:
     couple = coupling.couple
 
-    def changed(cells: Cells, *prior: Tensor) -> Coupled:
+    def changed(cells: TrackingFeatures, *prior: Tensor) -> Coupled:
         found = couple(cells, *prior)
         return replace(found, axial=other(cells, found.axial))
 
@@ -120,7 +120,7 @@ def test_mean_strain_over_a_region_is_the_difference_of_displacement(monkeypatch
     assert closure_error(trained()) > 0.02
 
 
-def uncoupled(cells: Cells, strain: Tensor, prior_std: Tensor, scale: Tensor) -> Coupled:
+def uncoupled(cells: TrackingFeatures, strain: Tensor, prior_std: Tensor, scale: Tensor) -> Coupled:
     moved = coupling.integrated(strain)
     return Coupled(strain, moved, torch.ones_like(strain), moved)
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from engine.musse import coupling
 from engine.musse.coupling import Coupled, couple, integrated, posterior_share, reduce
-from engine.musse.tracking_features import Cells
+from engine.musse.tracking_features import TrackingFeatures
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -20,12 +20,12 @@ STD = 0.002
 SCALE = torch.full((1, 1, 1), 0.01)
 
 
-def measured(motion: Tensor, coherence: float = 0.99) -> Cells:
+def measured(motion: Tensor, coherence: float = 0.99) -> TrackingFeatures:
     """Cells whose phase is exactly what a warp by 99 % of `motion` (1, rows, cols) leaves."""
     axial = 0.99 * motion
     phase = 2 * np.pi * (motion - axial)
     one = torch.ones_like(motion)
-    return Cells(
+    return TrackingFeatures(
         weight=coherence * phase.cos(),
         moment=coherence * phase.sin() / (2 * np.pi),
         energy=torch.stack((one, one), dim=1),
@@ -47,7 +47,7 @@ def wavy() -> Tensor:
     return (TRUTH * row + 0.03 * torch.sin(2 * np.pi * row / 40) + 0.01 * col)[None] + 3.0
 
 
-def coupled(cells: Cells, std: float = STD, scale: Tensor = SCALE) -> Coupled:
+def coupled(cells: TrackingFeatures, std: float = STD, scale: Tensor = SCALE) -> Coupled:
     return couple(cells, uniform(PRIOR), uniform(std), scale)
 
 

@@ -251,6 +251,7 @@ def test_an_impossible_address_ends_the_node_by_name(
         "output": {"bind": "tcp://127.0.0.1:*"},
         "http": {"bind": ""},
         "engine": {"name": "trivial"},
+        "security": {"insecure": True},  # whose own refusal of other addresses comes first
     }
     settings[section] = values
     with pytest.raises(error, match=message):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.metrics.accuracy import Map, Mask, agreement, cnre, cycle_skips, snre
+from engine.metrics.accuracy import Map, Mask, accuracy, cnre, cycle_skips, snre
 from engine.metrics.calibration import calibration, sparsification
 from engine.metrics.correlation import warped_ncc
 from engine.metrics.detection import invented_blobs, matched_filter
@@ -90,9 +90,9 @@ def pair_figures(view: PairView, maps: Maps) -> tuple[dict[str, float], dict[str
     scene, truth, region = view.scene, view.truth, view.region
     valid = region & np.isfinite(truth.axial_strain)
     cycles = scene.spec.center_frequency / scene.spec.sampling_frequency
-    strain = agreement(maps.axial_strain, truth.axial_strain, valid)
-    displacement = agreement(maps.axial_displacement, truth.axial_displacement, valid)
-    lateral = agreement(maps.lateral_displacement, truth.lateral_displacement, valid)
+    strain = accuracy(maps.axial_strain, truth.axial_strain, valid)
+    displacement = accuracy(maps.axial_displacement, truth.axial_displacement, valid)
+    lateral = accuracy(maps.lateral_displacement, truth.lateral_displacement, valid)
     figures = {
         "strain_rmse": strain.rmse,
         "strain_bias": strain.bias,

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
 from engine.estimator import Estimator
-from engine.metrics.accuracy import Agreement, Map, Mask, agreement
+from engine.metrics.accuracy import Accuracy, Map, Mask, accuracy
 from engine.simulation import Acquisition
 from engine.spec import FloatArray
 from streamer.config import Config
@@ -132,7 +132,7 @@ def _fused_index(message: StrainMessage) -> tuple[FloatArray, FloatArray]:
 class Shown:
     """Relative strain that is displayed at one frame, on the evaluation grid; None: nothing yet."""
 
-    single: Agreement | None
+    single: Accuracy | None
     """Of this pair alone, against the truth of its pre frame; None if the pair was rejected."""
     fused: Map | None
     fused_std: Map | None
@@ -154,7 +154,7 @@ def shown(
             truth, region = view.image(pre)
             result = message.result
             own = _at_grid(result.axial_strain, (result.axial_index, result.lateral_index), grid)
-            single = agreement(own / np.float32(message.header.mean_strain), truth, region)
+            single = accuracy(own / np.float32(message.header.mean_strain), truth, region)
         if message.fused is not None:
             index = _fused_index(message)
             fused, std = (_at_grid(values, index, grid) for values in message.fused.arrays)
@@ -183,8 +183,8 @@ def cycle_figures(
         last, first = now.fused, now.fused if first is None else first
         truth, region = view.image(index)
         valid = region & np.isfinite(now.fused)
-        fused.append(_listed(agreement(now.fused, truth, valid)))
-        frozen.append(_listed(agreement(first, truth, region & np.isfinite(first))))
+        fused.append(_listed(accuracy(now.fused, truth, valid)))
+        frozen.append(_listed(accuracy(first, truth, region & np.isfinite(first))))
         if index >= SETTLED:
             with_std = valid & np.isfinite(now.fused_std) & (now.fused_std > 0)
             z = ((now.fused - truth)[with_std] / now.fused_std[with_std]).astype(np.float64)
@@ -242,10 +242,10 @@ def _share(image: Map, old: Map, new: Map, region: Mask) -> float:
     return float(np.dot((image - old)[use], way) / np.dot(way, way))
 
 
-def unlisted(row: list[float]) -> Agreement:
+def unlisted(row: list[float]) -> Accuracy:
     """The agreement that a record stores as a list."""
-    return Agreement(int(row[0]), *row[1:])
+    return Accuracy(int(row[0]), *row[1:])
 
 
-def _listed(a: Agreement) -> list[float]:
+def _listed(a: Accuracy) -> list[float]:
     return [a.pixels, a.error, a.squared_error, a.truth_variance, a.estimate_variance, a.covariance]

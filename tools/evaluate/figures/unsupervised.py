@@ -16,7 +16,7 @@ from engine.estimator import Estimator
 from engine.metrics.accuracy import Map, Mask, mean_preserved
 from engine.metrics.closure import Closure, PairMaps, closure
 from engine.metrics.correlation import in_band, warped_ncc
-from engine.metrics.stability import Steadiness, steadiness
+from engine.metrics.stability import Stability, stability
 from engine.spec import EngineSpec, StrainResult
 from engine.strain.bound import BoundCase, explained_ncc
 from streamer.config import Config
@@ -248,9 +248,9 @@ def _on_rows(result: StrainResult) -> PairMaps:
     )
 
 
-def _steady(watched: Watched, image: Callable[[StrainMessage], tuple[int, Map, int] | None]) -> Steadiness:
+def _steady(watched: Watched, image: Callable[[StrainMessage], tuple[int, Map, int] | None]) -> Stability:
     """Of consecutive images after compensation of the tissue's motion between their frames."""
-    total = Steadiness()
+    total = Stability()
     for (a, before, every), (b, after, _) in pairwise(
         found for m in watched.messages if (found := image(m)) is not None
     ):
@@ -258,7 +258,7 @@ def _steady(watched: Watched, image: Callable[[StrainMessage], tuple[int, Map, i
             continue
         motion = _on_rows(watched.estimate(a, b))
         rows = slice(None, None, every)
-        total += steadiness(
+        total += stability(
             before, after, motion.axial[rows] / every, motion.lateral[rows], watched.region[rows]
         )
     return total

@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 
 from engine.estimator import Estimator, StatelessEstimator
-from engine.metrics.accuracy import Agreement, agreement
+from engine.metrics.accuracy import Accuracy, accuracy
 from engine.metrics.sums import Sums
 from engine.spec import ErrorModel, FrameArray, Stopwatch, StrainResult, no_stopwatch
 from streamer.config import Config
@@ -84,13 +84,13 @@ class Outcome(Sums):
     good_kept: int = 0
     bad: int = 0
     bad_kept: int = 0
-    images: tuple[Agreement | None, ...] = ()
+    images: tuple[Accuracy | None, ...] = ()
     """Fused image of every frame after the first `SETTLED` of each sequence; None: no image yet."""
 
     def rel(self, frames: Sequence[int] | None = None) -> float:
         """NRMSE of the fused images of these frames, pooled; None: of all frames that have one."""
         chosen = self.images if frames is None else [self.images[k] for k in frames]
-        return sum((found for found in chosen if found is not None), Agreement()).rel
+        return sum((found for found in chosen if found is not None), Accuracy()).rel
 
     @property
     def with_image(self) -> list[int]:
@@ -125,7 +125,7 @@ def effect_of(view: SequenceView, estimator: Estimator, pairing: str, limits: Li
     """Effect of one setting on one sequence; a run that rejects nothing classifies pairs as good or bad."""
     singles = [now.single for now in shown(view, estimator, pairing, OPEN)]
     counts = dict.fromkeys(("good", "good_kept", "bad", "bad_kept"), 0)
-    images: list[Agreement | None] = []
+    images: list[Accuracy | None] = []
     for index, now in enumerate(shown(view, estimator, pairing, limits)):
         single = singles[index]
         kind = "" if single is None else "good" if single.rel < GOOD else "bad" if single.rel > BAD else ""
@@ -135,7 +135,7 @@ def effect_of(view: SequenceView, estimator: Estimator, pairing: str, limits: Li
         if index >= SETTLED:
             truth, region = view.image(index)
             fused = now.fused
-            images.append(None if fused is None else agreement(fused, truth, region & np.isfinite(fused)))
+            images.append(None if fused is None else accuracy(fused, truth, region & np.isfinite(fused)))
     return Outcome(**counts, images=tuple(images))
 
 

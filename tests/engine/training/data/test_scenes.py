@@ -12,10 +12,10 @@ from engine.musse.cells import CellMatrices
 from engine.musse.chain import HostChain
 from engine.musse.program import PHASE_INPUTS
 from engine.musse.program_io import LiveOutputs
-from engine.musse.tracking_features import Cells, gather
+from engine.musse.tracking_features import TrackingFeatures, tracking_features
 from engine.spec import FloatArray
 from engine.tracking.iq import IqTransform
-from engine.tracking.phase import PhasePasses
+from engine.tracking.phase import PhaseZeroTracker
 from engine.training.data import scenes as module
 from engine.training.data.batches import COLS, ROWS, Crop, draw_batch, draw_crop, reachable
 from engine.training.data.samples import Samples, make_samples
@@ -69,8 +69,8 @@ def test_samples_are_what_the_live_estimator_computes(scene: DrawnScene, samples
     chain = HostChain(spec, _Catching())
     inputs, grid = chain.inputs(first, acquisition.frame(1))
     tensors = tuple(torch.from_numpy(values) for values in inputs)
-    track = PhasePasses()(*tensors[:PHASE_INPUTS])
-    cells = gather(track, tensors[PHASE_INPUTS], CellMatrices(*tensors[PHASE_INPUTS + 1 :]))
+    track = PhaseZeroTracker()(*tensors[:PHASE_INPUTS])
+    cells = tracking_features(track, tensors[PHASE_INPUTS], CellMatrices(*tensors[PHASE_INPUTS + 1 :]))
     transform = IqTransform(spec)
     assert grid.samples == pytest.approx(transform.grid(transform.carrier(transform.band(first))).pitch * 2)
     for name in ("weight", "moment", "axial"):
@@ -157,5 +157,5 @@ def test_more_scenes_are_reachable_as_training_goes_on() -> None:
 
 def test_a_batch_moves_to_a_device_whole() -> None:
     batch = draw_batch(Scenes(), RECIPE.scenes, 2, seed=0, step=0)[0].to(torch.device("meta"))
-    assert {getattr(batch.cells, f.name).device.type for f in fields(Cells)} == {"meta"}
+    assert {getattr(batch.cells, f.name).device.type for f in fields(TrackingFeatures)} == {"meta"}
     assert batch.strain.device.type == batch.motion.device.type == "meta"

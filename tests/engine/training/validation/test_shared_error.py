@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from engine.musse.manifest import UNMEASURED
 from engine.musse.net import LiveNet
 from engine.musse.residual import LiveEstimate, Prior
-from engine.musse.tracking_features import Cells
+from engine.musse.tracking_features import TrackingFeatures
 from engine.training.data.pool import PoolFigures
 from engine.training.data.samples import Samples
 from engine.training.data.scenes import FRAMES
@@ -49,7 +49,7 @@ class _Wrong(LiveNet):
                 self._estimates.append(strain * (1.0 + 0.2 * error))
         self._std = 0.2 * abs(strain)
 
-    def forward(self, cells: Cells) -> LiveEstimate:
+    def forward(self, cells: TrackingFeatures) -> LiveEstimate:
         strain = torch.from_numpy(self._estimates.pop(0).astype(np.float32))[None]
         one = torch.ones_like(strain)
         prior = Prior(strain, self._std * one, 0 * one)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.metrics.accuracy import Agreement
+from engine.metrics.accuracy import Accuracy
 from tools.evaluate.methods import Engines, Setting
 from tools.evaluate.studies.rejection import (
     OPEN,
@@ -54,7 +54,7 @@ def test_the_table_has_every_setting_and_marks_the_defaults() -> None:
 
 
 def test_settings_are_compared_on_frames_that_all_of_them_show() -> None:
-    near, far = (Agreement(4, 0.0, error, 4.0, 4.0, 4.0) for error in (1.0, 100.0))
+    near, far = (Accuracy(4, 0.0, error, 4.0, 4.0, 4.0) for error in (1.0, 100.0))
     found = {
         ("sequential", "min_snre", "0.3"): Outcome(images=(far, near)),
         ("sequential", "min_snre", "3"): Outcome(images=(None, near)),

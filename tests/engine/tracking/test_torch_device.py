@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from engine.errors import EngineUnavailable
-from engine.torch_device import torch_device
+from engine.tracking.torch_device import torch_device
 from tests.root import ROOT
 
 
@@ -46,4 +46,4 @@ def test_no_other_module_selects_a_device() -> None:
         for path in sorted((ROOT / folder).rglob("*.py"))
         if re.search(r'cuda\.is_available|torch\.device\([^"]', path.read_text(encoding="utf-8"))
     ]
-    assert found == ["engine/torch_device.py"]
+    assert found == ["engine/tracking/torch_device.py"]
