@@ -237,7 +237,12 @@ def test_an_unknown_engine_is_refused_with_the_known_ones() -> None:
     ("section", "values", "error", "message"),
     [
         ("input", {"connect": "localhost"}, ConfigError, r"input\.connect = 'localhost'.*tcp://HOST:PORT"),
-        ("output", {"bind": "nonsense"}, ConfigError, r"output\.bind = 'nonsense'.*tcp://HOST:PORT"),
+        (
+            "output",
+            {"bind": "nonsense"},
+            ConfigError,
+            r"output\.bind \(--bind\) = 'nonsense'.*tcp://HOST:PORT",
+        ),
         ("output", {"bind": "tcp://203.0.113.9:1"}, AddressInUse, r"203\.0\.113\.9:1.*output\.bind"),
         ("http", {"bind": "127.0.0.1"}, ConfigError, r"http\.bind = '127\.0\.0\.1'.*127\.0\.0\.1:5562"),
         ("http", {"bind": "203.0.113.9:1"}, AddressInUse, r"203\.0\.113\.9:1.*http\.bind"),
