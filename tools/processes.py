@@ -47,17 +47,20 @@ def _end_with_parent() -> None:
 
 
 @contextmanager
-def ctrl_c() -> Iterator[Callable[[], None]]:
+def ctrl_c(*, at_once: bool = True) -> Iterator[Callable[[], None]]:
     """Ctrl-C raises KeyboardInterrupt, at once or, at the latest, when the check that this yields is called.
 
-    What a signal handler raises inside a callback of a library is lost there. Main thread only.
+    What a signal handler raises inside a callback of a library is lost there. Without `at_once` only a second
+    Ctrl-C raises at once: while HDF5 writes, an exception inside its callbacks crashes the process. Main
+    thread only.
     """
     asked = False
 
     def on_signal(number: int, frame: object) -> None:
         nonlocal asked
-        asked = True
-        raise KeyboardInterrupt
+        repeated, asked = asked, True
+        if at_once or repeated:
+            raise KeyboardInterrupt
 
     def check() -> None:
         if asked:

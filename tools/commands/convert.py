@@ -50,7 +50,7 @@ def convert(
     from tools.convert import convert_tape
     from tools.processes import ctrl_c
 
-    with ctrl_c() as check:
+    with ctrl_c(at_once=False) as check:
         if file.suffix.lower() == ".mcap":
             lines = convert_tape(
                 file, target, what=what, layout=layout, variable=opening.overrides.get("variable"),

@@ -76,7 +76,7 @@ def process(
             pairs, attributes = read_pairs(pairs_from)
             same_settings(attributes, settings, *spec_and_limits(recording, settings), pairs_from)
         total = len(pairs) if pairs is not None else frames or frames_of(recording.n_frames, loop)
-        with ctrl_c() as check, Progress(console=console) as progress:
+        with ctrl_c(at_once=False) as check, Progress(console=console) as progress:
             task = progress.add_task("pairs", total=total)
 
             def on_pair() -> None:

@@ -199,7 +199,7 @@ def simulate(
         seed=seed,
         **{name: value for name, value in given.items() if value is not None},
     )
-    with ctrl_c() as check, Progress(console=Console(stderr=True)) as progress:
+    with ctrl_c(at_once=False) as check, Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task("Simulating", total=frames)
 
         def on_frame(done: int, total: int) -> None:
