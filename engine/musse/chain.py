@@ -10,8 +10,8 @@ from engine.tracking.iq import IqGrid
 from engine.tracking.preparation import Preparation
 
 
-class Chain(Protocol):
-    """Computes maps of pairs of one acquisition. One thread."""
+class Identified(Protocol):
+    """What a result names of the network that it came from."""
 
     @property
     def name(self) -> str:
@@ -33,6 +33,10 @@ class Chain(Protocol):
         """See `engine.musse.manifest.Manifest`."""
         ...
 
+
+class Chain(Identified, Protocol):
+    """Computes maps of pairs of one acquisition. One thread."""
+
     def maps(
         self, pre: FrameArray, post: FrameArray, stopwatch: Stopwatch = no_stopwatch
     ) -> tuple[LiveOutputs[FloatArray], CellGrid]:
@@ -48,28 +52,8 @@ class Chain(Protocol):
         ...
 
 
-class Runtime(Protocol):
+class Runtime(Identified, Protocol):
     """Runs the live program for `HostChain`."""
-
-    @property
-    def name(self) -> str:
-        """Such as 'onnx'."""
-        ...
-
-    @property
-    def precision(self) -> str:
-        """Arithmetic, such as 'float32'."""
-        ...
-
-    @property
-    def model_hash(self) -> str:
-        """See `engine.musse.manifest.model_hash`."""
-        ...
-
-    @property
-    def shared(self) -> float:
-        """See `engine.musse.manifest.Manifest`."""
-        ...
 
     def run(self, inputs: tuple[FloatArray, ...]) -> LiveOutputs[FloatArray]:
         """`engine.musse.program_io.INPUTS` in order, to maps (rows, cols)."""

@@ -16,6 +16,7 @@ from torch.nn.functional import avg_pool2d, interpolate
 from engine.errors import EstimateFailed
 from engine.musse.checkpoint import load_published
 from engine.musse.output_grid import OutputGrid, along_depth
+from engine.musse.program_io import MIN_NCC
 from engine.network.decoder import State
 from engine.network.lsse import LeastSquaresStrain
 from engine.network.resample import warp
@@ -36,7 +37,6 @@ from engine.tracking.iq import IqGrid
 from engine.tracking.preparation import Preparation
 from engine.tracking.torch_device import torch_device
 
-MIN_NCC = 0.1  # below, there is no information
 ASSUMED_BANDWIDTH = 0.6  # of the pulse, for the bound alone
 
 
