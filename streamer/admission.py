@@ -3,6 +3,7 @@
 from streamer.errors import MessageRefused
 from streamer.headers import RfHeader
 
+MAX_REFUSED = 4096  # indices kept of frames refused in a row; beyond, each counts as one of the hole
 FORGET_SOURCE_AFTER = 5.0  # s of silence; then another source may take the link over
 
 
@@ -15,7 +16,8 @@ class Admission:
         self._heard = 0.0
         self._session: str | None = None
         self._last_index = -1
-        self._refused = 0
+        self._unreadable = 0
+        self._refused: set[int] = set()
 
     def check(self, header: RfHeader, now: float) -> None:
         """Raise MessageRefused for a frame that does not go on in the stream; changes no number.
@@ -50,14 +52,22 @@ class Admission:
         if source is None or header.session_id != self._session:
             lost = 0
         else:
-            lost = max(0, header.frame_index - self._last_index - 1 - self._refused)
+            seen = self._unreadable + sum(self._last_index < i < header.frame_index for i in self._refused)
+            lost = max(0, header.frame_index - self._last_index - 1 - seen)
         self._source, self._session = header.source_id, header.session_id
-        self._last_index, self._refused, self._heard = header.frame_index, 0, now
+        self._last_index, self._heard = header.frame_index, now
+        self._unreadable, self._refused = 0, set()
         return lost
 
-    def refused(self) -> None:
-        """A message was refused after or without a look at its index: the hole it leaves is no loss."""
-        self._refused += 1
+    def refused(self, header: RfHeader | None = None) -> None:
+        """A frame was refused, so that the hole at its index is no loss; None: its index is unreadable.
+
+        A frame of another source or session leaves no hole here.
+        """
+        if header is None or len(self._refused) >= MAX_REFUSED:
+            self._unreadable += 1
+        elif (header.source_id, header.session_id) == (self._source, self._session):
+            self._refused.add(header.frame_index)
 
     def _current(self, now: float) -> str | None:
         """The source that holds the link; None where any may take it."""

@@ -181,6 +181,6 @@ class Receiver:
             if slot is not None:
                 self._ring.abandon(slot)
             if isinstance(error, MessageRefused):
-                self._admission.refused()
+                self._admission.refused(header)
             raise
         return slot

@@ -103,9 +103,27 @@ def test_a_frame_whose_samples_are_refused_moves_nothing_on(poison: dict[str, An
         admitted(admission, [7, 8])
         header = rf_header(changes["frame_index"], **{k: v for k, v in poison.items() if k != "frame_index"})
         admission.check(header, later)
-        admission.accept(header, later) if accepted else admission.refused()
+        admission.accept(header, later) if accepted else admission.refused(header)
         going_on = admitted(admission, [10, 11], later)
         if not accepted:
             assert going_on == [0, 0]
         elif "session_id" not in poison:
             assert "backwards" in going_on or "other_source" in going_on  # the control
+
+
+@pytest.mark.parametrize(
+    ("refused", "lost"),
+    [
+        ({"frame_index": 9}, 0),
+        ({"frame_index": 2**38}, 1),
+        ({"session_id": "two"}, 1),
+        ({"source_id": "other"}, 1),
+    ],
+)
+def test_only_a_refused_frame_of_the_hole_itself_is_no_loss(refused: dict[str, Any], lost: int) -> None:
+    """Frames 7 and 8, one whose samples are refused, then 10: what became of 9?"""
+    admission = Admission()
+    admitted(admission, [7, 8])
+    rest = {name: value for name, value in refused.items() if name != "frame_index"}
+    admission.refused(rf_header(refused.get("frame_index", 9), **rest))
+    assert admitted(admission, [10, 11]) == [lost, 0]
