@@ -36,7 +36,7 @@ class Accuracy(Sums):
         return float(np.sqrt(self.squared_error / self.pixels)) if self.pixels else float("nan")
 
     @property
-    def rel(self) -> float:
+    def nrmse(self) -> float:
         """RMSE over the standard deviation of truth within its pair; NaN where truth is uniform.
 
         The field's NRMSE. A constant map of the true mean has 1.
@@ -44,10 +44,10 @@ class Accuracy(Sums):
         return float(np.sqrt(self.squared_error / self.truth_variance)) if self.varies else float("nan")
 
     @property
-    def slope(self) -> float:
+    def contrast_recovery(self) -> float:
         """Regression of estimate on truth: 1 keeps contrast, 0 has none; NaN where truth is uniform.
 
-        The estimate of least squared error at error rel has slope 1 - rel^2.
+        The estimate of least squared error with an NRMSE of e recovers 1 - e^2.
         """
         return self.covariance / self.truth_variance if self.varies else float("nan")
 

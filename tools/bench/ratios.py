@@ -72,7 +72,7 @@ def measure_ratios(
         **{f"{name}_min_ms": round(value, 2) for name, value in best.items()},
         **{f"{name}_p50_ms": round(float(np.median(values)), 2) for name, values in times.items()},
         **ratios,
-        "bars": MAX_RATIOS,
+        "max_ratios": MAX_RATIOS,
         "met": all(ratios[name] <= most for name, most in MAX_RATIOS.items()),
         "shape": list(shape),
         "threads": threads,

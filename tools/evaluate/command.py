@@ -23,8 +23,8 @@ from tools.part import writing
 from tools.processes import ctrl_c
 
 COLUMNS = (
-    ("rel", "NRMSE", "{:.2f}"),
-    ("slope", "slope", "{:.2f}"),
+    ("nrmse", "NRMSE", "{:.2f}"),
+    ("contrast_recovery", "contrast", "{:.2f}"),
     ("strain_rmse", "strain RMSE %", "{:.3f}"),
     ("over_bound", "/ bound", "{:.2f}"),
     ("edge_axial", "edge ax mm", "{:.1f}"),
@@ -96,7 +96,7 @@ def run_evaluation(request: Request, console: Console, *, as_json: bool) -> Outc
         console.print(f"summary: {request.summary}")
     emit(
         "evaluate",
-        {"met": sum(c.met for c in criteria), "bars": len(criteria), **_head(outcome)},
+        {"met": sum(c.met for c in criteria), "criteria": len(criteria), **_head(outcome)},
         as_json=as_json,
     )
     return outcome
@@ -150,9 +150,9 @@ def _figures(outcome: Outcome) -> dict[str, Any]:
             }
             for row in outcome.rows
         ],
-        "bars": [
+        "criteria": [
             {"group": c.criterion.group, "figure": c.criterion.figure,
-             "says": c.criterion.title,
+             "title": c.criterion.title,
              "least": plain(c.criterion.least), "most": plain(c.criterion.most),
              "method": c.method, "value": plain(c.value), "met": c.met}
             for c in outcome.criteria

@@ -85,7 +85,11 @@ CRITERIA: Final[tuple[Criterion, ...]] = (
     Criterion(group="large", figure="cycle_skips", most=0.001, title="cycle skips, worst case"),
     # against fitted truth: the window itself keeps only 0.85 of the contrast of these inclusions
     Criterion(
-        group="small", figure="slope_kept", least=0.9, most=1.1, title="slope / fitted truth's, 0.05-0.1 %"
+        group="small",
+        figure="recovery_over_fitted",
+        least=0.9,
+        most=1.1,
+        title="contrast recovery / fitted truth's, 0.05-0.1 %",
     ),
     *(
         Criterion(
@@ -109,7 +113,14 @@ CRITERIA: Final[tuple[Criterion, ...]] = (
     Criterion(group="cut", figure="response", most=0.3, title="s until 90 % of the new image"),
     # for the network only: a classical window of this size cannot keep as much contrast
     *(
-        Criterion(group=g, figure="slope", least=0.9, most=1.05, method="musse", title="slope")
+        Criterion(
+            group=g,
+            figure="contrast_recovery",
+            least=0.9,
+            most=1.05,
+            method="musse",
+            title="contrast recovery",
+        )
         for g in CONTRASTING
     ),
     *(
@@ -118,7 +129,7 @@ CRITERIA: Final[tuple[Criterion, ...]] = (
             figure=transfer_figure("axial", period),
             least=least,
             method="musse",
-            title=f"slope at {period:g} mm along the beam",
+            title=f"contrast recovery at {period:g} mm along the beam",
         )
         for period, least in ((6.0, 0.8), (4.0, 0.5))
     ),
@@ -166,7 +177,7 @@ def _applied(criterion: Criterion, rows: Sequence[Row]) -> Criterion | None:
 def dynamic_range_db(records: Sequence[Record], method: str) -> float:
     """Span of strain in dB with SNRe of at least 5 and |bias| within 5 %, in the strain filter; 0: none.
 
-    Over uniform strain the slope is mean estimate over truth. The longest run of neighbouring strains counts.
+    The longest run of neighbouring strains counts.
     """
     points = sorted(
         (float(r.parameters["strain"]), r.figures) for r in records if r.group == "strain-filter"

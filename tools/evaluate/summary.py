@@ -26,8 +26,8 @@ MEANS: Final = (
     "over_bound",
     "response",
     "response_frozen",
-    "single_rel_median",
-    "fused_rel",
+    "single_nrmse_median",
+    "fused_nrmse",
     "pairs_used",
     "closure_strain",
     "closure_samples",
@@ -55,11 +55,13 @@ def summarise(records: Iterable[Record]) -> list[Row]:
     for record in records:
         parts.setdefault((record.group, record.method), []).append(record)
     rows = [_row(group, method, found) for (group, method), found in parts.items()]
-    fitted = {row.group: row.figures.get("slope") for row in rows if row.method == "truth, fitted"}
+    fitted = {
+        row.group: row.figures.get("contrast_recovery") for row in rows if row.method == "truth, fitted"
+    }
     for row in rows:
         allowed = fitted.get(row.group)
-        if allowed and "slope" in row.figures:
-            row.figures["slope_kept"] = row.figures["slope"] / allowed
+        if allowed and "contrast_recovery" in row.figures:
+            row.figures["recovery_over_fitted"] = row.figures["contrast_recovery"] / allowed
     return rows
 
 
@@ -75,8 +77,8 @@ def _row(group: str, method: str, records: Sequence[Record]) -> Row:
         figures |= {
             "strain_rmse": total.rmse,
             "strain_bias": total.bias,
-            "rel": varying.rel,
-            "slope": varying.slope,
+            "nrmse": varying.nrmse,
+            "contrast_recovery": varying.contrast_recovery,
             "displacement_rmse": moved.rmse,
             "displacement_bias": moved.bias,
         }
@@ -108,13 +110,14 @@ def _row(group: str, method: str, records: Sequence[Record]) -> Row:
     if "fused" in records[0].sums:
         figures |= _cycled(records, curve)
     if records[0].group == "gratings":
-        curve["slopes"] = [
-            [r.parameters["axis"], float(r.parameters["period_mm"]), r.figures.get("slope")] for r in records
+        curve["recoveries"] = [
+            [r.parameters["axis"], float(r.parameters["period_mm"]), r.figures.get("contrast_recovery")]
+            for r in records
         ]
         figures |= {
-            transfer_figure(axis, period): slope
-            for axis, period, slope in curve["slopes"]
-            if slope is not None
+            transfer_figure(axis, period): recovery
+            for axis, period, recovery in curve["recoveries"]
+            if recovery is not None
         }
     seconds = [r.seconds for r in records if r.seconds > 0]
     if seconds:
@@ -123,8 +126,8 @@ def _row(group: str, method: str, records: Sequence[Record]) -> Row:
     return Row(group=group, method=method, cases=len(records), figures=figures, curve=curve)
 
 
-def pooled_slopes(records: Iterable[Record]) -> dict[str, float]:
-    """Slope over the pairs of all groups together, by method; strain that varies more has more weight.
+def pooled_recovery(records: Iterable[Record]) -> dict[str, float]:
+    """Contrast recovery over the pairs of all groups, by method; strain that varies more weighs more.
 
     Without the frontier, whose windows are no method's default.
     """
@@ -134,12 +137,12 @@ def pooled_slopes(records: Iterable[Record]) -> dict[str, float]:
             pair = unlisted(record.sums["strain"])
             if pair.varies:
                 totals[record.method] = totals.get(record.method, Accuracy()) + pair
-    return {method: total.slope for method, total in totals.items()}
+    return {method: total.contrast_recovery for method, total in totals.items()}
 
 
 def transfer_figure(axis: str, period: float) -> str:
-    """Name of the slope on the grating of `period` mm along `axis`, axial or lateral."""
-    return f"slope_{axis}_{period:g}_mm"
+    """Name of the contrast recovery on the grating of `period` mm along `axis`, axial or lateral."""
+    return f"contrast_recovery_{axis}_{period:g}_mm"
 
 
 def _calibration(record: Record) -> tuple[int, float, int]:
@@ -210,9 +213,9 @@ def _cycled(records: Sequence[Record], curve: dict[str, Any]) -> dict[str, float
             for frame in range(len(chosen[0].sums[kind])):
                 rows = [r.sums[kind][frame] for r in chosen]
                 total = sum((unlisted(row) for row in rows if row), Accuracy())
-                by_frame.append(total.rel)
+                by_frame.append(total.nrmse)
             curve[f"{hand} {kind}"] = by_frame
-            later = [rel for rel in by_frame[SETTLED:] if not np.isnan(rel)]
+            later = [nrmse for nrmse in by_frame[SETTLED:] if not np.isnan(nrmse)]
             if later:
                 figures[f"{hand}_{kind}_worst"] = max(later)
                 figures[f"{hand}_{kind}_mean"] = float(np.mean(later))

@@ -42,9 +42,9 @@ def draw_curve(run_log: RunLog, figure: str, path: Path) -> None:
     left.set(xlabel="step", title="terms of the loss")
     for name in run_log.looks[0]["methods"] if run_log.looks else ():
         points = [(look["step"], look["methods"][name][figure]) for look in run_log.looks]
-        known_points = [(step, value) for step, value in points if value is not None and math.isfinite(value)]
+        finite = [(step, value) for step, value in points if value is not None and math.isfinite(value)]
         style = "-" if name == "network" else ":"
-        right.plot(*zip(*known_points, strict=True), style, marker=".", label=name) if known_points else None
+        right.plot(*zip(*finite, strict=True), style, marker=".", label=name) if finite else None
     right.set(xlabel="step", title=f"{figure} on held-out scenes", yscale="log")
     if run_log.looks:
         right.legend(**BELOW)

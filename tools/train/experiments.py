@@ -47,7 +47,7 @@ class Experiment(Protocol):
 class LiveExperiment:
     """The live network."""
 
-    figure = "typical_rel"
+    figure = "typical_nrmse"
 
     def __init__(self, recipe: Recipe, task: LiveTask, held_out: Scenes, device: torch.device) -> None:
         self.task = task

@@ -3,8 +3,10 @@
 import torch
 from torch import Tensor
 
-MIN_CONTRAST = 0.02  # standard deviation of truth, in its own unit: with less there is no slope to speak of
-MAX_MISSING = 1.0  # of a pair's slope that counts: one overshooting estimate would outweigh its whole batch
+MIN_CONTRAST = 0.02  # standard deviation of truth, in its own unit: with less, contrast recovery is undefined
+MAX_MISSING = (
+    1.0  # of a pair's contrast recovery that counts: one overshooting estimate would outweigh its whole batch
+)
 TINY = 1e-9
 
 
@@ -27,14 +29,14 @@ def log_error(estimate: Tensor, truth: Tensor, mask: Tensor, *, floor: float) ->
     return (((mean + floor).log() + rms.log()) * used).sum() / used.sum().clamp(min=1.0)
 
 
-def slope_error(estimate: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
-    """Mean over pairs of r^4 (slope - 1)^2, over the pixels of `mask`; shapes (b, c, h, w).
+def contrast_error(estimate: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
+    """Mean over pairs of r^4 (b - 1)^2, over the pixels of `mask`; shapes (b, c, h, w).
 
-    `slope` is that of the estimate regressed on the truth, r their correlation (treated as constant). The
-    estimate of least squared error has slope r^2: it shrinks contrast by all that it is unsure of. Where
-    tissue is seen well, giving it back costs little error (at r^2 = 0.84, a slope of 0.90 costs 1.5 %); where
-    it is not, contrast would be made of noise, and r^4 leaves it be. Slopes above 1 + `MAX_MISSING` count as
-    that. Pairs without contrast are left out.
+    b is the contrast recovery: the slope of the estimate regressed on the truth; r is their correlation,
+    treated as constant. The estimate of least squared error has b = r^2: it shrinks contrast in proportion to
+    its uncertainty. Where tissue is well resolved, restoring contrast costs little error (at r^2 = 0.84,
+    b = 0.90 costs 1.5 %); elsewhere the restored contrast would be noise, and r^4 makes the term negligible.
+    b is limited to 1 + `MAX_MISSING`. Pairs without contrast are left out.
     """
     mask = mask.expand_as(estimate)
     count = mask.sum(dim=(1, 2, 3), keepdim=True).clamp(min=1.0)

@@ -33,16 +33,15 @@ class Score(Sums):
     accuracy: Accuracy = field(default_factory=Accuracy)
     calibration: Calibration = field(default_factory=Calibration)
     logarithms: tuple[float, ...] = ()
-    """Of every pair's own rel."""
+    """Of every pair's own NRMSE."""
 
     def figures(self) -> dict[str, float]:
-        """rel (RMSE over the deviation of truth, pooled), slope on the truth, calibration (RMS of error over
-        claimed sigma: 1 is right), and typical_rel, the geometric mean over pairs: pooled figures are made
-        by the worst pairs."""
+        """nrmse (pooled), typical_nrmse (the geometric mean over pairs, because the worst pairs make a pooled
+        figure), contrast_recovery, and calibration (RMS of error over predicted sigma: 1 is right)."""
         return {
-            "rel": self.accuracy.rel,
-            "typical_rel": float(np.exp(np.mean(self.logarithms))) if self.logarithms else float("nan"),
-            "slope": self.accuracy.slope,
+            "nrmse": self.accuracy.nrmse,
+            "typical_nrmse": float(np.exp(np.mean(self.logarithms))) if self.logarithms else float("nan"),
+            "contrast_recovery": self.accuracy.contrast_recovery,
             "calibration": self.calibration.z,
         }
 
@@ -107,7 +106,7 @@ def _add(result: Validation, maps: dict[str, tuple[Tensor, Tensor]], batch: Batc
     for name, (strain, std) in maps.items():
         e, t, s = strain.cpu().numpy() / unit, truth / unit, std.cpu().numpy() / unit
         agreed = accuracy(e, t, region)
-        scores[name] = Score(agreed, calibration(e, t, s, region), (float(np.log(agreed.rel)),))
+        scores[name] = Score(agreed, calibration(e, t, s, region), (float(np.log(agreed.nrmse)),))
     windows = [score for name, score in scores.items() if name != NETWORK]
     scores[BEST_WINDOW] = min(windows, key=lambda score: score.accuracy.squared_error)
     for name, score in scores.items():

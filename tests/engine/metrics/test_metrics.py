@@ -30,19 +30,19 @@ def test_an_estimate_of_known_error() -> None:
     noisy = -1.0 + 0.8 * (truth + 1.0) + 0.05 + 0.1 * np.random.default_rng(2).normal(size=SHAPE)
     found = accuracy(noisy, truth, ALL)
     assert found.bias == pytest.approx(0.05, abs=0.005)
-    assert found.slope == pytest.approx(0.8, abs=0.02)
+    assert found.contrast_recovery == pytest.approx(0.8, abs=0.02)
     expected = math.hypot(math.hypot(0.2 * 0.2, 0.1), 0.05)
     assert found.rmse == pytest.approx(expected, rel=0.02)
-    assert found.rel == pytest.approx(expected / 0.2, rel=0.03)
+    assert found.nrmse == pytest.approx(expected / 0.2, rel=0.03)
 
 
 def test_truth_is_perfect_and_its_mean_is_not() -> None:
     truth = field(1)
     perfect, mean = accuracy(truth, truth, ALL), accuracy(np.full(SHAPE, truth.mean()), truth, ALL)
-    assert perfect.rel == 0.0
-    assert perfect.slope == pytest.approx(1.0)
-    assert mean.rel == pytest.approx(1.0)
-    assert mean.slope == pytest.approx(0.0, abs=1e-12)
+    assert perfect.nrmse == 0.0
+    assert perfect.contrast_recovery == pytest.approx(1.0)
+    assert mean.nrmse == pytest.approx(1.0)
+    assert mean.contrast_recovery == pytest.approx(0.0, abs=1e-12)
 
 
 def test_pooling_adds_before_it_divides() -> None:
@@ -51,13 +51,13 @@ def test_pooling_adds_before_it_divides() -> None:
     parts = [accuracy(truth + error, truth, ALL) for truth in (strong, weak)]
     total = sum(parts, Accuracy())
     by_hand = math.sqrt(2 * np.sum(error**2) / sum(np.sum((t - t.mean()) ** 2) for t in (strong, weak)))
-    assert total.rel == pytest.approx(by_hand)
-    mean_of_ratios = (parts[0].rel + parts[1].rel) / 2
+    assert total.nrmse == pytest.approx(by_hand)
+    mean_of_ratios = (parts[0].nrmse + parts[1].nrmse) / 2
     assert abs(mean_of_ratios - by_hand) > 1.0  # what must not be done gives something else
 
 
 def test_uniform_truth_has_no_rel_and_no_truth_no_pixels() -> None:
-    assert math.isnan(accuracy(field(1), np.full(SHAPE, -0.01), ALL).rel)
+    assert math.isnan(accuracy(field(1), np.full(SHAPE, -0.01), ALL).nrmse)
     unknown = field(1)
     unknown[:, :32] = np.nan
     assert accuracy(field(1), unknown, ALL).pixels == SHAPE[0] * 32

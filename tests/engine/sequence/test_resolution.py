@@ -35,14 +35,14 @@ def _images(
     )
 
 
-def _rel(image: NDArray[np.float32], truth: NDArray[np.float64]) -> float:
+def _nrmse(image: NDArray[np.float32], truth: NDArray[np.float64]) -> float:
     return float(np.sqrt(np.mean((image - truth)[INSIDE] ** 2)) / truth[INSIDE].std())
 
 
 def test_a_light_hand_shows_the_lesion_that_its_noise_would_hide() -> None:
     truth = _lesion()
-    assert _rel(_images(truth, 0.6)[0], truth) < 0.6
-    assert _rel(_images(truth, 0.6, FIXED)[0], truth) > 2.0  # the negative control: one fixed resolution
+    assert _nrmse(_images(truth, 0.6)[0], truth) < 0.6
+    assert _nrmse(_images(truth, 0.6, FIXED)[0], truth) > 2.0  # the negative control: one fixed resolution
 
 
 @pytest.mark.parametrize("radius", [8.0, 30.0])
@@ -56,7 +56,7 @@ def test_detail_comes_back_with_information(radius: float) -> None:
     true = float(np.abs(np.diff(truth[rows, 30:35].mean(axis=1))).max())
     assert edge(0.005) > 0.95 * true
     assert edge(0.005) > edge(0.05) > edge(0.3)
-    assert _rel(_images(truth, 0.005)[0], truth) < 0.1
+    assert _nrmse(_images(truth, 0.005)[0], truth) < 0.1
 
 
 def test_a_constant_stays_what_it_is_up_to_the_border() -> None:

@@ -200,4 +200,4 @@ def test_the_best_window_is_never_beaten_by_another() -> None:
     assert found.pairs == 8
     figures = found.figures()
     for name in set(figures) - {NETWORK}:
-        assert figures[BEST_WINDOW]["rel"] <= figures[name]["rel"]
+        assert figures[BEST_WINDOW]["nrmse"] <= figures[name]["nrmse"]

@@ -96,8 +96,8 @@ def pair_figures(view: PairView, maps: Maps) -> tuple[dict[str, float], dict[str
     figures = {
         "strain_rmse": strain.rmse,
         "strain_bias": strain.bias,
-        "rel": strain.rel,
-        "slope": strain.slope,
+        "nrmse": strain.nrmse,
+        "contrast_recovery": strain.contrast_recovery,
         "displacement_rmse": displacement.rmse,
         "displacement_bias": displacement.bias,
         "lateral_rmse": lateral.rmse,
@@ -114,7 +114,7 @@ def pair_figures(view: PairView, maps: Maps) -> tuple[dict[str, float], dict[str
             "calibration": calibrated.z,
             "coverage": calibrated.coverage,
             "sparsification_gain": order.gain,
-            "informed": calibrated.pixels / max(int(valid.sum()), 1),
+            "with_std": calibrated.pixels / max(int(valid.sum()), 1),
         }
         sums["calibration"] = astuple(calibrated)
         sums["sparsification"] = [order.by_std.round(4).tolist(), order.by_error.round(4).tolist()]

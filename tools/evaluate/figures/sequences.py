@@ -193,12 +193,12 @@ def cycle_figures(
                 covered + int((np.abs(z) < 1.96).sum()),
                 pixels + z.size,
             )
-    later = [unlisted(row).rel for row in fused[SETTLED:] if row]
-    singles = [unlisted(row).rel for row in single if row]
+    later = [unlisted(row).nrmse for row in fused[SETTLED:] if row]
+    singles = [unlisted(row).nrmse for row in single if row]
     figures = {
-        "fused_rel_worst": max(later, default=float("nan")),
-        "fused_rel": float(np.mean(later)) if later else float("nan"),
-        "single_rel_median": float(np.median(singles)) if singles else float("nan"),
+        "fused_nrmse_worst": max(later, default=float("nan")),
+        "fused_nrmse": float(np.mean(later)) if later else float("nan"),
+        "single_nrmse_median": float(np.median(singles)) if singles else float("nan"),
         "fused_error_worst": max(
             (unlisted(row).rmse for row in fused[SETTLED:] if row), default=float("nan")
         ),

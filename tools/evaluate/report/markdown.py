@@ -12,12 +12,12 @@ from tools.evaluate.report.findings import explained
 from tools.evaluate.report.pairing import pairing_table
 from tools.evaluate.report.text import ABOUT
 from tools.evaluate.suite.catalogue import GROUPS, SEED, question
-from tools.evaluate.summary import Row, pooled_slopes
+from tools.evaluate.summary import Row, pooled_recovery
 from tools.part import writing
 
 COLUMNS = (
-    ("rel", "NRMSE", 1.0, "{:.2f}"),
-    ("slope", "slope", 1.0, "{:.2f}"),
+    ("nrmse", "NRMSE", 1.0, "{:.2f}"),
+    ("contrast_recovery", "contrast recovery", 1.0, "{:.2f}"),
     ("strain_rmse", "strain RMSE, %", 100.0, "{:.3f}"),
     ("mean_preserved", "mean kept, worst", 1.0, "{:.3f}"),
     ("displacement_rmse", "displ. RMSE, samples", 1.0, "{:.3f}"),
@@ -56,7 +56,7 @@ def write_summary(outcome: Outcome, path: Path) -> None:
         _displaced(outcome.rows),
         "## Groups",
         ABOUT.replace("Grey rows are controls", "Rows in italics are controls"),
-        _slopes(outcome.records),
+        _recovery(outcome.records),
         *(_group(outcome.rows, group) for group in GROUPS if group != "frontier"),
         "## Tables that decide",
     ]
@@ -97,14 +97,16 @@ def _group(rows: Sequence[Row], group: str) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _slopes(records: Sequence[Record]) -> str:
-    """One line: the slope over the whole suite."""
+def _recovery(records: Sequence[Record]) -> str:
+    """One line: contrast recovery over the whole suite."""
     found = "; ".join(
-        f"{method} {slope:.2f}"
-        for method, slope in pooled_slopes(records).items()
+        f"{method} {recovery:.2f}"
+        for method, recovery in pooled_recovery(records).items()
         if method not in CONTROLS or method == "truth, fitted"
     )
-    return f"Slope over the pairs of all groups, where large strain weighs most: {found}." if found else ""
+    if not found:
+        return ""
+    return f"Contrast recovery over the pairs of all groups, where large strain weighs most: {found}."
 
 
 def _named(row: Row) -> str:
@@ -112,20 +114,22 @@ def _named(row: Row) -> str:
 
 
 def _transfer(rows: Sequence[Row]) -> str:
-    """Modulation transfer, the slope on each grating, for every method; empty for other groups."""
-    slopes = [{(axis, period): value for axis, period, value in row.curve.get("slopes", ())} for row in rows]
+    """Modulation transfer (contrast recovery on each grating) of every method; empty for other groups."""
+    recoveries = [
+        {(axis, period): value for axis, period, value in row.curve.get("recoveries", ())} for row in rows
+    ]
     lines = [
         (
             axis,
             f"{period:g}",
-            *(_shown(_or_nan(found.get((axis, period))), 1.0, "{:.2f}") for found in slopes),
+            *(_shown(_or_nan(found.get((axis, period))), 1.0, "{:.2f}") for found in recoveries),
         )
-        for axis, period in dict.fromkeys(place for found in slopes for place in found)
+        for axis, period in dict.fromkeys(place for found in recoveries for place in found)
     ]
     if not lines:
         return ""
     head = ("direction", "period, mm", *(_named(row) for row in rows))
-    return f"Modulation transfer, the slope on each grating (1: all contrast kept):\n\n{_table(head, lines)}"
+    return f"Modulation transfer, the contrast recovery on each grating (1: all):\n\n{_table(head, lines)}"
 
 
 def _or_nan(value: float | None) -> float:

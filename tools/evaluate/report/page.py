@@ -18,9 +18,9 @@ from tools.evaluate.summary import Row, smallest_diameter
 from tools.part import writing
 
 FIGURES = (
-    ("rel", "NRMSE", 1.0, "{:.3f}", "pooled RMSE of strain / std of truth"),
-    ("slope", "slope", 1.0, "{:.3f}", "regression of strain on truth"),
-    ("slope_kept", "slope / fitted", 1.0, "{:.3f}", "slope over that of truth through the same window"),
+    ("nrmse", "NRMSE", 1.0, "{:.3f}", "pooled RMSE of strain / std of truth"),
+    ("contrast_recovery", "contrast recovery", 1.0, "{:.3f}", "regression of strain on truth"),
+    ("recovery_over_fitted", "recovery / fitted", 1.0, "{:.3f}", "over that of truth in the same window"),
     ("strain_rmse", "strain RMSE, %", 100.0, "{:.3f}", ""),
     ("strain_bias", "strain bias, %", 100.0, "{:.4f}", ""),
     ("over_bound", "noise / bound", 1.0, "{:.2f}", "std of strain over the closed-form bound, median"),

@@ -91,9 +91,9 @@ def frontier(records: Sequence[Record]) -> str | None:
         ):
             points: dict[str, list[tuple[float, float]]] = {}
             for r in here:
-                rel, down, aside = (r.figures.get(n) for n in ("rel", "edge_axial", "edge_lateral"))
-                if r.method.startswith(f"{engine}@") and rel and down and aside:
-                    points.setdefault(r.method, []).append((float(np.sqrt(down * aside)), rel))
+                nrmse, down, aside = (r.figures.get(n) for n in ("nrmse", "edge_axial", "edge_lateral"))
+                if r.method.startswith(f"{engine}@") and nrmse and down and aside:
+                    points.setdefault(r.method, []).append((float(np.sqrt(down * aside)), nrmse))
             place = np.array([np.median(p, axis=0) for p in points.values()])
             if not place.size:
                 continue
@@ -180,18 +180,18 @@ def coherence(rows: Sequence[Row]) -> str | None:
 
 
 def gratings(rows: Sequence[Row]) -> str | None:
-    """Slope on strain gratings against their period."""
-    chosen = [r for r in rows if "slopes" in r.curve and r.method not in ("zero", "constant", "truth")]
+    """Contrast recovery on strain gratings against their period."""
+    chosen = [r for r in rows if "recoveries" in r.curve and r.method not in ("zero", "constant", "truth")]
     if not chosen:
         return None
     figure, axes = _figure(2)
     for axis, name in zip(axes, ("axial", "lateral"), strict=True):
         for color, row in zip(COLORS, chosen, strict=False):
-            points = sorted((p, s) for a, p, s in row.curve["slopes"] if a == name)
+            points = sorted((p, s) for a, p, s in row.curve["recoveries"] if a == name)
             axis.plot([p for p, _ in points], [s for _, s in points], "o-", color=color, label=row.method)
         axis.set_title(f"{name} gratings", fontsize=10)
         axis.set_xlabel("period, mm")
-        axis.set_ylabel("slope (1 = contrast kept)")
+        axis.set_ylabel("contrast recovery")
         axis.set_ylim(0, 1.15)
     axes[1].legend(frameon=False)
     return data_uri(figure)

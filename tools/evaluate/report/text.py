@@ -17,8 +17,8 @@ GLOSSARY: Final = (
         "RMSE over std of truth: 0 is perfect, 1 is that of a constant image; below 0.5 a lesion is visible",
     ),
     (
-        "slope",
-        "contrast recovery, regression on truth: 1 is all, 0 none; wide windows and smoothing lower it",
+        "contrast recovery",
+        "regression of strain on truth: 1 is all, 0 none; wide windows and smoothing lower it",
     ),
     (
         "edge width",

@@ -87,10 +87,10 @@ class Outcome(Sums):
     images: tuple[Accuracy | None, ...] = ()
     """Fused image of every frame after the first `SETTLED` of each sequence; None: no image yet."""
 
-    def rel(self, frames: Sequence[int] | None = None) -> float:
+    def nrmse(self, frames: Sequence[int] | None = None) -> float:
         """NRMSE of the fused images of these frames, pooled; None: of all frames that have one."""
         chosen = self.images if frames is None else [self.images[k] for k in frames]
-        return sum((found for found in chosen if found is not None), Accuracy()).rel
+        return sum((found for found in chosen if found is not None), Accuracy()).nrmse
 
     @property
     def with_image(self) -> list[int]:
@@ -100,7 +100,7 @@ class Outcome(Sums):
     @property
     def worst(self) -> float:
         """Largest NRMSE of a fused image."""
-        return max((found.rel for found in self.images if found is not None), default=float("nan"))
+        return max((found.nrmse for found in self.images if found is not None), default=float("nan"))
 
 
 def sequences(seed: int, repeats: int, n_frames: int = 3 * CYCLE) -> Iterator[SequenceView]:
@@ -128,7 +128,8 @@ def effect_of(view: SequenceView, estimator: Estimator, pairing: str, limits: Li
     images: list[Accuracy | None] = []
     for index, now in enumerate(shown(view, estimator, pairing, limits)):
         single = singles[index]
-        kind = "" if single is None else "good" if single.rel < GOOD else "bad" if single.rel > BAD else ""
+        error = float("nan") if single is None else single.nrmse
+        kind = "good" if error < GOOD else "bad" if error > BAD else ""
         if kind:
             counts[kind] += 1
             counts[f"{kind}_kept"] += now.added
@@ -177,8 +178,8 @@ def table(found: Mapping[tuple[str, str, str], Outcome], pairing: str) -> str:
         bold = "**" if is_default(name, value) else ""
         lines.append(
             f"| {name} | {bold}{value}{bold} | {_share(o.good_kept, o.good)} | {_share(o.bad_kept, o.bad)} "
-            f"| {_share(len(o.with_image), len(o.images))} | {o.rel():.2f} | {o.worst:.2f} "
-            f"| {f'{o.rel(common):.2f}' if len(alike) > 1 else ''} |"
+            f"| {_share(len(o.with_image), len(o.images))} | {o.nrmse():.2f} | {o.worst:.2f} "
+            f"| {f'{o.nrmse(common):.2f}' if len(alike) > 1 else ''} |"
         )
     return "\n".join(lines)
 

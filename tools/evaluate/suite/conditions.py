@@ -218,7 +218,7 @@ def still(seed: int) -> Iterator[Case]:
 
 
 def small(seed: int) -> Iterator[Case]:
-    """0.05 and 0.1 %: a dead zone that suppresses noise of still tissue would lower the slope here."""
+    """0.05 and 0.1 %: a dead zone that suppresses noise of still tissue would lower contrast recovery."""
     for strain, index in product((0.0005, 0.001), range(2)):
         build = partial(lesion_scene, strain=strain, seed=seed + index)
         name = f"{100 * strain:g} %, {index + 1}"

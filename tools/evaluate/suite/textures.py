@@ -29,7 +29,7 @@ def _grating_scene(axis: str, period: float, *, seed: int) -> Scene:
 
 
 def gratings(seed: int) -> Iterator[Case]:
-    """Strain that varies by 30 % with periods of 2-12 mm: slope against period."""
+    """Strain that varies by 30 % with periods of 2-12 mm: contrast recovery against period."""
     for axis, period in product(("axial", "lateral"), (2e-3, 3e-3, 4e-3, 6e-3, 12e-3)):
         yield Case(
             group="gratings",

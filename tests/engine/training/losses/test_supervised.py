@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.training.losses.supervised import gaussian_likelihood, log_error, slope_error
+from engine.training.losses.supervised import contrast_error, gaussian_likelihood, log_error
 
 SHAPE = (2, 1, 40, 20)
 ALL = torch.ones(SHAPE)
@@ -93,34 +93,34 @@ def _scene(r_squared: float) -> tuple[Tensor, Tensor, Tensor]:
 
 
 @pytest.mark.parametrize("r_squared", [0.5, 0.84])
-def test_slope_error_of_the_least_squares_estimate(r_squared: float) -> None:
+def test_contrast_error_of_the_least_squares_estimate(r_squared: float) -> None:
     estimate, truth, mask = _scene(r_squared)
     expected = r_squared**2 * (1.0 - r_squared) ** 2
-    assert float(slope_error(estimate, truth, mask)) == pytest.approx(expected, rel=0.1)
-    assert float(slope_error(estimate / r_squared, truth, mask)) < 0.02 * expected
-    assert float(slope_error(estimate + 3.0, truth, mask)) == pytest.approx(expected, rel=0.1)  # no offset
+    assert float(contrast_error(estimate, truth, mask)) == pytest.approx(expected, rel=0.1)
+    assert float(contrast_error(estimate / r_squared, truth, mask)) < 0.02 * expected
+    assert float(contrast_error(estimate + 3.0, truth, mask)) == pytest.approx(expected, rel=0.1)  # no offset
 
 
-def test_slope_error_leaves_alone_what_is_not_seen() -> None:
+def test_contrast_error_leaves_alone_what_is_not_seen() -> None:
     estimate, truth, mask = _scene(0.84)
     noise = torch.randn(estimate.shape, generator=torch.Generator().manual_seed(5))
-    assert float(slope_error(noise, truth, mask)) < 1e-3
-    assert float(slope_error(-estimate, truth, mask)) == 0.0
-    assert float(slope_error(estimate, 0.0 * truth, mask)) == 0.0
-    assert float(slope_error(torch.zeros_like(truth), truth, mask)) == 0.0
+    assert float(contrast_error(noise, truth, mask)) < 1e-3
+    assert float(contrast_error(-estimate, truth, mask)) == 0.0
+    assert float(contrast_error(estimate, 0.0 * truth, mask)) == 0.0
+    assert float(contrast_error(torch.zeros_like(truth), truth, mask)) == 0.0
     masked = torch.zeros_like(mask)
-    assert float(slope_error(estimate, truth, masked)) == 0.0
+    assert float(contrast_error(estimate, truth, masked)) == 0.0
 
 
-def test_slope_error_of_one_pair_that_overshoots_is_bounded() -> None:
+def test_contrast_error_of_one_pair_that_overshoots_is_bounded() -> None:
     estimate, truth, mask = _scene(0.84)
-    error = float(slope_error(100.0 * estimate, truth, mask))
+    error = float(contrast_error(100.0 * estimate, truth, mask))
     assert error == pytest.approx(0.84**2, rel=0.1)  # r^4 times MAX_MISSING squared
 
 
-def test_slope_error_asks_for_more_contrast() -> None:
+def test_contrast_error_asks_for_more_contrast() -> None:
     estimate, truth, mask = _scene(0.84)
     gain = torch.ones(1, requires_grad=True)
-    slope_error(gain * estimate, truth, mask).backward()
+    contrast_error(gain * estimate, truth, mask).backward()
     assert gain.grad is not None
     assert float(gain.grad) < 0.0

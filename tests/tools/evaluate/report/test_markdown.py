@@ -56,11 +56,11 @@ def test_blobs_mean_and_displacement_have_columns_in_groups_that_have_them(write
 
 
 def test_gratings_have_a_table_of_modulation_transfer(write: Write) -> None:
-    slopes = {"musse": [["axial", 2.0, None], ["lateral", 6.0, 0.91]], "truth": [["axial", 2.0, 1.0]]}
+    recoveries = {"musse": [["axial", 2.0, None], ["lateral", 6.0, 0.91]], "truth": [["axial", 2.0, 1.0]]}
     text = write(
         [
-            Row(group="gratings", method=name, cases=2, figures={"rel": 0.5}, curve={"slopes": found})
-            for name, found in slopes.items()
+            Row(group="gratings", method=name, cases=2, figures={"nrmse": 0.5}, curve={"recoveries": found})
+            for name, found in recoveries.items()
         ]
     )
     assert "| direction | period, mm | musse | *truth* |" in text
@@ -96,7 +96,7 @@ def _pair(group: str, method: str, variance: float, covariance: float) -> Record
     )
 
 
-def test_one_line_has_the_slope_over_the_whole_suite(write: Write) -> None:
+def test_one_line_has_the_contrast_recovery_over_the_whole_suite(write: Write) -> None:
     records = [
         _pair("noise", "musse", 1.0, 0.5),
         _pair("large", "musse", 3.0, 2.9),
