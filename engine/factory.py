@@ -29,8 +29,10 @@ SHIPPED: Final = ("live",)
 """Names of the weights that come with the package."""
 
 
-def resolve(name: str, weights: Path | None = None, spec: EngineSpec | None = None) -> tuple[str, str]:
-    """The engine that `name` stands for with these weights on this machine, and one sentence why.
+def resolve(
+    name: str, weights: Path | None = None, spec: EngineSpec | None = None, device: Device = "cpu"
+) -> tuple[str, str]:
+    """The engine that `name` stands for with these weights on this device, and one sentence why.
 
     `auto` is the network inside the range that its weights were trained on, else the classical engine: it
     stays `auto` until `spec` is given.
@@ -38,9 +40,13 @@ def resolve(name: str, weights: Path | None = None, spec: EngineSpec | None = No
     Raises EngineUnavailable for a name that does not exist.
     """
     if name == "auto":
-        return ("auto", "auto: decided for each acquisition") if spec is None else _best(spec, weights)
+        return (
+            ("auto", "auto: decided for each acquisition") if spec is None else _best(spec, weights, device)
+        )
     if name == "musse" and weights is not None and _kind(weights) == "paper":
         return "eager", "musse: eager, because the published network has no program for other runtimes"
+    if name == "musse" and device != "cpu":
+        return "eager", f"musse: eager, because onnx runs on the cpu only and {device} is configured"
     if name == "musse":
         return MUSSE[0], f"musse: {MUSSE[0]}, the fastest runtime on a CPU"
     if name not in ENGINES:
@@ -48,14 +54,14 @@ def resolve(name: str, weights: Path | None = None, spec: EngineSpec | None = No
     return name, f"{name}: as asked"
 
 
-def _best(spec: EngineSpec, weights: Path | None) -> tuple[str, str]:
+def _best(spec: EngineSpec, weights: Path | None, device: Device) -> tuple[str, str]:
     from engine.musse.manifest import read_manifest
 
     trusted = read_manifest(weights_file(weights)).trusted_range
     objection = "weights without a stated range" if trusted is None else trusted.objection(spec)
     if objection is not None:
         return "reference", f"auto: reference, because the network is not trusted here: {objection}"
-    engine, why = resolve("musse", weights)
+    engine, why = resolve("musse", weights, device=device)
     return engine, f"auto: {why.removeprefix('musse: ')}"
 
 
@@ -101,14 +107,22 @@ def load(name: str, threads: int = 1, weights: Path | None = None) -> Opener:
         network = load("musse", threads, weights)
 
         def opened(spec: EngineSpec, device: Device = "cpu") -> Estimator:
-            chosen = resolve(name, weights, spec)[0]
+            chosen = resolve(name, weights, spec, device)[0]
             return (network if chosen in MUSSE else load(chosen, threads))(spec, device)
 
         return opened
     resolved, _ = resolve(name, weights)
     if weights is not None and resolved not in (*MUSSE, *ON_CARD):
         raise EngineUnavailable(f"engine {resolved!r} takes no weights: leave them out, or use engine musse")
-    return _LOADERS[resolved](weights_file(weights), threads)
+    opener = _LOADERS[resolved](weights_file(weights), threads)
+    if name != "musse":
+        return opener
+
+    def on_device(spec: EngineSpec, device: Device = "cpu") -> Estimator:
+        chosen = resolve(name, weights, device=device)[0]
+        return (opener if chosen == resolved else load(chosen, threads, weights))(spec, device)
+
+    return on_device
 
 
 def model_hash(name: str, weights: Path | None = None) -> str | None:

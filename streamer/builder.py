@@ -87,7 +87,8 @@ class EngineBuilder:
         else:
             self._condition.fault = None
             if self._decides:  # `auto` is decided by the acquisition
-                self._condition.engine = resolve("auto", weights_of(self._config.engine), estimator.spec)
+                engine = self._config.engine
+                self._condition.engine = resolve("auto", weights_of(engine), estimator.spec, engine.device)
             self._metrics.engine(estimator.name, estimator.precision, self._config.engine.device)
             log.info(
                 "engine %s ready for %s samples x lines",

@@ -80,7 +80,7 @@ def run(
     """
     security = config.security.load()
     frame_counters, condition = FrameCounters(), Health(config.input.connect, config.input.source)
-    condition.engine = resolve(config.engine.name, weights_of(config.engine))
+    condition.engine = resolve(config.engine.name, weights_of(config.engine), device=config.engine.device)
     metrics = Metrics(frame_counters, version("musse-stream"))
     events = NodeEvents(frame_counters, condition, metrics)
     pairing = Pairing(config.pairing)

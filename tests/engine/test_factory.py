@@ -87,6 +87,16 @@ def test_a_name_is_what_was_asked_for() -> None:
     assert resolve("trivial") == ("trivial", "trivial: as asked")
 
 
+def test_a_runtime_that_the_device_has_is_chosen() -> None:
+    assert resolve("musse", device="cuda")[0] == resolve("auto", None, SPEC, "cuda")[0] == "eager"
+    for name in ("musse", "auto"):
+        if HAS_CARD:
+            assert open_estimator(name, **CONSTANTS, device="cuda").name == "eager"
+            continue
+        with pytest.raises(EngineUnavailable, match="no CUDA device here; choose device 'cpu'"):
+            open_estimator(name, **CONSTANTS, device="cuda")
+
+
 @pytest.mark.parametrize("name", ["Reference", "musse-net", "", "os.system"])
 def test_an_unknown_name_is_answered_with_those_that_exist(name: str) -> None:
     with pytest.raises(

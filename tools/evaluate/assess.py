@@ -78,7 +78,7 @@ def run_assessment(
     if image is not None:
         from tools.evaluate.report.page import need_matplotlib
 
-        need_matplotlib()
+        need_matplotlib("the image", "leave out --save")
     opened = Engines(config.engine.threads)
     watched: dict[tuple[str, str], Watched] = {}
     figures: dict[tuple[str, str], dict[str, float]] = {}

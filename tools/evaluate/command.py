@@ -50,7 +50,7 @@ def run_evaluation(request: Request, console: Console, *, as_json: bool) -> Outc
     if request.report:
         from tools.evaluate.report.page import need_matplotlib
 
-        need_matplotlib()
+        need_matplotlib("the report", "give --no-report")
     if (request.output / LINES).exists() and not request.resume:
         raise ToolError(f"{request.output} holds an evaluation: give --resume to go on, or another --output")
     request.output.mkdir(parents=True, exist_ok=True)

@@ -96,7 +96,7 @@ def same_settings(
     """
     engine = config.engine
     weights = Path(engine.weights) if engine.weights else None
-    name = resolve(engine.name, weights, spec)[0]
+    name = resolve(engine.name, weights, spec, engine.device)[0]
     taken = model_hash(name, weights)
     wanted: dict[str, Any] = {
         "engine": name,

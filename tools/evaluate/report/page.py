@@ -78,12 +78,10 @@ img{max-width:100%}.note{color:#555;max-width:48rem}.wide{overflow-x:auto}code{f
 """
 
 
-def need_matplotlib() -> None:
-    """Raise ToolError if the report cannot be drawn; called before a run, not after it."""
+def need_matplotlib(what: str, otherwise: str) -> None:
+    """Raise ToolError if `what` cannot be drawn, with what else one can do; called before a run."""
     if find_spec("matplotlib") is None:
-        raise ToolError(
-            "the report needs matplotlib: pip install 'musse-stream[evaluation]', or give --no-report"
-        )
+        raise ToolError(f"{what} needs matplotlib: pip install 'musse-stream[evaluation]', or {otherwise}")
 
 
 def write_report(outcome: Outcome) -> Path:

@@ -1,6 +1,7 @@
 """Figures without truth on small simulated recordings: the reference passes, broken engines are caught."""
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,15 @@ def test_the_command_reports_and_draws(recording: Path, tmp_path: Path) -> None:
     (line,) = event["figures"]
     assert (event["event"], line["file"], line["engine"]) == ("assess", "press", "reference")
     assert target.read_bytes().startswith(b"\x89PNG")
+
+
+def test_without_matplotlib_the_remedy_is_an_option_of_this_command(
+    recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    result = CliRunner().invoke(app, ["assess", str(recording), "--save", "images.png"])
+    assert "the image needs matplotlib" in str(result.exception)
+    assert "or leave out --save" in str(result.exception)
 
 
 @pytest.mark.parametrize("engine", ["reference", "onnx"])
