@@ -9,7 +9,7 @@ from typing import Final, Literal, TypeAlias, get_args
 
 from engine.errors import EngineUnavailable
 from engine.estimator import Estimator
-from engine.spec import AXIAL_WINDOW, LATERAL_WINDOW, Device, EngineSpec
+from engine.spec import AXIAL_WINDOW, LATERAL_WINDOW, POLICIES, Device, EngineSpec, Policy
 
 Opener: TypeAlias = Callable[[EngineSpec, Device], Estimator]
 
@@ -23,6 +23,7 @@ ENGINES: Final[dict[str, str]] = {
 }
 MUSSE: Final = ("onnx", "eager")  # in the order in which `musse` prefers them
 ON_CARD: Final = ("cuda", "tensorrt")  # the network too, where there is a card
+WITH_HALF: Final = ("eager", *ON_CARD)  # those that can compute in half precision where the policy allows it
 ANY: Final = ("auto", "musse")
 """Names that stand for one of several engines."""
 SHIPPED: Final = ("live",)
@@ -94,17 +95,17 @@ def _kind(weights: Path) -> str:
     return read_manifest(weights_file(weights)).kind
 
 
-def load(name: str, threads: int = 1, weights: Path | None = None) -> Opener:
+def load(name: str, threads: int = 1, weights: Path | None = None, policy: Policy = "fp32") -> Opener:
     """Import the engine behind `name` and return what opens it; takes seconds where it imports torch.
 
     `threads` is how many CPU threads the engine may use from now on in this process; 0 leaves its choice. One
     takes half the time of two on a 2-core machine (20 against 38 ms a pair), and results are equal bit by bit
     only for an equal number. `weights` is a .safetensors file of the network, or a name of `SHIPPED`; None:
-    `live`.
+    `live`. `policy` is the network's precision.
     Raises EngineUnavailable where it cannot run here.
     """
     if name == "auto":
-        network = load("musse", threads, weights)
+        network = load("musse", threads, weights, policy)
 
         def opened(spec: EngineSpec, device: Device = "cpu") -> Estimator:
             chosen = resolve(name, weights, spec, device)[0]
@@ -114,13 +115,17 @@ def load(name: str, threads: int = 1, weights: Path | None = None) -> Opener:
     resolved, _ = resolve(name, weights)
     if weights is not None and resolved not in (*MUSSE, *ON_CARD):
         raise EngineUnavailable(f"engine {resolved!r} takes no weights: leave them out, or use engine musse")
-    opener = _LOADERS[resolved](weights_file(weights), threads)
+    if policy != "fp32" and resolved not in WITH_HALF:
+        raise EngineUnavailable(
+            f"engine {resolved!r} computes in fp32 only: for {policy} use engine {', '.join(WITH_HALF)}"
+        )
+    opener = _LOADERS[resolved](weights_file(weights), threads, policy)
     if name != "musse":
         return opener
 
     def on_device(spec: EngineSpec, device: Device = "cpu") -> Estimator:
         chosen = resolve(name, weights, device=device)[0]
-        return (opener if chosen == resolved else load(chosen, threads, weights))(spec, device)
+        return (opener if chosen == resolved else load(chosen, threads, weights, policy))(spec, device)
 
     return on_device
 
@@ -134,13 +139,13 @@ def model_hash(name: str, weights: Path | None = None) -> str | None:
     return read_manifest(weights_file(weights)).model_hash
 
 
-def _trivial(weights: Path, threads: int) -> Opener:
+def _trivial(weights: Path, threads: int, policy: Policy) -> Opener:
     from engine.baselines.trivial import TrivialEstimator
 
     return TrivialEstimator
 
 
-def _reference(weights: Path, threads: int) -> Opener:
+def _reference(weights: Path, threads: int, policy: Policy) -> Opener:
     _import_torch(threads)
     from engine.reference import ReferenceEstimator
 
@@ -156,7 +161,7 @@ def _import_torch(threads: int) -> None:
         torch.set_num_threads(threads)
 
 
-def _onnx(weights: Path, threads: int) -> Opener:
+def _onnx(weights: Path, threads: int, policy: Policy) -> Opener:
     from engine.musse.chain import HostChain
     from engine.musse.estimator import MusseEstimator
     from engine.musse.runtimes.onnx import OnnxRuntime
@@ -173,9 +178,11 @@ def _onnx(weights: Path, threads: int) -> Opener:
     return opened
 
 
-def _eager(weights: Path, threads: int) -> Opener:
+def _eager(weights: Path, threads: int, policy: Policy) -> Opener:
     _import_torch(threads)
     if _kind(weights) == "paper":
+        if policy != "fp32":
+            raise EngineUnavailable(f"the published network computes in fp32 only, not in {policy}")
         from engine.musse.published import PublishedEstimator
 
         def published(spec: EngineSpec, device: Device = "cpu") -> Estimator:
@@ -187,19 +194,19 @@ def _eager(weights: Path, threads: int) -> Opener:
     from engine.musse.runtimes.eager import EagerRuntime
 
     def opened(spec: EngineSpec, device: Device = "cpu") -> Estimator:
-        return MusseEstimator(spec, HostChain(spec, EagerRuntime(weights, device)))
+        return MusseEstimator(spec, HostChain(spec, EagerRuntime(weights, device, policy)))
 
     return opened
 
 
-def _on_card(name: str, weights: Path, threads: int) -> Opener:
+def _on_card(name: str, weights: Path, threads: int, policy: Policy) -> Opener:
     _import_torch(threads)
     from engine.musse.opening import opener_of
 
-    return opener_of(name, weights)
+    return opener_of(name, weights, policy)
 
 
-_LOADERS: Final[dict[str, Callable[[Path, int], Opener]]] = {
+_LOADERS: Final[dict[str, Callable[[Path, int, Policy], Opener]]] = {
     "reference": _reference,
     "onnx": _onnx,
     "eager": _eager,
@@ -223,14 +230,18 @@ def open_estimator(
     device: Device = "cpu",
     threads: int = 1,
     weights: Path | str | None = None,
+    policy: Policy = "fp32",
 ) -> Estimator:
     """An estimator for frames of `shape` (n_axial, n_lateral); SI units throughout, see `EngineSpec`.
 
-    `weights`: see `load`. Raises EngineUnavailable where the named engine cannot run here, InvalidAcquisition
-    for impossible constants. Takes milliseconds to seconds: the first call imports the engine's libraries.
+    `weights` and `policy`: see `load`. Raises EngineUnavailable where the named engine cannot run here,
+    InvalidAcquisition for impossible constants. Takes milliseconds to seconds: the first call imports the
+    engine's libraries.
     """
     if device not in get_args(Device):
         raise EngineUnavailable(f"no device {device!r}; choose one of: {', '.join(get_args(Device))}")
+    if policy not in POLICIES:
+        raise EngineUnavailable(f"no precision {policy!r}; choose one of: {', '.join(POLICIES)}")
     spec = EngineSpec(
         shape=shape,
         sampling_frequency=sampling_frequency,
@@ -242,4 +253,4 @@ def open_estimator(
         axial_window=axial_window,
         lateral_window=lateral_window,
     )
-    return load(name, threads, None if weights is None else Path(weights))(spec, device)
+    return load(name, threads, None if weights is None else Path(weights), policy)(spec, device)

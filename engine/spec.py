@@ -34,6 +34,11 @@ def no_stopwatch(stage: str) -> AbstractContextManager[object]:
 ProbeType: TypeAlias = Literal["linear", "curved", "phased"]
 Kind: TypeAlias = Literal["rf", "iq"]
 Device: TypeAlias = Literal["cpu", "cuda"]
+Policy: TypeAlias = Literal["fp32", "fp16-trunk"]
+"""Where the network computes in half precision: nowhere, or in its trunk alone."""
+POLICIES: dict[Policy, str] = {"fp32": "float32", "fp16-trunk": "float16 trunk"}
+"""Policies and the `precision` of their results. TF32 is in neither: it moves strain by up to four of its
+standard deviations. Positions are float32 in both: float16 is wrong by a quarter of a sample at depth."""
 QualityRejection: TypeAlias = Literal["decorrelated", "no_motion", "too_much_motion", "sliding"]
 """Why a pair that has a result is unusable."""
 

@@ -89,6 +89,7 @@ class EngineBuilder:
             if self._decides:  # `auto` is decided by the acquisition
                 engine = self._config.engine
                 self._condition.engine = resolve("auto", weights_of(engine), estimator.spec, engine.device)
+            self._condition.precision = estimator.precision
             self._metrics.engine(estimator.name, estimator.precision, self._config.engine.device)
             log.info(
                 "engine %s ready for %s samples x lines",
@@ -123,7 +124,7 @@ def weights_of(settings: EngineConfig) -> Path | None:
 
 
 def _opener(settings: EngineConfig) -> OpenEngine:
-    opener = load(settings.name, settings.threads, weights_of(settings))
+    opener = load(settings.name, settings.threads, weights_of(settings), settings.precision)
     return lambda spec: opener(spec, settings.device)
 
 

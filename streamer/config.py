@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, Literal, Self, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from engine.sequence.quality import Thresholds
-from engine.spec import AXIAL_WINDOW, LATERAL_WINDOW, Device
+from engine.spec import AXIAL_WINDOW, LATERAL_WINDOW, Device, Policy
 from streamer.curve import Security, parse_public, read_keys
 from streamer.errors import ConfigError
 from streamer.ranges import Finite, Fraction, NonNegative, Positive
@@ -100,6 +100,9 @@ class EngineConfig(_Section):
     )
     weights: str = Field("", description="weights file (.safetensors) of the network; empty: the package's")
     device: Device = Field("cpu", description="where it runs")
+    precision: Policy = Field(
+        "fp32", description="of the network; float16 in its trunk with eager, cuda and tensorrt only"
+    )
     axial_window: WindowMm = Field(
         AXIAL_WINDOW * 1e3, description="least-squares strain window along the beam, mm"
     )

@@ -232,6 +232,8 @@ class StatusHeader(_Header):
     engine: Annotated[str, Field(max_length=32)]
     engine_note: Annotated[str, Field(max_length=300)]
     """Which engine was taken and why not a better one."""
+    precision: Annotated[str, Field(max_length=16)] = ""
+    """Arithmetic of its results, as in a strain message; empty before it is built."""
     pairing: Annotated[str, Field(max_length=32)]
     policy: Literal["latest", "every"]
     frame_rate: NonNegative | None

@@ -42,6 +42,8 @@ class Health:
         self.source_id = NO_SOURCE
         self.engine = ("none", "")
         """Name of the engine that runs or is to run, and why it was taken."""
+        self.precision = ""
+        """Arithmetic of the engine that runs; empty before there is one."""
         self.building = False
         self.fault: str | None = None
         """Why no result can come until something changes; None while all is well."""

@@ -73,6 +73,7 @@ class StatusPublisher:
             reasons=tuple(reason[:200] for reason in reasons),
             engine=condition.engine[0],
             engine_note=condition.engine[1],
+            precision=condition.precision,
             pairing=f"{config.pairing.mode} {config.pairing.stride}".removesuffix(" 1"),
             policy=config.pairing.policy,
             frame_rate=condition.frame_rate(),

@@ -13,8 +13,9 @@ from rich.table import Table
 from engine.errors import EngineError, EngineUnavailable
 from engine.factory import weights_file
 from engine.musse.artefact import store
-from engine.spec import EngineSpec
+from engine.spec import EngineSpec, Policy
 from engine.user_cache import engines_folder
+from streamer.config import Config
 from tools.errors import ToolError
 from tools.part import writing
 
@@ -59,22 +60,29 @@ def build_engine(
     *,
     shape: str | None,
     carrier: float | None,
-    policy: Any,
+    precision: Policy | None,
     weights: str | None,
-    config: Path | None,
+    config_file: Path | None,
 ) -> None:
-    """Build an engine for a recording, or for an acquisition given in numbers. Raises EngineError."""
+    """Build an engine for a recording, or for an acquisition given in numbers.
+
+    Weights, precision and region that are not given are the configuration's. Raises EngineError, ConfigError.
+    """
     from engine.musse.artefact.build import Subject, build
     from engine.musse.runtimes.tensorrt import require_package
+    from streamer.builder import weights_of
+    from streamer.config import load_config
 
     require_package()
+    given = {"precision": precision, "weights": weights}
+    config = load_config(config_file, {"engine": {k: v for k, v in given.items() if v is not None}})
     spec, measured = _recorded(Path(target), opening, config) if target else _given(opening, shape)
     cycles = carrier / spec.sampling_frequency if carrier is not None else measured
     subject = Subject(
         spec=spec,
         carrier=cycles,
-        policy=policy,
-        weights=weights_file(None if weights is None else Path(weights)),
+        policy=config.engine.precision,
+        weights=weights_file(weights_of(config.engine)),
     )
     console = Console()
     with console.status("engine") as status:
@@ -134,13 +142,11 @@ def _row(folder: Path) -> dict[str, Any]:
     }
 
 
-def _recorded(file: Path, opening: Opens, config_file: Path | None) -> tuple[EngineSpec, float]:
+def _recorded(file: Path, opening: Opens, config: Config) -> tuple[EngineSpec, float]:
     """The configured region of a recording, and its measured carrier in cycles per sample."""
     from engine.tracking.iq import IqTransform
-    from streamer.config import load_config
     from streamer.geometry import engine_spec, region_of
 
-    config = load_config(config_file, {})
     with opening.open(file) as recording:
         header = recording.header(0, source_id="build", session_id="build")
         region = region_of(header, config.region, config.engine.axial_window * 1e-3)

@@ -110,7 +110,7 @@ def open_step(recording: Recording, config: Config) -> StrainStep:
     """The step that a node with this configuration would run on these frames."""
     header, region = frame_region(recording, config)
     weights = Path(config.engine.weights) if config.engine.weights else None
-    opener = load(config.engine.name, config.engine.threads, weights)
+    opener = load(config.engine.name, config.engine.threads, weights, config.engine.precision)
     estimator = opener(engine_spec(header, region, config), config.engine.device)
     return StrainStep(estimator, region, config)
 

@@ -14,17 +14,14 @@ from engine.musse.device.plan import Replace, unchanged
 from engine.musse.device.step import GraphStep
 from engine.musse.estimator import MusseEstimator
 from engine.musse.program import LiveProgram
-from engine.musse.runtimes.policy import Policy
 from engine.musse.runtimes.tensorrt import require_package
-from engine.spec import Device, EngineSpec
+from engine.spec import Device, EngineSpec, Policy
 from engine.tracking.iq import IqGrid
 from engine.tracking.torch_device import has_card, torch_device
 from engine.user_cache import engines_folder
 
-POLICY: Policy = "fp32"
 
-
-def opener_of(name: str, weights: Path) -> Callable[[EngineSpec, Device], MusseEstimator]:
+def opener_of(name: str, weights: Path, policy: Policy) -> Callable[[EngineSpec, Device], MusseEstimator]:
     """What opens engine `name`, "cuda" or "tensorrt", with these weights.
 
     Raises EngineUnavailable with everything that is missing here. What it returns raises EngineUnavailable
@@ -48,21 +45,21 @@ def opener_of(name: str, weights: Path) -> Callable[[EngineSpec, Device], MusseE
             LiveProgram(net),
             manifest,
             name=name,
-            policy=POLICY,
+            policy=policy,
             device=torch_device("cuda"),
             make_step=GraphStep,
-            replace=_compiled(spec, weights) if name == "tensorrt" else unchanged,
+            replace=_compiled(spec, weights, policy) if name == "tensorrt" else unchanged,
         )
         return MusseEstimator(spec, chain)
 
     return opened
 
 
-def _compiled(spec: EngineSpec, weights: Path) -> Replace:
+def _compiled(spec: EngineSpec, weights: Path, policy: Policy) -> Replace:
     """Puts the verified engine of each working grid in place of its pair program."""
 
     def replace(pair: PairProgram, inputs: tuple[Tensor, ...], grid: IqGrid) -> nn.Module:
-        subject = Subject(spec=spec, carrier=grid.frequency, policy=POLICY, weights=weights)
+        subject = Subject(spec=spec, carrier=grid.frequency, policy=policy, weights=weights)
         return load_module(subject, engines_folder(), pair, inputs)
 
     return replace

@@ -157,3 +157,19 @@ def test_the_package_offers_what_it_documents() -> None:
     assert set(engine.__all__) == {"open_estimator", "__version__"}
     with pytest.raises(AttributeError, match="no attribute 'open_everything'"):
         engine.open_everything  # noqa: B018 - the access is what is tested
+
+
+def test_the_precision_of_the_network_is_chosen_and_stated() -> None:
+    whole, half = (open_estimator("eager", **CONSTANTS, policy=policy) for policy in ("fp32", "fp16-trunk"))
+    assert (whole.precision, half.precision) == ("float32", "float16 trunk")
+    expected, result = (each.step(echoes(0.0), echoes(STRAIN)) for each in (whole, half))
+    off = np.abs(result.axial_strain - expected.axial_strain) / expected.strain_std
+    assert 0.0 < off.max() < 0.2  # other arithmetic, the same image
+
+
+@pytest.mark.parametrize("name", ["auto", "musse", "onnx", "reference", "trivial"])
+def test_an_engine_without_half_precision_refuses_it(name: str) -> None:
+    with pytest.raises(EngineUnavailable, match="fp32 only: for fp16-trunk use engine eager, cuda, tensorrt"):
+        open_estimator(name, **CONSTANTS, policy="fp16-trunk")
+    with pytest.raises(EngineUnavailable, match="no precision 'fp8'; choose one of: fp32, fp16-trunk"):
+        open_estimator(name, **CONSTANTS, policy="fp8")  # type: ignore[arg-type]

@@ -31,9 +31,10 @@ def engine(
     carrier: Annotated[
         float | None, typer.Option(help="build: Hz of the received carrier [default: measured, or stated].")
     ] = None,
-    policy: Annotated[
-        Literal["fp32", "fp16-trunk"], typer.Option(help="build: arithmetic of the network's trunk.")
-    ] = "fp32",
+    precision: Annotated[
+        Literal["fp32", "fp16-trunk"] | None,
+        typer.Option(help="build: of the network's trunk [default: the configuration's]."),
+    ] = None,
     weights: Annotated[
         str | None, typer.Option(help="build: weights file (.safetensors) [default: the package's].")
     ] = None,
@@ -68,5 +69,11 @@ def engine(
         verify_engines(target, everything=all_engines, json_file=json)
     else:
         build_engine(
-            target, opening, shape=shape, carrier=carrier, policy=policy, weights=weights, config=config
+            target,
+            opening,
+            shape=shape,
+            carrier=carrier,
+            precision=precision,
+            weights=weights,
+            config_file=config,
         )

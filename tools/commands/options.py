@@ -17,6 +17,10 @@ Weights = Annotated[
     Path | None,
     typer.Option(help="Weights: live, or a .safetensors file, of the published network too [default: live]."),
 ]
+Precision = Annotated[
+    Literal["fp32", "fp16-trunk"] | None,
+    typer.Option(help="Of the network: fp32, or float16 in its trunk (eager, cuda, tensorrt)."),
+]
 Pairing = Annotated[
     Literal["sequential", "stride", "keyframe", "auto"] | None,
     typer.Option(help="Which frames make a pair."),

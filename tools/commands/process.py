@@ -16,6 +16,7 @@ def process(
     config: options.ConfigFile = None,
     engine: options.Engine = None,
     weights: options.Weights = None,
+    precision: options.Precision = None,
     pairing: options.Pairing = None,
     stride: options.Stride = None,
     loop: Annotated[
@@ -63,7 +64,7 @@ def process(
     settings = load_config(
         config,
         options.given(
-            engine={"name": engine, "weights": options.absolute(weights)},
+            engine={"name": engine, "weights": options.absolute(weights), "precision": precision},
             pairing={"mode": pairing, "stride": stride},
         ),
     )

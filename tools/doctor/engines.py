@@ -87,7 +87,7 @@ def check_trial(config: Config, seconds: float) -> Finding:
         pre, post = (_frame(index, strain) for index, strain in enumerate((0.0, TRIAL_STRAIN)))
         settings = trial.engine
         region = region_of(pre.header, trial.region, settings.axial_window * 1e-3)
-        opener = load(settings.name, settings.threads, weights_of(settings))
+        opener = load(settings.name, settings.threads, weights_of(settings), settings.precision)
         estimator = opener(engine_spec(pre.header, region, trial), settings.device)
         step = StrainStep(estimator, region, trial)
         message = step.run(FramePair(pre, post, None), Stopwatch())  # the first one allocates and compiles

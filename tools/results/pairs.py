@@ -9,7 +9,7 @@ from typing import Any
 import h5py
 
 from engine.factory import model_hash, resolve
-from engine.spec import EngineSpec
+from engine.spec import POLICIES, EngineSpec
 from streamer.config import Config
 from streamer.headers import StrainHeader
 from tools.errors import RecordingError
@@ -101,6 +101,7 @@ def same_settings(
     wanted: dict[str, Any] = {
         "engine": name,
         "model_hash": taken or "",
+        "precision": POLICIES[engine.precision],
         "region": region_text(limits),
     }
     if taken is None:  # a network chooses its windows itself

@@ -22,11 +22,11 @@ from engine.musse.device.plan import Replace, example_inputs, pair_program
 from engine.musse.device.step import GraphStep
 from engine.musse.program import LiveProgram
 from engine.musse.runtimes.eager import EagerRuntime
-from engine.musse.runtimes.policy import Policy, with_policy
+from engine.musse.runtimes.policy import with_policy
 from engine.musse.runtimes.tensorrt import CompiledEngine, compiled, exported
 from engine.musse.runtimes.tensorrt_engine import TensorRtModule
 from engine.musse.runtimes.without_card import without_card
-from engine.spec import EngineSpec
+from engine.spec import EngineSpec, Policy
 from engine.tracking.iq import IqTransform
 from engine.tracking.torch_device import has_card, torch_device
 
@@ -162,7 +162,7 @@ def build_command(subject: Subject) -> str:
         f"--center-frequency {spec.center_frequency:g}",
         f"--line-pitch {spec.line_pitch:g}",
         f"--carrier {subject.carrier * spec.sampling_frequency:.6g}",
-        f"--policy {subject.policy}",
+        f"--precision {subject.policy}",
     ]
     for name, default in (("sound_speed", 1540.0), ("probe_type", "linear"), ("probe_radius", 0.0)):
         if getattr(spec, name) != default:

@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.export import ExportedProgram
 
 from engine.musse.artefact.facts import operating_system, versions
-from engine.musse.runtimes.policy import Policy
 from engine.musse.runtimes.tensorrt import SETTINGS
+from engine.spec import Policy
 from engine.tracking.torch_device import has_card
 
 

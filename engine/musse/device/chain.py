@@ -14,8 +14,8 @@ from engine.musse.device.step import MakeStep
 from engine.musse.manifest import Manifest
 from engine.musse.program import LiveProgram
 from engine.musse.program_io import LiveOutputs
-from engine.musse.runtimes.policy import POLICIES, Policy, with_policy
-from engine.spec import EngineSpec, FloatArray, FrameArray, Stopwatch, no_stopwatch
+from engine.musse.runtimes.policy import with_policy
+from engine.spec import POLICIES, EngineSpec, FloatArray, FrameArray, Policy, Stopwatch, no_stopwatch
 from engine.tracking.frame_memory import FrameMemory, capacity_for
 from engine.tracking.iq import IqGrid, IqTransform, check_finite, check_not_flat
 

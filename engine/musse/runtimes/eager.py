@@ -7,7 +7,8 @@ import torch
 from engine.musse.checkpoint import load
 from engine.musse.program import LiveProgram
 from engine.musse.program_io import LiveOutputs
-from engine.spec import Device, FloatArray
+from engine.musse.runtimes.policy import with_policy
+from engine.spec import POLICIES, Device, FloatArray, Policy
 from engine.tracking.torch_device import torch_device
 
 
@@ -15,13 +16,13 @@ class EagerRuntime:
     """PyTorch on `device`. One thread at a time. Raises EngineUnavailable."""
 
     name = "eager"
-    precision = "float32"
 
-    def __init__(self, weights: Path, device: Device = "cpu") -> None:
+    def __init__(self, weights: Path, device: Device = "cpu", policy: Policy = "fp32") -> None:
+        self.precision = POLICIES[policy]
         self._device = torch_device(device)
         net, manifest = load(weights)
         self.model_hash, self.shared = manifest.model_hash, manifest.shared
-        self._program = LiveProgram(net).to(self._device)
+        self._program = with_policy(LiveProgram(net), policy).to(self._device)
 
     def run(self, inputs: tuple[FloatArray, ...]) -> LiveOutputs[FloatArray]:
         """See `engine.musse.estimator.Runtime`."""

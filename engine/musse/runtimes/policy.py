@@ -1,18 +1,12 @@
-"""Precision policies: where a program computes in half precision."""
+"""The live program in half precision, where `engine.spec.Policy` allows it."""
 
 from copy import deepcopy
-from typing import Final, Literal, TypeAlias
 
 from torch import Tensor, nn
 
 from engine.musse.program import LiveProgram
 from engine.network.decoder import State
-
-Policy: TypeAlias = Literal["fp32", "fp16-trunk"]
-
-POLICIES: Final[dict[Policy, str]] = {"fp32": "float32", "fp16-trunk": "float32, trunk float16"}
-"""Policies and the `precision` of their results. TF32 is in neither: it moves strain by up to four of its
-standard deviations. Positions are float32 in both: float16 is wrong by a quarter of a sample at depth."""
+from engine.spec import Policy
 
 
 class HalfTrunk(nn.Module):

@@ -19,8 +19,7 @@ from engine.musse.device.step import GraphStep, MakeStep, PlainStep
 from engine.musse.program import LiveProgram
 from engine.musse.runtimes.eager import EagerRuntime
 from engine.musse.runtimes.onnx import OnnxRuntime
-from engine.musse.runtimes.policy import Policy
-from engine.spec import Device, FrameArray
+from engine.spec import Device, FrameArray, Policy
 from engine.tracking.iq import IqTransform
 from engine.tracking.torch_device import torch_device
 from tests.engine.musse.device_sequences import SEQUENCES, SPEC, Tf32, difference, pairs, pressed

@@ -278,6 +278,15 @@ def test_the_warm_up_may_fail_without_harm(setup: Setup) -> None:
     assert listener.strain_of(1).rejection is None
 
 
+def test_the_configured_precision_is_used_and_stated(setup: Setup) -> None:
+    _, listener = setup.start(engine={"name": "eager", "precision": "fp16-trunk"})
+    setup.scanner.send_all([0, 1])
+    assert listener.strain_of(1).precision == "float16 trunk"
+    status = setup.settle(listener)
+    assert status.precision == "float16 trunk"
+    assert '"precision": "fp16-trunk"' in status.configuration
+
+
 def test_the_summary_is_plain_enough_for_a_line_of_json(setup: Setup) -> None:
     _, listener = setup.start(scripted(lambda pair: None))
     setup.scanner.send_all([0, 1])

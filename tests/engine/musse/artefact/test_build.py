@@ -143,5 +143,5 @@ def test_a_subject_survives_the_manifest() -> None:
 def test_the_build_command_names_everything_that_chooses_the_engine() -> None:
     assert build_command(SUBJECT) == (
         "musse-stream engine build --shape 500x24 --sampling-frequency 4e+07 --center-frequency 5e+06 "
-        "--line-pitch 0.0003 --carrier 5e+06 --policy fp32"
+        "--line-pitch 0.0003 --carrier 5e+06 --precision fp32"
     )

@@ -12,8 +12,8 @@ from torch.nn.functional import interpolate
 from engine.musse.artefact import key
 from engine.musse.artefact.facts import key_of
 from engine.musse.artefact.key import facts_of
-from engine.musse.runtimes.policy import Policy
 from engine.musse.runtimes.tensorrt import exported
+from engine.spec import Policy
 
 
 class Graph(nn.Module):

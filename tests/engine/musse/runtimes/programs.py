@@ -12,12 +12,12 @@ from engine.musse.chain import HostChain
 from engine.musse.checkpoint import load
 from engine.musse.program import LiveProgram
 from engine.musse.runtimes.eager import EagerRuntime
-from engine.musse.runtimes.policy import Policy, with_policy
+from engine.musse.runtimes.policy import with_policy
 from engine.network.configuration import PAPER
 from engine.network.musse import MusseConfiguration, MusseNet
 from engine.network.stateful import StatefulProgram
 from engine.network.usse import UsseNet
-from engine.spec import EngineSpec
+from engine.spec import EngineSpec, Policy
 from tests.engine.moved_scatterers import make_pair
 from tests.engine.network.small_networks import wake
 
