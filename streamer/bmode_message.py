@@ -9,7 +9,7 @@ from engine.bmode import bmode
 from engine.errors import InvalidAcquisition
 from streamer.config import Config
 from streamer.frame import RfFrame
-from streamer.geometry import Region, bmode_grid, engine_spec
+from streamer.geometry import FrameRegion, bmode_grid, engine_spec
 from streamer.headers import ArrayEntry, BmodeHeader
 
 
@@ -21,7 +21,7 @@ def bmode_message(frame: RfFrame, config: Config) -> tuple[BmodeHeader, NDArray[
     header = frame.header
     dynamic_range = config.output.bmode_dynamic_range
     try:
-        spec = engine_spec(header, Region.whole(header), config)
+        spec = engine_spec(header, FrameRegion.whole(header), config)
     except InvalidAcquisition:
         return None
     image = bmode(frame.samples, spec, dynamic_range)

@@ -14,7 +14,7 @@ from engine.spec import Acquisition, EngineSpec
 from streamer.config import Config, EngineConfig
 from streamer.errors import ConfigError
 from streamer.frame import RfFrame
-from streamer.geometry import Region, engine_spec, region_of
+from streamer.geometry import FrameRegion, engine_spec, region_of
 from streamer.health import Health
 from streamer.metrics import Metrics
 from streamer.step import StrainStep
@@ -33,14 +33,14 @@ class EngineBuilder:
     """
 
     def __init__(
-        self, open_engine: OpenEngine | None, config: Config, condition: Health, metrics: Metrics
+        self, open_engine: OpenEngine | None, config: Config, health: Health, metrics: Metrics
     ) -> None:
         self._config = config
-        self._condition = condition
+        self._health = health
         self._metrics = metrics
         self._acquisition: Acquisition | None = None
         self._step: StrainStep | None = None
-        self._built: Future[tuple[Estimator, Region]] | None = None
+        self._built: Future[tuple[Estimator, FrameRegion]] | None = None
         settings = config.engine
         self._decides = open_engine is None and settings.name == "auto"
         self._opener: Future[OpenEngine] = _beside_main(lambda: open_engine or _opener(settings))
@@ -63,33 +63,33 @@ class EngineBuilder:
         """
         if self._step is not None and frame.header.acquisition == self._acquisition:
             return self._step
-        self._condition.building = True
+        self._health.building = True
         try:
             _wait(self._opener, stop, while_waiting)
             opener = self._opener.result()
             self._built = built = _beside_main(lambda: self._build(opener, frame))
             _wait(built, stop, while_waiting)
         finally:
-            self._condition.building = False
+            self._health.building = False
         epoch = self._step.epoch if self._step else 0
         estimator: Estimator | None = None
-        region = Region.whole(frame.header)
+        region = FrameRegion.whole(frame.header)
         try:
             estimator, region = built.result()
         except EngineUnavailable:
             raise  # it cannot run here at all: no other geometry would help
         except (EngineError, ConfigError) as error:
             log.error("no engine for this acquisition: %s", error, extra={"limit_by": "build"})
-            self._condition.fault = str(error)
+            self._health.fault = str(error)
         except Exception as error:
             log.exception("no engine for this acquisition", extra={"limit_by": "build"})
-            self._condition.fault = f"the engine cannot be built for this acquisition: {error!r}"
+            self._health.fault = f"the engine cannot be built for this acquisition: {error!r}"
         else:
-            self._condition.fault = None
+            self._health.fault = None
             if self._decides:  # `auto` is decided by the acquisition
                 engine = self._config.engine
-                self._condition.engine = resolve("auto", weights_of(engine), estimator.spec, engine.device)
-            self._condition.precision = estimator.precision
+                self._health.engine = resolve("auto", weights_of(engine), estimator.spec, engine.device)
+            self._health.precision = estimator.precision
             self._metrics.engine(estimator.name, estimator.precision, self._config.engine.device)
             log.info(
                 "engine %s ready for %s samples x lines",
@@ -101,7 +101,7 @@ class EngineBuilder:
         self._acquisition = frame.header.acquisition
         return self._step
 
-    def _build(self, opener: OpenEngine, frame: RfFrame) -> tuple[Estimator, Region]:
+    def _build(self, opener: OpenEngine, frame: RfFrame) -> tuple[Estimator, FrameRegion]:
         header, settings = frame.header, self._config.engine
         region = region_of(header, self._config.region, settings.axial_window * 1e-3)
         estimator = opener(engine_spec(header, region, self._config))

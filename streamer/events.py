@@ -16,26 +16,26 @@ MAX_AGE = 60.0  # s; beyond, the clock is a recording's or another host's and gi
 class NodeEvents:
     """Frame events come in the receiver's thread, `strain_published` in the main one."""
 
-    def __init__(self, frame_counters: FrameCounters, condition: Health, metrics: Metrics) -> None:
+    def __init__(self, frame_counters: FrameCounters, health: Health, metrics: Metrics) -> None:
         self.frame_received = frame_counters.frame_received
         self.frames_lost = frame_counters.frames_lost
         self.frame_refused = frame_counters.frame_refused
         self.link_reset = frame_counters.link_reset
-        self._accounts = frame_counters
-        self._condition = condition
+        self._frame_counters = frame_counters
+        self._health = health
         self._metrics = metrics
 
     def peer_changed(self, peer: str) -> None:
         """The other end of the RF link came, went or turned out to be something else."""
-        self._condition.peer = peer
+        self._health.peer = peer
 
     def other_source(self, source_id: str) -> None:
         """A frame of a source that is not listened to."""
-        self._condition.other_source(source_id)
+        self._health.other_source(source_id)
 
     def frame_accepted(self, header: RfHeader, received: float, seconds: float) -> None:
         """A frame went into the ring; receiving and checking it took `seconds`."""
-        self._condition.frame_accepted(header, received)
+        self._health.frame_accepted(header, received)
         self._metrics.last_frame(time.time())
         self._metrics.stage("receive", seconds)
 
@@ -44,8 +44,8 @@ class NodeEvents:
     ) -> None:
         """The strain message of `post` went out."""
         latency = time.perf_counter() - post.received
-        self._accounts.result_published(rejection, latency)
-        self._condition.pair_judged(rejection)
+        self._frame_counters.result_published(rejection, latency)
+        self._health.pair_published(rejection)
         self._metrics.frame_to_strain(latency)
         for stage, seconds in stages.items():
             self._metrics.stage(stage, seconds)

@@ -39,11 +39,11 @@ def view_samples(header: RfHeader, payload: NDArray[np.uint8]) -> NDArray[Any]:
 
 
 def check_samples(
-    samples: NDArray[Any], *, judged: NDArray[Any] | None = None, max_saturated: float = SATURATED_SHARE
+    samples: NDArray[Any], *, region: NDArray[Any] | None = None, max_saturated: float = SATURATED_SHARE
 ) -> None:
     """Raise MessageRefused for samples no engine could use: not_finite, no_signal or saturated.
 
-    Saturation is checked without the converter's range: more than `max_saturated` of the samples of `judged`
+    Saturation is checked without the converter's range: more than `max_saturated` of the samples of `region`
     (a part of the frame, or all of it) at their extremes. Rows and lines at the border that hold one single
     value were never filled and do not count.
     """
@@ -53,7 +53,7 @@ def check_samples(
         raise MessageRefused("not_finite", f"NaN, infinity or more than {LARGEST:g} among the samples")
     if lowest == highest:
         raise MessageRefused("no_signal", f"all samples are {lowest}")
-    part = numbers if judged is None else _reals(judged)
+    part = numbers if region is None else _reals(region)
     if _clipped(part) <= max_saturated:
         return
     part = _filled(part)

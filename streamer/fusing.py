@@ -7,7 +7,7 @@ from engine.sequence.fusion import FusedStrain, Fusion
 from engine.sequence.quality import PairQuality
 from engine.spec import FloatArray, StrainResult
 from streamer.config import FusionConfig
-from streamer.geometry import Region, grid_of
+from streamer.geometry import FrameRegion, grid_of
 from streamer.headers import ArrayEntry, FusedHeader, RfHeader
 from streamer.pairing import FramePair
 from streamer.reasons import FRESH_SCENE, Rejection
@@ -27,7 +27,7 @@ class FusedMessage:
 class Fusing:
     """Feeds the accepted pairs of one geometry to a `Fusion`. One thread."""
 
-    def __init__(self, config: FusionConfig, region: Region, estimator: Estimator | None) -> None:
+    def __init__(self, config: FusionConfig, region: FrameRegion, estimator: Estimator | None) -> None:
         self._engine = estimator.name if estimator else "none"
         self._model_hash = estimator.model_hash if estimator else None
         self._config = config

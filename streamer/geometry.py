@@ -15,7 +15,7 @@ from streamer.headers import Grid, RfHeader
 
 
 @dataclass(frozen=True, slots=True)
-class Region:
+class FrameRegion:
     """The part of a frame that strain is computed in, and the part of it that is assessed and shown.
 
     The computed part is wider by one strain window, so that the shown part has no border of its own.
@@ -32,7 +32,7 @@ class Region:
     """axial from, to, lateral from, to in m (or rad); None: the whole frame."""
 
     @classmethod
-    def whole(cls, header: RfHeader) -> "Region":
+    def whole(cls, header: RfHeader) -> "FrameRegion":
         """All of a frame."""
         n_axial, n_lateral = header.shape
         return cls(slice(0, n_axial), slice(0, n_lateral), (0.0, n_axial - 1.0), (0.0, n_lateral - 1.0), None)
@@ -60,7 +60,7 @@ class Region:
         return np.asarray(inside_rows[:, None] & inside_cols[None, :])
 
 
-def region_of(header: RfHeader, config: RegionConfig, margin: float) -> Region:
+def region_of(header: RfHeader, config: RegionConfig, margin: float) -> FrameRegion:
     """The configured region on this geometry, with `margin` metres around it for the engine.
 
     Raises ConfigError where the region lies outside the frame or is too small to hold a strain window.
@@ -71,7 +71,7 @@ def region_of(header: RfHeader, config: RegionConfig, margin: float) -> Region:
     whole_depth = config.axial_from == config.axial_to == 0.0
     whole_width = config.lateral_to == config.lateral_from
     if whole_depth and whole_width:
-        return Region.whole(header)
+        return FrameRegion.whole(header)
     unit = 1e-3 if header.probe_type == "linear" else np.pi / 180
     middle = (n_lateral - 1) / 2
     first, last = 0.0, n_axial - 1.0
@@ -106,7 +106,7 @@ def region_of(header: RfHeader, config: RegionConfig, margin: float) -> Region:
         (left - middle) * header.line_pitch,
         (right - middle) * header.line_pitch,
     )
-    return Region(axial, lateral, (first, last), (left, right), limits)
+    return FrameRegion(axial, lateral, (first, last), (left, right), limits)
 
 
 def check_frame(header: RfHeader, samples: NDArray[Any], config: Config) -> None:
@@ -116,11 +116,11 @@ def check_frame(header: RfHeader, samples: NDArray[Any], config: Config) -> None
     try:
         region = region_of(header, config.region, config.engine.axial_window * 1e-3)
     except ConfigError:  # reported where the engine is built
-        region = Region.whole(header)
-    check_samples(samples, judged=region.crop_shown(samples), max_saturated=config.quality.max_saturated)
+        region = FrameRegion.whole(header)
+    check_samples(samples, region=region.crop_shown(samples), max_saturated=config.quality.max_saturated)
 
 
-def engine_spec(header: RfHeader, region: Region, config: Config) -> EngineSpec:
+def engine_spec(header: RfHeader, region: FrameRegion, config: Config) -> EngineSpec:
     """What an estimator for this geometry and region is built from. Raises InvalidAcquisition."""
     given = {field.name: getattr(header, field.name) for field in fields(Acquisition)}
     given["shape"] = (region.axial.stop - region.axial.start, region.lateral.stop - region.lateral.start)
@@ -132,7 +132,9 @@ def engine_spec(header: RfHeader, region: Region, config: Config) -> EngineSpec:
     )
 
 
-def grid_of(header: RfHeader, axial_index: FloatArray, lateral_index: FloatArray, region: Region) -> Grid:
+def grid_of(
+    header: RfHeader, axial_index: FloatArray, lateral_index: FloatArray, region: FrameRegion
+) -> Grid:
     """Where a result's rows and columns lie, from its sample and line indices within the region."""
     acquisition = header.acquisition
     dz = acquisition.sample_pitch

@@ -63,7 +63,7 @@ class Health:
         if source_id not in self._others and len(self._others) < MAX_OTHERS:
             self._others = (*self._others, source_id)
 
-    def pair_judged(self, rejection: Rejection | None) -> None:
+    def pair_published(self, rejection: Rejection | None) -> None:
         """A pair was published with this rejection."""
         self._results += 1
         self._engine_errors = self._engine_errors + 1 if rejection == "engine_error" else 0

@@ -86,10 +86,10 @@ class _CountersCollector(Collector):
     """Reads the frame counters when scraped, so that no number is kept twice."""
 
     def __init__(self, frame_counters: FrameCounters) -> None:
-        self._accounts = frame_counters
+        self._frame_counters = frame_counters
 
     def collect(self) -> Iterator[Metric]:
-        counts = self._accounts.counts()
+        counts = self._frame_counters.counts()
         for name, help_text, value in (
             ("musse_frames_received", "Messages on the RF link, good or not.", counts.received),
             ("musse_frames_lost", "Holes in frame_index.", counts.lost),

@@ -79,10 +79,10 @@ def run(
     `open_engine` replaces the configured engine. Raises AddressInUse, ConfigError, EngineUnavailable.
     """
     security = config.security.load()
-    frame_counters, condition = FrameCounters(), Health(config.input.connect, config.input.source)
-    condition.engine = resolve(config.engine.name, weights_of(config.engine), device=config.engine.device)
+    frame_counters, health = FrameCounters(), Health(config.input.connect, config.input.source)
+    health.engine = resolve(config.engine.name, weights_of(config.engine), device=config.engine.device)
     metrics = Metrics(frame_counters, version("musse-stream"))
-    events = NodeEvents(frame_counters, condition, metrics)
+    events = NodeEvents(frame_counters, health, metrics)
     pairing = Pairing(config.pairing)
     ring = FrameRing(
         config.input.ring_bytes,
@@ -100,16 +100,16 @@ def run(
             config,
             publisher,
             frame_counters=frame_counters,
-            condition=condition,
+            health=health,
             metrics=metrics,
         )
         http = HealthServer(config.http.bind, status.routes()) if config.http.bind else None
         if http is not None:
             closing.callback(http.close)
-        builder = EngineBuilder(open_engine, config, condition, metrics)
+        builder = EngineBuilder(open_engine, config, health, metrics)
         receiver = Receiver(context, config.input, ring, events, partial(check_frame, config=config))
         closing.callback(receiver.stop)
-        condition.insecure = insecurities(config)
+        health.insecure = insecurities(config)
         receiver.start()
         on_ready(Ready(publisher.address, http.address if http else None))
         notify("READY=1")
@@ -121,7 +121,7 @@ def run(
             return message
 
         while not stop.is_set():
-            condition.closed = context.nobody_gets_in()
+            health.closed = context.nobody_gets_in()
             status.tick()
             receiver.raise_if_failed()
             builder.raise_if_unavailable()
@@ -145,7 +145,7 @@ def run(
         link_resets=counts.link_resets,
         latency_p50=frame_counters.latency(50),
         latency_p99=frame_counters.latency(99),
-        engine=condition.engine[0],
+        engine=health.engine[0],
         busy=builder.busy,
     )
 

@@ -29,13 +29,13 @@ class StatusPublisher:
         publisher: Publisher,
         *,
         frame_counters: FrameCounters,
-        condition: Health,
+        health: Health,
         metrics: Metrics,
     ) -> None:
         self._config = config
         self._publisher = publisher
-        self._accounts = frame_counters
-        self._condition = condition
+        self._frame_counters = frame_counters
+        self._health = health
         self._metrics = metrics
         self._configuration = result_settings(config)
         self._state: StateName = "STARTING"
@@ -56,7 +56,7 @@ class StatusPublisher:
             notify("WATCHDOG=1")
             interval = self._config.output.status_interval
             self._due = max(self._due + interval, now)  # after a long step: not a burst, just the next one
-            self.emit(*self._condition.state(self._accounts.counts(), now))
+            self.emit(*self._health.state(self._frame_counters.counts(), now))
 
     def emit(self, state: StateName, reasons: tuple[str, ...]) -> None:
         """Send a status message with this state now."""
@@ -64,20 +64,20 @@ class StatusPublisher:
             log.info("%s%s", state, ": " + "; ".join(reasons) if reasons else "")
             self._metrics.health(state)
         self._state, self._reasons = state, reasons
-        frame_counters, condition, config = self._accounts, self._condition, self._config
+        frame_counters, health, config = self._frame_counters, self._health, self._config
         counts, now = frame_counters.counts(), time.perf_counter()
         header = StatusHeader(
-            source_id=condition.source_id,
+            source_id=health.source_id,
             state=state,
-            origin=condition.origin,
+            origin=health.origin,
             reasons=tuple(reason[:200] for reason in reasons),
-            engine=condition.engine[0],
-            engine_note=condition.engine[1],
-            precision=condition.precision,
+            engine=health.engine[0],
+            engine_note=health.engine[1],
+            precision=health.precision,
             pairing=f"{config.pairing.mode} {config.pairing.stride}".removesuffix(" 1"),
             policy=config.pairing.policy,
-            frame_rate=condition.frame_rate(),
-            frame_age=condition.frame_age(now),
+            frame_rate=health.frame_rate(),
+            frame_age=health.frame_age(now),
             received=counts.received,
             refused={str(reason): count for reason, count in counts.refused.items()},
             overwritten=counts.overwritten,

@@ -21,7 +21,7 @@ from engine.spec import Stopwatch, StrainResult
 from streamer.config import Config
 from streamer.frame import RfFrame
 from streamer.fusing import FusedMessage, Fusing
-from streamer.geometry import Region, grid_of
+from streamer.geometry import FrameRegion, grid_of
 from streamer.headers import ArrayEntry, Grid, StrainHeader
 from streamer.pairing import FramePair
 from streamer.reasons import Rejection
@@ -56,7 +56,9 @@ class StrainStep:
     the count of resets over from an earlier geometry.
     """
 
-    def __init__(self, estimator: Estimator | None, region: Region, config: Config, epoch: int = 0) -> None:
+    def __init__(
+        self, estimator: Estimator | None, region: FrameRegion, config: Config, epoch: int = 0
+    ) -> None:
         self._engine = config.engine
         self._thresholds = config.quality.thresholds()
         self.estimator = estimator

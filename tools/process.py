@@ -16,7 +16,7 @@ from streamer.bmode_message import bmode_message
 from streamer.config import Config, result_settings
 from streamer.errors import MessageRefused
 from streamer.frame import RfFrame
-from streamer.geometry import Region, engine_spec, region_of
+from streamer.geometry import FrameRegion, engine_spec, region_of
 from streamer.headers import RfHeader
 from streamer.offline import strain_messages
 from streamer.pairing import FramePair
@@ -91,7 +91,7 @@ def _rejection(path: Path, pair: RecordedPair) -> Rejection | None:
     )
 
 
-def frame_region(recording: Recording, config: Config) -> tuple[RfHeader, Region]:
+def frame_region(recording: Recording, config: Config) -> tuple[RfHeader, FrameRegion]:
     """The header of the first frame, and the configured region of interest on it. ConfigError."""
     header = _header(recording, Cue(0, 0, 0, 0))
     return header, region_of(header, config.region, config.engine.axial_window * 1e-3)
@@ -115,7 +115,7 @@ def open_step(recording: Recording, config: Config) -> StrainStep:
     return StrainStep(estimator, region, config)
 
 
-class PairMaps:
+class OfflineMaps:
     """The arrays of `MAPS` of one message after the other, displacements in metres.
 
     The cumulative one leads from the frame where the scene began: the first pre frame after a pair that had
@@ -232,7 +232,7 @@ def process_to_file(
     else:
         messages = process(recording, config, frames=frames, loop=loop, on_refused=refuse)
     header = recording.header(0, source_id="replay", session_id="0")
-    maps = PairMaps(header)
+    maps = OfflineMaps(header)
     images = _FramesByIndex(recording, loop)
     about = provenance(recording.path, result_settings(config), header)
     with ResultWriter(output, MAPS, fused=True, provenance=about, overwrite=overwrite) as writer:

@@ -102,7 +102,7 @@ def record(
         closing.enter_context(recorder)
         for parts in _messages(sources, stop, until, recorder, on_progress):
             try:
-                recorder.take(parts)
+                recorder.update(parts)
             except MessageRefused as error:
                 recorder.summary.refuse(error)
             except DiskFull as error:
@@ -145,7 +145,7 @@ class _Recorder:
         """Messages in the file."""
         return self._tape.n_messages if self._tape is not None else 0
 
-    def take(self, parts: list[bytes]) -> None:
+    def update(self, parts: list[bytes]) -> None:
         """Write one message. Raises MessageRefused, DiskFull, RecordingError."""
         if parts[0].startswith(topic("rf")):
             rf = read_rf_header(parts)

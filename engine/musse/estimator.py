@@ -51,12 +51,12 @@ class MusseEstimator(StatelessEstimator):
                 raise EstimateFailed(f"the network gave values that are not finite ({self.name})")
             maps = maps._replace(axial=maps.axial * np.float32(cells.samples))
             maps = self._output.resampled(maps, cells)
-            informed = (maps.coverage >= MIN_COVERAGE) & (maps.ncc >= MIN_NCC)
+            estimated = (maps.coverage >= MIN_COVERAGE) & (maps.ncc >= MIN_NCC)
             return StrainResult(
                 axial_displacement=maps.axial,
                 lateral_displacement=maps.lateral,
                 axial_strain=maps.strain,
-                strain_std=np.where(informed, maps.strain_std, np.float32(np.inf)),
+                strain_std=np.where(estimated, maps.strain_std, np.float32(np.inf)),
                 ncc=maps.ncc,
                 axial_index=self._output.axial_index,
                 lateral_index=self._output.lateral_index,

@@ -19,7 +19,7 @@ from engine.strain.least_squares import box_overlap
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class FitWindow:
     """A strain window in cells, and how many cells it may pool: a power of two, the same or less across."""
 
     length: float
@@ -29,12 +29,12 @@ class Window:
 
 
 WINDOWS: Final = (
-    Window(6.0, 1.0),
-    Window(10.0, 1.7),
-    Window(16.0, 2.5, 2),
-    Window(26.0, 4.0, 2, 2),
-    Window(42.0, 6.0, 4, 2),
-    Window(68.0, 10.0, 4, 2),
+    FitWindow(6.0, 1.0),
+    FitWindow(10.0, 1.7),
+    FitWindow(16.0, 2.5, 2),
+    FitWindow(26.0, 4.0, 2, 2),
+    FitWindow(42.0, 6.0, 4, 2),
+    FitWindow(68.0, 10.0, 4, 2),
 )
 """0.9-10 mm by 0.6-6 mm at 5 MHz; 12 wavelengths, the classical engine's window there, lie between the second
 and the third."""
@@ -86,7 +86,7 @@ KERNELS: Final = {
 }
 
 
-_PLACED: dict[torch.device, dict[Window, tuple[Tensor, Tensor]]] = {}
+_PLACED: dict[torch.device, dict[FitWindow, tuple[Tensor, Tensor]]] = {}
 
 
 def place_kernels(device: torch.device) -> None:
@@ -95,7 +95,7 @@ def place_kernels(device: torch.device) -> None:
     _PLACED[placed[WINDOWS[0]][0].device] = placed
 
 
-def fit(maps: Tensor, window: Window) -> Fit:
+def fit(maps: Tensor, window: FitWindow) -> Fit:
     """Fit a line to displacement around every cell of pooled `sums` (batch, 3, rows, cols)."""
     along, across = (kernel.to(maps) for kernel in _PLACED.get(maps.device, KERNELS)[window])
     rows, cols = along.shape[2] // 2, across.shape[3] // 2
@@ -112,7 +112,7 @@ def fit(maps: Tensor, window: Window) -> Fit:
     return Fit(slope / window.pooled, spread * window.pooled**2, total, energy)
 
 
-def pooled(maps: Tensor, window: Window) -> Tensor:
+def pooled(maps: Tensor, window: FitWindow) -> Tensor:
     """Sums over the window's pools of maps (batch, n, rows, cols); the last pools may be smaller."""
     p, q = window.pooled, window.pooled_across
     if (p, q) == (1, 1):
@@ -121,7 +121,7 @@ def pooled(maps: Tensor, window: Window) -> Tensor:
     return (p * q) * avg_pool2d(pad(maps, (0, q - 1, 0, p - 1)), (p, q))
 
 
-def spread_back(maps: Tensor, window: Window) -> Tensor:
+def spread_back(maps: Tensor, window: FitWindow) -> Tensor:
     """Pooled maps (batch, n, rows, cols) at every cell."""
     p, q = window.pooled, window.pooled_across
     if (p, q) == (1, 1):

@@ -8,7 +8,7 @@ from engine.network.configuration import UsseConfiguration
 from engine.network.layers import conv, conv_norm
 
 
-class Block(nn.Module):
+class EncoderBlock(nn.Module):
     """One level of a stream: (b, inputs, h, w) -> features (b, outputs, ceil(h/2), ceil(w/2)) and skip
     (b, outputs, h, w).
 
@@ -60,7 +60,7 @@ class Stream(nn.Module):
         super().__init__()
         sizes = (inputs, *configuration.channels)
         self.blocks = nn.ModuleList(
-            Block(sizes[level], sizes[level + 1], configuration) for level in range(len(sizes) - 1)
+            EncoderBlock(sizes[level], sizes[level + 1], configuration) for level in range(len(sizes) - 1)
         )
 
     def forward(self, x: Tensor) -> tuple[list[Tensor], list[Tensor]]:
@@ -83,9 +83,9 @@ class MidStream(nn.Module):
     def __init__(self, inputs: int, configuration: UsseConfiguration) -> None:
         super().__init__()
         channels = configuration.channels
-        self.block = Block(inputs, channels[0], configuration)
+        self.block = EncoderBlock(inputs, channels[0], configuration)
         self.cacff = nn.ModuleList(
-            Block(3 * channels[level], channels[level + 1], configuration)
+            EncoderBlock(3 * channels[level], channels[level + 1], configuration)
             for level in range(len(channels) - 1)
         )
 

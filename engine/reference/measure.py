@@ -73,11 +73,11 @@ def measure(products: Products, window: StrainWindow) -> Measurement:
     quarter_cycle = 0.5 * np.pi / float(products.radians.min())
     fitted = (covered >= MIN_FITTED * window.full) & (coherence > MIN_COHERENCE)
     fitted &= (spread > MIN_SPREAD * window.axial**2 / 12) & (np.abs(value - tracked) < quarter_cycle)
-    informed = fitted & (covered >= MIN_COVERAGE * window.full)
+    estimated = fitted & (covered >= MIN_COVERAGE * window.full)
     strain, axial = slope.copy(), value.copy()
     np.copyto(strain, 0.0, where=~fitted)
     np.copyto(axial, tracked, where=~fitted)
-    if not informed.any():
+    if not estimated.any():
         return Measurement(axial, strain, np.full_like(strain, np.inf), coherence)
 
     # what the line leaves of each pixel's quadrature, against the level its window's coherence predicts
@@ -93,14 +93,14 @@ def measure(products: Products, window: StrainWindow) -> Measurement:
     left *= products.valid
     left *= window.on_input(1.0 / np.sqrt(level))
     np.clip(left, -OUTLIER, OUTLIER, out=left)
-    scale = noise_scale(left, excess, informed, window)
+    scale = noise_scale(left, excess, estimated, window)
     radians = np.interp(rows, np.arange(products.radians.size), products.radians).astype(np.float32)
     fit = agreed * cells * spread * np.square(radians)
-    np.copyto(fit, 1.0, where=~informed)
+    np.copyto(fit, 1.0, where=~estimated)
     step = window.output_rows[1] - window.output_rows[0]
     half_rows, lines = max(1, round(window.axial / 2 / step)), max(1, round(window.lateral))
     strain_std = np.sqrt(total_variance(0.5 * scale * noise / fit, strain, half_rows, lines))
-    np.copyto(strain_std, np.inf, where=~informed)
+    np.copyto(strain_std, np.inf, where=~estimated)
     return Measurement(axial, strain, strain_std, coherence)
 
 

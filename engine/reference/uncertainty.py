@@ -84,13 +84,13 @@ def structure(residual: FloatArray, window: StrainWindow) -> float:
 
 
 def noise_scale(
-    residual: FloatArray, excess: FloatArray, informed: NDArray[np.bool_], window: StrainWindow
+    residual: FloatArray, excess: FloatArray, estimated: NDArray[np.bool_], window: StrainWindow
 ) -> FloatArray:
     """Variance of the fit over that of independent samples at the level of the bound, per output row.
 
     `residual` (lines, rows) in units of the predicted level, `excess` (lines, output rows) its measured
     variance per window in the same unit. Measured over bands of depth and interpolated: what kind of noise
-    rules changes with depth. At least one pixel must be `informed`.
+    rules changes with depth. At least one pixel must be `estimated`.
     """
     n_rows = residual.shape[1]
     bands = max(1, int(n_rows * window.row_pitch / (WINDOWS_PER_BAND * window.axial)))
@@ -100,7 +100,7 @@ def noise_scale(
     for band in range(bands):
         # every other line, every fourth row: neighbours are nearly equal
         some = np.ix_(np.arange(0, len(excess), 2), np.flatnonzero(band_of == band)[::4])
-        values = excess[some][informed[some]]
+        values = excess[some][estimated[some]]
         if values.size:
             centers.append(0.5 * (edges[band] + edges[band + 1]) * window.row_pitch)
             inside = residual[:, edges[band] : edges[band + 1]]

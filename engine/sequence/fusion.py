@@ -99,7 +99,7 @@ class Fusion:
             if older is not None:
                 span = max(post_index - pre_index, 1)
                 total += motion.carried(older, min(max((post_index - self._frame_index) / span, 0.0), 1.0))
-        self._total.add(information)
+        self._total.update(information)
         self._sums, self._frame_index = total, post_index
         if self._image is None:
             pitch = float(row[1] - row[0]), float(col[1] - col[0])
@@ -148,8 +148,8 @@ class _Total:
     root: float = 0.0
     """sum(w sqrt(I))."""
 
-    def add(self, information: float) -> None:
-        """A new pair with this I."""
+    def update(self, information: float) -> None:
+        """Include a new pair with this I."""
         self.weight += 1.0
         self.weight_squared += 1.0
         self.information += information

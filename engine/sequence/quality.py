@@ -59,11 +59,11 @@ def assess_pair_quality(
     pair are mostly noise, and so are whole blocks in a shadow.
     """
     maps = (result.strain_std, result.axial_strain, result.lateral_displacement, result.ncc)
-    informed = np.logical_and.reduce([np.isfinite(values) for values in maps])
+    finite = np.logical_and.reduce([np.isfinite(values) for values in maps])
     if region is not None:
-        informed &= region
-    valid = informed & (result.strain_std <= thresholds.max_strain_std)
-    n_informed, n_valid = np.count_nonzero(informed), np.count_nonzero(valid)
+        finite &= region
+    valid = finite & (result.strain_std <= thresholds.max_strain_std)
+    n_finite, n_valid = np.count_nonzero(finite), np.count_nonzero(valid)
     if result.rejection is not None or not n_valid:
         reason = result.rejection or "decorrelated"
         return PairQuality(
@@ -71,11 +71,11 @@ def assess_pair_quality(
             quality=0.0,
             mean_strain=None,
             predicted_snre=None,
-            median_ncc=median(result.ncc[informed]) if n_informed else None,
+            median_ncc=median(result.ncc[finite]) if n_finite else None,
             lateral_motion=None,
             valid=valid,
         )
-    ncc = median(result.ncc[informed])
+    ncc = median(result.ncc[finite])
     lateral = median(result.lateral_displacement[valid])
     mean, sigma = median(result.axial_strain[valid]), median(result.strain_std[valid])
     blocks, noise = _blocks(result, valid)
@@ -92,7 +92,7 @@ def assess_pair_quality(
         rejection = "too_much_motion"
     elif one_sign < thresholds.min_one_sign:
         rejection = "sliding"
-    share = n_valid / n_informed
+    share = n_valid / n_finite
     goodness = (ncc - thresholds.min_ncc) / (1.0 - thresholds.min_ncc) if thresholds.min_ncc < 1 else 0.0
     return PairQuality(
         rejection=rejection,

@@ -8,8 +8,8 @@ For one clean pair with truth, call `simulate_pair`; for a sequence, `simulate_a
 """
 
 from engine.simulation.acquisition import (
-    Acquisition,
     PairTruth,
+    SimulatedAcquisition,
     SimulatedPair,
     simulate_acquisition,
     simulate_pair,
@@ -18,10 +18,10 @@ from engine.simulation.field import Inclusion
 from engine.simulation.phantom import Phantom, inclusion_phantom
 
 __all__ = [
-    "Acquisition",
     "Inclusion",
     "PairTruth",
     "Phantom",
+    "SimulatedAcquisition",
     "SimulatedPair",
     "inclusion_phantom",
     "simulate_acquisition",

@@ -62,7 +62,7 @@ class PairTruth:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Acquisition:
+class SimulatedAcquisition:
     """Scatterers, how they move and how they are seen. Any frame can be made at any time, always the same."""
 
     phantom: Phantom
@@ -164,7 +164,7 @@ def simulate_acquisition(
     elevational_fwhm: float | None = None,
     effects: Sequence[Effect] = (),
     seed: int = 0,
-) -> Acquisition:
+) -> SimulatedAcquisition:
     """Draw the scatterers of `phantom` and return the acquisition; frames are made when asked for.
 
     The same arguments give the same frames, bit for bit on one machine. `per_cell` and `elevational_fwhm`
@@ -178,7 +178,7 @@ def simulate_acquisition(
         elevational_fwhm=elevational_fwhm,
         rng=np.random.default_rng([seed, 0]),
     )
-    return Acquisition(
+    return SimulatedAcquisition(
         phantom=phantom,
         imaging=imaging,
         motion=motion,
@@ -198,7 +198,7 @@ class SimulatedPair:
     truth: PairTruth
     """At every sample and line."""
     spec: EngineSpec
-    acquisition: Acquisition
+    acquisition: SimulatedAcquisition
 
 
 def simulate_pair(

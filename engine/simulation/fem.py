@@ -23,7 +23,7 @@ StiffnessMap = Callable[[DoubleArray, DoubleArray], DoubleArray]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Block:
+class TissueBlock:
     """A block of tissue, and what presses it. The probe face is at depth 0, lateral 0 is its middle."""
 
     height: float
@@ -51,7 +51,7 @@ class Block:
             )
 
 
-def solve_compression(stiffness: StiffnessMap, block: Block, *, cache: Path | None = None) -> GridField:
+def solve_compression(stiffness: StiffnessMap, block: TissueBlock, *, cache: Path | None = None) -> GridField:
     """The motion field of `block` pressed by 100 % of its height: bottom moves up, probe face stays.
 
     Plate and probe are frictionless. The outer medium beyond the block moves on straight from its border.
@@ -121,7 +121,7 @@ def _on_grid(
     return grid
 
 
-def _key(shear: DoubleArray, block: Block) -> str:
+def _key(shear: DoubleArray, block: TissueBlock) -> str:
     """Names a solve by everything its result depends on."""
     digest = hashlib.sha256(repr(block).encode())
     digest.update(np.ascontiguousarray(shear).tobytes())

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.simulation.fem import Block
+from engine.simulation.fem import TissueBlock
 from engine.simulation.phantom import Phantom
 from engine.simulation.tissue import (
     ElasticRegion,
@@ -31,7 +31,7 @@ class Geometry:
 
     kind: str
     """plain, random-field, lesion or ellipse."""
-    block: Block
+    block: TissueBlock
     regions: tuple[ElasticRegion, ...]
     background: RandomStiffness | None
 
@@ -40,7 +40,7 @@ class Geometry:
         return elastic_phantom(self.block, self.regions, background=self.background, cache=cache)
 
 
-def draw_geometry(block: Block, *, image: tuple[float, float], rng: np.random.Generator) -> Geometry:
+def draw_geometry(block: TissueBlock, *, image: tuple[float, float], rng: np.random.Generator) -> Geometry:
     """A random geometry for an image of (depth, width) metres within `block`.
 
     Lesions: 1.5-8 mm in radius, contrast log-uniform from 1/4 to 8, brightness -6 to +6 dB independent of

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from engine.simulation.phantom import Region
+from engine.simulation.phantom import TissueRegion
 
 _WAVELENGTH = 30e-3  # m across, over which layers undulate
 _SKIN, _FAT = 0.06, 0.28  # of the depth: lower edges
@@ -30,12 +30,12 @@ class Sheet:
     """rad"""
 
     def holds(self, z: Tensor, x: Tensor) -> Tensor:
-        """Whether rest points lie in it; see `phantom.Region`."""
+        """Whether rest points lie in it; see `phantom.TissueRegion`."""
         level = z - self.swing * torch.sin(2 * math.pi * x / _WAVELENGTH + self.phase)
         return (level >= self.top) & (level < self.bottom)
 
 
-def layered_tissue(depth: float) -> tuple[Region, ...]:
+def layered_tissue(depth: float) -> tuple[TissueRegion, ...]:
     """Sheets from the skin to `depth` (m); later ones lie over earlier ones."""
     skin, fat = _SKIN * depth, _FAT * depth
     sheets = [

@@ -9,7 +9,7 @@ from torch import Tensor
 from engine.simulation.field import Inclusion, InclusionCompression, MotionField
 
 
-class Region(Protocol):
+class TissueRegion(Protocol):
     """A part of the phantom with a brightness of its own."""
 
     @property
@@ -28,9 +28,9 @@ class Phantom:
 
     compression: MotionField
     """Per unit of applied compression (1 = 100 % of the thickness)."""
-    regions: tuple[Region, ...] = ()
+    regions: tuple[TissueRegion, ...] = ()
     """Where two overlap, the later one counts."""
-    flowing: tuple[Region, ...] = ()
+    flowing: tuple[TissueRegion, ...] = ()
     """Regions whose scatterers are others in every frame, as blood is; they have no truth."""
 
     def flows(self, z: Tensor, x: Tensor) -> Tensor:

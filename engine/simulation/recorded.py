@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
-from engine.simulation.acquisition import Acquisition, PairTruth
+from engine.simulation.acquisition import PairTruth, SimulatedAcquisition
 from engine.simulation.deformation import Mode, motion, pair_motion, positions, rest_positions
 from engine.simulation.field import SlipBoundary
 from engine.simulation.gridfield import grid_field
@@ -26,7 +26,7 @@ _TOLERANCE = 1.0e-5
 
 
 def rest_grid(
-    acquisition: Acquisition, axial_step: int = 16, lateral_step: int = 1
+    acquisition: SimulatedAcquisition, axial_step: int = 16, lateral_step: int = 1
 ) -> tuple[FloatArray, FloatArray]:
     """(axial_index, lateral_index), float32 samples and lines of the rest points to store."""
     imaging = acquisition.imaging
@@ -40,7 +40,7 @@ def rest_grid(
 
 
 def rest_displacement(
-    acquisition: Acquisition, frame: int, axial_index: FloatArray, lateral_index: FloatArray
+    acquisition: SimulatedAcquisition, frame: int, axial_index: FloatArray, lateral_index: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """How far rest points have moved in `frame`: (axial samples, lateral lines), float32 (rows, cols).
 

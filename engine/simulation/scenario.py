@@ -5,14 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.simulation.acquisition import Acquisition, simulate_acquisition
+from engine.simulation.acquisition import SimulatedAcquisition, simulate_acquisition
 from engine.simulation.aperture import varying_imaging
 from engine.simulation.deformation import Mode, Motion, motion
 from engine.simulation.disturbances import Clutter, DeadSamples, GainJump, Saturation, Shadow
 from engine.simulation.effects import Effect, Noise
 from engine.simulation.field import Inclusion, SlipBoundary, VesselPulsation
 from engine.simulation.layers import layered_tissue
-from engine.simulation.phantom import Phantom, Region, inclusion_phantom
+from engine.simulation.phantom import Phantom, TissueRegion, inclusion_phantom
 from engine.simulation.rhythm import heartbeat, press_and_release, wander
 from engine.spec import EngineSpec
 
@@ -110,7 +110,7 @@ _ELEVATIONAL_FWHM = 1.5e-3
 _ELEMENT = 0.65e-3
 
 
-def simulated_acquisition(settings: SimulationSettings, *, cache: Path | None = None) -> Acquisition:
+def simulated_acquisition(settings: SimulationSettings, *, cache: Path | None = None) -> SimulatedAcquisition:
     """The acquisition that `settings` describe; frames are made when asked for.
 
     `cache` is a folder for solved motion. Raises InvalidAcquisition for impossible settings,
@@ -153,7 +153,7 @@ def _phantom(
 ) -> Phantom:
     blood = () if vessel is None else (vessel,)
     if settings.random_stiffness > 0 or settings.solve:
-        from engine.simulation.fem import Block
+        from engine.simulation.fem import TissueBlock
         from engine.simulation.tissue import RandomStiffness, elastic_phantom
 
         depth, width = spec.shape[0] * spec.sample_pitch, spec.shape[1] * spec.line_pitch
@@ -162,7 +162,7 @@ def _phantom(
         )
         solved = elastic_phantom(
             # a fifth more than the image on each open side keeps the free borders out of it
-            Block(height=1.2 * depth, width=1.4 * width, element=_ELEMENT),
+            TissueBlock(height=1.2 * depth, width=1.4 * width, element=_ELEMENT),
             settings.inclusions,
             background=background if settings.random_stiffness > 0 else None,
             cache=cache,
@@ -170,7 +170,7 @@ def _phantom(
         compression = solved.compression
     else:
         compression = inclusion_phantom(*settings.inclusions).compression
-    regions: tuple[Region, ...] = settings.inclusions + blood
+    regions: tuple[TissueRegion, ...] = settings.inclusions + blood
     if settings.layers:
         seen = tuple(inclusion for inclusion in settings.inclusions if inclusion.echo_db != 0)
         regions = layered_tissue(spec.shape[0] * spec.sample_pitch) + seen + blood

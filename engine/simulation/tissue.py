@@ -17,14 +17,14 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 from torch import Tensor
 
 from engine.errors import InvalidAcquisition
-from engine.simulation.fem import Block, DoubleArray, solve_compression
-from engine.simulation.phantom import Phantom, Region
+from engine.simulation.fem import DoubleArray, TissueBlock, solve_compression
+from engine.simulation.phantom import Phantom, TissueRegion
 
 # Nodes per correlation length of a random field.
 _FIELD_NODES = 4
 
 
-class ElasticRegion(Region, Protocol):
+class ElasticRegion(TissueRegion, Protocol):
     """A region with a stiffness of its own: `Inclusion` and all of the below."""
 
     @property
@@ -49,7 +49,7 @@ class Ellipse:
     echo_db: float = 0.0
 
     def holds(self, z: Tensor, x: Tensor) -> Tensor:
-        """See `Region.holds`."""
+        """See `TissueRegion.holds`."""
         cos, sin = math.cos(self.angle), math.sin(self.angle)
         along = cos * (z - self.depth) + sin * (x - self.lateral)
         across = cos * (x - self.lateral) - sin * (z - self.depth)
@@ -74,7 +74,7 @@ class Lesion:
             raise InvalidAcquisition("lesion waves: amplitudes must add up to less than 1")
 
     def holds(self, z: Tensor, x: Tensor) -> Tensor:
-        """See `Region.holds`."""
+        """See `TissueRegion.holds`."""
         angle = torch.atan2(z - self.depth, x - self.lateral)
         border = torch.ones_like(z)
         for times, (height, phase) in enumerate(self.waves, start=2):
@@ -95,7 +95,7 @@ class Layer:
     echo_db: float = 0.0
 
     def holds(self, z: Tensor, x: Tensor) -> Tensor:
-        """See `Region.holds`."""
+        """See `TissueRegion.holds`."""
         level = z - self.slope * x
         return (level >= self.top) & (level < self.bottom)
 
@@ -136,7 +136,7 @@ def _gaussian_field(seed: int) -> DoubleArray:
 
 
 def elastic_phantom(
-    block: Block,
+    block: TissueBlock,
     regions: Sequence[ElasticRegion] = (),
     *,
     background: RandomStiffness | None = None,

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from engine.spec import FloatArray
 
-Block: TypeAlias = tuple[slice, slice]
+Slices: TypeAlias = tuple[slice, slice]
 
 # multiply-adds of one product. OpenBLAS wakes its threads for twice as many, and where other programs hold
 # the cores these wait for each other: the strain of one pair then took 20 times as long
@@ -15,13 +15,13 @@ SMALL_PRODUCT = 2**18
 MAX_BLOCK = 32
 
 
-def band_blocks(band: NDArray[np.bool_], others: int) -> list[Block]:
+def band_blocks(band: NDArray[np.bool_], others: int) -> list[Slices]:
     """Pieces (inputs, outputs) that cover a band matrix (inputs, outputs), each for one small product.
 
     `others` is the length of the third side of these products.
     """
     n_outputs = band.shape[1]
-    blocks: list[Block] = []
+    blocks: list[Slices] = []
     size = MAX_BLOCK
     while True:
         blocks.clear()

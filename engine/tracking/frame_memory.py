@@ -35,7 +35,7 @@ class FrameMemory(Generic[Value]):
                 return value
         return None
 
-    def add(self, frame: FrameArray, value: Value, *, keep: bool = True) -> Value | None:
+    def update(self, frame: FrameArray, value: Value, *, keep: bool = True) -> Value | None:
         """Remember a frame that `find` did not find, and return what was remembered of one that had to go.
 
         Without `keep` it is the next to go: a pre frame that was no post before, which at any stride is not

@@ -100,7 +100,7 @@ class NormalisedFrame:
 
 
 class PairInitialiser:
-    """Levels frames of one canonical grid and starts their pairs. Holds constants only."""
+    """Normalises frames of one canonical grid and starts their pairs. Holds constants only."""
 
     def __init__(
         self,
@@ -118,8 +118,8 @@ class PairInitialiser:
         """Row decimation of the output products: 1 up to `max_rows`, otherwise 2."""
         self.longer = max(1, round(grid.n_rows / ROWS_PER_CYCLE / CYCLES))
         gain_lines, gain_rows = GAIN_MM * lines_per_mm, GAIN_MM * rows_per_mm / self.longer
-        n_levelled = len(range(0, grid.n_rows, self.longer))
-        nodes = Nodes(n_lines, n_levelled, max(1, round(gain_lines / 4)), max(1, round(gain_rows / 4)))
+        n_gain_rows = len(range(0, grid.n_rows, self.longer))
+        nodes = Nodes(n_lines, n_gain_rows, max(1, round(gain_lines / 4)), max(1, round(gain_rows / 4)))
         self.gain_window = nodes.window(gain_lines / 2, gain_rows / 2)
         self.spread_gain = nodes.at(np.arange(n_lines), np.arange(grid.n_rows) / self.longer)
         cell_lines = min(max(1, round(COARSE_CELL_MM * lines_per_mm)), n_lines // 2)
@@ -161,7 +161,7 @@ class PairInitialiser:
         self.inputs = GridInputs(*(np.ascontiguousarray(values, np.float32) for values in matrices))
         """The part of the phase passes' inputs that never changes."""
 
-    def level(self, frame: CanonicalIq) -> NormalisedFrame:
+    def normalise(self, frame: CanonicalIq) -> NormalisedFrame:
         """Divide a frame by its local amplitude, and take from it what every pair needs."""
         iq, valid = frame.iq, frame.valid
         some, present = iq[:, :: OVERSAMPLING * self.longer], valid[:, :: self.longer]

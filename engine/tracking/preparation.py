@@ -73,14 +73,14 @@ class Preparation:
             return found
         band = self._transform.band(frame)
         prepared = _Prepared(self._transform.carrier(band), band)
-        self._memory.add(frame, prepared, keep=keep)
+        self._memory.update(frame, prepared, keep=keep)
         return prepared
 
     def _normalised(self, frame: FrameArray, prepared: _Prepared, front: PairInitialiser) -> NormalisedFrame:
         """A frame on the current grid."""
         if prepared.normalised is None or prepared.grid != front.grid:
             band = prepared.band or self._transform.band(frame)
-            prepared.normalised = front.level(self._transform.demodulate(band, front.grid))
+            prepared.normalised = front.normalise(self._transform.demodulate(band, front.grid))
             prepared.grid, prepared.band = front.grid, None
         return prepared.normalised
 

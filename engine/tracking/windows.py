@@ -33,7 +33,7 @@ def linear(centers: NDArray[np.float64], positions: NDArray[Any]) -> NDArray[np.
     return weights
 
 
-class Window:
+class SeparableKernel:
     """Weighted sums of maps (..., lines, rows) around every node, or at every position.
 
     `across` is (lines, node lines), `along` (rows, node rows), both float32.
@@ -63,25 +63,25 @@ class Nodes:
         self.spread = self.at(np.arange(n_lines), np.arange(n_rows))
         """Interpolates node values (..., node lines, node rows) to the map (..., n_lines, n_rows)."""
 
-    def window(self, line_width: float, row_width: float, skip: int = 1) -> Window:
+    def window(self, line_width: float, row_width: float, skip: int = 1) -> SeparableKernel:
         """Hann windows around the nodes; full widths at half maximum, at least one line and one row.
 
         Maps given to it hold every `skip`-th row.
         """
-        return Window(
+        return SeparableKernel(
             hann(self.n_lines, self.lines, max(line_width, 1.0)),
             hann(self.n_rows, self.rows, max(row_width, 1.0))[::skip],
         )
 
-    def blur(self, line_width: float, row_width: float) -> Window:
+    def blur(self, line_width: float, row_width: float) -> SeparableKernel:
         """The same among the nodes themselves; widths still in lines and rows of the map."""
         lines, rows = self.shape
         line_step, row_step = self.lines[1] - self.lines[0], self.rows[1] - self.rows[0]
-        return Window(
+        return SeparableKernel(
             hann(lines, np.arange(lines, dtype=float), max(line_width / line_step, 1.0)),
             hann(rows, np.arange(rows, dtype=float), max(row_width / row_step, 1.0)),
         )
 
-    def at(self, lines: NDArray[Any], rows: NDArray[Any]) -> Window:
+    def at(self, lines: NDArray[Any], rows: NDArray[Any]) -> SeparableKernel:
         """Linear interpolation of node values to these lines and rows of the map."""
-        return Window(linear(self.lines, lines), linear(self.rows, rows))
+        return SeparableKernel(linear(self.lines, lines), linear(self.rows, rows))

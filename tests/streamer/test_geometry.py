@@ -10,7 +10,7 @@ from engine.baselines.trivial import TrivialEstimator
 from engine.spec import StrainResult
 from streamer.config import Config, RegionConfig
 from streamer.errors import ConfigError, MessageRefused
-from streamer.geometry import Region, bmode_grid, check_frame, engine_spec, grid_of, region_of
+from streamer.geometry import FrameRegion, bmode_grid, check_frame, engine_spec, grid_of, region_of
 from streamer.headers import RfHeader
 from tests.echo_frames import echoes, rf_header
 
@@ -74,7 +74,7 @@ def test_one_pair_of_limits_leaves_the_other_direction_whole() -> None:
     assert part.lateral == slice(0, 128)
     part = region_of(header(), RegionConfig(lateral_from=-9, lateral_to=3), 2e-3)
     assert part.axial == slice(0, 2000)
-    assert region_of(header(), RegionConfig(), 2e-3) == Region.whole(header())
+    assert region_of(header(), RegionConfig(), 2e-3) == FrameRegion.whole(header())
 
 
 def test_a_region_that_reaches_beyond_the_frame_ends_with_it() -> None:

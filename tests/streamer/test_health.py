@@ -19,34 +19,34 @@ def counts(**changes: Any) -> Counts:
 
 def fed(frames: int = 20, rate: float = 50.0, **changes: Any) -> tuple[Health, float]:
     """A health state after so many frames, and the time of the last."""
-    condition = Health()
-    condition.state(counts(), 0.0)
+    health = Health()
+    health.state(counts(), 0.0)
     for number in range(frames):
-        condition.frame_accepted(rf_header(number, **changes), number / rate)
-    return condition, (frames - 1) / rate
+        health.frame_accepted(rf_header(number, **changes), number / rate)
+    return health, (frames - 1) / rate
 
 
 def test_rate_and_age_are_unknown_before_frames_came() -> None:
-    condition = Health()
-    assert (condition.frame_rate(), condition.frame_age(5.0)) == (None, None)
-    assert condition.state(counts(), 5.0) == ("WAITING", ())
-    condition, last = fed()
-    assert condition.frame_rate() == pytest.approx(50)
-    assert condition.frame_age(last + 0.3) == pytest.approx(0.3)
+    health = Health()
+    assert (health.frame_rate(), health.frame_age(5.0)) == (None, None)
+    assert health.state(counts(), 5.0) == ("WAITING", ())
+    health, last = fed()
+    assert health.frame_rate() == pytest.approx(50)
+    assert health.frame_age(last + 0.3) == pytest.approx(0.3)
 
 
 @pytest.mark.parametrize(
     ("rate", "limit"), [(50.0, 0.2), (25.0, 0.4), (12.0, 0.5), (2.0, 0.5), (5000.0, 0.1)]
 )
 def test_stale_is_ten_periods_within_bounds(rate: float, limit: float) -> None:
-    condition, last = fed(rate=rate)
-    assert condition.state(counts(received=20), last + limit - 0.01)[0] == "LIVE"
-    assert condition.state(counts(received=20), last + limit + 0.01)[0] == "STALE"
+    health, last = fed(rate=rate)
+    assert health.state(counts(received=20), last + limit - 0.01)[0] == "LIVE"
+    assert health.state(counts(received=20), last + limit + 0.01)[0] == "STALE"
 
 
 def test_a_replay_is_marked_as_such() -> None:
-    condition, last = fed(origin="replay")
-    assert condition.state(counts(received=20), last) == ("REPLAY", ())
+    health, last = fed(origin="replay")
+    assert health.state(counts(received=20), last) == ("REPLAY", ())
 
 
 @pytest.mark.parametrize(
@@ -61,33 +61,33 @@ def test_a_replay_is_marked_as_such() -> None:
     ],
 )
 def test_many_bad_frames_degrade_and_the_reason_counts_them(changes: dict[str, Any], reason: str) -> None:
-    condition, last = fed()
-    state, reasons = condition.state(counts(**changes), last)
+    health, last = fed()
+    state, reasons = health.state(counts(**changes), last)
     assert state == "DEGRADED"
     assert reasons[0].startswith(reason)
 
 
 def test_frames_overwritten_while_the_engine_is_built_are_not_its_slowness() -> None:
-    condition, last = fed()
-    condition.building = True
-    assert condition.state(counts(received=20, overwritten=15), last)[0] == "BUILDING"
-    condition.building = False
-    condition.pair_judged("first")
-    assert condition.state(counts(received=25, overwritten=19), last) == ("LIVE", ())
-    condition.pair_judged(None)
-    assert condition.state(counts(received=27, overwritten=20), last) == ("LIVE", ())
+    health, last = fed()
+    health.building = True
+    assert health.state(counts(received=20, overwritten=15), last)[0] == "BUILDING"
+    health.building = False
+    health.pair_published("first")
+    assert health.state(counts(received=25, overwritten=19), last) == ("LIVE", ())
+    health.pair_published(None)
+    assert health.state(counts(received=27, overwritten=20), last) == ("LIVE", ())
     for _ in range(20):
-        condition.pair_judged(None)
-    state, reasons = condition.state(counts(received=60, overwritten=30), last)  # the control: now it is slow
+        health.pair_published(None)
+    state, reasons = health.state(counts(received=60, overwritten=30), last)  # the control: now it is slow
     assert (state, "slower than the scanner" in reasons[0]) == ("DEGRADED", True)
 
 
 def test_a_burst_is_called_a_burst() -> None:
-    condition, last = fed()
+    health, last = fed()
     for number in range(20):  # 20 frames acquired in 0.4 s come within 0.1 s
         header = rf_header(20 + number, t_acq=int(1e9) + number * 20_000_000)
-        condition.frame_accepted(header, last + 1 + number / 200)
-    state, reasons = condition.state(counts(received=40, overwritten=15), last + 1.1)
+        health.frame_accepted(header, last + 1 + number / 200)
+    state, reasons = health.state(counts(received=40, overwritten=15), last + 1.1)
     assert state == "DEGRADED"
     assert reasons[0].startswith("15 of 40 frames came in a burst")
     assert "slower" not in " ".join(reasons)
@@ -107,18 +107,18 @@ def test_where_nothing_comes_the_address_and_what_was_received_are_named() -> No
 
 
 def test_few_bad_frames_do_not_degrade() -> None:
-    condition, last = fed()
-    state = condition.state(counts(received=100, refused={"saturated": 5}, overwritten=5), last)
+    health, last = fed()
+    state = health.state(counts(received=100, refused={"saturated": 5}, overwritten=5), last)
     assert state == ("LIVE", ())
 
 
 def test_old_trouble_is_forgotten() -> None:
-    condition, last = fed()
+    health, last = fed()
     bad = counts(received=100, overwritten=50)
-    assert condition.state(bad, last)[0] == "DEGRADED"
-    condition.state(bad, last + 4)
-    condition.frame_accepted(rf_header(99), last + 8)
-    assert condition.state(counts(received=200, overwritten=50), last + 8) == ("LIVE", ())
+    assert health.state(bad, last)[0] == "DEGRADED"
+    health.state(bad, last + 4)
+    health.frame_accepted(rf_header(99), last + 8)
+    assert health.state(counts(received=200, overwritten=50), last + 8) == ("LIVE", ())
 
 
 def test_frames_that_are_all_refused_are_reported_while_waiting_and_stale() -> None:
@@ -132,25 +132,25 @@ def test_frames_that_are_all_refused_are_reported_while_waiting_and_stale() -> N
 
 
 def test_ten_engine_errors_in_a_row_are_a_fault_and_one_good_pair_ends_it() -> None:
-    condition, last = fed()
+    health, last = fed()
     for _ in range(9):
-        condition.pair_judged("engine_error")
-    assert condition.state(counts(received=20), last)[0] == "DEGRADED"
-    condition.pair_judged("engine_error")
-    assert condition.state(counts(received=20), last)[0] == "FAULT"
-    condition.pair_judged("no_motion")
-    assert condition.state(counts(received=20), last)[0] == "LIVE"
+        health.pair_published("engine_error")
+    assert health.state(counts(received=20), last)[0] == "DEGRADED"
+    health.pair_published("engine_error")
+    assert health.state(counts(received=20), last)[0] == "FAULT"
+    health.pair_published("no_motion")
+    assert health.state(counts(received=20), last)[0] == "LIVE"
 
 
 def test_a_fault_is_said_before_everything_else() -> None:
-    condition, last = fed()
-    condition.building, condition.fault = True, "no engine for this"
-    assert condition.state(counts(received=20), last + 9) == ("FAULT", ("no engine for this",))
-    condition.fault = None
-    assert condition.state(counts(received=20), last + 9)[0] == "BUILDING"
+    health, last = fed()
+    health.building, health.fault = True, "no engine for this"
+    assert health.state(counts(received=20), last + 9) == ("FAULT", ("no engine for this",))
+    health.fault = None
+    assert health.state(counts(received=20), last + 9)[0] == "BUILDING"
 
 
-def test_accounts_add_up_and_never_leave_64_bits() -> None:
+def test_counters_add_up_and_never_leave_64_bits() -> None:
     frame_counters = FrameCounters()
     for _ in range(7):
         frame_counters.frame_received()

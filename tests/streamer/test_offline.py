@@ -8,7 +8,7 @@ from engine.factory import load
 from streamer.config import Config
 from streamer.errors import MessageRefused
 from streamer.frame import RfFrame
-from streamer.geometry import Region, engine_spec
+from streamer.geometry import FrameRegion, engine_spec
 from streamer.headers import RfHeader
 from streamer.offline import next_message, strain_messages
 from streamer.pairing import FramePair, Pairing
@@ -23,7 +23,7 @@ def frame(index: int, strain: float = STRAIN, **changes: object) -> RfFrame:
 def run(frames: Sequence[RfFrame], **pairing: object) -> tuple[list[StrainMessage], list[tuple[int, str]]]:
     config = Config.model_validate({"pairing": pairing})
     header = frames[0].header
-    region = Region.whole(header)
+    region = FrameRegion.whole(header)
     step = StrainStep(load("trivial")(engine_spec(header, region, config), "cpu"), region, config)
     refused: list[tuple[int, str]] = []
 

@@ -9,7 +9,7 @@ from streamer.config import PairingConfig
 from streamer.frame import RfFrame
 from streamer.pairing import FramePair, Pairing
 from tests.echo_frames import SHAPE, rf_header
-from tests.streamer.judged_headers import judged
+from tests.streamer.strain_headers import strain_header
 
 
 def frame(index: int, **changes: Any) -> RfFrame:
@@ -73,7 +73,7 @@ def test_a_key_is_held_across_holes_and_forgotten_frames() -> None:
     for index in (1, 2, 5):
         pair = pairing.choose(frame(index), [])
         assert pair.pre is key
-        pairing.report_outcome(pair, judged())
+        pairing.report_outcome(pair, strain_header())
     assert pairing.key is key
 
 
@@ -97,7 +97,7 @@ def test_a_key_is_spent_for_each_of_its_limits(header: dict[str, Any], spent: bo
     pairing = keyframe()
     pairing.choose(frame(0), [])
     pair = pairing.choose(frame(1), [])
-    pairing.report_outcome(pair, judged(**header))
+    pairing.report_outcome(pair, strain_header(**header))
     assert pairing.key is (pair.post if spent else pair.pre)
 
 
@@ -106,7 +106,7 @@ def test_a_key_grows_too_old() -> None:
     pairing.choose(frame(0), [])
     for index, kept in ((2, True), (3, False)):
         pair = pairing.choose(frame(index), [])
-        pairing.report_outcome(pair, judged())
+        pairing.report_outcome(pair, strain_header())
         assert (pairing.key is not pair.post) == kept
 
 
@@ -123,8 +123,8 @@ def test_a_new_session_or_geometry_takes_a_new_key() -> None:
 def test_the_other_modes_hold_nothing() -> None:
     pairing = Pairing(PairingConfig())
     pair = pairing.choose(frame(0), [])
-    pairing.report_outcome(pair, judged(rejection="decorrelated"))
-    pairing.report_outcome(FramePair(frame(0), frame(1), None), judged(rejection="decorrelated"))
+    pairing.report_outcome(pair, strain_header(rejection="decorrelated"))
+    pairing.report_outcome(FramePair(frame(0), frame(1), None), strain_header(rejection="decorrelated"))
     assert pairing.key is None
 
 
@@ -140,7 +140,7 @@ def test_auto_takes_the_nearest_frame_it_has_and_learns_to_go_further() -> None:
             continue
         stride = post.header.frame_index - pair.pre.header.frame_index
         strides.append(stride)
-        pairing.report_outcome(pair, judged(mean_strain=0.001 * stride, predicted_snre=0.5 * stride))
+        pairing.report_outcome(pair, strain_header(mean_strain=0.001 * stride, predicted_snre=0.5 * stride))
     assert strides[0] == 1
     assert strides[-1] == 4
     lost = pairing.choose(frame(13), [frames[10], frames[11]])  # 9 and 12 are missing

@@ -14,7 +14,7 @@ from engine.spec import EngineSpec
 from streamer.config import Config, load_config
 from streamer.errors import MessageRefused
 from streamer.frame import RfFrame, check_samples, view_samples
-from streamer.geometry import Region, engine_spec
+from streamer.geometry import FrameRegion, engine_spec
 from streamer.pairing import FramePair, Pairing
 from streamer.reasons import REJECTIONS
 from streamer.step import StrainMessage, StrainStep
@@ -25,7 +25,7 @@ from tests.echo_frames import SHAPE, cycle, echoes, rf_header
 
 def step_for(config: Config, **changes: Any) -> StrainStep:
     header = rf_header(0, **changes)
-    region = Region.whole(header)
+    region = FrameRegion.whole(header)
     return StrainStep(load("trivial")(engine_spec(header, region, config), "cpu"), region, config)
 
 
@@ -93,7 +93,7 @@ def test_no_stream_of_accepted_frames_makes_it_raise(mode: str, frames: list[RfF
 
 
 def test_without_an_estimator_every_pair_is_rejected_with_that_reason() -> None:
-    step = StrainStep(None, Region.whole(rf_header(0)), Config())
+    step = StrainStep(None, FrameRegion.whole(rf_header(0)), Config())
     message = step.run(FramePair(frame(0), frame(1), None), Stopwatch())
     sound(message)
     assert (message.header.rejection, message.header.engine) == ("engine_error", "none")
@@ -118,7 +118,7 @@ def test_the_interval_is_known_only_where_the_clock_ran_on(
 
 
 def test_an_epoch_goes_on_over_a_change_of_geometry() -> None:
-    region = Region.whole(rf_header(0))
+    region = FrameRegion.whole(rf_header(0))
     estimator = load("trivial")(
         EngineSpec(shape=SHAPE, sampling_frequency=40e6, center_frequency=5e6, line_pitch=3e-4), "cpu"
     )

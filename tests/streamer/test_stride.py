@@ -4,7 +4,7 @@ import pytest
 
 from streamer.config import PairingConfig
 from streamer.stride import StrideChoice
-from tests.streamer.judged_headers import judged
+from tests.streamer.strain_headers import strain_header
 
 
 def settle(
@@ -16,7 +16,7 @@ def settle(
         stride = choice.stride
         std = std_of[stride] if std_of else 0.002
         mean = strain_per_frame * stride
-        choice.update(stride, judged(mean_strain=mean, predicted_snre=mean / std))
+        choice.update(stride, strain_header(mean_strain=mean, predicted_snre=mean / std))
     return choice
 
 
@@ -40,7 +40,7 @@ def test_strain_that_grows_too_large_limits_the_stride() -> None:
 def test_pairs_that_decorrelate_make_it_smaller() -> None:
     choice = settle(None)
     for _ in range(4):
-        choice.update(choice.stride, judged(mean_strain=None, rejection="decorrelated"))
+        choice.update(choice.stride, strain_header(mean_strain=None, rejection="decorrelated"))
     assert choice.stride < 6
 
 
@@ -51,12 +51,12 @@ def test_what_was_learnt_fades() -> None:
     for _ in range(100):  # now large strides are good: they must be found again
         tried.add(choice.stride)
         mean = 0.001 * choice.stride
-        choice.update(choice.stride, judged(mean_strain=mean, predicted_snre=mean / 0.001))
+        choice.update(choice.stride, strain_header(mean_strain=mean, predicted_snre=mean / 0.001))
     assert max(tried) == 6
 
 
 @pytest.mark.parametrize("rejection", ["no_motion", "engine_error"])
 def test_nothing_is_learnt_of_decorrelation_from_other_rejections(rejection: str) -> None:
     choice = settle(None)
-    choice.update(choice.stride, judged(mean_strain=None, rejection=rejection))
+    choice.update(choice.stride, strain_header(mean_strain=None, rejection=rejection))
     assert choice.stride == 6

@@ -51,10 +51,10 @@ def evaluate(
     from rich.console import Console
 
     from tools.evaluate.command import run_evaluation
-    from tools.evaluate.outcome import Request
+    from tools.evaluate.outcome import EvaluationRequest
 
     run_evaluation(
-        Request(
+        EvaluationRequest(
             engines=tuple(engine or ("reference", "ncc")),
             suite=suite,
             groups=tuple(group or ()),

@@ -98,7 +98,7 @@ def process(
             )
     if done.differing:
         console.print(
-            f"{done.differing} of {total} pairs are judged otherwise than in {pairs_from}: "
+            f"{done.differing} of {total} pairs have another reason for rejection than in {pairs_from}: "
             "the node had another [quality], or got other frames"
         )
     typer.echo(f"{output}: {done.pairs} pairs, {done.valid} with values, {done.refused} frames refused")

@@ -71,9 +71,9 @@ def train(
         )
         run_adaptation(adaptation, console, as_json=json)
         return
-    from tools.train.command import Request, run_training
+    from tools.train.command import TrainingRequest, run_training
 
-    request = Request(
+    request = TrainingRequest(
         recipe=recipe or "live",
         output=output,
         minutes=minutes,

@@ -23,8 +23,8 @@ class BmodeImages:
         """The last one; None before the first."""
         return self._images[-1] if self._images else None
 
-    def take(self, message: Message) -> bool:
-        """Take a B-mode message; False where it lacks its image.
+    def update(self, message: Message) -> bool:
+        """Include a B-mode message; False where it lacks its image.
 
         It is exposed as the first image of its geometry was: an exposure that followed every frame would
         flicker, and hide what the operator does to the gain.

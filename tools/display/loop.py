@@ -19,7 +19,7 @@ from tools.display.png import facts_of, save_png
 from tools.display.render import SIZE, render
 from tools.display.state import DisplayState
 from tools.display.view import View
-from tools.display.window import Window
+from tools.display.window import DisplayWindow
 from tools.errors import NothingReceived, ToolError
 
 _FRAME: Final = 1 / 30  # s between two images at most: a hand-held scan shows nothing faster
@@ -68,7 +68,7 @@ def run_display(
     cv2.setNumThreads(1)  # the cores belong to the node; one image takes about 15 ms on one of them
     started = drawn = time.monotonic()
     with ExitStack() as stack:
-        window = None if headless else stack.enter_context(Window(address))
+        window = None if headless else stack.enter_context(DisplayWindow(address))
         subscriber = stack.enter_context(Subscriber(address, source=source, security=security))
         state = DisplayState(
             options, address=address, now=started, source=source, unix_offset=time.time() - started

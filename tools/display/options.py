@@ -9,7 +9,7 @@ from streamer.config import ColorMap, DisplayConfig, ImageKind, Layout, Value
 from streamer.errors import ConfigError
 
 RangeMode = Literal["held", "fixed"]
-Region: TypeAlias = tuple[float, float, float, float]
+RegionLimits: TypeAlias = tuple[float, float, float, float]
 """Axial from, to, lateral from, to, in the units of a message's grid (m; rad across a curved probe)."""
 
 LAYOUTS: Final[tuple[Layout, ...]] = get_args(Layout)
@@ -73,7 +73,7 @@ class DisplayOptions:
                 f"region = {self.region}: give axial from < to and lateral from < to, or no region at all"
             )
 
-    def region_on(self, probe_type: str) -> Region | None:
+    def region_on(self, probe_type: str) -> RegionLimits | None:
         """The viewer's region in the units of a grid of that probe."""
         if self.region is None:
             return None

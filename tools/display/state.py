@@ -232,7 +232,7 @@ class DisplayState:
     def _show(self, message: Message, now: float) -> None:
         header = message.header
         if isinstance(header, BmodeHeader):
-            if self._bmodes.take(message):
+            if self._bmodes.update(message):
                 self.link.bmode_came(now)
         elif isinstance(header, StrainHeader):
             self._newest = header

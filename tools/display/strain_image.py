@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from streamer.headers import FusedHeader, Grid, StrainHeader
 from streamer.reasons import describe_rejection
 from streamer.wire import Message
-from tools.display.options import Region
+from tools.display.options import RegionLimits
 from tools.measure.quality import image_quality, region_mask
 
 FloatMap = NDArray[np.float32]
@@ -45,7 +45,7 @@ class StrainImage:
     grid: Grid
     sign: float
     """-1 in compression (press), +1 in release."""
-    region: Region | None
+    region: RegionLimits | None
     session_id: str
     pre_index: int | None
     post_index: int
@@ -94,7 +94,7 @@ def hold_reason(header: StrainHeader) -> str | None:
     return None
 
 
-def strain_image(message: Message, region: Region | None) -> StrainImage | str:
+def strain_image(message: Message, region: RegionLimits | None) -> StrainImage | str:
     """The image of an accepted strain message, or the reason why there is none.
 
     `region` is the viewer's region of interest; without one the node's region and its mean strain hold,
@@ -136,7 +136,7 @@ def strain_image(message: Message, region: Region | None) -> StrainImage | str:
     )
 
 
-def fused_image(message: Message, region: Region | None) -> StrainImage | str:
+def fused_image(message: Message, region: RegionLimits | None) -> StrainImage | str:
     """The image of a fused message, or the reason why there is none; it holds no strain in %.
 
     It comes normalised by the node's region; with the viewer's own `region` its median is divided out.

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.headers import Grid, StatusHeader
-from tools.display.options import DisplayOptions, Region
+from tools.display.options import DisplayOptions, RegionLimits
 from tools.display.strain_image import StrainImage
 
 TRACE_SECONDS: Final = 10.0  # s of mean strain that the trace holds: four or five hand movements
@@ -135,7 +135,7 @@ class View:
     """Unix time in s when `strain` came; None without one."""
     range_top: float = 2.5
     """Top of the colour range: relative strain, or % in the percent mode."""
-    region: Region | None = None
+    region: RegionLimits | None = None
     """Region of interest to draw, the viewer's or the node's."""
     trace: tuple[TracePoint, ...] = ()
     mean_strain: float | None = None

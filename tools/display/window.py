@@ -73,7 +73,7 @@ class Mouse:
     """Start and end of a drag with the left button that has ended."""
 
 
-class Window:
+class DisplayWindow:
     """The OpenCV window. One thread only. Raises NoScreen where none can open.
 
     On a busy machine Qt now and then never paints a fresh window; it stays black until it is closed or the
@@ -144,7 +144,7 @@ class Window:
         _, _, width, height = cv2.getWindowImageRect(TITLE)
         return drawing_size(width, height)
 
-    def __enter__(self) -> "Window":
+    def __enter__(self) -> "DisplayWindow":
         return self
 
     def __exit__(

@@ -41,7 +41,7 @@ class Heard:
     clock_ahead: float | None = None
     """s by which the scanner's clock is ahead of this computer's; None unless it sends unix time."""
 
-    def take(self, parts: list[memoryview]) -> None:
+    def update(self, parts: list[memoryview]) -> None:
         """Count one message."""
         now = time.monotonic()
         try:
@@ -99,7 +99,7 @@ def listen(config: Config, seconds: float) -> tuple[Heard, Heard]:
             for link, heard in links.items():
                 heard.peers.add(link.peer)
                 if link in ready:
-                    heard.take(link.receive())
+                    heard.update(link.receive())
     rf, results = links.values()
     return rf, results
 

@@ -12,7 +12,7 @@ from tools.errors import ToolError
 from tools.evaluate.criteria import CriterionResult, check_criteria, dynamic_range_db
 from tools.evaluate.figures.sequences import PAIRINGS
 from tools.evaluate.methods import CONTROLS, Engines, parse_setting
-from tools.evaluate.outcome import Outcome, Request
+from tools.evaluate.outcome import Evaluation, EvaluationRequest
 from tools.evaluate.records import LINES, environment
 from tools.evaluate.run import Plan, run
 from tools.evaluate.suite.catalogue import SEED, cases
@@ -39,7 +39,7 @@ COLUMNS = (
 PERCENT = ("strain_rmse", "cycle_skips")
 
 
-def run_evaluation(request: Request, console: Console, *, as_json: bool) -> Outcome:
+def run_evaluation(request: EvaluationRequest, console: Console, *, as_json: bool) -> Evaluation:
     """Run the request, write its files, show its table on `console`; with `as_json` one line on stdout.
 
     Raises ToolError for unknown names and for a folder with records if `resume` is False, and the errors of
@@ -75,7 +75,7 @@ def run_evaluation(request: Request, console: Console, *, as_json: bool) -> Outc
     engines = Engines(weights=request.weights)
     weights = {f"weights of {s.label}": found[:12] for s in settings if (found := engines.weights(s))}
     measured_with = {**environment(), **weights}
-    outcome = Outcome(
+    outcome = Evaluation(
         request=request, records=records, rows=rows, criteria=criteria, environment=measured_with
     )
     written = _figures(outcome)
@@ -108,7 +108,7 @@ def _has_criteria(method: str) -> bool:
     return method not in CONTROLS and "@" not in method and pairing in ("", PAIRINGS[0])
 
 
-def _head(outcome: Outcome) -> dict[str, Any]:
+def _head(outcome: Evaluation) -> dict[str, Any]:
     request = outcome.request
     return {
         "suite": request.suite,
@@ -119,7 +119,7 @@ def _head(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _figures(outcome: Outcome) -> dict[str, Any]:
+def _figures(outcome: Evaluation) -> dict[str, Any]:
     def plain(value: float) -> float | str | None:
         if math.isnan(value):
             return None

@@ -10,7 +10,7 @@ from tools.evaluate.summary import Row
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
+class EvaluationRequest:
     """One call of the command."""
 
     engines: tuple[str, ...]
@@ -28,10 +28,10 @@ class Request:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Outcome:
+class Evaluation:
     """The results of one run."""
 
-    request: Request
+    request: EvaluationRequest
     records: list[Record]
     rows: list[Row]
     criteria: list[CriterionResult]

@@ -63,7 +63,7 @@ class _Work:
     images: dict[str, Map] = field(default_factory=dict)
 
 
-Outcome: TypeAlias = tuple[dict[str, float], dict[str, Any], float]
+Evaluation: TypeAlias = tuple[dict[str, float], dict[str, Any], float]
 """(figures, sums, seconds of one estimate)"""
 
 
@@ -125,7 +125,7 @@ def _case_records(
         _keep(folder, case, view, work.images)
 
 
-def _pair(work: _Work, view: PairView, label: str, setting: Setting | None) -> Outcome:
+def _pair(work: _Work, view: PairView, label: str, setting: Setting | None) -> Evaluation:
     seconds = 0.0
     if setting is None:
         maps = CONTROLS[label](view.scene, view.truth)
@@ -195,7 +195,7 @@ def _swapped(view: PairView, setting: Setting, maps: Maps, engines: Engines) -> 
     return float(np.sqrt(np.mean((relative[0] - relative[1])[view.region] ** 2)))
 
 
-def _triple(work: _Work, scene: Scene, setting: Setting) -> Outcome:
+def _triple(work: _Work, scene: Scene, setting: Setting) -> Evaluation:
     begun = time.perf_counter()
     figures, sums = triple_figures(
         scene, lambda i, j: _estimate(PairView(replace(scene, pair=(i, j))), setting, work.engines)[0]
@@ -203,7 +203,7 @@ def _triple(work: _Work, scene: Scene, setting: Setting) -> Outcome:
     return figures, sums, (time.perf_counter() - begun) / 3
 
 
-def _sequence(work: _Work, view: SequenceView, label: str, setting: Setting | None) -> Outcome:
+def _sequence(work: _Work, view: SequenceView, label: str, setting: Setting | None) -> Evaluation:
     assert setting is not None  # noqa: S101 - the figures of sequences include their control
     estimator = work.engines(setting, view.scene.spec)
     begun = time.perf_counter()

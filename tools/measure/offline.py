@@ -7,7 +7,7 @@ import numpy as np
 
 from engine.bmode import bmode
 from streamer.config import Config
-from streamer.geometry import Region, bmode_grid, engine_spec
+from streamer.geometry import FrameRegion, bmode_grid, engine_spec
 from streamer.headers import FusedHeader, Grid, StrainHeader
 from streamer.step import StrainMessage
 from tools.formats import Recording
@@ -73,6 +73,6 @@ def _with_bmode(frame: ImageFrame, recording: Recording, position: int, config: 
     header = recording.header(position, source_id="replay", session_id=frame.session_id, frame_index=0)
     dynamic_range = config.output.bmode_dynamic_range
     samples = np.ascontiguousarray(recording.frame(position))
-    image = bmode(samples, engine_spec(header, Region.whole(header), config), dynamic_range)
+    image = bmode(samples, engine_spec(header, FrameRegion.whole(header), config), dynamic_range)
     grid: Grid = bmode_grid(header, image.shape)
     return replace(frame, bmode=image, bmode_grid=grid, dynamic_range_db=dynamic_range)

@@ -92,7 +92,7 @@ def same_settings(
     """Raise RecordingError where results were made with other weights, or another engine, window or region.
 
     `spec` is what the estimator is built for here, `limits` are those of the region of interest on these
-    frames, as `streamer.geometry.Region` has them.
+    frames, as `streamer.geometry.FrameRegion` has them.
     """
     engine = config.engine
     weights = Path(engine.weights) if engine.weights else None

@@ -48,7 +48,7 @@ class Answers:
         self._asker: list[bytes] = []
         self._last_saved: dict[str, Any] | None = None
 
-    def take(self, message: Held) -> None:
+    def update(self, message: Held) -> None:
         """Hold a message that came, and write it where a tape goes on."""
         self._ring.append(message)
         if self._saving is not None:

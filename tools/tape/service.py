@@ -146,7 +146,7 @@ class _Service:
             if last is not None:
                 self._counts.missed += max(0, header.frame_index - last - 1)
                 self._answers.missed = self._counts.missed
-        self._answers.take(Held(now, header, tuple(parts)))
+        self._answers.update(Held(now, header, tuple(parts)))
 
 
 def _checked(parts: list[bytes]) -> RfHeader | StrainHeader | FusedHeader | BmodeHeader | StatusHeader:

@@ -14,13 +14,13 @@ from rich.console import Console
 from engine.errors import EstimateFailed
 from engine.musse.checkpoint import load
 from engine.spec import Device
-from engine.training.data.recorded import Block, RecordedScenes, block_of, split
+from engine.training.data.recorded import FrameBlock, RecordedScenes, block_of, split
 from engine.training.data.scenes import FRAMES
 from engine.training.live_task import LiveTask
 from engine.training.trainer import Progress, Trainer
 from engine.training.validation.unsupervised import label_free
 from streamer.config import Config
-from streamer.geometry import Region, engine_spec
+from streamer.geometry import FrameRegion, engine_spec
 from tools.errors import ToolError
 from tools.formats import Recording, open_recording
 from tools.output import emit
@@ -114,11 +114,11 @@ def run_adaptation(request: Adaptation, console: Console, *, as_json: bool) -> N
     emit("adapt", fields | figures, as_json=as_json)
 
 
-def _blocks(path: Path) -> Iterator[Block]:
+def _blocks(path: Path) -> Iterator[FrameBlock]:
     """Tracked blocks of a recording: runs of frames without gaps that the scanner calls good."""
     with open_recording(path) as recording:
         header = recording.header(0, source_id="train", session_id="1")
-        spec = engine_spec(header, Region.whole(header), Config())
+        spec = engine_spec(header, FrameRegion.whole(header), Config())
         starts = list(_starts(recording))
         for first in starts[:: math.ceil(len(starts) / MAX_BLOCKS) or 1]:
             try:

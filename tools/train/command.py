@@ -26,7 +26,7 @@ STOPPED = 130
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
+class TrainingRequest:
     """One call of the command."""
 
     recipe: str
@@ -38,7 +38,7 @@ class Request:
     device: Device
 
 
-def run_training(request: Request, console: Console, *, as_json: bool) -> None:
+def run_training(request: TrainingRequest, console: Console, *, as_json: bool) -> None:
     """Train until the recipe's last step, the time given, or Ctrl-C, and write what there is then.
 
     Raises ConfigError for a recipe with mistakes, ToolError for options that it has no use for, EngineError
@@ -67,7 +67,7 @@ def run_training(request: Request, console: Console, *, as_json: bool) -> None:
         bar.start(trainer.step)
 
         def on_step(progress: Any) -> None:
-            run_log.add(progress)
+            run_log.update(progress)
             bar.show(progress)
 
         if not any(look["step"] == trainer.step for look in run_log.looks):
@@ -92,7 +92,7 @@ def run_training(request: Request, console: Console, *, as_json: bool) -> None:
     emit("train", fields | last, as_json=as_json)
 
 
-def _finish(chosen: Experiment, step: int, request: Request, console: Console) -> str:
+def _finish(chosen: Experiment, step: int, request: TrainingRequest, console: Console) -> str:
     """Write the weights under the recipe's name; returns their path."""
     path = request.output / f"{Path(request.recipe).stem}.safetensors"
     with console.status("writing weights and program"):

@@ -23,7 +23,7 @@ HELD_OUT = 100_000  # number of the first held-out scene: beyond those that any 
 
 
 class Experiment(Protocol):
-    """A task, and how it is judged and written."""
+    """A task, and how its network is validated and written."""
 
     @property
     def task(self) -> Task:

@@ -25,7 +25,7 @@ class RunLog:
         self.looks: list[dict[str, Any]] = [look for look in looks if look["step"] <= step]
         _replace(self._log, _csv(self.rows))
 
-    def add(self, progress: Progress) -> None:
+    def update(self, progress: Progress) -> None:
         """One step; every `EVERY` of them make a row of means."""
         self._since.append(progress)
         if progress.step % EVERY:

@@ -109,7 +109,7 @@ class DeviceChain:
         return placed
 
     def _remember(self, frame: FrameArray, placed: _Placed, *, keep: bool) -> None:
-        gone = self._memory.add(frame, placed, keep=keep)
+        gone = self._memory.update(frame, placed, keep=keep)
         if gone is not None:
             self._free.append(gone.slot)
 

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d, pad
 
-from engine.musse.device.constants import LocalMeanRemoval, WindowProduct, floats
+from engine.musse.device.constants import KernelProduct, LocalMeanRemoval, floats
 from engine.tracking.coarse import (
     LAST_REACH,
     ROWS_PER_CELL,
@@ -32,8 +32,8 @@ class DeviceSearch(nn.Module):
         self.reaches = (search.reach, LAST_REACH)
         self.far, self.near = DeviceExhaustive(search.far), DeviceRefinement(search.near)
         self.far_mean, self.near_mean = LocalMeanRemoval(search.far.mean), LocalMeanRemoval(search.near.mean)
-        self.spread, self.at_nodes = WindowProduct(search.spread), WindowProduct(search.at_nodes)
-        self.spread_nodes = WindowProduct(search.nodes.spread)
+        self.spread, self.at_nodes = KernelProduct(search.spread), KernelProduct(search.at_nodes)
+        self.spread_nodes = KernelProduct(search.nodes.spread)
         self.register_buffer("cell", floats(search.cell), persistent=False)
         self.register_buffer("col", floats(search.col), persistent=False)
 
@@ -73,8 +73,8 @@ class DeviceExhaustive(nn.Module):
         super().__init__()
         self.side, self.lag, self.shape = search.max_side, search.max_lag, search.shape
         self.sides, self.lags = 2 * self.side + 1, 2 * self.lag + 1
-        self.sum, self.everywhere = WindowProduct(search.sum), WindowProduct(search.everywhere)
-        self.smooth = WindowProduct(search.smooth)
+        self.sum, self.everywhere = KernelProduct(search.sum), KernelProduct(search.everywhere)
+        self.smooth = KernelProduct(search.smooth)
         side, lag = np.divmod(np.arange(self.sides * self.lags), self.lags)
         lines = side[:, None, None] + search.line_at[None, :, None]
         rows = lag[:, None, None] + search.row_at[None, None, :]
@@ -130,7 +130,7 @@ class DeviceRefinement(nn.Module):
     def __init__(self, search: RefinementSearch) -> None:
         super().__init__()
         self.cells, self.skip = search.n_cells, search.skip
-        self.sum, self.smooth = WindowProduct(search.sum), WindowProduct(search.smooth)
+        self.sum, self.smooth = KernelProduct(search.sum), KernelProduct(search.smooth)
 
     def forward(self, pre: Tensor, moved: Tensor, before: Tensor, reach: int) -> Tensor:
         """Axial motion at the nodes, in cells: `before`, by which post was moved, and the rest."""

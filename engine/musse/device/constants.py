@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.tracking.coarse import LocalMean
-from engine.tracking.windows import Window
+from engine.tracking.windows import SeparableKernel
 
 
 def floats(values: Any) -> Tensor:
@@ -15,13 +15,13 @@ def floats(values: Any) -> Tensor:
     return torch.from_numpy(np.array(values, np.float32, order="C"))
 
 
-class WindowProduct(nn.Module):
-    """`engine.tracking.windows.Window`: two dense products, in the order that multiplies less."""
+class KernelProduct(nn.Module):
+    """`engine.tracking.windows.SeparableKernel`: two dense products, in the order that multiplies less."""
 
     across: Tensor
     along: Tensor
 
-    def __init__(self, window: Window) -> None:
+    def __init__(self, window: SeparableKernel) -> None:
         super().__init__()
         self.lines_first = window.lines_first
         self.register_buffer("across", floats(window.across.dense.T), persistent=False)
@@ -39,8 +39,8 @@ class LocalMeanRemoval(nn.Module):
 
     def __init__(self, mean: LocalMean) -> None:
         super().__init__()
-        self.window = WindowProduct(mean.window)
-        self.spread = WindowProduct(mean.nodes.spread)
+        self.window = KernelProduct(mean.window)
+        self.spread = KernelProduct(mean.nodes.spread)
 
     def forward(self, maps: Tensor) -> Tensor:
         """Cells (cols, cells) less their local mean, from cells and their filled shares (2, cols, cells)."""

@@ -40,7 +40,7 @@ class PairProgram(nn.Module):
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         """`CanonicalFrame` of post, `NormalisedTensors` of pre -> `LiveOutputs`, `COMPUTED` of post."""
         pre = NormalisedTensors(*inputs[IQ_PARTS:])
-        post = self.front.level(CanonicalFrame(*inputs[:IQ_PARTS]))
+        post = self.front.normalise(CanonicalFrame(*inputs[:IQ_PARTS]))
         start, radians = self.front.start(pre, post)
         grid = [self.get_buffer(f"grid_{name}") for name in GridInputs._fields]
         matrices = CellMatrices(*(self.get_buffer(f"matrix_{name}") for name in CellMatrices._fields))

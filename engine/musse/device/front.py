@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from engine.musse.device.canonical import CanonicalFrame
 from engine.musse.device.coarse import DeviceSearch
-from engine.musse.device.constants import WindowProduct
+from engine.musse.device.constants import KernelProduct
 from engine.tracking.iq import OVERSAMPLING
 from engine.tracking.normalisation import CARRIER_LINES, PairInitialiser, Start
 
@@ -32,11 +32,11 @@ class DeviceFront(nn.Module):
         super().__init__()
         self.longer, self.every = front.longer, front.every
         self.pitch, self.carrier = float(front.grid.pitch), 2.0 * math.pi * front.grid.frequency
-        self.gain, self.spread_gain = WindowProduct(front.gain_window), WindowProduct(front.spread_gain)
-        self.coarse, self.from_coarse = DeviceSearch(front.coarse), WindowProduct(front.from_coarse)
+        self.gain, self.spread_gain = KernelProduct(front.gain_window), KernelProduct(front.spread_gain)
+        self.coarse, self.from_coarse = DeviceSearch(front.coarse), KernelProduct(front.from_coarse)
         self.register_buffer("node_row", torch.from_numpy(front.node_row), persistent=False)
 
-    def level(self, frame: CanonicalFrame) -> NormalisedTensors:
+    def normalise(self, frame: CanonicalFrame) -> NormalisedTensors:
         """Divide a frame by its local amplitude, and compute what its pairs need."""
         some = slice(None, None, OVERSAMPLING * self.longer)
         re, im, present = frame.real[:, some], frame.imaginary[:, some], frame.valid[:, :: self.longer]

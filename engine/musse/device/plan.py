@@ -52,7 +52,7 @@ def example_inputs(transform: IqTransform, grid: IqGrid, pair: PairProgram) -> t
     canonical = CanonicalTransform(transform, grid)
     with torch.no_grad():
         frame, _ = canonical(torch.zeros(transform.spec.shape))
-        normalised = pair.front.level(frame)
+        normalised = pair.front.normalise(frame)
     return tuple(part.clone(memory_format=torch.contiguous_format) for part in (*frame, *normalised))
 
 

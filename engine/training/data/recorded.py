@@ -18,7 +18,7 @@ HELD_BACK_EVERY = 4  # blocks: a quarter is only looked at
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Block:
+class FrameBlock:
     """`FRAMES` consecutive frames of a recording, tracked: `CONSECUTIVE` pairs, then `STRIDED` ones."""
 
     samples: Samples
@@ -28,7 +28,7 @@ class Block:
 class RecordedScenes:
     """Blocks of recordings as `engine.training.data.batches.Scenes`."""
 
-    def __init__(self, blocks: Sequence[Block]) -> None:
+    def __init__(self, blocks: Sequence[FrameBlock]) -> None:
         self._blocks = blocks
         self.figures = PoolFigures()
 
@@ -37,17 +37,17 @@ class RecordedScenes:
         return self._blocks[index].samples
 
 
-def block_of(frames: Sequence[FrameArray], spec: EngineSpec) -> Block:
+def block_of(frames: Sequence[FrameArray], spec: EngineSpec) -> FrameBlock:
     """Track `FRAMES` frames. EstimateFailed: they have no carrier; ValueError: another count."""
     if len(frames) != FRAMES:
         raise ValueError(f"a block has {FRAMES} frames, not {len(frames)}")
     samples = track_frames(frames, spec, (*CONSECUTIVE, *STRIDED), kind="recorded")
     transform = IqTransform(spec)
     grid = transform.grid(transform.carrier(transform.band(frames[0])))
-    return Block(samples, cell_grid(grid, spec.shape[1], spec.line_spacing))
+    return FrameBlock(samples, cell_grid(grid, spec.shape[1], spec.line_spacing))
 
 
-def split(blocks: Sequence[Block]) -> tuple[list[Block], list[Block]]:
+def split(blocks: Sequence[FrameBlock]) -> tuple[list[FrameBlock], list[FrameBlock]]:
     """(for training, held out): every `HELD_BACK_EVERY`th is held out, the second one first.
 
     Blocks share no frame, so that neither do the parts. Raises EstimateFailed for fewer than 2.

@@ -59,7 +59,9 @@ def rf_scene(number: int) -> RfScene:
         except EstimateFailed:
             continue  # one scene in some thousands has no carrier
         initialiser = PairInitialiser(grid, spec.shape[1], spec.line_spacing, spec.sample_pitch)
-        frames = [canonical_rf(initialiser.level(transform.demodulate(band, grid)), grid) for band in bands]
+        frames = [
+            canonical_rf(initialiser.normalise(transform.demodulate(band, grid)), grid) for band in bands
+        ]
         pitch = rf_pitch(grid)
         step = max(1, round(TRUTH_PITCH / spec.line_spacing))
         rows = np.arange(0, len(frames[0]) + TRUTH_ROWS, TRUTH_ROWS, dtype=np.float32) * np.float32(pitch)

@@ -68,7 +68,7 @@ def track_frames(
     grid = transform.grid(transform.carrier(bands[0]))
     front = PairInitialiser(grid, spec.shape[1], spec.line_spacing, spec.sample_pitch, max_rows=grid.n_rows)
     cells = cell_grid(grid, spec.shape[1], spec.line_spacing)
-    normalised = [front.level(transform.demodulate(band, grid)) for band in bands]
+    normalised = [front.normalise(transform.demodulate(band, grid)) for band in bands]
     rows: list[dict[str, Map]] = []
     radians = np.empty(0, np.float32)
     for pair in pairs:

@@ -11,12 +11,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.simulation import Acquisition, Inclusion, Phantom, inclusion_phantom, simulate_acquisition
+from engine.simulation import (
+    Inclusion,
+    Phantom,
+    SimulatedAcquisition,
+    inclusion_phantom,
+    simulate_acquisition,
+)
 from engine.simulation.aperture import varying_imaging
 from engine.simulation.deformation import Mode, Motion, motion
 from engine.simulation.disturbances import Clutter, GainJump, Saturation, Shadow
 from engine.simulation.effects import Effect, Noise
-from engine.simulation.fem import Block
+from engine.simulation.fem import TissueBlock
 from engine.simulation.field import SlipBoundary, SphereCompression, VesselPulsation
 from engine.simulation.geometry import draw_geometry
 from engine.simulation.imaging import Imaging
@@ -36,7 +42,7 @@ MAX_PRESSED = 0.055  # of all frames together: the softest textures must not fol
 class DrawnScene:
     """One phantom, its acquisition, and the pairs (pre, post) of frames to learn from."""
 
-    acquisition: Acquisition
+    acquisition: SimulatedAcquisition
     pairs: tuple[tuple[int, int], ...]
     """The first `FRAMES` - 1 are consecutive, in order."""
     kind: str
@@ -104,7 +110,7 @@ def _tissue(depth: float, width: float, rng: np.random.Generator) -> tuple[str, 
     if draw < 0.33:
         return "sphere", _sphere(depth, width, rng)
     if draw < 0.53:
-        block = Block(height=1.2 * depth, width=1.4 * width, element=max(depth, width) / 40)
+        block = TissueBlock(height=1.2 * depth, width=1.4 * width, element=max(depth, width) / 40)
         drawn = draw_geometry(block, image=(depth, width), rng=rng)
         return f"solved {drawn.kind}", drawn.phantom()
     kinds: tuple[Kind, ...] = ("random", "random", "ripples", "islands", "layers")

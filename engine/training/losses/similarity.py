@@ -19,7 +19,7 @@ def lncc(first: Tensor, second: Tensor, window: tuple[int, int]) -> tuple[Tensor
     (b, 1, rows - window rows + 1, lines - window lines + 1). It keeps its sign, because RF in opposite phase
     is half a wavelength off. Without energy the correlation is 0, and so is its gradient. Gain drops out.
     """
-    a, b = _levelled(first), _levelled(second)
+    a, b = _gain_normalised(first), _gain_normalised(second)
 
     def local(image: Tensor) -> Tensor:
         return avg_pool2d(image, window, stride=1)
@@ -48,7 +48,7 @@ def similarity_loss(
     return ((1.0 - correlation) * significant).sum() / significant.sum().clamp(min=1.0)
 
 
-def _levelled(image: Tensor) -> Tensor:
+def _gain_normalised(image: Tensor) -> Tensor:
     """An image of mean square 1, whatever its gain; zeros stay zeros."""
     power = image.detach().square().mean(dim=(1, 2, 3), keepdim=True)
     return image * torch.where(power > 0.0, power.clamp(min=1e-30).rsqrt(), torch.zeros_like(power))

@@ -64,13 +64,13 @@ def _standardised(net: LiveNet, batch: Batch, device: torch.device) -> NDArray[n
     strain, std, axial, ncc = (
         values[0].cpu().numpy() for values in (fused.strain, fused.strain_std, fused.axial, fused.coherence)
     )
-    informed = (batch.cells.coverage[0].numpy() >= MIN_COVERAGE) & (ncc >= MIN_NCC)
+    estimated = (batch.cells.coverage[0].numpy() >= MIN_COVERAGE) & (ncc >= MIN_NCC)
     rows, cols = (np.arange(n, dtype=np.float32) for n in strain.shape)
     result = StrainResult(
         axial_displacement=axial,
         lateral_displacement=batch.cells.lateral[0].numpy(),
         axial_strain=strain,
-        strain_std=np.where(informed, std, np.float32(np.inf)),
+        strain_std=np.where(estimated, std, np.float32(np.inf)),
         ncc=ncc,
         axial_index=rows,
         lateral_index=cols,

@@ -24,7 +24,7 @@ from engine.musse.tracking_features import TrackingFeatures
 from engine.sequence.fusion import FusedStrain, Fusion
 from engine.spec import ErrorModel, StrainResult
 from engine.training.data.batches import Batch, as_batch
-from engine.training.data.recorded import CONSECUTIVE, STRIDED, Block
+from engine.training.data.recorded import CONSECUTIVE, STRIDED, FrameBlock
 from engine.training.data.samples import MAPS, Samples
 from engine.training.losses.live_unsupervised import WINDOW, turned
 
@@ -85,7 +85,7 @@ class _Seen:
         return PairMaps(axial=self.axial, lateral=self.lateral, strain=self.strain, std=self.std)
 
 
-def label_free(net: LiveNet, blocks: Sequence[Block], device: torch.device) -> LabelFree:
+def label_free(net: LiveNet, blocks: Sequence[FrameBlock], device: torch.device) -> LabelFree:
     """Figures of `net` on whole frames of `blocks`."""
     training = net.training
     net.eval()
@@ -175,7 +175,7 @@ def _leeway(batch: Batch, fused: LiveEstimate) -> float:
     return float((cost * weight).sum() / weight.sum().clamp(min=1e-12))
 
 
-def _steady(seen: list[_Seen], block: Block, lines: float) -> Stability:
+def _steady(seen: list[_Seen], block: FrameBlock, lines: float) -> Stability:
     """Fuse consecutive pairs and compare every image with the one before."""
     grid = block.grid
     fusion = Fusion(errors=ErrorModel(window=None, shared=UNMEASURED))  # for the image, not for its sigma

@@ -59,7 +59,7 @@ def run_on_meta() -> tuple[Any, ...]:
     )
     program = FrameProgram(transform, grid, pair).eval().requires_grad_(False).to(META)
     frame = torch.zeros(SPEC.shape, dtype=torch.int16, device=META)
-    pre = pair.front.level(program.canonical(frame)[0])
+    pre = pair.front.normalise(program.canonical(frame)[0])
     with NothingFromTheHost():
         return tuple(program(frame, *pre))
 

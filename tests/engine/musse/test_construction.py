@@ -56,19 +56,19 @@ def slope_over_depth(frame: FloatArray) -> FloatArray:
 def test_gain_and_its_slope_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """By construction: frames are divided by their own local amplitude before anything looks at them.
 
-    One gain for a whole frame is taken out twice, so that only its slope shows what levelling is for.
+    A gain common to a frame is divided out twice, so only its slope shows the effect of gain normalisation.
     """
     assert gain_error(constant) < 1e-5
     before = gain_error(slope_over_depth)
     assert before < 0.01 * abs(APPLIED)
-    level = PairInitialiser.level
+    normalise = PairInitialiser.normalise
 
-    def unlevelled(self: PairInitialiser, frame: CanonicalIq) -> NormalisedFrame:
+    def not_normalised(self: PairInitialiser, frame: CanonicalIq) -> NormalisedFrame:
         planes = np.stack((frame.iq.real, frame.iq.imag)).astype(np.float32)
-        normalised = level(self, frame)
+        normalised = normalise(self, frame)
         return replace(normalised, inputs=normalised.inputs._replace(planes=planes))
 
-    monkeypatch.setattr(PairInitialiser, "level", unlevelled)
+    monkeypatch.setattr(PairInitialiser, "normalise", not_normalised)
     assert gain_error(slope_over_depth) > 5 * before
 
 

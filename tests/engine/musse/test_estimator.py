@@ -136,7 +136,7 @@ def test_probes_from_coarse_to_critically_sampled(cycles: float) -> None:
     pulse = Pulse(cycles_per_sample=cycles, bandwidth=0.6 if cycles < 0.3 else 0.15)
     quarter = 1 / (4 * cycles)  # samples
 
-    def judged(strain: float, start: float) -> tuple[float, float]:
+    def far_and_bias(strain: float, start: float) -> tuple[float, float]:
         """Share of displacements wrong by a quarter of a cycle, and mean strain over -1 %, minus 1."""
         pair = make_pair(lambda z, x: strain * z + start, shape=spec.shape, pulse=pulse)
         result = onnx(spec).step(pair.pre, pair.post)
@@ -144,10 +144,10 @@ def test_probes_from_coarse_to_critically_sampled(cycles: float) -> None:
         far = np.mean(np.abs(inner(error)) > quarter)
         return float(far), abs(float(np.mean(inner(result.axial_strain))) / -0.01 - 1)
 
-    far, bias = judged(-0.01, 0.0)
+    far, bias = far_and_bias(-0.01, 0.0)
     assert far < 0.01
     assert bias < 0.03
-    far, bias = judged(-0.0105, 2 * quarter)  # the control: 5 % more, from half a cycle on
+    far, bias = far_and_bias(-0.0105, 2 * quarter)  # the control: 5 % more, from half a cycle on
     assert far > 0.5
     assert bias > 0.03
 

@@ -7,7 +7,7 @@ from scipy.ndimage import map_coordinates
 
 from engine.errors import InvalidAcquisition
 from engine.simulation import Inclusion, simulate_acquisition
-from engine.simulation.acquisition import Acquisition
+from engine.simulation.acquisition import SimulatedAcquisition
 from engine.simulation.aperture import varying_imaging
 from engine.simulation.deformation import Mode, Motion, motion
 from engine.simulation.disturbances import Clutter, DeadSamples, GainJump, Saturation, Shadow
@@ -27,7 +27,7 @@ def still(n: int = 2, **shifts: np.ndarray) -> Motion:
     return motion([Mode(field=PLAIN.compression, amplitude=np.zeros(n))], **shifts)
 
 
-def acquire(*effects: Effect, moves: Motion | None = None) -> Acquisition:
+def acquire(*effects: Effect, moves: Motion | None = None) -> SimulatedAcquisition:
     return simulate_acquisition(
         PLAIN, varying_imaging(SPEC, n_zones=1), moves or still(), effects=effects, per_cell=12
     )

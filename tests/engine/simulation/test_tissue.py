@@ -10,7 +10,7 @@ import torch
 
 from engine.errors import EngineUnavailable, InvalidAcquisition
 from engine.simulation.deformation import Mode, deformation_gradient, motion
-from engine.simulation.fem import Block, DoubleArray, solve_compression
+from engine.simulation.fem import DoubleArray, TissueBlock, solve_compression
 from engine.simulation.field import Inclusion, InclusionCompression, MotionField
 from engine.simulation.geometry import draw_geometry
 from engine.simulation.tissue import Ellipse, Layer, Lesion, RandomStiffness, elastic_phantom
@@ -18,7 +18,7 @@ from engine.simulation.tissue import Ellipse, Layer, Lesion, RandomStiffness, el
 needs_skfem = pytest.mark.skipif(
     not __import__("importlib.util").util.find_spec("skfem"), reason="scikit-fem (extra: simulation)"
 )
-BLOCK = Block(height=40e-3, width=40e-3, element=0.65e-3)
+BLOCK = TissueBlock(height=40e-3, width=40e-3, element=0.65e-3)
 
 
 def axial_strain(field: MotionField, z: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
@@ -52,7 +52,7 @@ def test_a_solved_inclusion_strains_as_theory_predicts(stiffness: float) -> None
 
 @needs_skfem
 def test_a_finite_probe_holds_the_tissue_under_it_and_strains_the_middle_most() -> None:
-    block = Block(height=40e-3, width=80e-3, element=2e-3, probe_width=20e-3)
+    block = TissueBlock(height=40e-3, width=80e-3, element=2e-3, probe_width=20e-3)
     field = solve_compression(lambda z, x: np.ones_like(z), block)
     depth = torch.tensor([15e-3, 25e-3, 38e-3], dtype=torch.float64)
     shallow, middle, deep = (-axial_strain(field, depth, torch.zeros_like(depth))).tolist()
@@ -62,7 +62,9 @@ def test_a_finite_probe_holds_the_tissue_under_it_and_strains_the_middle_most() 
     u_z, _ = field.displacement(face_z, face_x)
     assert float(u_z[:2].abs().max()) < 1e-6
     assert float(u_z[2]) < -5e-3
-    plates = solve_compression(lambda z, x: np.ones_like(z), Block(height=40e-3, width=80e-3, element=2e-3))
+    plates = solve_compression(
+        lambda z, x: np.ones_like(z), TissueBlock(height=40e-3, width=80e-3, element=2e-3)
+    )
     assert torch.allclose(
         axial_strain(plates, depth, torch.zeros_like(depth)), -torch.ones(3).double(), atol=1e-6
     )
@@ -72,7 +74,7 @@ def test_a_finite_probe_holds_the_tissue_under_it_and_strains_the_middle_most() 
 def test_a_geometry_is_solved_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import skfem
 
-    block = Block(height=20e-3, width=20e-3, element=2e-3)
+    block = TissueBlock(height=20e-3, width=20e-3, element=2e-3)
     soft = Layer(top=5e-3, bottom=10e-3, stiffness=0.5)
     first = elastic_phantom(block, [soft], cache=tmp_path).compression
 
@@ -133,9 +135,9 @@ def test_geometries_come_in_the_wanted_shares() -> None:
 
 def test_impossible_tissue_is_refused_by_name() -> None:
     with pytest.raises(InvalidAcquisition, match="poisson"):
-        Block(height=40e-3, width=40e-3, poisson=0.5)
+        TissueBlock(height=40e-3, width=40e-3, poisson=0.5)
     with pytest.raises(InvalidAcquisition, match="probe_width"):
-        Block(height=40e-3, width=40e-3, probe_width=0.1)
+        TissueBlock(height=40e-3, width=40e-3, probe_width=0.1)
     with pytest.raises(InvalidAcquisition, match="less than 1"):
         Lesion(depth=1e-2, lateral=0, radius=1e-3, waves=((0.6, 0), (0.6, 0)))
     with pytest.raises(InvalidAcquisition, match="correlation_length"):
@@ -145,4 +147,4 @@ def test_impossible_tissue_is_refused_by_name() -> None:
 @needs_skfem
 def test_a_stiffness_of_zero_is_refused() -> None:
     with pytest.raises(InvalidAcquisition, match="must be positive"):
-        solve_compression(lambda z, x: np.zeros_like(z), Block(height=20e-3, width=20e-3, element=2e-3))
+        solve_compression(lambda z, x: np.zeros_like(z), TissueBlock(height=20e-3, width=20e-3, element=2e-3))

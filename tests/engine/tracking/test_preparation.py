@@ -71,7 +71,7 @@ def test_what_is_remembered_is_what_would_be_computed() -> None:
 def test_a_frame_changed_in_one_sample_is_another_frame() -> None:
     memory: FrameMemory[str] = FrameMemory(2)
     (frame,) = frames(1)
-    assert memory.add(frame, "first") is None
+    assert memory.update(frame, "first") is None
     changed = frame.copy()
     changed[5, 3] += 1.0
     assert memory.find(frame.copy()) == "first"
@@ -83,10 +83,10 @@ def test_a_frame_changed_in_one_sample_is_another_frame() -> None:
 def test_the_oldest_frame_goes_first_unless_another_is_not_kept() -> None:
     memory: FrameMemory[int] = FrameMemory(2)
     a, b, c, d = frames(4)
-    memory.add(a, 0)
-    memory.add(b, 1, keep=False)
-    assert memory.add(c, 2) == 1
-    assert memory.add(d, 3) == 0
+    memory.update(a, 0)
+    memory.update(b, 1, keep=False)
+    assert memory.update(c, 2) == 1
+    assert memory.update(d, 3) == 0
     assert memory.find(c) == 2
 
 

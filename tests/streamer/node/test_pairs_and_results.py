@@ -13,7 +13,7 @@ from engine.factory import load
 from engine.spec import StrainResult
 from streamer.config import Config, load_config
 from streamer.frame import RfFrame
-from streamer.geometry import Region, engine_spec
+from streamer.geometry import FrameRegion, engine_spec
 from streamer.headers import BmodeHeader, StrainHeader
 from streamer.pairing import FramePair
 from streamer.step import StrainStep
@@ -193,7 +193,7 @@ def test_a_spent_key_is_replaced_by_the_frame_that_spent_it(setup: Setup) -> Non
 def run_directly(config: Config, indices: list[int]) -> list[np.ndarray]:
     """The same frames through the step, without a socket."""
     frames = [RfFrame(rf_header(index), cycle(index), 0.0) for index in indices]
-    region = Region.whole(frames[0].header)
+    region = FrameRegion.whole(frames[0].header)
     spec = engine_spec(frames[0].header, region, config)
     step = StrainStep(load(config.engine.name)(spec, "cpu"), region, config)
     messages = [step.run(FramePair(None, frames[0], "first"), Stopwatch())]
@@ -221,7 +221,7 @@ def test_bmode_is_sent_to_those_who_ask_and_is_the_frame_itself(setup: Setup) ->
     viewer = setup.listen(b"bmode/", b"status/")
     setup.scanner.send_all([0, 1])
     message = viewer.next(BmodeHeader, lambda header: header.frame_index == 1)
-    spec = engine_spec(rf_header(1), Region.whole(rf_header(1)), Config())
+    spec = engine_spec(rf_header(1), FrameRegion.whole(rf_header(1)), Config())
     np.testing.assert_array_equal(message.arrays["bmode"], bmode(cycle(1), spec))
     setup.settle(listener)
 

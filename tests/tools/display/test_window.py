@@ -240,7 +240,10 @@ def test_an_opencv_without_windows_is_named(monkeypatch: pytest.MonkeyPatch, scr
 
 def test_another_qt_platform_in_the_environment_opens_the_window_all_the_same(screen: str) -> None:
     """Qt aborts the process if it is set to use a platform that the wheel does not bring."""
-    code = "from tools.display.window import Window\nwith Window() as window: window.keys(); print('open')"
+    code = (
+        "from tools.display.window import DisplayWindow\n"
+        "with DisplayWindow() as window: window.keys(); print('open')"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=30,
         env={**os.environ, "DISPLAY": screen, "QT_QPA_PLATFORM": "wayland"},

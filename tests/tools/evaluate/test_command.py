@@ -12,13 +12,13 @@ from tools.commands.evaluate import evaluate
 from tools.errors import ToolError
 from tools.evaluate.command import _has_criteria, run_evaluation
 from tools.evaluate.figures.sequences import PAIRINGS
-from tools.evaluate.outcome import Request
+from tools.evaluate.outcome import EvaluationRequest
 from tools.evaluate.report.findings import explained
 from tools.evaluate.report.pairing import pairing_table
 from tools.evaluate.summary import Row
 
 
-def _request(folder: Path, **changes: object) -> Request:
+def _request(folder: Path, **changes: object) -> EvaluationRequest:
     fields = {
         "engines": ("reference",),
         "suite": "quick",
@@ -29,7 +29,7 @@ def _request(folder: Path, **changes: object) -> Request:
         "limit": 0,
         "report": True,
     }
-    return Request(**(fields | changes))  # type: ignore[arg-type]  # tests give only the fields that differ
+    return EvaluationRequest(**(fields | changes))  # type: ignore[arg-type]  # tests give only the fields that differ
 
 
 class _Tags(HTMLParser):

@@ -48,12 +48,12 @@ def train(output: Path, form: str, lost_at: int = 0) -> None:
         yield LiveExperiment(recipe, LiveTask(recipe, scenes, device), Scenes(0.2), device)
 
     class Lost(run_log.RunLog):
-        def add(self, progress: Progress) -> None:
-            super().add(progress)
+        def update(self, progress: Progress) -> None:
+            super().update(progress)
             if progress.step == lost_at:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    request = module.Request(
+    request = module.TrainingRequest(
         recipe="tiny", output=output, minutes=0.0, workers=1, scenes=output, threads=1, device="cpu"
     )
     with pytest.MonkeyPatch.context() as patched:

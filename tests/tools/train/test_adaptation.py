@@ -14,7 +14,7 @@ import tools.train.adapt as module
 from engine.errors import EngineUnavailable, EstimateFailed
 from engine.musse.checkpoint import load, save
 from engine.musse.net import LiveNet
-from engine.simulation import Acquisition, Inclusion, inclusion_phantom, simulate_acquisition
+from engine.simulation import Inclusion, SimulatedAcquisition, inclusion_phantom, simulate_acquisition
 from engine.simulation.aperture import varying_imaging
 from engine.simulation.deformation import Mode, motion
 from engine.simulation.effects import Noise
@@ -25,8 +25,7 @@ from engine.training.validation.unsupervised import LabelFree, label_free, match
 from streamer.errors import ConfigError
 from tests.engine.training.tiny_training import RECIPE, TINY, Scenes, trained
 from tools.errors import ToolError
-from tools.formats import Acquisition as Constants
-from tools.formats import write_recording
+from tools.formats import Acquisition, write_recording
 from tools.train.adapt import Adaptation, GotWorse, run_adaptation
 
 CPU = torch.device("cpu")
@@ -35,7 +34,7 @@ SPEC = EngineSpec(shape=(900, 48), sampling_frequency=16e6, center_frequency=1.8
 
 
 @pytest.fixture(scope="module")
-def scanner() -> Acquisition:
+def scanner() -> SimulatedAcquisition:
     """Three blocks of a hand that presses and releases."""
     imaging = varying_imaging(SPEC, fractional_bandwidth=1.0, lateral_fwhm=3.6e-3, n_zones=1)
     phantom = inclusion_phantom(Inclusion(depth=0.02, lateral=0.0, radius=5e-3, stiffness=3.0))
@@ -51,9 +50,9 @@ def scanner() -> Acquisition:
 
 
 @pytest.fixture(scope="module")
-def recording(scanner: Acquisition, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def recording(scanner: SimulatedAcquisition, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("unknown") / "unknown.h5"
-    constants = Constants(
+    constants = Acquisition(
         sampling_frequency=SPEC.sampling_frequency,
         center_frequency=SPEC.center_frequency,
         probe_type="linear",
@@ -87,7 +86,7 @@ def _request(start: Path, recording: Path, folder: Path, steps: int = 12, rate: 
     )  # fmt: skip
 
 
-def _strain_error(path: Path, scanner: Acquisition) -> float:
+def _strain_error(path: Path, scanner: SimulatedAcquisition) -> float:
     """On held-out frames, which the second block is, over the deviation of truth."""
     net, _ = load(path)
     block = block_of([scanner.frame(FRAMES + k) for k in range(FRAMES)], SPEC)
@@ -107,8 +106,12 @@ def _strain_error(path: Path, scanner: Acquisition) -> float:
 
 
 def test_weights_adapt_to_an_unknown_scanner_and_are_saved(
-    start: Path, recording: Path, scanner: Acquisition, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:  # fmt: skip
+    start: Path,
+    recording: Path,
+    scanner: SimulatedAcquisition,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def write(net: LiveNet, path: Path, trained: dict[str, object], shared: float) -> None:
         save(net, path, trained=trained, shared=shared)
 
@@ -150,7 +153,7 @@ def test_every_figure_is_compared() -> None:
 
 
 def test_sigma_explains_the_match_of_true_motion_and_not_of_motion_that_follows_noise(
-    scanner: Acquisition,
+    scanner: SimulatedAcquisition,
 ) -> None:
     block = block_of([scanner.frame(k) for k in range(FRAMES)], SPEC)
     for pair in range(FRAMES - 1):
@@ -165,7 +168,7 @@ def test_sigma_explains_the_match_of_true_motion_and_not_of_motion_that_follows_
         assert explained - of_truth < 0.02
 
 
-def test_an_image_of_noise_is_worse_by_these_figures(scanner: Acquisition) -> None:
+def test_an_image_of_noise_is_worse_by_these_figures(scanner: SimulatedAcquisition) -> None:
     block = block_of([scanner.frame(k) for k in range(FRAMES)], SPEC)
     torch.manual_seed(0)
     net = LiveNet(TINY)
@@ -176,7 +179,7 @@ def test_an_image_of_noise_is_worse_by_these_figures(scanner: Acquisition) -> No
     assert label_free(net, [block], CPU).worse_than(before)
 
 
-def test_held_out_frames_are_never_learnt_from(scanner: Acquisition) -> None:
+def test_held_out_frames_are_never_learnt_from(scanner: SimulatedAcquisition) -> None:
     block = block_of([scanner.frame(k) for k in range(FRAMES)], SPEC)
     blocks = [replace(block) for _ in range(9)]
     learnt, held_out = split(blocks)

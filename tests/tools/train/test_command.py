@@ -25,7 +25,7 @@ from tests.engine.training.tiny_training import RECIPE, Scenes
 from tools.cli import app
 from tools.errors import ToolError
 from tools.train import experiments
-from tools.train.command import Request, run_training
+from tools.train.command import TrainingRequest, run_training
 from tools.train.experiments import LiveExperiment
 from tools.train.recipe import read_recipe, shipped
 from tools.train.run_log import RunLog
@@ -92,7 +92,7 @@ def test_an_option_of_simulated_scenes_is_refused_where_there_are_none(
 
 
 @pytest.fixture
-def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Request:
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainingRequest:
     """A request whose scenes are made by hand and whose program is left out."""
 
     def write(net: LiveNet, path: Path, trained: dict[str, object], shared: float) -> None:
@@ -109,7 +109,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Request:
     monkeypatch.setattr(
         module, "read_recipe", lambda name: replace(RECIPE, steps=30, validate_every=10, held_out=2)
     )
-    return Request(
+    return TrainingRequest(
         recipe="tiny",
         output=tmp_path / "out",
         minutes=0.0,
@@ -121,7 +121,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Request:
 
 
 def test_a_run_leaves_weights_log_figures_and_curve(
-    tiny: Request, capsys: pytest.CaptureFixture[str]
+    tiny: TrainingRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run_training(tiny, Console(stderr=True), as_json=True)
     event = json.loads(capsys.readouterr().out)
@@ -139,11 +139,11 @@ def test_a_run_leaves_weights_log_figures_and_curve(
 
 
 def test_ctrl_c_checkpoints_and_the_same_command_goes_on(
-    tiny: Request, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tiny: TrainingRequest, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Interrupted(RunLog):
-        def add(self, progress: Progress) -> None:
-            super().add(progress)
+        def update(self, progress: Progress) -> None:
+            super().update(progress)
             if progress.step == 14:
                 import signal
 
@@ -167,7 +167,7 @@ def test_ctrl_c_checkpoints_and_the_same_command_goes_on(
 
 
 def test_a_slice_of_no_time_still_makes_a_step_and_keeps_it(
-    tiny: Request, capsys: pytest.CaptureFixture[str]
+    tiny: TrainingRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run_training(replace(tiny, minutes=1e-6), Console(stderr=True), as_json=True)
     event = json.loads(capsys.readouterr().out)
@@ -178,7 +178,7 @@ def test_a_slice_of_no_time_still_makes_a_step_and_keeps_it(
 def test_a_journal_forgets_what_was_written_beyond_the_checkpoint(tmp_path: Path) -> None:
     run_log = RunLog(tmp_path, 0)
     for step in range(1, 31):
-        run_log.add(
+        run_log.update(
             Progress(
                 step=step, terms={"a": 1.0}, learning_rate=1.0, samples_per_second=1.0, waited=0.0, left_out=2
             )

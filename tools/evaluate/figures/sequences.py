@@ -15,11 +15,11 @@ from scipy.ndimage import map_coordinates
 
 from engine.estimator import Estimator
 from engine.metrics.accuracy import Accuracy, Map, Mask, accuracy
-from engine.simulation import Acquisition
+from engine.simulation import SimulatedAcquisition
 from engine.spec import FloatArray
 from streamer.config import Config
 from streamer.frame import RfFrame
-from streamer.geometry import Region
+from streamer.geometry import FrameRegion
 from streamer.headers import RfHeader
 from streamer.offline import strain_messages
 from streamer.step import StrainMessage, StrainStep
@@ -59,7 +59,7 @@ class SequenceView:
         return self._images[key]
 
 
-def _relative_truth(acquisition: Acquisition, frame: int, fitted: bool) -> tuple[Map, Mask]:
+def _relative_truth(acquisition: SimulatedAcquisition, frame: int, fitted: bool) -> tuple[Map, Mask]:
     """Strain from `frame` to the one most differently compressed, over its median in the region."""
     rows, columns = evaluation_grid(acquisition.imaging.spec)
     press = acquisition.motion.modes[0].amplitude
@@ -102,7 +102,7 @@ def run_sequence(
     if number:
         chosen["stride"] = int(number)
     config = Config.model_validate({"pairing": chosen, **(limits or {})})
-    step = StrainStep(estimator, Region.whole(_header(view.scene, 0)), config)
+    step = StrainStep(estimator, FrameRegion.whole(_header(view.scene, 0)), config)
     frames = (
         RfFrame(_header(view.scene, index), samples, received=0.0)
         for index, samples in enumerate(view.frames)

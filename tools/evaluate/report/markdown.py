@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tools.evaluate.criteria import CriterionResult
 from tools.evaluate.methods import CONTROLS
-from tools.evaluate.outcome import Outcome
+from tools.evaluate.outcome import Evaluation
 from tools.evaluate.records import Record
 from tools.evaluate.report.findings import explained
 from tools.evaluate.report.pairing import pairing_table
@@ -35,7 +35,7 @@ COLUMNS = (
 REJECTION = "rejection.md"
 
 
-def write_summary(outcome: Outcome, path: Path) -> None:
+def write_summary(outcome: Evaluation, path: Path) -> None:
     """Write the Markdown file, with the tables of `rejection.md` beside it."""
     request, missed = outcome.request, [c for c in outcome.criteria if not c.met]
     engines = ", ".join(request.engines)

@@ -9,7 +9,7 @@ from pathlib import Path
 from tools.errors import ToolError
 from tools.evaluate.criteria import CriterionResult, dynamic_range_db
 from tools.evaluate.methods import CONTROLS
-from tools.evaluate.outcome import Outcome
+from tools.evaluate.outcome import Evaluation
 from tools.evaluate.report.findings import explained
 from tools.evaluate.report.pairing import DecisionTable, pairing_table
 from tools.evaluate.report.text import ABOUT, CAPTIONS, GLOSSARY, UNCERTAINTY
@@ -84,7 +84,7 @@ def need_matplotlib(what: str, otherwise: str) -> None:
         raise ToolError(f"{what} needs matplotlib: pip install 'musse-stream[evaluation]', or {otherwise}")
 
 
-def write_report(outcome: Outcome) -> Path:
+def write_report(outcome: Evaluation) -> Path:
     """Write report.html into the run's folder and return its path."""
     from tools.evaluate.report import plots
     from tools.evaluate.report.images import case_images
@@ -198,7 +198,7 @@ def _diameters(rows: Sequence[Row]) -> str:
     return f"<table>{head}{lines}</table>"
 
 
-def _environment(outcome: Outcome) -> str:
+def _environment(outcome: Evaluation) -> str:
     lines = "".join(f"<tr><td>{k}<td>{html.escape(str(v))}" for k, v in outcome.environment.items())
     return f"<h2>Measured with</h2><table>{lines}</table>"
 

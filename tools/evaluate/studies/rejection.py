@@ -77,7 +77,7 @@ class Remembering(StatelessEstimator):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome(Sums):
+class SettingEffect(Sums):
     """Effect of one setting on all sequences; a pair is kept if it enters the fused image."""
 
     good: int = 0
@@ -121,7 +121,7 @@ def settings() -> Iterator[tuple[str, str, Limits]]:
             yield name, f"{value:g}", {section: {name: value}}
 
 
-def effect_of(view: SequenceView, estimator: Estimator, pairing: str, limits: Limits) -> Outcome:
+def effect_of(view: SequenceView, estimator: Estimator, pairing: str, limits: Limits) -> SettingEffect:
     """Effect of one setting on one sequence; a run that rejects nothing classifies pairs as good or bad."""
     singles = [now.single for now in shown(view, estimator, pairing, OPEN)]
     counts = dict.fromkeys(("good", "good_kept", "bad", "bad_kept"), 0)
@@ -137,7 +137,7 @@ def effect_of(view: SequenceView, estimator: Estimator, pairing: str, limits: Li
             truth, region = view.image(index)
             fused = now.fused
             images.append(None if fused is None else accuracy(fused, truth, region & np.isfinite(fused)))
-    return Outcome(**counts, images=tuple(images))
+    return SettingEffect(**counts, images=tuple(images))
 
 
 def study(
@@ -146,16 +146,16 @@ def study(
     *,
     pairings: Sequence[str] = PAIRINGS,
     on_sequence: Callable[[int], object] = lambda number: None,
-) -> dict[tuple[str, str, str], Outcome]:
+) -> dict[tuple[str, str, str], SettingEffect]:
     """Outcome over all sequences by (pairing, threshold, value)."""
     engines = Engines()
-    found: dict[tuple[str, str, str], Outcome] = {}
+    found: dict[tuple[str, str, str], SettingEffect] = {}
     for number, view in enumerate(sequences(seed, repeats)):
         on_sequence(number)
         estimator = Remembering(engines(Setting(engine="reference"), view.scene.spec))
         for pairing, (name, value, limits) in product(pairings, settings()):
             key = (pairing, name, value)
-            found[key] = found.get(key, Outcome()) + effect_of(view, estimator, pairing, limits)
+            found[key] = found.get(key, SettingEffect()) + effect_of(view, estimator, pairing, limits)
     return found
 
 
@@ -165,7 +165,7 @@ def is_default(name: str, value: str) -> bool:
     return any(name == swept and f"{config[section][name]:g}" == value for section, swept, _ in SWEPT)
 
 
-def table(found: Mapping[tuple[str, str, str], Outcome], pairing: str) -> str:
+def table(found: Mapping[tuple[str, str, str], SettingEffect], pairing: str) -> str:
     """One Markdown table; default values in bold."""
     lines = [
         "| threshold | value | good kept | bad let through | with an image | NRMSE | worst | same frames |",
@@ -188,7 +188,7 @@ def _share(part: int, whole: int) -> str:
     return f"{100 * part / whole:.0f} % of {whole}" if whole else "none"
 
 
-def document(found: Mapping[tuple[str, str, str], Outcome]) -> str:
+def document(found: Mapping[tuple[str, str, str], SettingEffect]) -> str:
     """The text of docs/evaluation/rejection.md."""
     made = environment()
     about = (

@@ -6,7 +6,7 @@ from itertools import product
 
 import numpy as np
 
-from engine.simulation import Acquisition, Inclusion, inclusion_phantom, simulate_acquisition
+from engine.simulation import Inclusion, SimulatedAcquisition, inclusion_phantom, simulate_acquisition
 from engine.simulation.deformation import Mode, motion
 from engine.simulation.effects import Noise
 from engine.simulation.rhythm import press_and_release, wander
@@ -37,7 +37,7 @@ def hand_held(
     *,
     drift: float = 0.5e-3,
     aside: float = 0.1e-3,
-) -> Acquisition:
+) -> SimulatedAcquisition:
     """Presses of 12 frames, `peak` high, with a hand's drift out of plane and aside (m), at 25 dB.
 
     Neighbouring frames correlate by 0.98-0.99. At 2 % they differ by 0.3 % strain on average, at 0.6 % by
@@ -86,7 +86,7 @@ def cycles(seed: int) -> Iterator[Case]:
         )
 
 
-def _steady(inclusion: Inclusion, seed: int) -> Acquisition:
+def _steady(inclusion: Inclusion, seed: int) -> SimulatedAcquisition:
     """Presses of 1 % at 30 dB that begin in full motion, so that only the fusion limits the response."""
     press = 0.005 * (1.0 - np.cos(2.0 * np.pi * (np.arange(CUT_AT) + 2.0) / CYCLE))
     phantom = inclusion_phantom(inclusion)

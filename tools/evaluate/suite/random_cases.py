@@ -5,10 +5,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engine.simulation import Acquisition, Inclusion, Phantom, inclusion_phantom, simulate_acquisition
+from engine.simulation import (
+    Inclusion,
+    Phantom,
+    SimulatedAcquisition,
+    inclusion_phantom,
+    simulate_acquisition,
+)
 from engine.simulation.deformation import Mode, motion
 from engine.simulation.effects import Effect, Noise
-from engine.simulation.fem import Block
+from engine.simulation.fem import TissueBlock
 from engine.simulation.imaging import Imaging, Zone
 from engine.simulation.pointspread import PointSpread
 from engine.simulation.tissue import Layer, RandomStiffness, elastic_phantom
@@ -57,7 +63,7 @@ def make_pair(
     effects: Sequence[Effect] = (),
     shift: tuple[float, float] = (0.0, 0.0),
     extra: Sequence[Mode] = (),
-) -> Acquisition:
+) -> SimulatedAcquisition:
     """Rest and compressed by `strain`; `shift` in samples and lines, `effects` come before the noise."""
     seen = imaging or plain_imaging()
     spec = seen.spec
@@ -81,7 +87,7 @@ def make_pair(
 
 def make_triple(
     phantom: Phantom, strains: Sequence[float], *, seed: int, correlation: float, in_band_snr_db: float
-) -> Acquisition:
+) -> SimulatedAcquisition:
     """Frames compressed by each of `strains`; neighbours correlate by `correlation`, farther ones by less."""
     return simulate_acquisition(
         phantom,
@@ -110,9 +116,9 @@ def bound_case(strain: float, *, correlation: float = 1.0, in_band_snr_db: float
     )
 
 
-def block(element: float = ELEMENT) -> Block:
+def block(element: float = ELEMENT) -> TissueBlock:
     """Tissue a fifth deeper and two fifths wider than the image, so that its free borders lie outside."""
-    return Block(
+    return TissueBlock(
         height=1.2 * SPEC.shape[0] * SPEC.sample_pitch,
         width=1.4 * SPEC.shape[1] * SPEC.line_pitch,
         element=element,

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from engine.metrics.accuracy import Map, Mask
-from engine.simulation import Acquisition, Inclusion, PairTruth
+from engine.simulation import Inclusion, PairTruth, SimulatedAcquisition
 from engine.simulation.pointspread import FWHM
 from engine.spec import EngineSpec, FloatArray
 from engine.strain.bound import BoundCase
@@ -28,7 +28,7 @@ Parameters = Mapping[str, float | str]
 class Scene:
     """The simulated content of one case."""
 
-    acquisition: Acquisition
+    acquisition: SimulatedAcquisition
     pair: tuple[int, int] = (0, 1)
     inclusions: tuple[Inclusion, ...] = ()
     """Inclusions that define target, background and edges; at rest."""
@@ -41,7 +41,7 @@ class Scene:
     """Whether to compare with the estimate of the swapped pair: press and release must look the same."""
     lesions: tuple[tuple[Inclusion, bool], ...] = ()
     """Sites with a lesion (True) or without one (False)."""
-    after: Acquisition | None = None
+    after: SimulatedAcquisition | None = None
     """The acquisition after a cut."""
     frame_rate: float = 30.0
 

@@ -84,7 +84,7 @@ def test_kinds_appear_in_their_shares(monkeypatch: pytest.MonkeyPatch) -> None:
     # phantoms by name instead of in full: which one is drawn is all that counts here
     for name in ("_inclusions", "_sphere", "inclusion_phantom", "textured_phantom"):
         monkeypatch.setattr(module, name, lambda *_, **__: None)
-    monkeypatch.setattr(module, "Block", lambda **_: None)
+    monkeypatch.setattr(module, "TissueBlock", lambda **_: None)
     monkeypatch.setattr(module, "draw_geometry", lambda *_, **__: SimpleNamespace(kind="", phantom=int))
     drawn = Counter(
         module._tissue(0.03, 0.02, np.random.default_rng([module.STREAM, number]))[0].strip()

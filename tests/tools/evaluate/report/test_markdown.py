@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tools.evaluate.criteria import check_criteria
-from tools.evaluate.outcome import Outcome, Request
+from tools.evaluate.outcome import Evaluation, EvaluationRequest
 from tools.evaluate.records import Record
 from tools.evaluate.report.markdown import write_summary
 from tools.evaluate.summary import Row
@@ -17,7 +17,7 @@ Write = Callable[..., str]
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
     def written(rows: list[Row], records: Sequence[Record] = ()) -> str:
-        request = Request(
+        request = EvaluationRequest(
             engines=("reference", "musse"),
             suite="full",
             groups=(),
@@ -29,7 +29,7 @@ def write(tmp_path: Path) -> Write:
         )
         criteria = check_criteria(rows, lambda name: True)
         write_summary(
-            Outcome(request=request, records=list(records), rows=rows, criteria=criteria, environment={}),
+            Evaluation(request=request, records=list(records), rows=rows, criteria=criteria, environment={}),
             tmp_path / "README.md",
         )
         return (tmp_path / "README.md").read_text(encoding="utf-8")

@@ -8,8 +8,8 @@ from tools.evaluate.methods import Engines, Setting
 from tools.evaluate.studies.rejection import (
     OPEN,
     SEED,
-    Outcome,
     Remembering,
+    SettingEffect,
     effect_of,
     is_default,
     sequences,
@@ -44,7 +44,7 @@ def test_estimates_are_those_of_the_frames_given() -> None:
 
 
 def test_the_table_has_every_setting_and_marks_the_defaults() -> None:
-    found = {("sequential", name, value): Outcome(good=4, good_kept=3) for name, value, _ in settings()}
+    found = {("sequential", name, value): SettingEffect(good=4, good_kept=3) for name, value, _ in settings()}
     lines = table(found, "sequential").splitlines()
     assert len(lines) == 2 + len(found)
     assert "| min_ncc | **0.8** | 75 % of 4 | none |" in table(found, "sequential")
@@ -56,8 +56,8 @@ def test_the_table_has_every_setting_and_marks_the_defaults() -> None:
 def test_settings_are_compared_on_frames_that_all_of_them_show() -> None:
     near, far = (Accuracy(4, 0.0, error, 4.0, 4.0, 4.0) for error in (1.0, 100.0))
     found = {
-        ("sequential", "min_snre", "0.3"): Outcome(images=(far, near)),
-        ("sequential", "min_snre", "3"): Outcome(images=(None, near)),
+        ("sequential", "min_snre", "0.3"): SettingEffect(images=(far, near)),
+        ("sequential", "min_snre", "3"): SettingEffect(images=(None, near)),
     }
     first, second = table(found, "sequential").splitlines()[2:]
     assert first.endswith("| 100 % of 2 | 3.55 | 5.00 | 0.50 |")

@@ -5,7 +5,7 @@ from typing import Any
 from streamer.headers import StrainHeader
 
 
-def judged(**changes: Any) -> StrainHeader:
+def strain_header(**changes: Any) -> StrainHeader:
     fields: dict[str, Any] = {
         "source_id": "bridge", "session_id": "one", "arrays": (), "pre_index": 0, "post_index": 1,
         "grid": None, "interval": None, "mean_strain": 0.001, "quality": 1.0, "predicted_snre": None,
