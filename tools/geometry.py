@@ -131,6 +131,19 @@ def outline(grid: Grid, box: tuple[float, float, float, float], points: int = 32
     return np.stack([x, z], axis=1)
 
 
+def oblique_lines(grid: Grid, shape: Sequence[int]) -> list[NDArray[np.float64]]:
+    """(2, 2) x and z in mm of the beams of OBLIQUE degrees that lie within a map, from top to bottom.
+
+    Outside them uniform tissue that is pressed along the axis looks hard: its strain along a beam of angle t
+    is the strain along the axis times cos 2t. Empty for a linear probe and for a narrow fan.
+    """
+    if not is_curved(grid):
+        return []
+    top, bottom, left, right = _limits(grid, shape)
+    beams = [angle for angle in (-OBLIQUE, OBLIQUE) if left < angle < right]
+    return [np.stack(to_plane(grid, np.array([top, bottom]), angle), axis=1) for angle in beams]
+
+
 def extent_of(parts: Sequence[tuple[Grid, tuple[int, ...]]]) -> Extent:
     """The extent that holds every (grid, shape). A cell reaches half a step to each side of its centre."""
     corners = np.concatenate([outline(grid, _limits(grid, shape)) for grid, shape in parts])

@@ -31,11 +31,13 @@ def simulate_recording(
         raise RecordingError(f"{path}: simulated frames are written as .h5; `convert` makes other formats")
     simulated = simulated_acquisition(settings, cache=cache)
     rows, columns = rest_grid(simulated)
+    radius = settings.probe_radius
     constants = Acquisition(
         sampling_frequency=settings.sampling_frequency,
         center_frequency=settings.center_frequency,
-        probe_type="linear",
-        line_pitch=settings.line_pitch,
+        probe_type="curved" if radius else "linear",
+        line_pitch=settings.line_pitch / radius if radius else settings.line_pitch,
+        probe_radius=radius,
     )
     with write_recording(
         path, constants, truth_attributes=_truth_attributes(rows, columns), overwrite=overwrite
@@ -55,7 +57,7 @@ def _truth_attributes(rows: FloatArray, columns: FloatArray) -> dict[str, object
         "grid": "rest positions of tissue: rows at axial_index (samples), columns at lateral_index (lines)",
         "axial_index": rows,
         "lateral_index": columns,
-        "axial_displacement": "samples from rest to this frame, positive = away from the probe",
+        "axial_displacement": "samples along the beam since rest, positive = away from the probe",
         "lateral_displacement": "lines from rest to this frame",
         "unknown": "NaN: flowing blood, and within four grid steps of a slip boundary",
         "pairs": "engine.simulation.recorded.recorded_pair_truth, on the pre frame's coordinates",

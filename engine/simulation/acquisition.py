@@ -27,6 +27,7 @@ from engine.errors import InvalidAcquisition
 from engine.simulation.deformation import (
     Mode,
     Motion,
+    PairMotion,
     motion,
     pair_motion,
     positions,
@@ -105,7 +106,10 @@ class SimulatedAcquisition:
             rng = np.random.default_rng([self.seed, 2, index])
             flips = torch.from_numpy(rng.integers(0, 2, len(amplitude)) * 2.0 - 1.0)
             amplitude = torch.where(self._flows, amplitude * flips, amplitude)
-        return render(self.imaging, z[None], x[None], amplitude[None])[0]
+        depth, arc = self.imaging.to_beam(z, x)
+        if self.imaging.probe_radius > 0:  # wider beams hold more scatterers: speckle stays equally bright
+            amplitude = amplitude / self.imaging.widening(depth).clamp(min=0.1).sqrt()
+        return render(self.imaging, depth[None], arc[None], amplitude[None])[0]
 
     def pair_truth(
         self,
@@ -115,27 +119,45 @@ class SimulatedAcquisition:
         axial_index: FloatArray | None = None,
         lateral_index: FloatArray | None = None,
     ) -> PairTruth:
-        """True motion from frame i to frame j on frame i's coordinates.
+        """True motion along and across the beams from frame i to frame j on frame i's coordinates.
 
         At every sample and line, or at the given samples and lines only (float, any order).
         """
         n_axial, n_lateral = self.imaging.spec.shape
         rows = np.arange(n_axial, dtype=np.float32) if axial_index is None else axial_index
         columns = np.arange(n_lateral, dtype=np.float32) if lateral_index is None else lateral_index
-        z, x = self.imaging.pixel_grid(torch.from_numpy(rows), torch.from_numpy(columns))
+        depth, arc = self.imaging.beam_grid(torch.from_numpy(rows), torch.from_numpy(columns))
+        z, x = self.imaging.to_plane(depth, arc)
         moved = pair_motion(self.motion, i, j, z, x)
+        axial, lateral, strain = self._along_beams(moved, (z, x), (depth, arc))
         flows = self.phantom.flows(*rest_positions(self.motion, i, z, x))
 
         def as_array(value: Tensor) -> FloatArray:
             return value.masked_fill(flows, torch.nan).float().numpy()
 
         return PairTruth(
-            axial_displacement=as_array(moved.axial / self.imaging.spec.sample_pitch),
-            lateral_displacement=as_array(moved.lateral / self.imaging.spec.line_pitch),
-            axial_strain=as_array(moved.axial_strain),
+            axial_displacement=as_array(axial / self.imaging.spec.sample_pitch),
+            lateral_displacement=as_array(lateral / self.imaging.spec.line_pitch),
+            axial_strain=as_array(strain),
             axial_index=rows,
             lateral_index=columns,
         )
+
+    def _along_beams(
+        self, moved: PairMotion, plane: tuple[Tensor, Tensor], beam: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """(axial, lateral, axial strain) of a pair's motion in the frame's own coordinates."""
+        radius = self.imaging.probe_radius
+        if radius == 0:
+            return moved.axial, moved.lateral, moved.axial_strain
+        depth, arc = self.imaging.to_beam(plane[0] + moved.axial, plane[1] + moved.lateral)
+        # the beam's direction before, seen along the beam through where the point is after
+        before, after = beam[1] / radius, arc / radius
+        zz, zx, xz, xx = moved.gradient
+        down = zz * torch.cos(before) + zx * torch.sin(before)
+        across = xz * torch.cos(before) + xx * torch.sin(before)
+        stretch = down * torch.cos(after) + across * torch.sin(after)
+        return depth - beam[0], arc - beam[1], stretch - 1.0
 
     @cached_property
     def _units(self) -> list[tuple[Tensor, Tensor]]:

@@ -18,11 +18,13 @@ def varying_imaging(
     attenuation_db_per_cm_mhz: float = 0.0,
     tilt: tuple[float, float] = (0.0, 0.0),
     n_zones: int = 6,
+    probe_radius: float = 0.0,
 ) -> Imaging:
     """Imaging in `n_zones` (4-8) zones over the depth of `spec`.
 
-    `lateral_fwhm` (m) is the beam width at `focus` (m; None: the same at every depth); away from it the beam
-    widens as a Gaussian beam does whose width doubles at half and one and a half of the focal depth.
+    `probe_radius` (m) is that of a convex probe. `lateral_fwhm` (m) is the beam width at `focus` (m; None:
+    the same at every depth); away from it the beam widens as a Gaussian beam does whose width doubles at half
+    and one and a half of the focal depth.
     Attenuation shifts the received centre frequency by -2 a z s^2 with a in Np/m/Hz and s the
     standard deviation of the amplitude spectrum (a Gaussian spectrum stays Gaussian; the loss itself is
     made up by time-gain compensation: see `Noise.fall_db_per_cm`). `tilt` (rad) goes from the first
@@ -48,4 +50,4 @@ def varying_imaging(
         first = zones[0].point_spread if zones else spread
         brightness = math.sqrt(first.energy(spec.sound_speed) / spread.energy(spec.sound_speed))
         zones.append(Zone(depth=float(z), point_spread=spread, amplitude=brightness))
-    return Imaging(spec=spec, zones=tuple(zones))
+    return Imaging(spec=spec, zones=tuple(zones), probe_radius=probe_radius)

@@ -164,8 +164,13 @@ class PairMotion:
     """m, positive = away from the probe."""
     lateral: Tensor
     """m."""
-    axial_strain: Tensor
-    """d(axial)/dz on frame i's coordinates, negative = compressed from i to j."""
+    gradient: tuple[Tensor, Tensor, Tensor, Tensor]
+    """(zz, zx, xz, xx): how a step in z and x of frame i has turned and stretched by frame j."""
+
+    @property
+    def axial_strain(self) -> Tensor:
+        """d(axial)/dz on frame i's coordinates, negative = compressed from i to j."""
+        return self.gradient[0] - 1.0
 
 
 def pair_motion(
@@ -177,9 +182,14 @@ def pair_motion(
     """
     rest_z, rest_x = rest_positions(motion, i, z, x, tolerance=tolerance)
     there_z, there_x = positions(motion, j, rest_z, rest_x)
-    before_zz, before_zx, before_xz, before_xx = deformation_gradient(motion, i, rest_z, rest_x)
-    after_zz, after_zx, _, _ = deformation_gradient(motion, j, rest_z, rest_x)
-    # (F_j F_i^-1)_zz, the stretch along z from frame i to frame j
-    determinant = before_zz * before_xx - before_zx * before_xz
-    stretch = (after_zz * before_xx - after_zx * before_xz) / determinant
-    return PairMotion(axial=there_z - z, lateral=there_x - x, axial_strain=stretch - 1.0)
+    b_zz, b_zx, b_xz, b_xx = deformation_gradient(motion, i, rest_z, rest_x)
+    a_zz, a_zx, a_xz, a_xx = deformation_gradient(motion, j, rest_z, rest_x)
+    # F_j F_i^-1
+    determinant = b_zz * b_xx - b_zx * b_xz
+    gradient = (
+        (a_zz * b_xx - a_zx * b_xz) / determinant,
+        (a_zx * b_zz - a_zz * b_zx) / determinant,
+        (a_xz * b_xx - a_xx * b_xz) / determinant,
+        (a_xx * b_zz - a_xz * b_zx) / determinant,
+    )
+    return PairMotion(axial=there_z - z, lateral=there_x - x, gradient=gradient)

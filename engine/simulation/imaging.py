@@ -43,10 +43,18 @@ class Zone:
 
 @dataclass(frozen=True, kw_only=True)
 class Imaging:
-    """How a frame is made: its constants and the point-spread function by depth (at least one zone)."""
+    """How a frame is made: its constants and the point-spread function by depth (at least one zone).
+
+    Tissue has z (m below the probe's surface at its middle) and x (m across); the frame has depth along the
+    beam and an arc. They are the same for a linear probe. The lines of a convex one leave an arc of
+    `probe_radius`, `spec.line_pitch` apart; point-spread functions are given at the probe's face and widen
+    with the beams.
+    """
 
     spec: EngineSpec
     zones: tuple[Zone, ...]
+    probe_radius: float = 0.0
+    """m; 0 for a linear probe."""
 
     def __post_init__(self) -> None:
         depths = [zone.depth for zone in self.zones]
@@ -64,24 +72,47 @@ class Imaging:
         """m from the axis to the outermost line."""
         return (self.spec.shape[1] - 1) / 2.0 * self.spec.line_pitch
 
-    def axial_sample(self, z: Tensor) -> Tensor:
-        """Sample index, fractional, at which depth `z` (m) is recorded."""
-        return z / self.spec.sample_pitch
+    def axial_sample(self, depth: Tensor) -> Tensor:
+        """Sample index, fractional, at which a depth along the beam (m) is recorded."""
+        return depth / self.spec.sample_pitch
 
-    def line(self, x: Tensor) -> Tensor:
-        """Line index, fractional, at lateral position `x` (m, 0 = probe axis)."""
-        return (x + self.half_width) / self.spec.line_pitch
+    def line(self, arc: Tensor) -> Tensor:
+        """Line index, fractional, of an arc along the probe's face (m, 0 = its middle)."""
+        return (arc + self.half_width) / self.spec.line_pitch
 
     def pixel_grid(self, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
         """(z, x) in metres of every pair of axial samples and lines: two (rows, columns) float64 arrays."""
-        z = rows.to(torch.float64) * self.spec.sample_pitch
-        x = columns.to(torch.float64) * self.spec.line_pitch - self.half_width
-        grid_z, grid_x = torch.meshgrid(z, x, indexing="ij")
-        return grid_z.contiguous(), grid_x.contiguous()
+        return self.to_plane(*self.beam_grid(rows, columns))
+
+    def beam_grid(self, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+        """(depth, arc) in metres of the same."""
+        depth = rows.to(torch.float64) * self.spec.sample_pitch
+        arc = columns.to(torch.float64) * self.spec.line_pitch - self.half_width
+        grid_depth, grid_arc = torch.meshgrid(depth, arc, indexing="ij")
+        return grid_depth.contiguous(), grid_arc.contiguous()
+
+    def to_beam(self, z: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Depth along the beam and arc (m) of points of tissue."""
+        radius = self.probe_radius
+        if radius == 0:
+            return z, x
+        return torch.hypot(z + radius, x) - radius, torch.atan2(x, z + radius) * radius
+
+    def to_plane(self, depth: Tensor, arc: Tensor) -> tuple[Tensor, Tensor]:
+        """z and x (m) of depths and arcs: the inverse of `to_beam`."""
+        radius = self.probe_radius
+        if radius == 0:
+            return depth, arc
+        along, angle = depth + radius, arc / radius
+        return along * torch.cos(angle) - radius, along * torch.sin(angle)
+
+    def widening(self, depth: Tensor) -> Tensor:
+        """Distance between two beams over that at the probe's face."""
+        return torch.ones_like(depth) if self.probe_radius == 0 else depth / self.probe_radius + 1.0
 
 
 def render(imaging: Imaging, z: Tensor, x: Tensor, amplitude: Tensor) -> Tensor:
-    """RF of scatterers at (z, x), float64 metres, with their amplitudes; all three are (batch, scatterers).
+    """RF of scatterers at depths z and arcs x, float64 metres, with amplitudes; all (batch, scatterers).
 
     Returns (batch, n_axial, n_lateral) float32; a scatterer of amplitude 1 has the peak of its
     zone, 1 unless set. Scatterers outside the image count as far as their response reaches into it.

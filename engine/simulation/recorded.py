@@ -47,15 +47,17 @@ def rest_displacement(
     NaN where a grid cannot hold the truth: in flowing blood, and within four steps of a slip boundary.
     """
     imaging = acquisition.imaging
-    z, x = imaging.pixel_grid(torch.from_numpy(axial_index), torch.from_numpy(lateral_index))
-    moved_z, moved_x = positions(acquisition.motion, frame, z, x)
+    depth, arc = imaging.beam_grid(torch.from_numpy(axial_index), torch.from_numpy(lateral_index))
+    z, x = imaging.to_plane(depth, arc)
+    moved_depth, moved_arc = imaging.to_beam(*positions(acquisition.motion, frame, z, x))
     missing = acquisition.phantom.flows(z, x)
-    steps = (float(z[1, 0] - z[0, 0]), float(x[0, 1] - x[0, 0]))
+    widest = float(imaging.widening(depth[-1, 0]))
+    steps = (float(depth[1, 0] - depth[0, 0]), float(arc[0, 1] - arc[0, 0]) * widest)
     for mode in acquisition.motion.modes:
         if isinstance(mode.field, SlipBoundary):
             missing = missing | mode.field.near(z, x, _SLIP_STEPS * max(steps))
-    axial = ((moved_z - z) / imaging.spec.sample_pitch).masked_fill(missing, torch.nan)
-    lateral = ((moved_x - x) / imaging.spec.line_pitch).masked_fill(missing, torch.nan)
+    axial = ((moved_depth - depth) / imaging.spec.sample_pitch).masked_fill(missing, torch.nan)
+    lateral = ((moved_arc - arc) / imaging.spec.line_pitch).masked_fill(missing, torch.nan)
     return axial.float().numpy(), lateral.float().numpy()
 
 

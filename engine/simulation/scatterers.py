@@ -49,6 +49,7 @@ def draw_scatterers(
     two-way) spreads them over a slab, so that a plane that moves across itself sees others come and go.
     """
     shallow, deep, half_width = rest_extent(imaging, motion)
+    radius = imaging.probe_radius
     density = per_cell / _cell_area(imaging)
     low, high, elevation_power = 0.0, 0.0, 1.0
     if elevational_fwhm is not None:
@@ -58,14 +59,19 @@ def draw_scatterers(
         high = float((motion.elevation + swing).max()) + _SLAB_REACH * sigma
         density *= (high - low) / elevational_fwhm
         elevation_power = math.sqrt(math.pi) * sigma / (high - low)
-    count = round(density * (deep - shallow) * 2.0 * half_width)
+    wider = 1.0 if radius == 0 else 1.0 + (shallow + deep) / 2.0 / radius  # of the area that the arc spans
+    count = round(density * (deep - shallow) * 2.0 * half_width * wider)
     z = rng.uniform(shallow, deep, count)
+    if radius > 0:  # evenly over the area: beams widen with depth
+        share = (z - shallow) / (deep - shallow)
+        ends = (radius + shallow) ** 2, (radius + deep) ** 2
+        z = np.sqrt(ends[0] + share * (ends[1] - ends[0])) - radius
     x = rng.uniform(-half_width, half_width, count)
     sign = rng.integers(0, 2, count) * 2.0 - 1.0
     y = rng.uniform(low, high, count) if elevational_fwhm is not None else None
     # In the order of memory (line by line), so that spreading them walks through the grid.
     order = np.lexsort((z, np.floor(x / imaging.spec.line_pitch)))
-    z_rest, x_rest = torch.from_numpy(z[order]), torch.from_numpy(x[order])
+    z_rest, x_rest = imaging.to_plane(torch.from_numpy(z[order]), torch.from_numpy(x[order]))
     return Scatterers(
         z=z_rest,
         x=x_rest,
@@ -84,7 +90,7 @@ def _cell_area(imaging: Imaging) -> float:
 
 
 def rest_extent(imaging: Imaging, motion: Motion) -> tuple[float, float, float]:
-    """(shallowest, deepest, half width) in rest metres of all that any frame can show."""
+    """(shallowest, deepest, half width) of all that any frame can show, at rest: m of depth and of arc."""
     spec = imaging.spec
     spreads = [zone.point_spread for zone in imaging.zones]
     axial = max(s.axial_reach(spec.sound_speed) for s in spreads) * spec.sound_speed / 2.0
@@ -92,7 +98,7 @@ def rest_extent(imaging: Imaging, motion: Motion) -> tuple[float, float, float]:
     deep, half_width = imaging.depth + axial, imaging.half_width + lateral
     edge_z = torch.linspace(-axial, deep, 33, dtype=torch.float64)
     edge_x = torch.linspace(-half_width, half_width, 33, dtype=torch.float64)
-    z, x = torch.meshgrid(edge_z, edge_x, indexing="ij")
+    z, x = imaging.to_plane(*torch.meshgrid(edge_z, edge_x, indexing="ij"))
     unit = unit_displacements(motion, z.reshape(-1), x.reshape(-1))
     amplitude = np.stack([mode.amplitude for mode in motion.modes], axis=1)
     moved_z = amplitude @ torch.stack([u_z for u_z, _ in unit]).numpy()
@@ -102,4 +108,6 @@ def rest_extent(imaging: Imaging, motion: Motion) -> tuple[float, float, float]:
     turn = np.abs(np.sin(motion.rotation)).max()
     more_z = spare * np.abs(moved_z).max() + np.abs(motion.axial_shift).max() + turn * half_width
     more_x = spare * np.abs(moved_x).max() + np.abs(motion.lateral_shift).max() + turn * deep
+    if imaging.probe_radius > 0:  # beams have every direction of the plane
+        more_z = more_x = float(more_z) + float(more_x)
     return -axial - float(more_z), deep + float(more_z), half_width + float(more_x)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.errors import InvalidAcquisition
 from engine.simulation.acquisition import SimulatedAcquisition, simulate_acquisition
 from engine.simulation.aperture import varying_imaging
 from engine.simulation.deformation import Mode, Motion, motion
@@ -33,6 +34,9 @@ class SimulationSettings:
     sampling_frequency: float = 40.0e6
     center_frequency: float = 5.0e6
     line_pitch: float = 0.3e-3
+    """m between lines, along the probe's face."""
+    probe_radius: float = 0.0
+    """m of a convex probe; 0 for a linear one."""
     inclusions: tuple[Inclusion, ...] = DEFAULT_INCLUSIONS
     layers: bool = False
     """Brightness of layered soft tissue. An inclusion of 0 dB then hides in it."""
@@ -122,12 +126,15 @@ def simulated_acquisition(settings: SimulationSettings, *, cache: Path | None = 
         center_frequency=settings.center_frequency,
         line_pitch=settings.line_pitch,
     )
+    if settings.probe_radius > 0 and (settings.random_stiffness > 0 or settings.solve):
+        raise InvalidAcquisition("finite elements need the flat face of a linear probe: probe_radius = 0")
     varies = settings.focus is not None or settings.attenuation_db_per_cm_mhz > 0
     imaging = varying_imaging(
         spec,
         focus=settings.focus,
         attenuation_db_per_cm_mhz=settings.attenuation_db_per_cm_mhz,
         n_zones=6 if varies else 1,
+        probe_radius=settings.probe_radius,
     )
     vessel = _vessel(spec) if settings.vessel else None
     phantom = _phantom(settings, spec, vessel, cache)

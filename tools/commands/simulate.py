@@ -16,10 +16,21 @@ def simulate(
     frames: Annotated[int, typer.Option(min=1, help="Number of frames.")] = 60,
     frame_rate: Annotated[float, typer.Option(metavar="HZ", help="Frames per second.")] = 30.0,
     samples: Annotated[int, typer.Option(help="Axial samples of a frame.")] = 2000,
-    lines: Annotated[int, typer.Option(help="Lines of a frame.")] = 128,
+    lines: Annotated[int | None, typer.Option(help="Lines of a frame [default: 128].")] = None,
     sampling_frequency: Annotated[float, typer.Option(metavar="HZ", help="Along the beam.")] = 40.0e6,
     center_frequency: Annotated[float, typer.Option(metavar="HZ", help="Of the pulse.")] = 5.0e6,
-    line_pitch: Annotated[float, typer.Option(metavar="METRES", help="Between lines.")] = 0.3e-3,
+    line_pitch: Annotated[
+        float | None,
+        typer.Option(metavar="METRES", help="Between lines, along the probe's face [default: 0.0003]."),
+    ] = None,
+    probe_radius: Annotated[
+        float | None,
+        typer.Option(metavar="METRES", min=0.005, max=1, help="Of a convex probe; none: a linear one."),
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Lines, pitch and radius of a probe, one line per element."),
+    ] = None,
     patient: Annotated[
         bool, typer.Option("--patient", help="All disturbances at ordinary levels; options still override.")
     ] = False,
@@ -153,6 +164,8 @@ def simulate(
         musse-stream simulate --output small.h5 --samples 1024 --lines 64 --uniform --snr 20
 
         musse-stream simulate --output hard.h5 --patient --clutter -15 --elevation-drift 0.3
+
+        musse-stream simulate --output convex.h5 --preset verasonics-c5-2v --center-frequency 3.5e6
     """
     from dataclasses import replace
 
@@ -161,12 +174,21 @@ def simulate(
 
     from engine.simulation.scenario import PATIENT, SimulationSettings
     from tools.errors import ToolError
+    from tools.formats.presets import preset_of
     from tools.processes import ctrl_c
     from tools.simulate import parse_inclusion, simulate_recording
 
     if uniform and inclusion:
         raise ToolError("--uniform means no inclusion: leave out --inclusion, or --uniform")
+    probe = {"lines": lines, "line_pitch": line_pitch, "probe_radius": probe_radius}
+    if preset is not None:
+        if stated := [f"--{name.replace('_', '-')}" for name, value in probe.items() if value is not None]:
+            raise ToolError(f"--preset {preset} already states {', '.join(stated)}: leave one of them out")
+        named = preset_of(preset)
+        probe = {"lines": named.elements, "line_pitch": named.pitch, "probe_radius": named.probe_radius}
     given: dict[str, Any] = {
+        "line_pitch": probe["line_pitch"],
+        "probe_radius": probe["probe_radius"],
         "inclusions": () if uniform else tuple(map(parse_inclusion, inclusion)) if inclusion else None,
         "random_stiffness": random_stiffness,
         "solve": solve,
@@ -188,14 +210,14 @@ def simulate(
         "clip_rms": clip,
         "dead_rows": dead_rows,
     }
+    n_lines = int(probe["lines"] or 128)
     settings = replace(
         PATIENT if patient else SimulationSettings(),
         frames=frames,
         frame_rate=frame_rate,
-        shape=(samples, lines),
+        shape=(samples, n_lines),
         sampling_frequency=sampling_frequency,
         center_frequency=center_frequency,
-        line_pitch=line_pitch,
         seed=seed,
         **{name: value for name, value in given.items() if value is not None},
     )
@@ -212,7 +234,7 @@ def simulate(
             overwrite=overwrite,
             on_frame=on_frame,
         )
-    typer.echo(f"{output}: {frames} frames of {samples} x {lines}, seed {seed}")
+    typer.echo(f"{output}: {frames} frames of {samples} x {n_lines}, seed {seed}")
 
 
 def _metres(millimetres: float | None) -> float | None:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Literal
 
 import cv2
 import numpy as np
@@ -25,12 +25,10 @@ from tools.display.strain_image import StrainImage
 from tools.display.text import BOLD, LARGE, SMALL, draw_text, text_width, wrap
 from tools.display.view import View, ago
 from tools.geometry import (
-    OBLIQUE,
     Frame,
-    axes_of,
     extent_of,
     fit,
-    is_curved,
+    oblique_lines,
     outline,
     resample_image,
     resample_values,
@@ -41,6 +39,7 @@ Area = tuple[int, int, int, int]
 
 _LEFT, _TOP, _RIGHT, _BOTTOM = 56, 30, 10, 36  # px around an image for its axes and title
 _CAPTION_LINE: Final = 20
+_DASH: Final = 7  # px
 _GREYED_WEIGHT: Final = 0.75  # a greyed image lets its ground through: unlike any live grey map
 
 
@@ -80,6 +79,8 @@ def draw_images(canvas: Image, view: View, area: Area) -> None:
         _draw_region(canvas, view, frame)
         _draw_pointer(canvas, view, frame)
         _draw_title(canvas, _title(title, view), frame, (left, cell - _LEFT - _RIGHT))
+        if title != "B-mode":
+            _draw_oblique(canvas, view, frame)
         if title == "B-mode":
             _draw_bmode_caption(canvas, view, frame)
         else:
@@ -138,7 +139,7 @@ def _title(title: str, view: View) -> str:
         value = "1 = average of the region" if view.options.value == "normalised" else "signed, in %"
         pairs = view.strain.pairs if view.strain is not None else None
         made = "" if view.strain is None else ", one pair" if pairs is None else f", {pairs:.0f} pairs fused"
-        caption = f"{title}: {value}{made}{_oblique(view)}"
+        caption = f"{title}: {value}{made}"
     return caption
 
 
@@ -168,12 +169,24 @@ def _draw_axes(canvas: Image, frame: Frame) -> None:
     cv2.circle(canvas, (marker, top - 5), 4, ACCENT, -1, cv2.LINE_AA)
 
 
-def _oblique(view: View) -> str:
-    """A warning where beams diverge so far that uniform tissue looks hard at the sides."""
-    if view.strain is None or not is_curved(view.strain.grid):
-        return ""
-    _, lateral = axes_of(view.strain.grid, view.strain.normalised.shape)
-    return ", oblique beams look harder" if max(abs(lateral[0]), abs(lateral[-1])) > OBLIQUE else ""
+def _draw_oblique(canvas: Image, view: View, frame: Frame) -> None:
+    """Dashed beams beyond which uniform tissue looks hard."""
+    image = view.strain
+    for beam in [] if image is None else oblique_lines(image.grid, image.normalised.shape):
+        start, end = (np.array([frame.x + frame.column(x), frame.y + frame.row(z)]) for x, z in beam)
+        dashes = max(1, round(float(np.hypot(*(end - start))) / _DASH))
+        for number in range(0, dashes, 2):
+            a = start + (end - start) * number / dashes
+            b = start + (end - start) * min(number + 1, dashes) / dashes
+            ends = (round(a[0]), round(a[1])), (round(b[0]), round(b[1]))
+            cv2.line(canvas, *ends, BACKGROUND, 3, cv2.LINE_AA)
+            cv2.line(canvas, *ends, (255, 255, 255), 1, cv2.LINE_AA)
+        x, y = start + 0.75 * (end - start)
+        outwards = -1 if end[0] < start[0] else 1
+        align: Literal["left", "right"] = "right" if outwards < 0 else "left"
+        for number, words in enumerate(("oblique beams", "look harder")):
+            at = y + number * _CAPTION_LINE
+            draw_text(canvas, words, x + 8 * outwards, at, size=SMALL, align=align)
 
 
 def ticks(start: float, stop: float, about: float) -> list[float]:

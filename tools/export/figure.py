@@ -1,5 +1,6 @@
 """One image as a figure for a paper: B-mode, strain, colour bar, scale and regions. Needs matplotlib."""
 
+import math
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +13,16 @@ from tools.display.options import DisplayOptions
 from tools.display.readouts import scale_labels
 from tools.errors import ToolError
 from tools.export.views import bmode_of, strain_of, view_of
-from tools.geometry import Frame, extent_of, fit, outline, resample_image, resample_values
+from tools.geometry import (
+    OBLIQUE,
+    Frame,
+    extent_of,
+    fit,
+    oblique_lines,
+    outline,
+    resample_image,
+    resample_values,
+)
 from tools.measure.frames import ImageFrame
 from tools.measure.ratio import measure
 from tools.measure.regions import Regions
@@ -42,6 +52,7 @@ def write_figure(
     if bmode is not None:
         parts.append((bmode.grid, bmode.image.shape))
     place = fit(extent_of(parts), 0, 0, _RASTER, _RASTER, flip=options.flip)
+    oblique = oblique_lines(frame.grid, frame.relative_strain.shape)
     images = [("Relative strain (1 = average of the region)", _strain(strain, place, options))]
     if bmode is not None:
         gain = bmode.exposure_db + options.bmode_gain
@@ -65,6 +76,8 @@ def write_figure(
         for axis, (title, image) in zip(axes[0], images, strict=True):
             _image(axis, title, image, place)
             _regions(axis, frame, regions)
+        for beam in oblique:
+            axes[0][-1].plot(beam[:, 0], beam[:, 1], color="white", linewidth=0.8, linestyle=(0, (4, 3)))
         _bar(figure, axes[0][-1], frame, options)
         figure.text(0.5, -0.02, _caption(frame, options, regions), ha="center", va="top", fontsize=7)
         try:
@@ -140,6 +153,8 @@ def _caption(frame: ImageFrame, options: DisplayOptions, regions: Regions | None
     )
     if regions is not None:
         caption += f" Strain ratio B/A {measure(frame, regions).ratio.text}."
+    if oblique_lines(frame.grid, frame.relative_strain.shape):
+        caption += f" Outside the dashed beams ({math.degrees(OBLIQUE):.0f} degrees) tissue looks harder."
     return caption + "\nRelative axial strain, not stiffness; research use only."
 
 

@@ -41,18 +41,23 @@ def presets() -> dict[str, Preset]:
     }
 
 
+def preset_of(name: str) -> Preset:
+    """The preset `name`. Raises RecordingError for an unknown name."""
+    names = presets()
+    if name not in names:
+        near = get_close_matches(name.lower(), names, n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]}?" if near else f"names: {', '.join(names)}"
+        raise RecordingError(f"no probe preset {name!r}; {hint}")
+    return names[name]
+
+
 def find_preset(name: str, n_lateral: int) -> Preset:
     """The preset `name`, for a recording of `n_lateral` lines.
 
     Raises RecordingError for an unknown name, and where the lines are not one per element, because then the
     probe's pitch does not determine the lines'.
     """
-    names = presets()
-    if name not in names:
-        near = get_close_matches(name.lower(), names, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]}?" if near else f"names: {', '.join(names)}"
-        raise RecordingError(f"no probe preset {name!r}; {hint}")
-    preset = names[name]
+    preset = preset_of(name)
     if preset.elements != n_lateral:
         raise RecordingError(
             f"preset {name} has {preset.elements} elements, the recording {n_lateral} lines: state the "

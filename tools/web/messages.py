@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.headers import Grid
-from tools.geometry import Frame, extent_of, fit, lookup
+from tools.geometry import Frame, extent_of, fit, lookup, oblique_lines
 
 RASTER: Final = 560  # px, larger side of the raster that images are drawn on before the screen scales them
 _DTYPES: Final = {np.dtype(np.float32): "f4", np.dtype(np.uint8): "u1"}
@@ -59,7 +59,7 @@ class Geometry:
         return fit(extent_of(parts), 0, 0, RASTER, RASTER, flip=self.flip)
 
     def fields(self) -> dict[str, Any]:
-        """Size and place of the raster."""
+        """Size and place of the raster, and the beams beyond which beams are oblique, in mm."""
         frame = self.frame
         extent = frame.extent
         return {
@@ -71,6 +71,7 @@ class Geometry:
             "top": extent.top,
             "bottom": extent.bottom,
             "flip": self.flip,
+            "oblique": [] if self.strain is None else [beam.tolist() for beam in oblique_lines(*self.strain)],
         }
 
     def arrays(self) -> dict[str, NDArray[Any]]:

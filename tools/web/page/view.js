@@ -50,7 +50,10 @@ export class View {
     context.drawImage(images[this.kind], x, y, g.width * scale, g.height * scale);
     this.axes();
     this.outline(state.region);
-    if (this.kind === "strain") this.bar();
+    if (this.kind === "strain") {
+      this.oblique();
+      this.bar();
+    }
     this.marks(marks);
     const grey = this.kind === "strain" ? state.strain_grey : state.bmode_grey;
     this.caption(this.kind === "strain" ? state.caption : state.bmode_caption, state.frozen, grey);
@@ -95,6 +98,29 @@ export class View {
     context.strokeStyle = "#ffffffb0";
     context.lineWidth = Math.max(1, this.em / 12);
     context.stroke();
+  }
+
+  // Dashed beams beyond which uniform tissue looks hard; see tools/geometry.py.
+  oblique() {
+    const { context, em } = this;
+    for (const beam of this.raster.geometry.oblique) {
+      const [[x0, y0], [x1, y1]] = beam.map(([u, z]) => this.toScreen(u, z));
+      context.lineWidth = Math.max(1, em / 12);
+      context.setLineDash([em / 2, em / 2]);
+      this.stroked("#fff", () => {
+        context.beginPath();
+        context.moveTo(x0, y0);
+        context.lineTo(x1, y1);
+      });
+      context.setLineDash([]);
+      context.font = `${0.8 * em}px system-ui, sans-serif`;
+      const outwards = x1 < x0 ? -1 : 1;
+      context.textAlign = outwards < 0 ? "right" : "left";
+      context.fillStyle = "#e6e8e9";
+      const x = x0 + 0.75 * (x1 - x0) + (outwards * em) / 2, y = y0 + 0.75 * (y1 - y0);
+      context.fillText("oblique beams", x, y);
+      context.fillText("look harder", x, y + em);
+    }
   }
 
   bar() {
