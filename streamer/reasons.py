@@ -65,6 +65,16 @@ FRESH_SCENE: Final[tuple[Rejection, ...]] = ("first", "new_session", "geometry_c
 """No earlier pair shows what this one shows."""
 
 
+def rejection_named(name: str | None) -> Rejection | None:
+    """The rejection of that name, None for None. Raises ValueError for a reason that this release lacks."""
+    found = next((reason for reason in REJECTIONS if reason == name), None)
+    if name is not None and found is None:
+        raise ValueError(
+            f"{name!r} is a reason that this release lacks; its reasons: {', '.join(REJECTIONS)}"
+        )
+    return found
+
+
 def describe_rejection(reason: str) -> str:
     """The reason of a strain message as a phrase; a newer node may send one that is not listed here."""
     return next((text for name, text in REJECTIONS.items() if name == reason), reason.replace("_", " "))

@@ -24,7 +24,7 @@ from streamer.fusing import FusedMessage, Fusing
 from streamer.geometry import FrameRegion, grid_of
 from streamer.headers import ArrayEntry, Grid, StrainHeader
 from streamer.pairing import FramePair
-from streamer.reasons import Rejection
+from streamer.reasons import Rejection, rejection_named
 
 GAIN_JUMP = 10 ** (3.0 / 20.0)  # 3 dB of amplitude: the operator turned a knob
 MAX_REJECTED = 3  # in a row, before memory of older motion does more harm than good
@@ -40,13 +40,16 @@ class StrainMessage:
     header: StrainHeader
     arrays: tuple[NDArray[Any], ...]
     """In the order of header.arrays; empty for a rejected pair."""
-    rejection: Rejection | None
-    """That of the header, which as a wire field holds any text."""
     result: StrainResult | None
     """The engine's full result, also of a pair that quality rejected; None where no engine ran."""
     pair_quality: PairQuality | None
     fused: FusedMessage | None
     """The image of this pair and those before it; None where this pair adds nothing to it."""
+
+    @property
+    def rejection(self) -> Rejection | None:
+        """Why the pair has no value; the header's field takes any text, because newer nodes may have more."""
+        return rejection_named(self.header.rejection)
 
 
 class StrainStep:
@@ -185,7 +188,7 @@ class StrainStep:
             t_acq=post.t_acq,
             clock=post.clock,
         )
-        return StrainMessage(header, arrays, rejection, result, pair_quality, fused)
+        return StrainMessage(header, arrays, result, pair_quality, fused)
 
 
 def _interval(pair: FramePair) -> float | None:

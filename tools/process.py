@@ -20,7 +20,7 @@ from streamer.geometry import FrameRegion, engine_spec, region_of
 from streamer.headers import RfHeader
 from streamer.offline import strain_messages
 from streamer.pairing import FramePair
-from streamer.reasons import MISMATCH, REJECTIONS, Rejection
+from streamer.reasons import MISMATCH
 from streamer.step import StrainMessage, StrainStep
 from streamer.stopwatch import Stopwatch
 from tools.errors import RecordingError
@@ -67,28 +67,14 @@ def process_pairs(
 ) -> Iterator[StrainMessage]:
     """Strain of exactly these pairs, in this order, as a live run made them of the same playback.
 
-    Raises RecordingError for a frame that the playback does not have, and for an unknown rejection.
+    Raises RecordingError for a frame that the playback does not have.
     """
     step = open_step(recording, config)
     frames = _FramesByIndex(recording, loop)
     for pair in pairs:
         post = frames.frame(pair.post_index)
         pre = None if pair.pre_index is None else frames.frame(pair.pre_index)
-        reason = _rejection(recording.path, pair) if pre is None else None
-        yield step.run(FramePair(pre, post, reason), Stopwatch())
-
-
-def _rejection(path: Path, pair: RecordedPair) -> Rejection | None:
-    if pair.rejection is None:
-        return None
-    for rejection in REJECTIONS:
-        if rejection == pair.rejection:
-            return rejection
-    raise RecordingError(
-        f"pair of frame {pair.post_index} of {path} was rejected as {pair.rejection!r}, a reason that "
-        f"this release lacks: process it with the release that made the results. Its reasons: "
-        f"{', '.join(REJECTIONS)}"
-    )
+        yield step.run(FramePair(pre, post, pair.rejection if pre is None else None), Stopwatch())
 
 
 def frame_region(recording: Recording, config: Config) -> tuple[RfHeader, FrameRegion]:

@@ -16,6 +16,7 @@ from tests.tools.programs import STEPS, write_press
 from tools.cli import app
 from tools.errors import RecordingError
 from tools.formats import Acquisition, write_recording
+from tools.results.description import describe_results
 from tools.results.zea import IMAGE
 from tools.simulate import simulate_recording
 
@@ -285,9 +286,10 @@ def test_a_rejection_of_a_newer_release_is_refused_by_name(
         reasons[0] = "out_of_tune"
         file["rejection"][:] = reasons
     output = tmp_path / "a.h5"
-    with pytest.raises(RecordingError, match=r"'out_of_tune'.*lacks.*Its reasons: first,"):
+    with pytest.raises(RecordingError, match=r"'out_of_tune'.*lacks; its reasons: first,"):
         process(press, output, "--pairs-from", str(newer), "--engine", "trivial")
     assert not output.exists()
+    assert describe_results(newer)["rejections"]["out_of_tune"] == 1  # info shows it all the same
 
 
 def test_a_region_limits_what_holds_values(press: Path, tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from tools.errors import RecordingError
 from tools.results.layout import FORMAT
-from tools.results.pairs import read_pairs
 
 
 def holds_results(path: Path) -> bool:
@@ -38,9 +37,9 @@ def describe_results(path: Path) -> dict[str, Any]:
         if path.suffix.lower() == ".npz":
             strain, maps, rejections, attributes = _from_npz(path)
         else:
-            pairs, attributes = read_pairs(path)
-            rejections = [pair.rejection or "" for pair in pairs]
             with h5py.File(path, "r") as file:
+                attributes = dict(file.attrs)
+                rejections = list(file["rejection"].asstr()[:])
                 strain = file["mean_strain"][:]
                 maps = list(file["axial_strain"].shape[1:])
     except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:

@@ -12,6 +12,7 @@ from engine.factory import model_hash, resolve
 from engine.spec import POLICIES, EngineSpec
 from streamer.config import Config
 from streamer.headers import StrainHeader
+from streamer.reasons import Rejection, rejection_named
 from tools.errors import RecordingError
 from tools.results.layout import FORMAT, NO_PRE, described, region_text
 from tools.tape.layout import SUFFIX
@@ -26,13 +27,13 @@ class RecordedPair:
 
     pre_index: int | None
     post_index: int
-    rejection: str | None
+    rejection: Rejection | None
 
 
 def read_pairs(path: Path) -> tuple[list[RecordedPair], dict[str, Any]]:
     """The pairs of a result file or a tape in their order, and the file's attributes.
 
-    Raises RecordingError for a file that holds no results of this project.
+    Raises RecordingError for a file without results of this project, or with a rejection of a newer release.
     """
     if path.suffix == SUFFIX:
         return _taped_pairs(path)
@@ -47,10 +48,19 @@ def read_pairs(path: Path) -> tuple[list[RecordedPair], dict[str, Any]]:
     except (OSError, KeyError) as error:
         raise RecordingError(f"{path} cannot be read as an .h5 of strain results: {error}") from error
     pairs = [
-        RecordedPair(None if pre == NO_PRE else int(pre), int(post), reason or None)
+        _pair(path, None if pre == NO_PRE else int(pre), int(post), reason or None)
         for pre, post, reason in zip(*columns, strict=True)
     ]
     return pairs, attributes
+
+
+def _pair(path: Path, pre_index: int | None, post_index: int, reason: str | None) -> RecordedPair:
+    try:
+        return RecordedPair(pre_index, post_index, rejection_named(reason))
+    except ValueError as error:
+        raise RecordingError(
+            f"{path}, pair of frame {post_index}: {error}. Process it with the release that made the results"
+        ) from error
 
 
 def _taped_pairs(path: Path) -> tuple[list[RecordedPair], dict[str, Any]]:
@@ -62,7 +72,7 @@ def _taped_pairs(path: Path) -> tuple[list[RecordedPair], dict[str, Any]]:
         for message in tape.messages(["strain"]):
             header = message.header
             if isinstance(header, StrainHeader):
-                pairs.append(RecordedPair(header.pre_index, header.post_index, header.rejection))
+                pairs.append(_pair(path, header.pre_index, header.post_index, header.rejection))
                 here = described(header)
                 if header.grid is None:
                     attributes = attributes or here
