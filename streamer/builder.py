@@ -2,10 +2,11 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from engine.errors import EngineError, EngineUnavailable
 from engine.estimator import Estimator
@@ -22,6 +23,10 @@ from streamer.stopping import Stop, StopRequested
 
 OpenEngine = Callable[[EngineSpec], Estimator]
 T = TypeVar("T")
+
+BUILDING_AT_MOST: Final = 120.0
+"""s to load libraries from a slow disk, build an estimator and try it."""
+SLOWER_THAN_FIRST: Final = 5.0  # a pair may take so many times as long as the first one did
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +47,8 @@ class EngineBuilder:
         self._step: StrainStep | None = None
         self._built: Future[tuple[Estimator, FrameRegion]] | None = None
         settings = config.engine
+        self.pair_at_most = settings.timeout
+        """s that a pair may take: the configured time, or more where the engine's first pair was slow."""
         self._decides = open_engine is None and settings.name == "auto"
         self._opener: Future[OpenEngine] = _beside_main(lambda: open_engine or _opener(settings))
 
@@ -55,13 +62,17 @@ class EngineBuilder:
         if self._opener.done():
             self._opener.result()
 
+    def is_new(self, frame: RfFrame) -> bool:
+        """Whether `step_for` has to build something for this frame."""
+        return self._step is None or frame.header.acquisition != self._acquisition
+
     def step_for(self, frame: RfFrame, stop: Stop, while_waiting: Callable[[], None]) -> StrainStep:
         """The step for this frame's geometry, built now if it is new.
 
         A geometry that no estimator can serve makes a step without one, and a FAULT that names the cause.
         Raises EngineUnavailable, and StopRequested where the run is to end meanwhile.
         """
-        if self._step is not None and frame.header.acquisition == self._acquisition:
+        if self._step is not None and not self.is_new(frame):
             return self._step
         self._health.building = True
         try:
@@ -107,6 +118,7 @@ class EngineBuilder:
         estimator = opener(engine_spec(header, region, self._config))
         # the first inference allocates and compiles: it happens here, not while frames wait
         samples = region.crop(frame.samples)
+        begun = time.monotonic()
         try:
             estimator.propose(samples, samples)
         except Exception:
@@ -115,6 +127,7 @@ class EngineBuilder:
                 extra={"limit_by": "warm-up"},
             )
         estimator.reset()
+        self.pair_at_most = max(settings.timeout, SLOWER_THAN_FIRST * (time.monotonic() - begun))
         return estimator, region
 
 

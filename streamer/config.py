@@ -107,6 +107,9 @@ class EngineConfig(_Section):
         AXIAL_WINDOW * 1e3, description="least-squares strain window along the beam, mm"
     )
     lateral_window: WindowMm = Field(LATERAL_WINDOW * 1e3, description="the same across the lines, mm")
+    timeout: float = Field(
+        5.0, ge=1.0, le=600.0, description="a pair that takes longer ends the node, which starts again; s"
+    )
     threads: int = Field(
         1, ge=0, le=256, description="CPU threads of the engine; 0: all cores. More than 1 is rarely faster"
     )
@@ -319,6 +322,7 @@ def result_settings(config: Config) -> str:
     """The settings that results depend on, as JSON: numbers and fixed words, no address, no file name."""
     sections = config.model_dump(include={"pairing", "region", "engine", "quality", "fusion"})
     del sections["engine"]["weights"]  # the hash in every strain message identifies them
+    del sections["engine"]["timeout"]
     return json.dumps(sections)
 
 

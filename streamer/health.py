@@ -1,10 +1,11 @@
 """How the node is, decided from counts and times that are given to it; nothing here reads a clock."""
 
 from collections import Counter, deque
+from collections.abc import Mapping
 
 from streamer.frame_counters import Counts
 from streamer.headers import NO_SOURCE, Origin, RfHeader
-from streamer.reasons import Rejection, StateName
+from streamer.reasons import RESTARTS, Rejection, Restart, StateName
 
 STALE_PERIODS = 10  # frame periods without a frame
 STALE_AT_MOST = 0.5  # s
@@ -15,6 +16,7 @@ BURST_FRAMES = 8  # arrivals that are compared with their acquisition times
 BURST_FACTOR = 2.0  # acquired over so many times the time of their arrival: they had been waiting somewhere
 MAX_OTHERS = 8  # names of other sources in a reason
 TOO_MANY = 0.05  # share of frames lost, refused or overwritten that is reported to the operator
+RESTART_SHOWN = 30.0  # s
 FAULT_AFTER = 10  # engine errors in a row
 
 
@@ -47,10 +49,20 @@ class Health:
         self.building = False
         self.fault: str | None = None
         """Why no result can come until something changes; None while all is well."""
+        self._restarted: tuple[str, ...] = ()
+        self._first_asked: float | None = None
         self.insecure: tuple[str, ...] = ()
         """Links without encryption that other computers reach, a reason each."""
         self.closed = False
         """Whether nobody new can connect, because the authenticator has ended."""
+
+    def restarted(self, restarts: Mapping[Restart, int]) -> None:
+        """This node replaces others, which ended for these reasons; shown for the first `RESTART_SHOWN` s."""
+        self._restarted = tuple(
+            f"started again ({count} so far): {RESTARTS[reason]}"
+            for reason, count in restarts.items()
+            if count
+        )
 
     def frame_accepted(self, header: RfHeader, now: float) -> None:
         """A frame went into the ring."""
@@ -102,7 +114,10 @@ class Health:
         elif troubles:
             state, reasons = "DEGRADED", troubles
         closed = ("the authenticator has ended: nobody new can connect until a restart",) * self.closed
-        return state, (*reasons, *closed, *self.insecure)
+        if self._first_asked is None:
+            self._first_asked = now
+        restarted = self._restarted if now - self._first_asked < RESTART_SHOWN else ()
+        return state, (*reasons, *restarted, *closed, *self.insecure)
 
     def _nothing_came(self, counts: Counts) -> tuple[str, ...]:
         """Where frames are awaited, and what has come instead."""

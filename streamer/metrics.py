@@ -1,14 +1,14 @@
 """Prometheus metrics, bound to the node's events in this one place."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import get_args
 
-from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from streamer.frame_counters import FrameCounters
-from streamer.reasons import REFUSALS, REJECTIONS, StateName
+from streamer.reasons import REFUSALS, REJECTIONS, RESTARTS, Restart, StateName
 
 # around the budget of a frame (20-100 ms), from a quick hop to a stuck second
 BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0)
@@ -17,7 +17,9 @@ BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15
 class Metrics:
     """All metrics of one node in a registry of its own. Safe to scrape from any thread."""
 
-    def __init__(self, frame_counters: FrameCounters, version: str) -> None:
+    def __init__(
+        self, frame_counters: FrameCounters, version: str, restarts: Mapping[Restart, int] | None = None
+    ) -> None:
         self.registry = CollectorRegistry()
         self.registry.register(_CountersCollector(frame_counters))
         self._stage = Histogram(
@@ -45,6 +47,11 @@ class Metrics:
         self._health = Gauge(
             "musse_health", "1 for the state the node is in.", ["state"], registry=self.registry
         )
+        restarted = Counter(
+            "musse_node_restarts", "Times the node was started again.", ["reason"], registry=self.registry
+        )
+        for reason in RESTARTS:
+            restarted.labels(reason).inc((restarts or {}).get(reason, 0))
         build = Gauge("musse_build_info", "Version of the node.", ["version"], registry=self.registry)
         build.labels(version).set(1)
         self._engine = Gauge(

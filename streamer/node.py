@@ -5,7 +5,7 @@ RF link -> [receiver thread] -> ring -> [main thread] pair -> step -> strain, B-
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +14,7 @@ from importlib.metadata import version
 from engine.factory import resolve
 from streamer.addresses import is_loopback
 from streamer.bmode_message import bmode_message
-from streamer.builder import EngineBuilder, OpenEngine, weights_of
+from streamer.builder import BUILDING_AT_MOST, EngineBuilder, OpenEngine, weights_of
 from streamer.config import Config
 from streamer.events import NodeEvents
 from streamer.frame import RfFrame
@@ -26,7 +26,7 @@ from streamer.metrics import Metrics
 from streamer.offline import next_message
 from streamer.pairing import FramePair, Pairing
 from streamer.publisher import Publisher
-from streamer.reasons import Refusal, Rejection
+from streamer.reasons import Refusal, Rejection, Restart
 from streamer.receiver import Receiver
 from streamer.ring import FrameRing
 from streamer.sockets import open_context
@@ -34,7 +34,6 @@ from streamer.status import StatusPublisher
 from streamer.step import StrainMessage, StrainStep
 from streamer.stopping import Stop, StopRequested
 from streamer.stopwatch import Stopwatch
-from streamer.supervisor import notify
 from streamer.wire import encode
 
 
@@ -72,16 +71,22 @@ def run(
     config: Config,
     stop: Stop,
     on_ready: Callable[[Ready], None] = lambda ready: None,
+    *,
     open_engine: OpenEngine | None = None,
+    on_turn: Callable[[float], None] = lambda within: None,
+    restarts: Mapping[Restart, int] | None = None,
 ) -> Summary:
     """Run the node in this thread until `stop` is set; returns what became of every frame.
 
-    `open_engine` replaces the configured engine. Raises AddressInUse, ConfigError, EngineUnavailable.
+    `open_engine` replaces the configured engine. `on_turn` is called with every turn of the loop; its
+    argument promises the next call, in s. `restarts` counts why earlier nodes ended that this one replaces.
+    Raises AddressInUse, ConfigError, EngineUnavailable.
     """
     security = config.security.load()
     frame_counters, health = FrameCounters(), Health(config.input.connect, config.input.source)
     health.engine = resolve(config.engine.name, weights_of(config.engine), device=config.engine.device)
-    metrics = Metrics(frame_counters, version("musse-stream"))
+    health.restarted(restarts or {})
+    metrics = Metrics(frame_counters, version("musse-stream"), restarts)
     events = NodeEvents(frame_counters, health, metrics)
     pairing = Pairing(config.pairing)
     ring = FrameRing(
@@ -112,15 +117,18 @@ def run(
         health.insecure = insecurities(config)
         receiver.start()
         on_ready(Ready(publisher.address, http.address if http else None))
-        notify("READY=1")
 
         def process_pair(pair: FramePair) -> StrainMessage:
+            if builder.is_new(pair.post):
+                on_turn(BUILDING_AT_MOST)
             step = builder.step_for(pair.post, stop, status.tick)
+            on_turn(builder.pair_at_most)
             message = _publish_strain(pair, step, publisher, events, stop)
             _publish_bmode(pair.post, publisher, config)
             return message
 
         while not stop.is_set():
+            on_turn(builder.pair_at_most)
             health.closed = context.nobody_gets_in()
             status.tick()
             receiver.raise_if_failed()
@@ -129,7 +137,6 @@ def run(
                 next_message(ring, pairing, process_pair, timeout=status.until_next())
             except StopRequested:
                 broken_off = 1
-        notify("STOPPING=1")
         status.emit("STOPPING", ())
 
     counts = frame_counters.counts()

@@ -31,6 +31,9 @@ StateName: TypeAlias = Literal[
 ]
 """State of the node, as status messages, metrics and the health server report it."""
 
+Restart: TypeAlias = Literal["hung", "died"]
+"""Why a node was started again by the process that watches it."""
+
 REFUSALS: Final[dict[Refusal, str]] = {
     "malformed": "message breaks the protocol",
     "unknown_schema": "schema or version this node does not speak",
@@ -56,6 +59,11 @@ REJECTIONS: Final[dict[Rejection, str]] = {
     "too_much_motion": "too much compression",
     "sliding": "the probe slides sideways or tissue moves in parts",
     "engine_error": "the engine failed on this pair",
+}
+
+RESTARTS: Final[dict[Restart, str]] = {
+    "hung": "the node gave no sign of life within the time that it had promised",
+    "died": "the node ended by itself",
 }
 
 MISMATCH: Final[tuple[Rejection, ...]] = ("decorrelated", "sliding")

@@ -12,7 +12,6 @@ from streamer.http import Answer
 from streamer.metrics import Metrics
 from streamer.publisher import Publisher
 from streamer.reasons import StateName
-from streamer.supervisor import notify
 from streamer.wire import encode
 
 PROGRESS_WITHIN = 5.0  # s without a turn of the main loop before /livez fails
@@ -53,7 +52,6 @@ class StatusPublisher:
         now = time.perf_counter()
         self._last_turn = now
         if now >= self._due:
-            notify("WATCHDOG=1")
             interval = self._config.output.status_interval
             self._due = max(self._due + interval, now)  # after a long step: not a burst, just the next one
             self.emit(*self._health.state(self._frame_counters.counts(), now))

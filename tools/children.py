@@ -47,6 +47,13 @@ class Child:
             if fields.get("event") == "end":
                 raise ToolError(f"{self.name} ended with exit code {self._process.wait()} before {event!r}")
 
+    def next_event(self, timeout: float) -> dict[str, Any] | None:
+        """The next event with its fields, "end" as the last; None where none comes within `timeout` s."""
+        try:
+            return self._events.get(timeout=timeout) if timeout > 0 else self._events.get_nowait()
+        except queue.Empty:
+            return None
+
     def running(self) -> bool:
         """Whether the child still runs."""
         return self._process.poll() is None
@@ -54,6 +61,10 @@ class Child:
     def ask_to_stop(self) -> None:
         """Ask it to end; returns at once."""
         ask_to_stop(self._process)
+
+    def kill(self) -> None:
+        """End it without its help; returns at once."""
+        self._process.kill()
 
     def finish(self) -> int:
         """Wait for its end, kill it where it does not come; returns the exit code."""
@@ -70,7 +81,7 @@ class Child:
                     fields = json.loads(line)
                 except ValueError:
                     continue  # something a library printed
-                if isinstance(fields, dict):
+                if isinstance(fields, dict) and "event" in fields:
                     self._events.put(fields)
         self._events.put({"event": "end"})
 

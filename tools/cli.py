@@ -27,6 +27,7 @@ from tools.commands.keep import keep
 from tools.commands.keys import keys
 from tools.commands.measure import measure
 from tools.commands.movie import movie
+from tools.commands.node import node
 from tools.commands.process import process
 from tools.commands.record import record
 from tools.commands.replay import replay
@@ -118,6 +119,7 @@ for panel, commands in COMMANDS.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
 app.add_typer(igtl, name="igtl", rich_help_panel="Live")
+app.command(hidden=True)(node)
 app.command(hidden=True)(tape)
 
 

@@ -4,7 +4,8 @@ ToolError
 ├── RecordingError    a file cannot be read as a recording; the message names what is missing and the option
 ├── DiskFull          the disk has no room for what is written; the message names the file
 ├── NoScreen          a window was asked for where no screen exists
-└── NothingReceived   no frame or result came within the time given
+├── NothingReceived   no frame or result came within the time given
+└── NodeEnded         the node ended by itself, and has written why
 """
 
 
@@ -26,3 +27,11 @@ class NoScreen(ToolError):
 
 class NothingReceived(ToolError):
     """No frame or result came within the time given."""
+
+
+class NodeEnded(ToolError):
+    """The node ended by itself, and has written why; `code` is its exit code."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"the node ended with exit code {code}")
+        self.code = code

@@ -100,7 +100,7 @@ def test_what_it_started_ends_even_when_it_is_killed(cache: str) -> None:
         demo.wait_for("engine trivial ready")
         display = demo.child("display")
         poll_until(demo, lambda: "ZMQbg" in " ".join(names_of_threads(display.pid)))
-        assert len(demo.orphans()) == 4  # the control: they are found
+        assert len(demo.orphans()) == 5  # the control: replay, run, node, tape and display are found
         demo.process.kill()
         demo.process.wait()
         end = time.monotonic() + PATIENCE

@@ -44,20 +44,20 @@ def run(
         musse-stream run --config clinic.toml --engine reference
     """
     from streamer.stopping import Stop
-    from tools.processes import end_without_waiting, on_stop_signal
+    from tools.processes import on_stop_signal
 
     stop = Stop()
     on_stop_signal(stop.on_signal)  # before the slow imports, so that a stop during them is a clean one
 
     from contextlib import ExitStack
-    from dataclasses import asdict
+    from typing import Any
 
     from streamer.config import UNENCRYPTED, load_config
-    from streamer.node import Ready
-    from streamer.node import run as run_node
+    from tools.errors import NodeEnded
     from tools.keep import keeping
     from tools.log import log_to_stderr
     from tools.output import emit
+    from tools.supervision import supervise
 
     settings = load_config(
         config,
@@ -74,11 +74,13 @@ def run(
     log_to_stderr(as_json=log_json)
     with ExitStack() as beside:
 
-        def on_ready(ready: Ready) -> None:
-            beside.enter_context(keeping(settings, ready.results))
-            emit("ready", asdict(ready), as_json=json)
+        def on_ready(ready: dict[str, Any]) -> None:
+            beside.enter_context(keeping(settings, ready["results"]))
+            emit("ready", ready, as_json=json)
 
-        summary = run_node(settings, stop, on_ready=on_ready)
-        emit("summary", asdict(summary), as_json=json)
-    if summary.busy:
-        end_without_waiting(0)
+        try:
+            summary = supervise(settings, stop, on_ready, log_json=log_json)
+        except NodeEnded as ended:
+            raise typer.Exit(ended.code) from ended
+        if summary is not None:
+            emit("summary", summary, as_json=json)

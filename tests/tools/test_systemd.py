@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from streamer.supervisor import notify
 from tests.docs.commands_named import mistakes
 from tests.root import ROOT
 from tests.tools.programs import PATIENCE, program
+from tools.systemd import notify
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="systemd is for Linux")
 ARGUMENTS = ("run", "--engine", "trivial", "--no-keep", "--bind", "tcp://127.0.0.1:0", "--http", "")

@@ -1,0 +1,133 @@
+"""The node as a child of this process, which starts it again when it hangs or dies.
+
+    node: a line at least as often as it promises -> this process: in time? else end it and start another
+
+No frame passes through here, and nothing that could hang with the engine: no socket, no torch.
+"""
+
+import json
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Final
+
+from streamer.config import Config
+from streamer.reasons import RESTARTS, Restart
+from streamer.stopping import Stop
+from tools.children import Child
+from tools.errors import NodeEnded
+from tools.systemd import notify
+
+STARTING_AT_MOST: Final = 120.0  # s to the first line of a process; a slow disk, a cold cache
+POLL: Final = 0.05  # s
+SUSPENDED: Final = 1.0  # s that this process did not run: what the node sent meanwhile is read first
+SOON: Final = 30.0  # s between two restarts that are no coincidence
+PAUSE: Final = 5.0  # s before the second of them
+CRASHED: Final = 1  # the exit code of an exception that nobody expected
+
+log = logging.getLogger(__name__)
+
+
+def supervise(
+    settings: Config, stop: Stop, on_ready: Callable[[dict[str, Any]], None], *, log_json: bool = False
+) -> dict[str, Any] | None:
+    """Run a node until `stop` is set; returns its summary with the number of `restarts`.
+
+    None where it had to be killed. `on_ready` gets the fields of the first `ready`; later nodes bind the same
+    addresses. Raises NodeEnded where the node ends by itself with a code of its own, such as that of a wrong
+    configuration: another would end like it.
+    """
+    restarts: Counter[Restart] = Counter()
+    started, announced = -SOON, False
+    while True:
+        if time.monotonic() - started < SOON and restarts and stop.wait(PAUSE):
+            return None
+        started = time.monotonic()
+        node = _Node(settings, restarts, log_json=log_json)
+        try:
+            ready = node.wait_until_ready(stop)
+            if ready is not None and not announced:
+                settings, announced = _bound(settings, ready), True
+                on_ready(ready)
+                notify("READY=1")
+            failure = node.watch(stop)
+        finally:
+            summary = node.end()
+        if failure is None:
+            return None if summary is None else {**summary, "restarts": restarts.total()}
+        restarts[failure] += 1
+        log.error("%s: it is started again", RESTARTS[failure])
+
+
+class _Node:
+    """One child process with what it promised last."""
+
+    def __init__(self, settings: Config, restarts: Counter[Restart], *, log_json: bool) -> None:
+        arguments = ["node", "--settings", settings.model_dump_json(), "--restarts", json.dumps(restarts)]
+        self._child = Child([*arguments, *["--log-json"] * log_json], "tools")
+        self._due = self._looked = time.monotonic()
+        self._promised(STARTING_AT_MOST)
+        self._ready: dict[str, Any] | None = None
+        self._summary: dict[str, Any] | None = None
+        self._failure: Restart | None = None
+
+    def wait_until_ready(self, stop: Stop) -> dict[str, Any] | None:
+        """The fields of `ready`; None where it failed or `stop` is set first. Raises NodeEnded."""
+        while self._ready is None and self._failure is None and not stop.is_set():
+            self._turn()
+        return self._ready
+
+    def watch(self, stop: Stop) -> Restart | None:
+        """Wait until the node fails, and return why; None where `stop` is set first. Raises NodeEnded."""
+        while self._failure is None and not stop.is_set():
+            self._turn()
+        return None if stop.is_set() else self._failure
+
+    def end(self) -> dict[str, Any] | None:
+        """End it: politely, unless it hangs. Returns its summary, None where it gave none."""
+        if self._failure == "hung":
+            self._child.kill()
+        else:
+            notify("STOPPING=1")
+            self._child.ask_to_stop()
+        self._child.finish()
+        while (fields := self._child.next_event(0.0)) is not None and fields["event"] != "end":
+            self._take(fields)
+        return self._summary
+
+    def _turn(self) -> None:
+        fields = self._child.next_event(POLL)
+        now = time.monotonic()
+        if now - self._looked > SUSPENDED:
+            self._promised(SUSPENDED)  # its lines may be waiting to be read
+        self._looked = now
+        if fields is not None:
+            self._take(fields)
+        elif now > self._due:
+            self._failure = "hung"
+
+    def _take(self, fields: dict[str, Any]) -> None:
+        match fields["event"]:
+            case "turn":
+                self._due = time.monotonic() + fields["within"]
+                notify("WATCHDOG=1")
+            case "ready":
+                self._ready = {key: value for key, value in fields.items() if key != "event"}
+            case "summary":
+                self._summary = {key: value for key, value in fields.items() if key != "event"}
+            case "end":
+                code = self._child.finish()
+                if 0 <= code != CRASHED:
+                    raise NodeEnded(code)
+                self._failure = "died"
+
+    def _promised(self, seconds: float) -> None:
+        self._due = max(self._due, time.monotonic() + seconds)
+
+
+def _bound(settings: Config, ready: dict[str, Any]) -> Config:
+    """The settings with the addresses that were really bound, so that displays find the next node."""
+    output = settings.output.model_copy(update={"bind": ready["results"]})
+    http = settings.http.model_copy(update={"bind": ready["http"] or ""})
+    return settings.model_copy(update={"output": output, "http": http})
