@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.admission import FORGET_SOURCE_AFTER, Admission
+from streamer.admission import FORGET_SOURCE_AFTER, MAX_SESSIONS, Admission
 from streamer.errors import MessageRefused
 from streamer.headers import RfHeader
 from tests.echo_frames import rf_header
@@ -51,6 +51,25 @@ def test_sent_is_received_and_lost_whatever_is_missing_or_unreadable(frames: lis
     if readables:
         received = sum(readables[0] <= index <= readables[-1] for index, _ in frames)
         assert readables[-1] - readables[0] + 1 == received + lost
+
+
+def test_what_was_recorded_and_is_sent_again_is_refused() -> None:
+    admission = Admission()
+    assert admitted(admission, [7, 8], session_id="morning") == [0, 0]
+    assert admitted(admission, [1, 2], session_id="noon") == [0, 0]
+    assert admitted(admission, [7, 8], session_id="morning") == ["backwards"] * 2
+    assert admitted(admission, [3], session_id="noon") == [0]
+    assert admitted(admission, [9], session_id="morning") == [0]  # a sender that goes on where it was
+    long_after = FORGET_SOURCE_AFTER + 1.0
+    assert admitted(admission, [9, 5], long_after, session_id="morning") == ["duplicate", "backwards"]
+
+
+def test_the_sessions_that_are_remembered_are_bounded() -> None:
+    admission = Admission()
+    for number in range(MAX_SESSIONS + 2):
+        admitted(admission, [5], session_id=f"s{number}")
+    assert admitted(admission, [5], session_id="s0") == [0]
+    assert admitted(admission, [5], session_id=f"s{MAX_SESSIONS}") == ["backwards"]
 
 
 def test_an_unreadable_message_is_no_loss_even_when_a_duplicate_follows() -> None:

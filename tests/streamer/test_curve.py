@@ -2,10 +2,13 @@
 
 import dataclasses
 import logging
+import select
+import socket
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 import zmq
@@ -138,8 +141,8 @@ class Crowd:
         return self
 
     def __exit__(self, *error: object) -> None:
-        for socket in self._sockets:
-            socket.close(0)
+        for each in self._sockets:
+            each.close(0)
         self._context.term()
 
 
@@ -360,3 +363,61 @@ def test_the_secret_key_is_in_no_log_and_no_text_of_an_object(
         secret = bytes.fromhex(computer.key.read_text().strip())
         for form in (secret.hex(), z85.encode(secret).decode(), repr(secret)[2:-1]):
             assert form not in text
+
+
+def test_recorded_ciphertext_that_is_sent_again_is_no_message(
+    node: Computer, display: Computer, publish: Callable[[Keys], Any]
+) -> None:
+    publisher = publish(node.keys())
+    with Tap(bound_address(publisher)) as tap:
+        context = Context(Security(display.keys(node=node.public)))
+        try:
+            with connect_subscriber(
+                context, tap.address, [b"a/"], high_water_mark=4, setting="connect", watched=EVENTS
+            ) as subscriber:
+                assert _hears(publisher, subscriber)  # the control: through the tap it works
+        finally:
+            context.term()
+    while publisher.poll(100):
+        publisher.recv()  # the goodbye
+    tap.send_again()  # to the publisher: what its client sent
+    assert not publisher.poll(500)
+
+
+class Tap:
+    """Between a client and a server: passes bytes on and records those of the client."""
+
+    def __init__(self, server: str) -> None:
+        host, port = server.removeprefix("tcp://").split(":")
+        self._server = (host, int(port))
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"tcp://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.recorded = b""
+        self._thread = threading.Thread(target=self._pass_on)
+        self._thread.start()
+
+    def _pass_on(self) -> None:
+        client, _ = self._listener.accept()
+        with client, socket.create_connection(self._server) as server:
+            while True:
+                for end in select.select([client, server], [], [])[0]:
+                    data = end.recv(65536)
+                    if end is client:
+                        self.recorded += data
+                    if not data:
+                        return
+                    (server if end is client else client).sendall(data)
+
+    def send_again(self) -> None:
+        assert len(self.recorded) > 500  # a greeting, a handshake and a subscription
+        with socket.create_connection(self._server, timeout=0.3) as server, suppress(OSError):
+            server.sendall(self.recorded)
+            while server.recv(65536):
+                pass
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.close()
+        self._thread.join()
