@@ -1,13 +1,18 @@
 """Standard output of a long-running command: one line per event, for people or for programs."""
 
 import json
+import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Self
 
 import typer
 
 from tools.errors import ToolError
+
+LINE_EVERY: Final = 10.0  # s between two lines of progress where there is no terminal
+
+log = logging.getLogger(__name__)
 
 
 def emit(event: str, fields: Mapping[str, Any], *, as_json: bool) -> None:
@@ -17,6 +22,34 @@ def emit(event: str, fields: Mapping[str, Any], *, as_json: bool) -> None:
     else:
         line = f"{event}: " + ", ".join(f"{key} {_brief(value)}" for key, value in fields.items())
     typer.echo(line)
+
+
+class StatusLine:
+    """One line of progress: renewed on a terminal, elsewhere a log line now and then. A context manager."""
+
+    def __init__(self, work: str) -> None:
+        from rich.console import Console
+
+        console = Console(stderr=True)
+        self._status = console.status(work) if console.is_terminal else None
+        self._lines = 0
+
+    def __enter__(self) -> Self:
+        if self._status is not None:
+            self._status.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._status is not None:
+            self._status.stop()
+
+    def show(self, text: str, seconds: float) -> None:
+        """Show the text of the moment, `seconds` after the work began."""
+        if self._status is not None:
+            self._status.update(text)
+        elif seconds >= self._lines * LINE_EVERY:
+            self._lines += 1
+            log.info(text)
 
 
 def write_text(path: Path, text: str, *, overwrite: bool) -> None:

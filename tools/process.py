@@ -1,17 +1,16 @@
-"""A recording to strain, offline: every pair, through exactly the step that the live node runs."""
+"""A recording to strain, offline: every pair, with the same code as live."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+import typer
+from rich.console import Console
+from rich.progress import Progress
 
 from engine.factory import load
-from engine.sequence.accumulation import Accumulation
-from engine.spec import EngineSpec, FloatArray
+from engine.spec import EngineSpec
 from streamer.bmode_message import bmode_message
 from streamer.config import Config, result_settings
 from streamer.errors import MessageRefused
@@ -20,23 +19,16 @@ from streamer.geometry import FrameRegion, engine_spec, region_of
 from streamer.headers import RfHeader
 from streamer.offline import strain_messages
 from streamer.pairing import FramePair
-from streamer.reasons import MISMATCH
 from streamer.step import StrainMessage, StrainStep
 from streamer.stopwatch import Stopwatch
 from tools.errors import RecordingError
 from tools.formats import Recording
-from tools.playback import Cue, Loop, playback
-from tools.results.pairs import Limits, RecordedPair
+from tools.playback import Cue, Loop, frames_of, playback
+from tools.processes import ctrl_c
+from tools.results.maps import MAPS, OfflineMaps
+from tools.results.pairs import Limits, RecordedPair, read_pairs, same_settings
 from tools.results.provenance import provenance
 from tools.results.writer import ResultWriter
-
-MAPS = (
-    "axial_strain",
-    "strain_std",
-    "axial_displacement",
-    "lateral_displacement",
-    "cumulative_axial_displacement",
-)
 
 
 def process(
@@ -99,47 +91,6 @@ def open_step(recording: Recording, config: Config) -> StrainStep:
     opener = load(config.engine.name, config.engine.threads, weights, config.engine.precision)
     estimator = opener(engine_spec(header, region, config), config.engine.device)
     return StrainStep(estimator, region, config)
-
-
-class OfflineMaps:
-    """The arrays of `MAPS` of one message after the other, displacements in metres.
-
-    The cumulative one leads from the frame where the scene began: the first pre frame after a pair that had
-    none, or whose frames did not match. It lies on that frame's coordinates.
-    """
-
-    def __init__(self, header: RfHeader) -> None:
-        self._axial_unit = np.float32(header.acquisition.sample_pitch)
-        linear = header.probe_type == "linear"
-        self._lateral_unit = np.float32(header.acquisition.line_spacing if linear else header.line_pitch)
-        self._chain = Accumulation()
-
-    def of(self, message: StrainMessage) -> Mapping[str, NDArray[Any]]:
-        """The arrays of the next message; empty for a rejected pair."""
-        cumulative = self._follow(message)
-        if not message.arrays or message.result is None or message.pair_quality is None or cumulative is None:
-            return {}
-        result, valid = message.result, message.pair_quality.valid
-        displacements = (
-            result.axial_displacement * self._axial_unit,
-            result.lateral_displacement * self._lateral_unit,
-        )
-        masked = [np.where(valid, u, np.float32(np.nan)) for u in displacements]
-        return dict(zip(MAPS, (*message.arrays, *masked, cumulative * self._axial_unit), strict=True))
-
-    def _follow(self, message: StrainMessage) -> FloatArray | None:
-        """Samples from the scene's first frame to this post; NaN where it cannot be determined."""
-        header, result, pair_quality = message.header, message.result, message.pair_quality
-        if result is None or pair_quality is None or header.pre_index is None:
-            self._chain.reset()
-            return None
-        if header.rejection in (*MISMATCH, "too_much_motion"):
-            self._chain.reset()
-            return None
-        reached = self._chain.update(
-            result, valid=pair_quality.valid, pre_index=header.pre_index, post_index=header.post_index
-        )
-        return np.full(pair_quality.valid.shape, np.nan, np.float32) if reached is None else reached.axial
 
 
 class _FramesByIndex:
@@ -231,3 +182,52 @@ def process_to_file(
             done.pairs += 1
             done.valid += message.header.rejection is None
     return done
+
+
+def run_process(
+    recording: Recording,
+    config: Config,
+    output: Path,
+    console: Console,
+    *,
+    frames: int | None,
+    loop: Loop,
+    pairs_from: Path | None,
+    bmode: bool,
+    overwrite: bool,
+) -> None:
+    """`process_to_file` with a progress bar and a last line; `pairs_from` is a file whose pairs to compute.
+
+    Raises as `process_to_file`, RecordingError where `pairs_from` was made with other settings, and
+    KeyboardInterrupt between two pairs.
+    """
+    pairs: list[RecordedPair] | None = None
+    if pairs_from is not None:
+        pairs, attributes = read_pairs(pairs_from)
+        same_settings(attributes, config, *spec_and_limits(recording, config), pairs_from)
+    total = len(pairs) if pairs is not None else frames or frames_of(recording.n_frames, loop)
+    with ctrl_c(at_once=False) as check, Progress(console=console) as progress:
+        task = progress.add_task("pairs", total=total)
+
+        def on_pair() -> None:
+            check()
+            progress.advance(task)
+
+        done = process_to_file(
+            recording,
+            config,
+            output,
+            frames=total,
+            loop=loop,
+            pairs=pairs,
+            bmode=bmode,
+            overwrite=overwrite,
+            on_pair=on_pair,
+            on_refused=lambda index, error: console.print(f"frame {index} refused: {error}"),
+        )
+    if done.differing:
+        console.print(
+            f"{done.differing} of {total} pairs have another reason for rejection than in {pairs_from}: "
+            "the node had another [quality], or got other frames"
+        )
+    typer.echo(f"{output}: {done.pairs} pairs, {done.valid} with values, {done.refused} frames refused")

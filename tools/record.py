@@ -76,6 +76,13 @@ class RecordSummary:
     ended: str = "as asked"
     """Why it ended."""
 
+    @property
+    def text(self) -> str:
+        """How long, how many and how much."""
+        counted = [f"{self.pairs} pairs"] * (self.pairs > 0)
+        counted += [f"{self.rf_frames} RF frames"] * (self.rf_frames > 0)
+        return f"recording {self.seconds:.0f} s, {', '.join(counted)}, {self.bytes / 1e6:.0f} MB"
+
     def refuse(self, error: MessageRefused) -> None:
         """Count a message that cannot be used."""
         self.refused[error.reason] = self.refused.get(error.reason, 0) + 1

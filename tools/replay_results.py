@@ -13,7 +13,11 @@ from streamer.headers import BmodeHeader, ResultHeader, StatusHeader, StrainHead
 from streamer.sockets import bind_publisher, bound_address, open_context
 from streamer.stopping import Stop
 from streamer.wire import encode, pack_header
+from tools.formats.tape import taped_acquisitions
+from tools.results.description import holds_results
 from tools.results.messages import result_messages
+from tools.tape.layout import SUFFIX
+from tools.tape.reader import Tape
 
 HIGH_WATER_MARK: Final = 64  # messages
 STATUS_EVERY: Final = 0.2  # s
@@ -57,6 +61,14 @@ def replay_results(
         if link is not None:
             link.close(0 if stop.is_set() else 2000)
         context.term()
+
+
+def holds_only_results(path: Path) -> bool:
+    """Whether it is a result file, or a tape without RF frames. Raises RecordingError for a damaged tape."""
+    if path.suffix.lower() != SUFFIX:
+        return holds_results(path)
+    with Tape(path) as tape:
+        return not taped_acquisitions(tape) and tape.condition.read > 0
 
 
 class _Player:

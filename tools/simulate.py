@@ -1,17 +1,72 @@
 """Simulated recordings: what the demo and `musse-stream simulate` write."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
 
 from engine.simulation import Inclusion
 from engine.simulation.recorded import rest_displacement, rest_grid
-from engine.simulation.scenario import SimulationSettings, simulated_acquisition
+from engine.simulation.scenario import PATIENT, SimulationSettings, simulated_acquisition
 from engine.spec import FloatArray
 from tools.errors import RecordingError, ToolError
 from tools.formats import Acquisition, write_recording
+from tools.formats.presets import preset_of
+from tools.processes import ctrl_c
 
 SUFFIXES: Final = (".h5", ".hdf5")
+DEFAULT_LINES: Final = 128
+
+
+def simulation_settings(
+    *,
+    patient: bool,
+    preset: str | None,
+    uniform: bool,
+    inclusions: Sequence[str] | None,
+    samples: int,
+    lines: int | None,
+    **given: Any,
+) -> SimulationSettings:
+    """Settings by what the command line gives: `given` are fields of `SimulationSettings`, None: not given.
+
+    `patient` starts from all disturbances at ordinary levels, `preset` gives the probe, `inclusions` are
+    texts for `parse_inclusion`. Raises ToolError for options that exclude each other.
+    """
+    if uniform and inclusions:
+        raise ToolError("--uniform means no inclusion: leave out --inclusion, or --uniform")
+    if preset is not None:
+        probe = {"lines": lines, **{name: given[name] for name in ("line_pitch", "probe_radius")}}
+        if stated := [f"--{name.replace('_', '-')}" for name, value in probe.items() if value is not None]:
+            raise ToolError(f"--preset {preset} already states {', '.join(stated)}: leave one of them out")
+        named = preset_of(preset)
+        lines = named.elements
+        given |= {"line_pitch": named.pitch, "probe_radius": named.probe_radius}
+    if uniform or inclusions:
+        given["inclusions"] = tuple(map(parse_inclusion, inclusions or ()))
+    return replace(
+        PATIENT if patient else SimulationSettings(),
+        shape=(samples, lines or DEFAULT_LINES),
+        **{name: value for name, value in given.items() if value is not None},
+    )
+
+
+def run_simulation(path: Path, settings: SimulationSettings, *, overwrite: bool) -> None:
+    """`simulate_recording` with a progress bar and a last line; KeyboardInterrupt between two frames."""
+    with ctrl_c(at_once=False) as check, Progress(console=Console(stderr=True)) as progress:
+        task = progress.add_task("Simulating", total=settings.frames)
+
+        def on_frame(done: int, total: int) -> None:
+            check()
+            progress.update(task, completed=done, total=total)
+
+        simulate_recording(path, settings, overwrite=overwrite, on_frame=on_frame)
+    samples, lines = settings.shape
+    typer.echo(f"{path}: {settings.frames} frames of {samples} x {lines}, seed {settings.seed}")
 
 
 def simulate_recording(

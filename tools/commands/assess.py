@@ -45,10 +45,9 @@ def assess(
     """
     from rich.console import Console
 
-    from streamer.config import load_config
     from tools.evaluate.assess import run_assessment
 
-    settings = load_config(config, options.given(pairing={"mode": pairing, "stride": stride}))
+    settings = options.configuration(config, pairing=pairing, stride=stride)
     run_assessment(
         files,
         opening.open,

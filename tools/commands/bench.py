@@ -45,58 +45,24 @@ def bench(
     stop = Stop()
     on_stop_signal(stop.on_signal)
 
-    import tempfile
-
-    from rich.console import Console
-
-    from engine.factory import resolve
-    from tools.output import emit
-
     if yardstick and against is not None:
         raise typer.BadParameter("--against compares runs over sockets; leave out --yardstick")
     if yardstick:
         from tools.bench.ratios import measure_ratios
+        from tools.output import emit
 
         emit("yardstick", measure_ratios(threads=1, runs=runs, weights=weights), as_json=json)
         return
+    from tools.bench.command import run_bench
 
-    from tools.bench.comparison import compare, lines, matching_run, recorded_runs
-    from tools.bench.measure import measure
-    from tools.demo import demo_recording
-    from tools.formats import open_recording
-
-    name, _ = resolve(engine)
-    runs_before = [] if against is None else recorded_runs(against)
-    console = Console(stderr=True)
-    if file is None:
-        with console.status("preparing the demo's recording"):
-            file = demo_recording(lambda done, total: None)
-    with (
-        open_recording(file) as recording,
-        tempfile.TemporaryDirectory() as folder,
-        console.status(f"{engine} at {rate:g} frames/s for {seconds:g} s"),
-    ):
-        settings = {
-            "engine": name,
-            "rate": rate,
-            "shape": list(recording.shape),
-            "dtype": str(recording.dtype),
-            "displays": displays,
-        }
-        before = None if against is None else matching_run(runs_before, settings, against)
-        figures = measure(
-            recording,
-            engine=engine,
-            weights=weights,
-            rate=rate,
-            seconds=seconds,
-            displays=displays,
-            stop=stop,
-            folder=Path(folder),
-        )
-    if before is not None:
-        comparison = compare(before, figures)
-        typer.echo("\n".join(lines(comparison)), err=json)
-        figures |= {"against": comparison}
-    if json or before is None:
-        emit("bench", figures, as_json=json)
+    run_bench(
+        file,
+        stop,
+        engine=engine,
+        weights=weights,
+        rate=rate,
+        seconds=seconds,
+        displays=displays,
+        against=against,
+        as_json=json,
+    )

@@ -1,7 +1,7 @@
 """`musse-stream figure`: one strain image for a paper."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -11,18 +11,14 @@ from tools.commands.recordings import Opening, opens_recording
 
 @opens_recording
 def figure(
-    file: Annotated[Path, typer.Argument(help="Recording of RF frames, or a tape that holds results.")],
+    file: options.ImagesOf,
     output: Annotated[Path, typer.Option(help="Figure: .pdf, .svg or .png.")],
-    frame: Annotated[
-        int | None, typer.Option(help="Frame number [default: the best image of the file].", min=0)
-    ] = None,
+    frame: options.Frame = None,
     regions: Annotated[
         str | None, typer.Option(help="Regions A and B to draw, as `measure` takes them.")
     ] = None,
-    color_map: Annotated[
-        Literal["clinical", "reversed", "perceptual", "grey"], typer.Option(help="Colours of strain.")
-    ] = "clinical",
-    range_max: Annotated[float, typer.Option(min=1.1, max=100, help="Top of the colour range.")] = 2.5,
+    color_map: options.ColorMap = "clinical",
+    range_max: options.RangeMax = 2.5,
     config: options.ConfigFile = None,
     engine: options.Engine = None,
     weights: options.Weights = None,
@@ -40,7 +36,6 @@ def figure(
 
         musse-stream figure arm.mhd --pairing stride --stride 3 --regions regions.json --output figure.svg
     """
-    from streamer.config import load_config
     from tools.display.options import DisplayOptions
     from tools.export.figure import write_figure
     from tools.log import log_to_stderr
@@ -51,13 +46,7 @@ def figure(
     log_to_stderr()
     check_output(output, overwrite=overwrite, inputs=[file])
     wanted = None if regions is None else read_regions(regions)
-    settings = load_config(
-        config,
-        options.given(
-            engine={"name": engine, "weights": options.absolute(weights)},
-            pairing={"mode": pairing, "stride": stride},
-        ),
-    )
+    settings = options.configuration(config, engine=engine, weights=weights, pairing=pairing, stride=stride)
     image = choose(list(frames_of_file(file, settings, opening.open, with_bmode=True)), frame, file)
     with writing(output):
         write_figure(image, output, DisplayOptions(color_map=color_map, range_max=range_max), wanted)

@@ -11,17 +11,15 @@ from tools.commands.recordings import Opening, opens_recording
 
 @opens_recording
 def movie(
-    file: Annotated[Path, typer.Argument(help="Recording of RF frames, or a tape that holds results.")],
+    file: options.ImagesOf,
     output: Annotated[
         Path, typer.Option(help="Movie: .webm (browsers), .mp4 (office programs) or .gif (slides).")
     ],
     mode: Annotated[
         Literal["side-by-side", "overlay"], typer.Option(help="B-mode beside strain, or under it.")
     ] = "side-by-side",
-    color_map: Annotated[
-        Literal["clinical", "reversed", "perceptual", "grey"], typer.Option(help="Colours of strain.")
-    ] = "clinical",
-    range_max: Annotated[float, typer.Option(min=1.1, max=100, help="Top of the colour range.")] = 2.5,
+    color_map: options.ColorMap = "clinical",
+    range_max: options.RangeMax = 2.5,
     config: options.ConfigFile = None,
     engine: options.Engine = None,
     weights: options.Weights = None,
@@ -42,7 +40,6 @@ def movie(
     from rich.console import Console
     from rich.progress import Progress
 
-    from streamer.config import load_config
     from tools.display.options import DisplayOptions
     from tools.export.movie import check_ending, write_movie
     from tools.log import log_to_stderr
@@ -52,13 +49,7 @@ def movie(
     log_to_stderr()
     check_ending(output)
     check_output(output, overwrite=overwrite, inputs=[file])
-    settings = load_config(
-        config,
-        options.given(
-            engine={"name": engine, "weights": options.absolute(weights)},
-            pairing={"mode": pairing, "stride": stride},
-        ),
-    )
+    settings = options.configuration(config, engine=engine, weights=weights, pairing=pairing, stride=stride)
     shown = DisplayOptions(layout=mode, color_map=color_map, range_max=range_max)
     frames = list(frames_of_file(file, settings, opening.open, with_bmode=True))
     with Progress(console=Console(stderr=True), transient=True) as progress:

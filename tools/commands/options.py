@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 if TYPE_CHECKING:
+    from streamer.config import Config
     from streamer.curve import Security
 
 ConfigFile = Annotated[Path | None, typer.Option(help="TOML file; see `musse-stream config show`.")]
@@ -26,8 +27,12 @@ Pairing = Annotated[
     typer.Option(help="Which frames make a pair."),
 ]
 Stride = Annotated[int | None, typer.Option(help="N of stride pairing: (k - N, k).", min=1, max=16)]
-
-
+ImagesOf = Annotated[Path, typer.Argument(help="Recording of RF frames, or a tape that holds results.")]
+Frame = Annotated[int | None, typer.Option(help="Frame number [default: the best image of the file].", min=0)]
+ColorMap = Annotated[
+    Literal["clinical", "reversed", "perceptual", "grey"], typer.Option(help="Colours of strain.")
+]
+RangeMax = Annotated[float, typer.Option(min=1.1, max=100, help="Top of the colour range.")]
 Insecure = Annotated[
     bool,
     typer.Option("--insecure", help="Without keys, and at other addresses than loopback too."),
@@ -43,6 +48,32 @@ def absolute(weights: Path | None) -> str | None:
         return None
     named = not weights.suffix and len(weights.parts) == 1  # a name of the package's weights
     return str(weights if named else weights.absolute())
+
+
+def configuration(
+    config: Path | None,
+    *,
+    engine: str | None = None,
+    weights: Path | None = None,
+    precision: str | None = None,
+    pairing: str | None = None,
+    stride: int | None = None,
+) -> "Config":
+    """A configuration file with these options on top; None counts as not given. Raises ConfigError."""
+    from streamer.config import load_config
+
+    return load_config(
+        config,
+        given(
+            engine={"name": engine, "weights": absolute(weights), "precision": precision},
+            pairing={"mode": pairing, "stride": stride},
+        ),
+    )
+
+
+def metres(millimetres: float | None) -> float | None:
+    """A length given in mm; None stays None."""
+    return None if millimetres is None else millimetres * 1e-3
 
 
 def security(config: Path | None, *, insecure: bool = False) -> "Security":

@@ -46,59 +46,30 @@ def process(
         musse-stream process arm.mhd --loop bounce --pairs-from live.mcap --output again.h5
     """
     from rich.console import Console
-    from rich.progress import Progress
 
-    from streamer.config import load_config
     from tools.log import log_to_stderr
     from tools.part import check_output
-    from tools.playback import frames_of
-    from tools.process import process_to_file, spec_and_limits
-    from tools.processes import ctrl_c
-    from tools.results.pairs import RecordedPair, read_pairs, same_settings
+    from tools.process import run_process
 
     log_to_stderr()
     if pairs_from is not None and any(given is not None for given in (frames, pairing, stride)):
         raise typer.BadParameter(
             "the result file lists the pairs: leave out --frames, --pairing and --stride"
         )
-    settings = load_config(
-        config,
-        options.given(
-            engine={"name": engine, "weights": options.absolute(weights), "precision": precision},
-            pairing={"mode": pairing, "stride": stride},
-        ),
+    settings = options.configuration(
+        config, engine=engine, weights=weights, precision=precision, pairing=pairing, stride=stride
     )
     inputs = (file, pairs_from, config, weights)
     check_output(output, overwrite=overwrite, inputs=[path for path in inputs if path is not None])
-    console = Console(stderr=True)
     with opening.open(file) as recording:
-        pairs: list[RecordedPair] | None = None
-        if pairs_from is not None:
-            pairs, attributes = read_pairs(pairs_from)
-            same_settings(attributes, settings, *spec_and_limits(recording, settings), pairs_from)
-        total = len(pairs) if pairs is not None else frames or frames_of(recording.n_frames, loop)
-        with ctrl_c(at_once=False) as check, Progress(console=console) as progress:
-            task = progress.add_task("pairs", total=total)
-
-            def on_pair() -> None:
-                check()
-                progress.advance(task)
-
-            done = process_to_file(
-                recording,
-                settings,
-                output,
-                frames=total,
-                loop=loop,
-                pairs=pairs,
-                bmode=bmode,
-                overwrite=overwrite,
-                on_pair=on_pair,
-                on_refused=lambda index, error: console.print(f"frame {index} refused: {error}"),
-            )
-    if done.differing:
-        console.print(
-            f"{done.differing} of {total} pairs have another reason for rejection than in {pairs_from}: "
-            "the node had another [quality], or got other frames"
+        run_process(
+            recording,
+            settings,
+            output,
+            Console(stderr=True),
+            frames=frames,
+            loop=loop,
+            pairs_from=pairs_from,
+            bmode=bmode,
+            overwrite=overwrite,
         )
-    typer.echo(f"{output}: {done.pairs} pairs, {done.valid} with values, {done.refused} frames refused")

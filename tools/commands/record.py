@@ -1,18 +1,14 @@
 """`musse-stream record`: live links to a tape."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from tools.commands import options
 
-if TYPE_CHECKING:
-    from tools.record import RecordSummary
-
 _RF = "tcp://127.0.0.1:5560"
 _RESULTS = "tcp://127.0.0.1:5561"
-_LINE_EVERY = 10  # s between two lines of progress where there is no terminal
 
 
 def record(
@@ -63,7 +59,7 @@ def record(
 
     from tools.errors import DiskFull
     from tools.log import log_to_stderr
-    from tools.output import emit
+    from tools.output import StatusLine, emit
     from tools.record import Sources, Until
     from tools.record import record as write
 
@@ -75,39 +71,15 @@ def record(
         "both": Sources(rf=connect_rf, results=connect or _RESULTS, security=keys),
     }[what]
     until = Until(seconds=seconds, count=count, timeout=timeout)
-    with _Progress() as progress:
-        summary = write(sources, output, stop, until, overwrite=overwrite, on_progress=progress.show)
+    with StatusLine("recording") as line:
+        summary = write(
+            sources,
+            output,
+            stop,
+            until,
+            overwrite=overwrite,
+            on_progress=lambda now: line.show(now.text, now.seconds),
+        )
     emit("summary", asdict(summary), as_json=json)
     if summary.ended.startswith("the disk is full"):
         raise DiskFull(summary.ended)
-
-
-class _Progress:
-    """One line on a terminal that counts up; elsewhere a log line now and then."""
-
-    def __enter__(self) -> "_Progress":
-        from rich.console import Console
-
-        console = Console(stderr=True)
-        self._status = console.status("recording") if console.is_terminal else None
-        self._lines = 0
-        if self._status is not None:
-            self._status.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._status is not None:
-            self._status.stop()
-
-    def show(self, summary: "RecordSummary") -> None:
-        """Show how long, how many and how much."""
-        counted = [f"{summary.pairs} pairs"] * (summary.pairs > 0)
-        counted += [f"{summary.rf_frames} RF frames"] * (summary.rf_frames > 0)
-        text = f"recording {summary.seconds:.0f} s, {', '.join(counted)}, {summary.bytes / 1e6:.0f} MB"
-        if self._status is not None:
-            self._status.update(text)
-        elif summary.seconds >= self._lines * _LINE_EVERY:
-            import logging
-
-            self._lines += 1
-            logging.getLogger(__name__).info(text)

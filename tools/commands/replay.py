@@ -58,11 +58,11 @@ def replay(
     from tools.log import log_to_stderr
     from tools.output import emit
     from tools.replay import replay as publish
-    from tools.replay_results import replay_results
+    from tools.replay_results import holds_only_results, replay_results
 
     log_to_stderr()
     security = options.security(config, insecure=insecure)
-    if what == "results" or (what is None and _holds_results_alone(file)):
+    if what == "results" or (what is None and holds_only_results(file)):
         pairs = replay_results(
             file,
             stop,
@@ -89,15 +89,3 @@ def replay(
             on_ready=lambda address: emit("ready", {"rf": address}, as_json=json),
         )
     emit("summary", asdict(summary), as_json=json)
-
-
-def _holds_results_alone(file: Path) -> bool:
-    """Whether it is a result file, or a tape without RF frames."""
-    from tools.formats.tape import taped_acquisitions
-    from tools.results.description import holds_results
-    from tools.tape.reader import Tape
-
-    if file.suffix.lower() != ".mcap":
-        return holds_results(file)
-    with Tape(file) as tape:
-        return not taped_acquisitions(tape) and tape.condition.read > 0

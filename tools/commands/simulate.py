@@ -2,9 +2,11 @@
 
 import math
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+
+from tools.commands import options
 
 _TISSUE = "Tissue"
 _HAND = "Hand"
@@ -167,75 +169,40 @@ def simulate(
 
         musse-stream simulate --output convex.h5 --preset verasonics-c5-2v --center-frequency 3.5e6
     """
-    from dataclasses import replace
+    from tools.simulate import run_simulation, simulation_settings
 
-    from rich.console import Console
-    from rich.progress import Progress
-
-    from engine.simulation.scenario import PATIENT, SimulationSettings
-    from tools.errors import ToolError
-    from tools.formats.presets import preset_of
-    from tools.processes import ctrl_c
-    from tools.simulate import parse_inclusion, simulate_recording
-
-    if uniform and inclusion:
-        raise ToolError("--uniform means no inclusion: leave out --inclusion, or --uniform")
-    probe = {"lines": lines, "line_pitch": line_pitch, "probe_radius": probe_radius}
-    if preset is not None:
-        if stated := [f"--{name.replace('_', '-')}" for name, value in probe.items() if value is not None]:
-            raise ToolError(f"--preset {preset} already states {', '.join(stated)}: leave one of them out")
-        named = preset_of(preset)
-        probe = {"lines": named.elements, "line_pitch": named.pitch, "probe_radius": named.probe_radius}
-    given: dict[str, Any] = {
-        "line_pitch": probe["line_pitch"],
-        "probe_radius": probe["probe_radius"],
-        "inclusions": () if uniform else tuple(map(parse_inclusion, inclusion)) if inclusion else None,
-        "random_stiffness": random_stiffness,
-        "solve": solve,
-        "slip": _metres(slip),
-        "vessel": vessel,
-        "compression": compression,
-        "period": period,
-        "stops": stops,
-        "elevation_drift": _metres(elevation_drift),
-        "lateral_drift": _metres(lateral_drift),
-        "tilt": None if tilt is None else math.radians(tilt),
-        "in_band_snr_db": snr,
-        "snr_fall_db_per_cm": snr_fall,
-        "attenuation_db_per_cm_mhz": attenuation,
-        "focus": _metres(focus),
-        "clutter_db": clutter,
-        "shadow_db": shadow,
-        "gain_jump_db": gain_jump,
-        "clip_rms": clip,
-        "dead_rows": dead_rows,
-    }
-    n_lines = int(probe["lines"] or 128)
-    settings = replace(
-        PATIENT if patient else SimulationSettings(),
+    settings = simulation_settings(
+        patient=patient,
+        preset=preset,
+        uniform=uniform,
+        inclusions=inclusion,
+        samples=samples,
+        lines=lines,
         frames=frames,
         frame_rate=frame_rate,
-        shape=(samples, n_lines),
         sampling_frequency=sampling_frequency,
         center_frequency=center_frequency,
         seed=seed,
-        **{name: value for name, value in given.items() if value is not None},
+        line_pitch=line_pitch,
+        probe_radius=probe_radius,
+        random_stiffness=random_stiffness,
+        solve=solve,
+        slip=options.metres(slip),
+        vessel=vessel,
+        compression=compression,
+        period=period,
+        stops=stops,
+        elevation_drift=options.metres(elevation_drift),
+        lateral_drift=options.metres(lateral_drift),
+        tilt=None if tilt is None else math.radians(tilt),
+        in_band_snr_db=snr,
+        snr_fall_db_per_cm=snr_fall,
+        attenuation_db_per_cm_mhz=attenuation,
+        focus=options.metres(focus),
+        clutter_db=clutter,
+        shadow_db=shadow,
+        gain_jump_db=gain_jump,
+        clip_rms=clip,
+        dead_rows=dead_rows,
     )
-    with ctrl_c(at_once=False) as check, Progress(console=Console(stderr=True)) as progress:
-        task = progress.add_task("Simulating", total=frames)
-
-        def on_frame(done: int, total: int) -> None:
-            check()
-            progress.update(task, completed=done, total=total)
-
-        simulate_recording(
-            output,
-            settings,
-            overwrite=overwrite,
-            on_frame=on_frame,
-        )
-    typer.echo(f"{output}: {frames} frames of {samples} x {n_lines}, seed {seed}")
-
-
-def _metres(millimetres: float | None) -> float | None:
-    return None if millimetres is None else millimetres * 1e-3
+    run_simulation(output, settings, overwrite=overwrite)

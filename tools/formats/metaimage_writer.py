@@ -6,16 +6,13 @@ in header fields under their own names, which other programs keep as meta data, 
 way back.
 """
 
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tools.formats.metaimage_header import ASSUMED
-from tools.formats.recording import Recording
-from tools.part import PartFile, write_failure
+from tools.formats.recording_writer import RecordingWriter
 
 _TEXT_FIELDS: Final = ("probe_type", "clock")
 _NUMBER_FIELDS: Final = (
@@ -29,16 +26,11 @@ _NUMBER_FIELDS: Final = (
 )
 
 
-class MetaImageWriter:
+class MetaImageWriter(RecordingWriter):
     """The frames of `recording` as one .mha file, which appears under its name only when complete.
 
     A context manager; the header needs the times of all frames, so the recording is known beforehand.
     """
-
-    def __init__(self, path: Path, recording: Recording) -> None:
-        self._path = path
-        self._part = PartFile(path)
-        self._recording = recording
 
     def append(self, samples: NDArray[Any], index: int) -> None:
         """Write the samples of frame `index`, (n_axial, n_lateral). Frames come in order."""
@@ -90,24 +82,6 @@ class MetaImageWriter:
             ]
         return "\n".join([*lines, "ElementDataFile = LOCAL", ""])
 
-    def __enter__(self) -> Self:
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._stream = self._part.open_stream()
-            self._stream.write(self._header().encode())
-            self._part.check()
-        except BaseException as error:
-            self._part.drop()
-            if isinstance(error, OSError):
-                raise write_failure(error, self._path) from error
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            if kind is None:
-                self._part.keep()
-        finally:
-            self._part.drop()
+    def _begin(self) -> None:
+        self._stream = self._part.open_stream()
+        self._stream.write(self._header().encode())

@@ -6,16 +6,14 @@ beamformed recording does not hold: one plane wave of a probe with an element pe
 the description states it. Uncompressed: zea's own codec is a plug-in that not every reader has.
 """
 
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tools.errors import RecordingError
 from tools.formats.recording import Recording
-from tools.part import PartFile, write_failure
+from tools.formats.recording_writer import RecordingWriter
 
 ZEA_VERSION: Final = "0.1.8"
 _DESCRIPTION: Final = (
@@ -24,13 +22,8 @@ _DESCRIPTION: Final = (
 )
 
 
-class ZeaWriter:
+class ZeaWriter(RecordingWriter):
     """The frames of `recording` as one zea file; a context manager."""
-
-    def __init__(self, path: Path, recording: Recording) -> None:
-        self._path = path
-        self._recording = recording
-        self._part = PartFile(path)
 
     def append(self, samples: NDArray[Any], index: int) -> None:
         """Write the samples of frame `index`, (n_axial, n_lateral)."""
@@ -42,16 +35,8 @@ class ZeaWriter:
             raise RecordingError(f"{self._path}: frame {index} cannot be written: {error}") from error
         self._part.check()
 
-    def __enter__(self) -> Self:
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._describe(self._part.open())
-        except BaseException as error:
-            self._part.drop()
-            if isinstance(error, OSError):
-                raise write_failure(error, self._path) from error
-            raise
-        return self
+    def _begin(self) -> None:
+        self._describe(self._part.open())
 
     def _describe(self, file: Any) -> None:
         recording = self._recording
@@ -90,15 +75,6 @@ class ZeaWriter:
             transmit_origins=(np.zeros((1, 3), np.float32), "m"),
             polar_angles=(np.zeros(1, np.float32), "rad"),
         )
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            if kind is None:
-                self._part.keep()
-        finally:
-            self._part.drop()
 
 
 def _places(recording: Recording) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

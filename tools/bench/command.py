@@ -1,0 +1,69 @@
+"""The work of `musse-stream bench`: one run over sockets, beside an earlier one where a file names it."""
+
+import tempfile
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from engine.factory import resolve
+from streamer.stopping import Stop
+from tools.bench.comparison import compare, lines, matching_run, recorded_runs
+from tools.bench.measure import measure
+from tools.demo import demo_recording
+from tools.formats import open_recording
+from tools.output import emit
+
+
+def run_bench(
+    file: Path | None,
+    stop: Stop,
+    *,
+    engine: str,
+    weights: Path | None,
+    rate: float,
+    seconds: float,
+    displays: int,
+    against: Path | None,
+    as_json: bool,
+) -> None:
+    """Send `file`, or the demo's recording, and print the figures, compared with those of `against`.
+
+    Raises ToolError where `against` holds no run of these settings, RecordingError, EngineError, and whatever
+    ends a child process.
+    """
+    name, _ = resolve(engine)
+    runs_before = [] if against is None else recorded_runs(against)
+    console = Console(stderr=True)
+    if file is None:
+        with console.status("preparing the demo's recording"):
+            file = demo_recording(lambda done, total: None)
+    with (
+        open_recording(file) as recording,
+        tempfile.TemporaryDirectory() as folder,
+        console.status(f"{engine} at {rate:g} frames/s for {seconds:g} s"),
+    ):
+        settings = {
+            "engine": name,
+            "rate": rate,
+            "shape": list(recording.shape),
+            "dtype": str(recording.dtype),
+            "displays": displays,
+        }
+        before = None if against is None else matching_run(runs_before, settings, against)
+        figures = measure(
+            recording,
+            engine=engine,
+            weights=weights,
+            rate=rate,
+            seconds=seconds,
+            displays=displays,
+            stop=stop,
+            folder=Path(folder),
+        )
+    if before is not None:
+        comparison = compare(before, figures)
+        typer.echo("\n".join(lines(comparison)), err=as_json)
+        figures |= {"against": comparison}
+    if as_json or before is None:
+        emit("bench", figures, as_json=as_json)

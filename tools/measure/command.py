@@ -1,0 +1,49 @@
+"""The work of `musse-stream measure`: strain ratios of a file's images to a table and to JSON."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from streamer.config import Config
+from tools.measure.frames import ImageFrame
+from tools.measure.ratio import as_row, measure, presses
+from tools.measure.regions import Regions
+from tools.measure.table import to_csv, to_json
+from tools.part import writing
+
+
+def write_measurements(
+    frames: Sequence[ImageFrame],
+    chosen: ImageFrame | None,
+    regions: Regions,
+    config: Config,
+    *,
+    csv: Path | None,
+    json_file: Path | None,
+) -> None:
+    """Measure the `chosen` one of a file's frames, None: all of them, and write the files that are given.
+
+    One measurement is also printed; all of them are printed as CSV where no file is given. Raises
+    RecordingError or DiskFull where a file cannot be written.
+    """
+    rows = []
+    for image in frames if chosen is None else [chosen]:
+        before = [f for f in frames if f.time <= image.time and f.session_id == image.session_id]
+        result = measure(image, regions)
+        rows.append(as_row(result, regions, per_press=presses(before, regions).text))
+        if chosen is not None:
+            typer.echo(
+                f"frame {image.frame_index}: ratio B/A {result.ratio.text}, per press {rows[-1]['per_press']}"
+            )
+            for line in result.warnings:
+                typer.echo(f"note: {line}")
+    details: dict[str, Any] = {"regions": regions.model_dump(), "pairing": config.pairing.model_dump()}
+    for path, text in ((csv, to_csv(rows)), (json_file, to_json(rows, details))):
+        if path is not None:
+            with writing(path):
+                path.write_text(text, encoding="utf-8")
+            typer.echo(f"{path}: {len(rows)} rows")
+    if chosen is None and csv is None and json_file is None:
+        typer.echo(to_csv(rows), nl=False)
