@@ -2,6 +2,7 @@
 
 EngineError
 ├── EngineUnavailable    the named engine cannot run here (missing package, device or weights)
+│   └── EngineNotBuilt   it could, once it is compiled for this acquisition
 ├── InvalidAcquisition   the frames or their constants make no sense to an estimator
 └── EstimateFailed       an estimator could not finish on this pair; its state is unchanged
 """
@@ -13,6 +14,17 @@ class EngineError(Exception):
 
 class EngineUnavailable(EngineError):
     """The named engine cannot run on this machine; the message names what is missing."""
+
+
+class EngineNotBuilt(EngineUnavailable):
+    """No compiled engine fits the acquisition and this machine; the message names the command that builds it.
+
+    `arguments` are those of `musse-stream` that build it.
+    """
+
+    def __init__(self, message: str, arguments: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.arguments = arguments
 
 
 class InvalidAcquisition(EngineError, ValueError):

@@ -19,6 +19,11 @@ class Estimator(Protocol):
         ...
 
     @property
+    def note(self) -> str:
+        """Why this engine was taken and not a better one; "" where there is nothing to add."""
+        ...
+
+    @property
     def precision(self) -> str:
         """Arithmetic of the result, such as 'float32'."""
         ...
@@ -43,6 +48,13 @@ class Estimator(Protocol):
 
         Stages given to the stopwatch: prepare, upload, infer, post. Raises InvalidAcquisition for frames
         that are not of `spec`, EstimateFailed where no estimate exists.
+        """
+        ...
+
+    def ready(self, pre: FrameArray) -> bool:
+        """Whether `propose` of a pair that starts at this frame computes at once.
+
+        Otherwise it first prepares for what the frame shows, which takes seconds. Raises as `propose`.
         """
         ...
 
@@ -74,6 +86,15 @@ class StatelessEstimator(ABC):
     @abstractmethod
     def propose(self, pre: FrameArray, post: FrameArray, stopwatch: Stopwatch = no_stopwatch) -> StrainResult:
         """Estimate strain from pre to post: see `Estimator.propose`."""
+
+    @property
+    def note(self) -> str:
+        """Nothing to add: it was asked for by name."""
+        return ""
+
+    def ready(self, pre: FrameArray) -> bool:
+        """Always: everything was prepared when it was opened."""
+        return True
 
     def commit(self, result: StrainResult) -> None:  # noqa: B027 - there is no state
         """Nothing to keep."""

@@ -21,9 +21,10 @@ ENGINES: Final[dict[str, str]] = {
     "tensorrt": "the same with the network compiled by TensorRT: `musse-stream engine build`",
     "trivial": "average strain of the whole frame, for tests and for measuring the node",
 }
-MUSSE: Final = ("onnx", "eager")  # in the order in which `musse` prefers them
+MUSSE: Final = ("onnx", "eager")
 ON_CARD: Final = ("cuda", "tensorrt")  # the network too, where there is a card
 WITH_HALF: Final = ("eager", *ON_CARD)  # those that can compute in half precision where the policy allows it
+BEST_ON_CARD: Final = "best"  # of the two, for each working grid
 ANY: Final = ("auto", "musse")
 """Names that stand for one of several engines."""
 SHIPPED: Final = ("live",)
@@ -35,8 +36,15 @@ def resolve(
 ) -> tuple[str, str]:
     """The engine that `name` stands for with these weights on this device, and one sentence why.
 
-    `auto` is the network inside the range that its weights were trained on, else the classical engine: it
-    stays `auto` until `spec` is given.
+    `musse` is the network on the first of these that can run there:
+
+        device cpu     onnx; eager for the published network
+        device cuda    tensorrt where an engine verified on this card fits the working grid, else cuda;
+                       eager for IQ and for the published network
+
+    Which of `tensorrt` and `cuda` it is shows when the carrier is measured: `Estimator.name` and `note`; here
+    it is `cuda`. `auto` is `musse` inside the range that its weights were trained on, else the classical
+    engine: it stays `auto` until `spec` is given. No name builds an engine.
 
     Raises EngineUnavailable for a name that does not exist.
     """
@@ -46,8 +54,10 @@ def resolve(
         )
     if name == "musse" and weights is not None and _kind(weights) == "paper":
         return "eager", "musse: eager, because the published network has no program for other runtimes"
+    if name == "musse" and device != "cpu" and spec is not None and spec.kind != "rf":
+        return "eager", f"musse: eager, because the whole frame runs on a card for RF only, not {spec.kind}"
     if name == "musse" and device != "cpu":
-        return "eager", f"musse: eager, because onnx runs on the cpu only and {device} is configured"
+        return "cuda", "musse: the whole frame on the card"
     if name == "musse":
         return MUSSE[0], f"musse: {MUSSE[0]}, the fastest runtime on a CPU"
     if name not in ENGINES:
@@ -62,7 +72,7 @@ def _best(spec: EngineSpec, weights: Path | None, device: Device) -> tuple[str, 
     objection = "weights without a stated range" if trusted is None else trusted.objection(spec)
     if objection is not None:
         return "reference", f"auto: reference, because the network is not trusted here: {objection}"
-    engine, why = resolve("musse", weights, device=device)
+    engine, why = resolve("musse", weights, spec, device)
     return engine, f"auto: {why.removeprefix('musse: ')}"
 
 
@@ -108,10 +118,13 @@ def load(name: str, threads: int = 1, weights: Path | None = None, policy: Polic
         network = load("musse", threads, weights, policy)
 
         def opened(spec: EngineSpec, device: Device = "cpu") -> Estimator:
-            chosen = resolve(name, weights, spec, device)[0]
-            return (network if chosen in MUSSE else load(chosen, threads))(spec, device)
+            if resolve(name, weights, spec, device)[0] == "reference":
+                return load("reference", threads)(spec, device)
+            return network(spec, device)
 
         return opened
+    if name == "musse":
+        return _best_runtime(threads, weights, policy)
     resolved, _ = resolve(name, weights)
     if weights is not None and resolved not in (*MUSSE, *ON_CARD):
         raise EngineUnavailable(f"engine {resolved!r} takes no weights: leave them out, or use engine musse")
@@ -119,15 +132,23 @@ def load(name: str, threads: int = 1, weights: Path | None = None, policy: Polic
         raise EngineUnavailable(
             f"engine {resolved!r} computes in fp32 only: for {policy} use engine {', '.join(WITH_HALF)}"
         )
-    opener = _LOADERS[resolved](weights_file(weights), threads, policy)
-    if name != "musse":
-        return opener
+    return _LOADERS[resolved](weights_file(weights), threads, policy)
 
-    def on_device(spec: EngineSpec, device: Device = "cpu") -> Estimator:
-        chosen = resolve(name, weights, device=device)[0]
-        return (opener if chosen == resolved else load(chosen, threads, weights, policy))(spec, device)
 
-    return on_device
+def _best_runtime(threads: int, weights: Path | None, policy: Policy) -> Opener:
+    """What opens the network on the best runtime of the device that it is opened for."""
+    on_cpu, _ = resolve("musse", weights)
+    loaded = load(on_cpu, threads, weights) if policy == "fp32" else None  # missing packages show at once
+
+    def opened(spec: EngineSpec, device: Device = "cpu") -> Estimator:
+        chosen, _ = resolve("musse", weights, spec, device)
+        if chosen in ON_CARD:
+            return _on_card(BEST_ON_CARD, weights_file(weights), threads, policy)(spec, device)
+        return (loaded if loaded and chosen == on_cpu else load(chosen, threads, weights, policy))(
+            spec, device
+        )
+
+    return opened
 
 
 def model_hash(name: str, weights: Path | None = None) -> str | None:

@@ -230,7 +230,7 @@ class StatusHeader(_Header):
     reasons: tuple[Annotated[str, Field(max_length=200)], ...]
     """Why DEGRADED or FAULT, or what else is wrong while WAITING or STALE; one phrase each."""
     engine: Annotated[str, Field(max_length=32)]
-    engine_note: Annotated[str, Field(max_length=300)]
+    engine_note: Annotated[str, Field(max_length=600)]
     """Which engine was taken and why not a better one."""
     precision: Annotated[str, Field(max_length=16)] = ""
     """Arithmetic of its results, as in a strain message; empty before it is built."""

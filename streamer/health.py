@@ -47,6 +47,8 @@ class Health:
         self.precision = ""
         """Arithmetic of the engine that runs; empty before there is one."""
         self.building = False
+        self.progress = ""
+        """What is done beside the stream while an engine is built; "" where there is nothing to add."""
         self.fault: str | None = None
         """Why no result can come until something changes; None while all is well."""
         self._restarted: tuple[str, ...] = ()
@@ -106,7 +108,7 @@ class Health:
             state = "FAULT"
             reasons = (f"the engine failed on {self._engine_errors} pairs in a row: see the log",)
         elif self.building:
-            state = "BUILDING"
+            state, reasons = "BUILDING", (self.progress,) if self.progress else ()
         elif age is None:
             state, reasons = "WAITING", (*self._nothing_came(counts), *troubles)
         elif age > stale_after(rate):

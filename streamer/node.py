@@ -13,8 +13,9 @@ from importlib.metadata import version
 
 from engine.factory import resolve
 from streamer.addresses import is_loopback
+from streamer.beside import Beside, Compile
 from streamer.bmode_message import bmode_message
-from streamer.builder import BUILDING_AT_MOST, EngineBuilder, OpenEngine, weights_of
+from streamer.builder import EngineBuilder, OpenEngine, weights_of
 from streamer.config import Config
 from streamer.events import NodeEvents
 from streamer.frame import RfFrame
@@ -75,11 +76,13 @@ def run(
     open_engine: OpenEngine | None = None,
     on_turn: Callable[[float], None] = lambda within: None,
     restarts: Mapping[Restart, int] | None = None,
+    compile_engine: Compile | None = None,
 ) -> Summary:
     """Run the node in this thread until `stop` is set; returns what became of every frame.
 
-    `open_engine` replaces the configured engine. `on_turn` is called with every turn of the loop; its
-    argument promises the next call, in s. `restarts` counts why earlier nodes ended that this one replaces.
+    `open_engine` replaces the configured engine; `compile_engine` builds one that the configured engine lacks
+    for an acquisition, beside the stream. `on_turn` is called with every turn of the loop; its argument
+    promises the next call, in s. `restarts` counts why earlier nodes ended that this one replaces.
     Raises AddressInUse, ConfigError, EngineUnavailable.
     """
     security = config.security.load()
@@ -111,7 +114,8 @@ def run(
         http = HealthServer(config.http.bind, status.routes()) if config.http.bind else None
         if http is not None:
             closing.callback(http.close)
-        builder = EngineBuilder(open_engine, config, health, metrics)
+        beside = Beside(compile_engine, health, on_turn)
+        builder = EngineBuilder(open_engine, beside, config, health, metrics)
         receiver = Receiver(context, config.input, ring, events, partial(check_frame, config=config))
         closing.callback(receiver.stop)
         health.insecure = insecurities(config)
@@ -119,8 +123,6 @@ def run(
         on_ready(Ready(publisher.address, http.address if http else None))
 
         def process_pair(pair: FramePair) -> StrainMessage:
-            if builder.is_new(pair.post):
-                on_turn(BUILDING_AT_MOST)
             step = builder.step_for(pair.post, stop, status.tick)
             on_turn(builder.pair_at_most)
             message = _publish_strain(pair, step, publisher, events, stop)

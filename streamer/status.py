@@ -70,7 +70,7 @@ class StatusPublisher:
             origin=health.origin,
             reasons=tuple(reason[:200] for reason in reasons),
             engine=health.engine[0],
-            engine_note=health.engine[1],
+            engine_note=health.engine[1][:600],
             precision=health.precision,
             pairing=f"{config.pairing.mode} {config.pairing.stride}".removesuffix(" 1"),
             policy=config.pairing.policy,

@@ -8,13 +8,15 @@ without a pre frame, a gain jump, three rejections in a row or 250 ms without an
 
 import logging
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import EngineError
+from engine.errors import EngineError, EngineUnavailable
 from engine.estimator import Estimator
 from engine.sequence.quality import PairQuality, assess_pair_quality
 from engine.spec import Stopwatch, StrainResult
@@ -30,7 +32,15 @@ GAIN_JUMP = 10 ** (3.0 / 20.0)  # 3 dB of amplitude: the operator turned a knob
 MAX_REJECTED = 3  # in a row, before memory of older motion does more harm than good
 MAX_MEMORY = 0.25  # s without an accepted pair
 
+Propose: TypeAlias = Callable[[], StrainResult]
+"""The estimate of one pair."""
+
 log = logging.getLogger(__name__)
+
+
+def in_place(propose: Propose) -> StrainResult:
+    """Compute it here and now, however long it takes."""
+    return propose()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,12 +66,19 @@ class StrainStep:
     """Runs pairs of one geometry through one estimator. One thread.
 
     Without an estimator (none can be built for this geometry) every pair is an engine_error. `epoch` carries
-    the count of resets over from an earlier geometry.
+    the count of resets over from an earlier geometry. `slowly` computes a pair that the estimator has to
+    prepare for, which takes seconds.
     """
 
     def __init__(
-        self, estimator: Estimator | None, region: FrameRegion, config: Config, epoch: int = 0
+        self,
+        estimator: Estimator | None,
+        region: FrameRegion,
+        config: Config,
+        epoch: int = 0,
+        slowly: Callable[[Propose], StrainResult] = in_place,
     ) -> None:
+        self._slowly = slowly
         self._engine = config.engine
         self._thresholds = config.quality.thresholds()
         self.estimator = estimator
@@ -81,7 +98,10 @@ class StrainStep:
         self._silent_for = 0.0
 
     def run(self, pair: FramePair, stopwatch: Stopwatch) -> StrainMessage:
-        """Estimate one pair, assess its quality, describe it. Never raises for a frame or engine error."""
+        """Estimate one pair, assess its quality, describe it.
+
+        Never raises for a frame or engine error, but EngineUnavailable where the engine cannot go on here.
+        """
         result: StrainResult | None = None
         pair_quality: PairQuality | None = None
         grid: Grid | None = None
@@ -94,14 +114,16 @@ class StrainStep:
             if _gain_jumped(pair.pre, pair.post):
                 self.reset()
             try:
-                proposed = self.estimator.propose(
-                    self.region.crop(pair.pre.samples), self.region.crop(pair.post.samples), stopwatch
-                )
+                pre, post = (self.region.crop(frame.samples) for frame in (pair.pre, pair.post))
+                propose = partial(self.estimator.propose, pre, post, stopwatch)
+                proposed = propose() if self.estimator.ready(pre) else self._slowly(propose)
                 with stopwatch("post"):
                     pair_quality = assess_pair_quality(proposed, self._thresholds, self.region.mask(proposed))
                     grid = grid_of(
                         pair.post.header, proposed.axial_index, proposed.lateral_index, self.region
                     )
+            except EngineUnavailable:
+                raise  # no later pair would fare better
             except EngineError as error:
                 rejection = "engine_error"
                 log.warning("engine: %s", error, extra={"limit_by": rejection})

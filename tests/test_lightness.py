@@ -62,16 +62,18 @@ import sys
 sys.path.insert(0, {str(ROOT)!r})
 from tests.echo_frames import cycle, rf_header
 import streamer.node
+from streamer.beside import Beside
 from streamer.builder import EngineBuilder
 from streamer.config import load_config
 from streamer.frame import RfFrame
 from streamer.pairing import FramePair
 from streamer.stopwatch import Stopwatch
-from types import SimpleNamespace
+from streamer.health import Health
 from unittest.mock import MagicMock
 from streamer.stopping import Stop
 config = load_config(None, {{"engine": {{"name": {engine!r}}}}})
-builder = EngineBuilder(None, config, SimpleNamespace(building=False, fault=None), MagicMock())
+health = Health()
+builder = EngineBuilder(None, Beside(None, health), config, health, MagicMock())
 frames = [RfFrame(rf_header(k), cycle(k), 0.0) for k in (0, 1)]
 step = builder.step_for(frames[0], Stop(), lambda: None)
 message = step.run(FramePair(frames[0], frames[1], None), Stopwatch())

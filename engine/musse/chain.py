@@ -47,6 +47,18 @@ class Chain(Identified, Protocol):
         """
         ...
 
+    @property
+    def note(self) -> str:
+        """Why this engine was taken and not a better one; "" where there is nothing to add."""
+        ...
+
+    def ready(self, pre: FrameArray) -> bool:
+        """Whether a pair that starts at this frame is computed at once.
+
+        Otherwise `maps` first prepares a working grid, which takes seconds. Raises as `maps`.
+        """
+        ...
+
     def reset(self) -> None:
         """Forget every earlier frame."""
         ...
@@ -62,6 +74,8 @@ class Runtime(Identified, Protocol):
 
 class HostChain:
     """The front end in NumPy, then the program on a runtime: `Chain` for a CPU."""
+
+    note = ""
 
     def __init__(self, spec: EngineSpec, runtime: Runtime) -> None:
         self.name, self.precision = runtime.name, runtime.precision
@@ -86,6 +100,10 @@ class HostChain:
         cells = self._for_grid(pair.grid)
         arrays = (*pair.pre.inputs, *pair.post.inputs, *pair.start, *pair.front.inputs)
         return (*arrays, pair.radians, *cells.matrices(pair.radians)), cells
+
+    def ready(self, pre: FrameArray) -> bool:
+        """Always: see `Chain`."""
+        return True
 
     def reset(self) -> None:
         """Forget every earlier frame: the working grid is chosen anew."""

@@ -27,11 +27,24 @@ class MusseEstimator(StatelessEstimator):
 
     def __init__(self, spec: EngineSpec, chain: Chain) -> None:
         self.spec = spec
-        self.name = chain.name
         self.precision = chain.precision
         self.model_hash: str | None = chain.model_hash
         self._chain = chain
         self._output = OutputGrid(spec)
+
+    @property
+    def name(self) -> str:
+        """The engine's that computed the newest pair."""
+        return self._chain.name
+
+    @property
+    def note(self) -> str:
+        """See `Estimator`."""
+        return self._chain.note
+
+    def ready(self, pre: FrameArray) -> bool:
+        """See `Estimator`."""
+        return self._chain.ready(pre)
 
     @property
     def error_model(self) -> ErrorModel:

@@ -63,6 +63,7 @@ class PublishedEstimator:
 
     name = "eager"
     precision = "float32"
+    note = ""
 
     def __init__(self, spec: EngineSpec, weights: Path, device: Device = "cpu") -> None:
         self.spec = spec
@@ -123,6 +124,10 @@ class PublishedEstimator:
                 state=memory,
                 fresh_state=fresh,
             )
+
+    def ready(self, pre: FrameArray) -> bool:
+        """Always: see `Estimator`."""
+        return True
 
     def commit(self, result: StrainResult) -> None:
         """Make the state that `result` carries the current one."""

@@ -88,12 +88,14 @@ def test_a_name_is_what_was_asked_for() -> None:
 
 
 def test_a_runtime_that_the_device_has_is_chosen() -> None:
-    assert resolve("musse", device="cuda")[0] == resolve("auto", None, SPEC, "cuda")[0] == "eager"
+    assert resolve("musse", device="cuda")[0] == resolve("auto", None, SPEC, "cuda")[0] == "cuda"
+    name, why = resolve("auto", None, replace(SPEC, kind="iq"), "cuda")
+    assert (name, why) == ("eager", "auto: eager, because the whole frame runs on a card for RF only, not iq")
     for name in ("musse", "auto"):
         if HAS_CARD:
-            assert open_estimator(name, **CONSTANTS, device="cuda").name == "eager"
+            assert open_estimator(name, **CONSTANTS, device="cuda").name == "cuda"
             continue
-        with pytest.raises(EngineUnavailable, match="no CUDA device here; choose device 'cpu'"):
+        with pytest.raises(EngineUnavailable, match=r"engine 'cuda' needs an NVIDIA card.*and finds none"):
             open_estimator(name, **CONSTANTS, device="cuda")
 
 

@@ -39,6 +39,13 @@ def engine(
         str | None, typer.Option(help="build: weights file (.safetensors) [default: the package's].")
     ] = None,
     config: options.ConfigFile = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="build: for the frames that come from input.connect.")
+    ] = False,
+    connect: Annotated[str | None, typer.Option(help="build --live: address of the frames.")] = None,
+    events: Annotated[
+        bool, typer.Option("--events", help="build: print each step as a line of JSON.")
+    ] = False,
     all_engines: Annotated[bool, typer.Option("--all", help="verify: every engine.")] = False,
     json: Annotated[
         Path | None, typer.Option("--json", help="list, verify: write the results to a file.")
@@ -56,24 +63,30 @@ def engine(
 
         musse-stream engine build recording.mhd
 
+        musse-stream engine build --live --connect tcp://192.168.0.10:5560
+
         musse-stream engine build --shape 2000x128 --sampling-frequency 40e6 --center-frequency 5e6
         --line-pitch 3e-4
 
         musse-stream engine verify --all --json engines.json
     """
-    from tools.engines import build_engine, list_engines, verify_engines
+    from streamer.config import load_config
+    from tools.engines.building import build_engine, configured, subject_of
+    from tools.engines.listing import list_engines
+    from tools.engines.verifying import verify_engines
 
     if action is Action.list:
         list_engines(json)
-    elif action is Action.verify:
+        return
+    if action is Action.verify:
         verify_engines(target, everything=all_engines, json_file=json)
-    else:
-        build_engine(
-            target,
-            opening,
-            shape=shape,
-            carrier=carrier,
-            precision=precision,
-            weights=weights,
-            config_file=config,
-        )
+        return
+    from engine.musse.runtimes.tensorrt import require_package
+    from tools.processes import end_with_parent
+
+    if events:
+        end_with_parent()
+    require_package()
+    settings = configured(load_config(config, options.given(input={"connect": connect})), precision, weights)
+    acquired = subject_of(target, opening, settings, shape=shape, from_stream=live)
+    build_engine(acquired, settings, carrier=carrier, events=events)

@@ -27,18 +27,20 @@ def node(
 
     from streamer.config import Config
     from streamer.node import run
+    from tools.engines.building import BuildsBeside
     from tools.log import log_to_stderr
     from tools.output import emit
     from tools.turns import Turns
 
     log_to_stderr(as_json=log_json)
-    with Turns() as turns:
+    with Turns() as turns, BuildsBeside(stop) as builds:
         summary = run(
             Config.model_validate_json(settings),
             stop,
             on_ready=lambda ready: emit("ready", asdict(ready), as_json=True),
             on_turn=turns.on_turn,
             restarts=json.loads(restarts),
+            compile_engine=builds,
         )
     emit("summary", asdict(summary), as_json=True)
     if summary.busy:

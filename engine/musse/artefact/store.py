@@ -37,13 +37,15 @@ class Artefact:
     """Of `facts`: `engine.musse.artefact.key`."""
     facts: Mapping[str, Any]
     status: Status
-    """verified: parity was shown on the card of `facts`; unverified: not run yet; refused: parity failed."""
+    """verified: parity was shown on the card of `facts`; unverified: not run; refused: it failed there."""
     inputs: Mapping[str, int]
     """Input binding -> index of the program's input."""
     outputs: tuple[str, ...]
     """Output bindings in the program's order."""
     subject: Mapping[str, Any]
     """What to compile it of again: acquisition, carrier, policy, weights."""
+    reason: str = ""
+    """Why it was refused."""
 
 
 def folder_of(store: Path, key: str) -> Path:

@@ -56,7 +56,7 @@ class DeviceChain:
     ) -> None:
         if spec.kind != "rf":
             raise InvalidAcquisition(f"engine {name!r} takes RF, not {spec.kind!r} frames: use engine eager")
-        self.name, self.precision = name, POLICIES[policy]
+        self._name, self.precision = name, POLICIES[policy]
         self.model_hash, self.shared = manifest.model_hash, manifest.shared
         self._spec, self._program = spec, with_policy(program, policy)
         self._device, self._make_step, self._replace = device, make_step, replace
@@ -65,6 +65,22 @@ class DeviceChain:
         self._free = list(range(self._memory.capacity + 1))  # one more: post gets its own before another goes
         self._plans: OrderedDict[PlanKey, Plan] = OrderedDict()
         self._grid: IqGrid | None = None
+        self._used: Plan | None = None  # of the newest pair
+
+    @property
+    def name(self) -> str:
+        """The engine's that the newest pair ran on; before it, the one given."""
+        return self._name if self._used is None else self._used.engine
+
+    @property
+    def note(self) -> str:
+        """Why that engine was taken and not a better one."""
+        return "" if self._used is None else self._used.note
+
+    def ready(self, pre: FrameArray) -> bool:
+        """See `engine.musse.chain.Chain`."""
+        before = self._memory.find(pre) or self._first_seen(pre)
+        return (self._transform.grid(before.carrier, near=self._grid), pre.dtype.str) in self._plans
 
     def maps(
         self, pre: FrameArray, post: FrameArray, stopwatch: Stopwatch = no_stopwatch
@@ -74,7 +90,7 @@ class DeviceChain:
         with stopwatch("prepare"):
             before = self._memory.find(pre) or self._first_seen(pre)
             self._grid = self._transform.grid(before.carrier, near=self._grid)
-            plan = self._plan(self._grid, post.dtype)
+            self._used = plan = self._plan(self._grid, post.dtype)
             if before.plan is not plan:
                 plan.run(pre, ANY_SLOT, before.slot)
                 before.plan = plan

@@ -20,14 +20,25 @@ from engine.spec import EngineSpec, FloatArray, FrameArray
 from engine.tracking.iq import IqGrid, IqTransform
 from engine.tracking.normalisation import PairInitialiser
 
-Replace: TypeAlias = Callable[[PairProgram, tuple[Tensor, ...], IqGrid], nn.Module]
-"""Gives the module that runs in place of the pair program: itself, or an engine compiled of it. Called with
-the program on the CPU, example inputs, and the grid."""
+
+class Runner(NamedTuple):
+    """What runs in place of a pair program."""
+
+    module: nn.Module
+    engine: str
+    """Name of the engine that it makes: 'cuda' or 'tensorrt'."""
+    note: str = ""
+    """Why it was taken and not a better one."""
 
 
-def unchanged(pair: PairProgram, inputs: tuple[Tensor, ...], grid: IqGrid) -> nn.Module:
+Replace: TypeAlias = Callable[[PairProgram, tuple[Tensor, ...], IqGrid], Runner]
+"""Gives what runs in place of the pair program: itself, or an engine compiled of it. Called with the program
+on the CPU, example inputs, and the grid."""
+
+
+def unchanged(pair: PairProgram, inputs: tuple[Tensor, ...], grid: IqGrid) -> Runner:
     """The pair program itself."""
-    return pair
+    return Runner(pair, "cuda")
 
 
 ANY_SLOT: Final = 0
@@ -82,7 +93,9 @@ class Plan:
         pair = pair_program(spec, grid, program)
         example = example_inputs(transform, grid, pair)
         place_kernels(device)
-        self._program = FrameProgram(transform, grid, replace(pair, example, grid)).to(device)
+        runner = replace(pair, example, grid)
+        self.engine, self.note = runner.engine, runner.note
+        self._program = FrameProgram(transform, grid, runner.module).to(device)
         pinned = device.type == "cuda"
         kind = torch.from_numpy(np.zeros(1, sample_type)).dtype
         self._frame = torch.zeros(spec.shape, dtype=kind, device=device)

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import zmq
 from numpy.typing import NDArray
 
+from streamer.beside import Compile
 from streamer.builder import OpenEngine
 from streamer.config import Config, load_config
 from streamer.headers import BmodeHeader, StatusHeader, StrainHeader
@@ -21,6 +22,7 @@ from tests.echo_frames import cycle, rf_header
 from tools.formats import Acquisition, write_recording
 
 PATIENCE = 20.0  # s, far beyond what any step takes on a busy machine
+Compiles = Callable[[Stop], Compile] | None
 H = TypeVar("H", StrainHeader, BmodeHeader, StatusHeader)
 
 
@@ -129,8 +131,9 @@ class Listener:
 class RunningNode:
     """A node in a thread of its own."""
 
-    def __init__(self, config: Config, open_engine: OpenEngine | None) -> None:
+    def __init__(self, config: Config, open_engine: OpenEngine | None, compiles: Compiles = None) -> None:
         self._stop = Stop()
+        self._compile = compiles(self._stop) if compiles else None
         self._ready = threading.Event()
         self.results = ""
         self.http: str | None = None
@@ -182,7 +185,13 @@ class RunningNode:
 
     def _run(self, config: Config, open_engine: OpenEngine | None) -> None:
         try:
-            self.summary = run(config, self._stop, on_ready=self._on_ready, open_engine=open_engine)
+            self.summary = run(
+                config,
+                self._stop,
+                on_ready=self._on_ready,
+                open_engine=open_engine,
+                compile_engine=self._compile,
+            )
         except BaseException as error:  # noqa: BLE001 - raised again in the test's thread
             self._error = error
         finally:
@@ -209,13 +218,22 @@ class Setup:
         return self._node is not None
 
     @property
+    def node(self) -> RunningNode:
+        assert self._node is not None
+        return self._node
+
+    @property
     def scanner(self) -> Scanner:
         if self._scanner is None:
             self._scanner = Scanner()
         return self._scanner
 
     def start(
-        self, open_engine: OpenEngine | None = None, connect: str = "", **sections: Mapping[str, Any]
+        self,
+        open_engine: OpenEngine | None = None,
+        connect: str = "",
+        compiles: Compiles = None,
+        **sections: Mapping[str, Any],
     ) -> tuple[RunningNode, Listener]:
         """A node that is connected to the scanner, and a listener that receives all its messages."""
         settings: dict[str, dict[str, Any]] = {
@@ -227,7 +245,7 @@ class Setup:
         }
         for section, values in sections.items():
             settings[section] = {**settings.get(section, {}), **values}
-        self._node = RunningNode(load_config(None, settings), open_engine)
+        self._node = RunningNode(load_config(None, settings), open_engine, compiles)
         listener = self.listen()
         if not connect:
             self.scanner.wait_for_node()

@@ -1,7 +1,4 @@
-"""What is compiled is loaded only after it was verified on the card at hand.
-
-The card is played by the CPU here: the module that runs an engine gives way to the network itself.
-"""
+"""What is compiled is loaded only after it was verified on the card at hand. `card` plays that card."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,76 +7,33 @@ from typing import Any
 import pytest
 import torch
 
-from engine.errors import EngineError, EngineUnavailable
-from engine.factory import shipped_weights
-from engine.musse.artefact import build as building
-from engine.musse.artefact import key, store
-from engine.musse.artefact.build import Subject, build, build_command, load_module, verify
-from engine.musse.checkpoint import load
-from engine.musse.device.frame_program import PairProgram
-from engine.musse.device.plan import example_inputs, pair_program
-from engine.musse.device.step import PlainStep
-from engine.musse.program import LiveProgram
-from engine.musse.runtimes.tensorrt import CompiledEngine
+from engine.errors import EngineNotBuilt, EngineUnavailable
+from engine.musse.artefact import store
+from engine.musse.artefact.build import build, load_module
+from engine.musse.artefact.subject import Subject, build_arguments, build_command
+from engine.musse.artefact.verify import Refused, measured, verify
 from engine.spec import EngineSpec
 from engine.tracking.iq import IqTransform
+from tests.engine.musse.artefact.card import SPEC, SUBJECT, play_card, without_compiler
 from tests.engine.musse.artefact.test_parity import Off
-
-SPEC = EngineSpec(shape=(500, 24), sampling_frequency=40e6, center_frequency=5e6, line_pitch=0.3e-3)
-SUBJECT = Subject(spec=SPEC, carrier=0.125, policy="fp32", weights=shipped_weights())
-CARD = {"card": "RTX 4060", "capability": [8, 9], "driver": 13000}
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(autouse=True)
 def no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
-    engine = CompiledEngine(data=b"engine" * 100, inputs={"a": 0}, outputs=("b",))
-    monkeypatch.setattr(building, "compiled", lambda *_: engine)
-    monkeypatch.setattr(
-        building, "exported", lambda pair, inputs: pair
-    )  # takes long; test_key has the digest
-    monkeypatch.setattr(building, "facts_of", facts)
-    monkeypatch.setattr(building, "PAIRS", 4)
-    monkeypatch.setattr("engine.musse.artefact.parity.TOLERANCES", fewer_pairs())
-
-
-def facts(pair: PairProgram, inputs: Any, policy: str, sha256: str) -> dict[str, Any]:
-    """Of the network's parameters instead of the exported graph."""
-    total = sum(float(parameter.double().sum()) for parameter in pair.parameters())
-    return {"graph": total, "weights": sha256, "policy": policy, **key.card()}
-
-
-def fewer_pairs() -> dict[str, Any]:
-    from engine.musse.artefact.parity import TOLERANCES
-
-    return {policy: replace(allowed, pairs=4) for policy, allowed in TOLERANCES.items()}
-
-
-def program() -> tuple[PairProgram, tuple[torch.Tensor, ...]]:
-    transform = IqTransform(SPEC)
-    grid = transform.grid(SUBJECT.carrier)
-    net, _ = load(SUBJECT.weights)
-    pair = pair_program(SPEC, grid, LiveProgram(net))
-    return pair, example_inputs(transform, grid, pair)
-
-
-def play_card(monkeypatch: pytest.MonkeyPatch, factor: float = 1.0, **card: Any) -> None:
-    """From here on there is a card, whose engines' strain is off by `factor`."""
-    monkeypatch.setattr(building, "has_card", lambda: True)
-    monkeypatch.setattr(building, "torch_device", lambda name: torch.device("cpu"))
-    monkeypatch.setattr(building, "GraphStep", PlainStep)
-    monkeypatch.setattr(building, "TensorRtModule", lambda engine: Off(program()[0], factor))
-    monkeypatch.setattr(building, "benchmark", lambda *_: {"replays": 0})
-    monkeypatch.setattr(key, "card", lambda: {**CARD, **card})
+    without_compiler(monkeypatch)
 
 
 def test_without_a_card_an_engine_is_unverified_and_not_loaded(tmp_path: Path) -> None:
     built = build(SUBJECT, tmp_path)
     assert store.read(built).status == "unverified"
     assert store.content(built, store.PARITY) is None
-    with pytest.raises(EngineUnavailable, match="is unverified: musse-stream engine build --shape 500x24"):
-        load_module(SUBJECT, tmp_path, *program())
+    with pytest.raises(
+        EngineNotBuilt, match="is unverified: musse-stream engine build --shape 500x24"
+    ) as lacking:
+        load_module(SUBJECT, tmp_path, *SUBJECT.program())
+    assert lacking.value.arguments == build_arguments(SUBJECT)
     with pytest.raises(EngineUnavailable, match="needs an NVIDIA card; none was found here"):
         verify(built)
 
@@ -91,12 +45,12 @@ def test_verified_on_a_card_it_is_loaded_there_and_nowhere_else(
     play_card(monkeypatch)
     verified = verify(built)
     assert store.read(verified).status == "verified"
-    assert store.content(verified, store.PARITY)["pairs"] == 4
+    assert store.content(verified, store.PARITY)["pairs"] == 2
     assert not built.exists()  # its key was that of no card
-    assert isinstance(load_module(SUBJECT, tmp_path, *program()), Off)
+    assert isinstance(load_module(SUBJECT, tmp_path, *SUBJECT.program()).module, Off)
     play_card(monkeypatch, driver=14000)
-    with pytest.raises(EngineUnavailable, match="has not been built for this acquisition: musse-stream"):
-        load_module(SUBJECT, tmp_path, *program())
+    with pytest.raises(EngineNotBuilt, match="has not been built for this acquisition: musse-stream"):
+        load_module(SUBJECT, tmp_path, *SUBJECT.program())
     with pytest.raises(EngineUnavailable, match="was not compiled of this: musse-stream engine build"):
         verify(verified)
 
@@ -105,32 +59,59 @@ def test_an_engine_that_computes_something_else_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     play_card(monkeypatch, factor=1.05)
-    with pytest.raises(EngineError, match="parity failed, the engine is not used: strain_nrmse"):
-        build(SUBJECT, tmp_path)
+    with pytest.raises(Refused, match="the engine is not used: parity failed: strain_nrmse"):
+        verify(build(SUBJECT, tmp_path))
     (refused,) = store.folders(tmp_path)
     assert store.read(refused).status == "refused"
-    with pytest.raises(EngineUnavailable, match="is refused"):
-        load_module(SUBJECT, tmp_path, *program())
+    with pytest.raises(EngineUnavailable, match=r"was refused on this card .parity failed") as refusal:
+        load_module(SUBJECT, tmp_path, *SUBJECT.program())
+    assert not isinstance(refusal.value, EngineNotBuilt)  # building it again would give the same
+
+
+def no_capture(body: Any) -> Any:
+    raise EngineUnavailable("the frame cannot be captured in a CUDA graph: operation not permitted")
+
+
+def test_an_engine_whose_frame_cannot_be_captured_is_refused_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = build(SUBJECT, tmp_path)
+    play_card(monkeypatch, make_step=no_capture)
+    with pytest.raises(Refused, match="cannot be captured in a CUDA graph: operation not permitted"):
+        verify(built)
+    with pytest.raises(EngineUnavailable, match=r"refused on this card .the frame cannot be captured"):
+        load_module(SUBJECT, tmp_path, *SUBJECT.program())
+
+
+@pytest.mark.parametrize("engine", ["cuda", "eager"])
+def test_engines_without_a_compiler_are_measured_too(monkeypatch: pytest.MonkeyPatch, engine: str) -> None:
+    with pytest.raises(EngineUnavailable, match=f"{engine}.* needs an NVIDIA card"):
+        measured(engine, SUBJECT)
+    play_card(monkeypatch)
+    found = measured(engine, SUBJECT)
+    assert (found["reason"], found["parity"]["pairs"], found["replays"]) == ("", 2, 0)
+    play_card(monkeypatch, make_step=no_capture)
+    assert ("captured" in measured(engine, SUBJECT)["reason"]) == (engine == "cuda")
 
 
 def test_a_damaged_engine_is_refused_with_the_command_that_rebuilds_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     play_card(monkeypatch)
-    built = build(SUBJECT, tmp_path)
-    load_module(SUBJECT, tmp_path, *program())  # the control
+    built = verify(build(SUBJECT, tmp_path))
+    load_module(SUBJECT, tmp_path, *SUBJECT.program())  # the control
     (built / store.ENGINE).write_bytes(b"other")
-    with pytest.raises(EngineUnavailable, match=r"was changed: engine\.bin: musse-stream engine build"):
-        load_module(SUBJECT, tmp_path, *program())
+    with pytest.raises(EngineNotBuilt, match=r"was changed: engine\.bin: musse-stream engine build"):
+        load_module(SUBJECT, tmp_path, *SUBJECT.program())
 
 
 def test_another_network_needs_another_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     play_card(monkeypatch)
-    build(SUBJECT, tmp_path)
-    pair, inputs = program()
+    verify(build(SUBJECT, tmp_path))
+    pair, inputs = SUBJECT.program()
     with torch.no_grad():
         next(pair.parameters()).add_(1e-3)
-    with pytest.raises(EngineUnavailable, match="has not been built"):
+    with pytest.raises(EngineNotBuilt, match="has not been built"):
         load_module(SUBJECT, tmp_path, pair, inputs)
 
 
@@ -142,6 +123,34 @@ def test_a_subject_survives_the_manifest() -> None:
 
 def test_the_build_command_names_everything_that_chooses_the_engine() -> None:
     assert build_command(SUBJECT) == (
-        "musse-stream engine build --shape 500x24 --sampling-frequency 4e+07 --center-frequency 5e+06 "
-        "--line-pitch 0.0003 --carrier 5e+06 --precision fp32"
+        "musse-stream engine build --shape 500x24 --sampling-frequency 40000000 --center-frequency 5000000 "
+        "--line-pitch 0.0003 --carrier 5000000 --precision fp32 --weights live"
     )
+    own = Subject(
+        spec=EngineSpec(
+            shape=(500, 24),
+            sampling_frequency=1e8 / 3,
+            center_frequency=5e6,
+            line_pitch=0.005,
+            probe_type="curved",
+            probe_radius=0.06,
+            sound_speed=1480.0,
+        ),
+        carrier=0.15,
+        policy="fp16-trunk",
+        weights=Path("my folder") / "live.safetensors",
+    )
+    command = build_command(own)
+    assert "--sampling-frequency 33333333.333333332" in command
+    assert "--weights 'my folder/live.safetensors' --sound-speed 1480 --probe-type curved" in command
+    assert build_arguments(own)[:2] == ("engine", "build")
+
+
+@pytest.mark.parametrize("depth", [200, 500, 1201, 4000])
+def test_the_carrier_of_a_grid_chooses_the_same_grid(depth: int) -> None:
+    """A build in another process is for the grid that the node is on."""
+    transform = IqTransform(replace(SPEC, shape=(depth, 24)))
+    for step in range(60):
+        grid = transform.grid(0.06 + 0.006 * step)
+        rounded = grid.frequency * SPEC.sampling_frequency / SPEC.sampling_frequency
+        assert transform.grid(rounded) == grid

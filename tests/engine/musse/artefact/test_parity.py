@@ -15,7 +15,7 @@ from engine.musse.artefact.parity import PAIRS, TOLERANCES, Parity, failures, me
 from engine.musse.chain import HostChain
 from engine.musse.checkpoint import load
 from engine.musse.device.chain import DeviceChain
-from engine.musse.device.plan import Replace, unchanged
+from engine.musse.device.plan import Replace, Runner, unchanged
 from engine.musse.device.step import PlainStep
 from engine.musse.program import LiveProgram
 from engine.musse.runtimes.eager import EagerRuntime
@@ -70,7 +70,7 @@ def test_64_recurrent_pairs_of_an_equal_engine_pass() -> None:
 
 @pytest.mark.parametrize("factor", [1.02, float("nan")])
 def test_an_engine_that_is_off_fails(factor: float) -> None:
-    found = measure(chain(lambda pair, *_: Off(pair, factor)), host(), frames(SHORT))
+    found = measure(chain(lambda pair, *_: Runner(Off(pair, factor), "tensorrt")), host(), frames(SHORT))
     missed = " ".join(failures(replace(found, pairs=PAIRS), "fp32"))
     assert "strain_nrmse" in missed
     assert ("not_finite" in missed) == np.isnan(factor)
