@@ -110,6 +110,13 @@ def _handler(routes: dict[str, Callable[[], Answer]]) -> type[BaseHTTPRequestHan
         sys_version = ""
 
         def do_GET(self) -> None:
+            self.wfile.write(self._head())
+
+        def do_HEAD(self) -> None:
+            self._head()
+
+        def _head(self) -> bytes:
+            """Send status and header fields; returns the body."""
             route = routes.get(self.path.partition("?")[0])
             paths = ", ".join(routes)
             status, kind, body = route() if route else (404, "text/plain", f"try {paths}\n".encode())
@@ -117,7 +124,7 @@ def _handler(routes: dict[str, Callable[[], Answer]]) -> type[BaseHTTPRequestHan
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            return body
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
             """Scrapes are not logged."""

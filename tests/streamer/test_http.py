@@ -43,6 +43,15 @@ def test_it_answers_known_paths_and_lists_them_for_others() -> None:
         assert get(running, "/../etc/passwd") == (404, b"try /livez\n")
 
 
+def test_head_is_answered_without_a_body() -> None:
+    with server() as running, connect(running) as client:
+        client.sendall(b"HEAD /livez HTTP/1.0\r\n\r\n")
+        answer = b"".join(iter(lambda: client.recv(4096), b""))
+    assert answer.startswith(b"HTTP/1.0 200")
+    assert b"Content-Length: 6" in answer
+    assert answer.endswith(b"\r\n\r\n")
+
+
 def test_a_request_too_many_ends_the_oldest_and_only_that() -> None:
     with server() as running, contextlib.ExitStack() as closing:
         opened = [closing.enter_context(connect(running)) for _ in range(MAX_CONNECTIONS)]
