@@ -31,9 +31,13 @@ def keep(
         musse-stream keep --seconds 20 --after 5
     """
     from tools.output import emit
-    from tools.tape.protocol import REPLY_WITHIN, KeepClient
+    from tools.tape.protocol import REPLY_WITHIN, SAVE_WITHIN, KeepClient, saved_text
 
     with KeepClient(connect, "command", options.security(config)) as client:
-        reply = client.ask({"do": "keep", "seconds": seconds, "after": after}, REPLY_WITHIN + after)
+        client.ask({"do": "state"}, REPLY_WITHIN)  # nobody there: known at once; a disk may take longer
+        reply = client.ask({"do": "keep", "seconds": seconds, "after": after}, SAVE_WITHIN + after)
     del reply["ok"]
-    emit("saved", reply, as_json=json)
+    if json:
+        emit("saved", reply, as_json=True)
+    else:
+        typer.echo(saved_text(reply))

@@ -63,9 +63,9 @@ class Hand:
 
     def _keep(self, view: View) -> None:
         if self._keeper is None or self._keeper.held is None:
-            self._state.emit("nothing to keep: no tape process answers", view.now)
+            self._state.emit("nothing to save: no tape process answers", view.now)
         else:
-            self._state.emit(f"keeping the last {self._keeper.held:.0f} s", view.now)
+            self._state.emit(f"saving the last {self._keeper.offered:.0f} s", view.now)
             self._keeper.keep()
 
     def _press(self, key: str, view: View, image: Image, window: _Screen) -> None:

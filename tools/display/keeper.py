@@ -7,11 +7,10 @@ from typing import Final, Self
 
 from streamer.curve import PLAIN, Security
 from tools.errors import ToolError
-from tools.tape.protocol import KeepClient
+from tools.tape.protocol import KEPT_SECONDS, SAVE_WITHIN, KeepClient, keep_request, saved_text
 
 ASK_EVERY: Final = 1.0  # s between two looks at how much is held
 PATIENCE: Final = 1.0  # s for an answer about that
-SAVE_WITHIN: Final = 30.0  # s for a tape on a slow disk
 
 
 class Keeper:
@@ -19,7 +18,7 @@ class Keeper:
 
     def __init__(self, address: str, client: str, security: Security = PLAIN) -> None:
         self.held: float | None = None
-        """s that a keep would save; None where no tape process answers."""
+        """s that the tape process holds; None where none answers."""
         self._address, self._client, self._security = address, client, security
         self._asked: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._notices: queue.SimpleQueue[str] = queue.SimpleQueue()
@@ -32,8 +31,13 @@ class Keeper:
             self._frozen = frozen
             self._asked.put("freeze" if frozen else "unfreeze")
 
+    @property
+    def offered(self) -> float:
+        """s that `keep` would save now: the last ones, or all that the freeze pins."""
+        return (self.held or 0.0) if self._frozen else min(self.held or 0.0, KEPT_SECONDS)
+
     def keep(self) -> None:
-        """Save the frames in memory; `notice` names the file."""
+        """Save the last seconds, or all that the freeze pins; `notice` names the file."""
         self._asked.put("keep")
 
     def notice(self) -> str | None:
@@ -58,15 +62,15 @@ class Keeper:
             while (asked := self._next()) != "end":
                 try:
                     if asked == "keep":
-                        saved = client.ask({"do": "keep"}, SAVE_WITHIN)
-                        self._notices.put(f"kept {saved['seconds']:.0f} s in {saved['path']}")
+                        saved = client.ask(keep_request(frozen=self._frozen), SAVE_WITHIN)
+                        self._notices.put(saved_text(saved))
                     elif asked:
                         client.ask({"do": asked}, PATIENCE)
                     else:
                         self.held = client.ask({"do": "state"}, PATIENCE)["seconds"]
                 except ToolError as error:
                     if asked == "keep":
-                        self._notices.put(f"not kept: {error}")
+                        self._notices.put(f"not saved: {error}")
                     elif not asked:
                         self.held = None
 

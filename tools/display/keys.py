@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from typing import Final, TypeVar
 
+from streamer.headers import Grid
 from tools.display.options import COLOR_MAPS, IMAGES, LAYOUTS, RANGE_MODES, VALUES, DisplayOptions
 from tools.display.view import View
 from tools.geometry import axes_of, is_curved, to_beam
@@ -29,7 +30,7 @@ HELP: Final = (
     ("w n d u", "make it wider, narrower, deeper, shallower"),
     ("b", "show or hide the region's box"),
     ("s", "save this image as PNG, with time, settings and numbers"),
-    ("g", "keep: save RF and results of the last seconds, or of those before the freeze"),
+    ("g", "save RF and results: the last 20 s, or frozen all in memory before the freeze"),
     ("o", "show or hide the notes: assumed values, counters, delays"),
     ("F11", "full screen, or not"),
     ("h  Esc", "show or hide this help"),
@@ -110,11 +111,21 @@ def press(key: str, options: DisplayOptions, image: Box | None) -> DisplayOption
 
 def image_box(view: View) -> Box | None:
     """The box that the strain map fills, for `press`; None before the first image."""
+    return None if view.strain is None else box_of(view.strain.grid, view.strain.normalised.shape)
+
+
+def dragged_region(view: View, start: tuple[float, float], end: tuple[float, float]) -> Box | None:
+    """The viewer's region from a drag on the strain image; None without one, or as `box_between`."""
     if view.strain is None:
         return None
-    depth, lateral = axes_of(view.strain.grid, view.strain.normalised.shape)
-    unit = math.degrees(1) if is_curved(view.strain.grid) else 1e3
-    half, side = view.strain.grid.axial_step / 2, view.strain.grid.lateral_step / 2
+    return box_between(view.strain.grid, view.strain.normalised.shape, start, end)
+
+
+def box_of(grid: Grid, shape: tuple[int, ...]) -> Box:
+    """The box that a map fills: top, bottom, left, right in mm (degrees across a curved probe)."""
+    depth, lateral = axes_of(grid, shape)
+    unit = math.degrees(1) if is_curved(grid) else 1e3
+    half, side = grid.axial_step / 2, grid.lateral_step / 2
     return (
         float(depth[0] - half) * 1e3,
         float(depth[-1] + half) * 1e3,
@@ -123,23 +134,23 @@ def image_box(view: View) -> Box | None:
     )
 
 
-def dragged_region(view: View, start: tuple[float, float], end: tuple[float, float]) -> Box | None:
-    """The viewer's region from a drag between two points of the image plane (x, z in mm), inside the image.
+def box_between(
+    grid: Grid, shape: tuple[int, ...], start: tuple[float, float], end: tuple[float, float]
+) -> Box | None:
+    """The box between two points of the image plane (x, z in mm), as far as it lies on the map.
 
-    None where there is no image or the box would be smaller than a tenth of it in either direction.
+    None where it would be smaller than a tenth of the map in either direction.
     """
-    image = image_box(view)
-    if view.strain is None or image is None:
-        return None
-    grid = view.strain.grid
+    top, bottom, left, right = box_of(grid, shape)
     unit = math.degrees(1) if is_curved(grid) else 1e3
-    depth, lateral = zip(*(to_beam(grid, *point) for point in (start, end)), strict=True)
-    top, bottom = (min(max(d * 1e3, image[0]), image[1]) for d in (min(depth), max(depth)))
-    left, right = (min(max(d * unit, image[2]), image[3]) for d in (min(lateral), max(lateral)))
-    large = bottom - top >= _MIN_REGION * (image[1] - image[0]) and right - left >= _MIN_REGION * (
-        image[3] - image[2]
+    beams = [to_beam(grid, *point) for point in (start, end)]
+    depth = [min(max(float(d) * 1e3, top), bottom) for d, _ in beams]
+    lateral = [min(max(float(x) * unit, left), right) for _, x in beams]
+    box = (min(depth), max(depth), min(lateral), max(lateral))
+    large = box[1] - box[0] >= _MIN_REGION * (bottom - top) and box[3] - box[2] >= _MIN_REGION * (
+        right - left
     )
-    return (float(top), float(bottom), float(left), float(right)) if large else None
+    return box if large else None
 
 
 def _press_region(key: str, options: DisplayOptions, image: Box | None) -> DisplayOptions:

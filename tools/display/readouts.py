@@ -210,7 +210,7 @@ def status_line(view: View) -> list[str]:
     if view.engine:
         parts.append(f"engine {view.engine}")
     if view.seconds_kept is not None:
-        parts.append(f"g: keep the last {ago(view.seconds_kept)}")
+        parts.append(f"{ago(view.seconds_kept)} in memory, g: save")
     parts.append("o: notes")
     return parts
 

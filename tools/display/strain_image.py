@@ -19,7 +19,7 @@ from streamer.headers import FusedHeader, Grid, StrainHeader
 from streamer.reasons import describe_rejection
 from streamer.wire import Message
 from tools.display.options import RegionLimits
-from tools.measure.quality import image_quality, region_mask
+from tools.measure.quality import image_quality, region_mask, renormalised
 
 FloatMap = NDArray[np.float32]
 
@@ -148,20 +148,18 @@ def fused_image(message: Message, region: RegionLimits | None) -> StrainImage | 
     if relative is None or std is None or relative.shape != std.shape:
         return "the message lacks its map"
     inside = region_mask(header.grid, relative.shape, region or header.region)
-    normalised = np.where(inside, relative, np.float32(np.nan))
-    average = 1.0
-    if region is not None:
-        values = normalised[np.isfinite(normalised)]
-        average = float(np.median(values)) if values.size else 0.0
-        if average <= 0:
+    if region is None:
+        nan = np.float32(np.nan)
+        normalised, relative_std = np.where(inside, relative, nan), np.where(inside, std, nan)
+    else:
+        maps = renormalised(relative, std, inside)
+        if maps is None:
             return "no average inside the region of interest"
-    with np.errstate(invalid="ignore", over="ignore"):
-        relative_std = np.asarray(std / np.float32(average), np.float32)
-    normalised = np.asarray(normalised / np.float32(average), np.float32)
+        normalised, relative_std = maps
     return StrainImage(
         normalised=normalised,
         percent=np.full_like(normalised, np.nan),
-        std=np.where(inside, relative_std, np.float32(np.nan)),
+        std=relative_std,
         confidence=confidence_of(normalised, relative_std),
         grid=header.grid,
         sign=1.0,

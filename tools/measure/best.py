@@ -1,6 +1,6 @@
 """Which images are worth measuring: never ranked by contrast or ratio."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
@@ -37,22 +37,30 @@ def likeness(first: ImageFrame, second: ImageFrame) -> float:
     return max(0.0, float((a * b).sum()) / scale) if scale > 1e-6 * a.size else 0.0
 
 
-def best_frames(frames: Sequence[ImageFrame]) -> list[ImageFrame]:
+def best_frames(frames: Iterable[ImageFrame]) -> list[ImageFrame]:
     """Up to three images of the highest worth, at most one per press and 1 s apart, best first.
 
-    Only those of the newest session and engine are ranked: another engine changes the look of tissue.
+    Only those of the newest session and engine are ranked: another engine changes the look of tissue. Holds
+    one image per press or release, so that `frames` may be read one by one.
     """
-    candidates: list[tuple[float, ImageFrame]] = []
-    previous: ImageFrame | None = None
-    for press in _runs(of_newest_scene(frames)):
-        ranked = [(worth(frame, previous), frame) for frame in press]
-        top = max(ranked, key=lambda pair: pair[0])
-        previous = top[1]
-        if top[0] > 0:
-            candidates.append(top)
+    scene: tuple[str, str] | None = None
+    tops: list[tuple[float, ImageFrame]] = []
+    pressing: bool | None = None
+    for frame in frames:
+        if (frame.session_id, frame.engine) != scene:
+            scene, tops, pressing = (frame.session_id, frame.engine), [], None
+        if frame.mean_strain is None:
+            continue
+        if (frame.mean_strain < 0) is not pressing:
+            pressing = frame.mean_strain < 0
+            tops.append((worth(frame, tops[-1][1] if tops else None), frame))
+            continue
+        value = worth(frame, tops[-2][1] if len(tops) > 1 else None)
+        if value > tops[-1][0]:
+            tops[-1] = (value, frame)
     chosen: list[ImageFrame] = []
-    for _, frame in sorted(candidates, key=lambda pair: -pair[0]):
-        if all(abs(frame.time - other.time) >= _APART for other in chosen):
+    for value, frame in sorted(tops, key=lambda pair: -pair[0]):
+        if value > 0 and all(abs(frame.time - other.time) >= _APART for other in chosen):
             chosen.append(frame)
     return chosen[:OFFERED]
 
@@ -63,18 +71,3 @@ def of_newest_scene(frames: Sequence[ImageFrame]) -> list[ImageFrame]:
         return []
     scene = (frames[-1].session_id, frames[-1].engine)
     return [frame for frame in frames if (frame.session_id, frame.engine) == scene]
-
-
-def _runs(frames: Sequence[ImageFrame]) -> list[list[ImageFrame]]:
-    """Presses and releases: runs of one sign of mean strain."""
-    runs: list[list[ImageFrame]] = []
-    key: bool | None = None
-    for frame in frames:
-        if frame.mean_strain is None:
-            continue
-        this = frame.mean_strain < 0
-        if this != key:
-            runs.append([])
-            key = this
-        runs[-1].append(frame)
-    return runs

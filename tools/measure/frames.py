@@ -1,12 +1,13 @@
 """One strain image with everything that is needed to measure, rank, draw and export it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamer.headers import Grid
+from tools.measure.quality import image_quality, region_mask, renormalised
 
 FloatMap = NDArray[np.float32]
 ASSUMED_CORRELATION: Final = (2e-3, 1e-3)
@@ -37,6 +38,8 @@ class ImageFrame:
     time_constant: float
     """s of fusion."""
     engine: str
+    predicted_snre: float | None = None
+    """Of the newest pair."""
     bmode: NDArray[np.uint8] | None = None
     bmode_grid: Grid | None = None
     dynamic_range_db: float = 60.0
@@ -51,6 +54,18 @@ class ImageFrame:
     def valid_share(self) -> float:
         """Share of pixels with a value."""
         return float(np.isfinite(self.relative_strain).mean())
+
+    def within(self, region: tuple[float, float, float, float]) -> "ImageFrame | None":
+        """The image of another region of interest, in the grid's units: 1 is the median there.
+
+        None where that region has no average.
+        """
+        inside = region_mask(self.grid, self.relative_strain.shape, region)
+        maps = renormalised(self.relative_strain, self.relative_std, inside)
+        if maps is None:
+            return None
+        quality = image_quality(maps[1], inside)
+        return replace(self, relative_strain=maps[0], relative_std=maps[1], region=region, quality=quality)
 
     @property
     def nbytes(self) -> int:

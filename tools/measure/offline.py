@@ -1,6 +1,6 @@
 """Images of a recording, made by the live node's own step, frame by frame."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -8,8 +8,9 @@ import numpy as np
 from engine.bmode import bmode
 from streamer.config import Config
 from streamer.geometry import FrameRegion, bmode_grid, engine_spec
-from streamer.headers import FusedHeader, Grid, StrainHeader
+from streamer.headers import BmodeHeader, FusedHeader, Grid, StrainHeader
 from streamer.step import StrainMessage
+from streamer.wire import Message
 from tools.formats import Recording
 from tools.measure.frames import ASSUMED_CORRELATION, FloatMap, ImageFrame
 from tools.measure.quality import image_quality, region_mask
@@ -60,12 +61,32 @@ def of_messages(
         region=fused.region,
         mean_strain=newest.mean_strain if newest is not None else None,
         median_ncc=newest.median_ncc if newest is not None else None,
+        predicted_snre=newest.predicted_snre if newest is not None else None,
         quality=image_quality(std, mask),
         pairs=fused.effective_pairs,
         time_constant=fused.time_constant,
         engine=fused.engine,
         correlation=(float(lengths[0] or 0), float(lengths[1] or 0)) if stated else ASSUMED_CORRELATION,
         correlation_stated=stated,
+    )
+
+
+def of_wire(messages: Sequence[Message], time: float) -> ImageFrame | None:
+    """The image of one frame's messages (strain, fused, B-mode, in any order); None without a fused one."""
+    headers = {type(message.header): message for message in messages}
+    fused, strain, grey = (headers.get(kind) for kind in (FusedHeader, StrainHeader, BmodeHeader))
+    if fused is None or not isinstance(fused.header, FusedHeader):
+        return None
+    newest = strain.header if strain is not None and isinstance(strain.header, StrainHeader) else None
+    maps = fused.arrays["relative_strain"], fused.arrays["relative_std"]
+    image = of_messages(fused.header, *maps, newest, time)
+    if grey is None or not isinstance(grey.header, BmodeHeader):
+        return image
+    return replace(
+        image,
+        bmode=grey.arrays["bmode"],
+        bmode_grid=grey.header.grid,
+        dynamic_range_db=grey.header.dynamic_range_db,
     )
 
 

@@ -23,6 +23,22 @@ def image_quality(std: NDArray[np.floating[Any]], region: NDArray[np.bool_]) -> 
     return float(np.median(np.maximum(0.0, 1.0 - np.square(finite / np.float32(NOISE_STD)))))
 
 
+def renormalised(
+    relative: NDArray[np.float32], std: NDArray[np.float32], inside: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+    """Relative strain and its deviation over the median inside a region; NaN outside it.
+
+    None where that median is not above 0: then there is no average to compare with.
+    """
+    values = relative[inside & np.isfinite(relative)]
+    average = np.float32(np.median(values)) if values.size else np.float32(0)
+    if average <= 0:
+        return None
+    nan = np.float32(np.nan)
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.where(inside, relative / average, nan), np.where(inside, std / average, nan)
+
+
 def region_mask(
     grid: Grid, shape: tuple[int, ...], region: tuple[float, float, float, float] | None
 ) -> NDArray[np.bool_]:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
 
 import numpy as np
 
@@ -19,6 +19,16 @@ MIN_PRESSES: Final = 3
 _MAX_DEPTH: Final = 10.0  # mm between centres
 _MAX_ANGLE: Final = 10.0  # degrees between centres under a curved probe
 _MIN_VALID: Final = 0.8
+
+
+class _Pressed(Protocol):
+    @property
+    def time(self) -> float: ...
+    @property
+    def mean_strain(self) -> float | None: ...
+
+
+_FrameT = TypeVar("_FrameT", bound=_Pressed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,15 +87,26 @@ def measure(frame: ImageFrame, regions: Regions) -> Measurement:
 
 
 def presses(frames: Sequence[ImageFrame], regions: Regions) -> Presses:
-    """The ratio at the strongest frame of each press in the last `PRESS_SECONDS` of `frames`.
+    """The ratio at the strongest frame of each press in the last `PRESS_SECONDS` of `frames`."""
+    return ratios(strongest_of_presses(of_newest_scene(frames)), regions)
+
+
+def ratios(strongest: Sequence[ImageFrame], regions: Regions) -> Presses:
+    """The ratio in each of these images; where a region has no value there is none."""
+    values = [measure(frame, regions).ratio.value for frame in strongest]
+    return Presses(tuple(value for value in values if math.isfinite(value)))
+
+
+def strongest_of_presses(frames: Sequence[_FrameT]) -> list[_FrameT]:
+    """The strongest frame of each press in the last `PRESS_SECONDS`.
 
     A press is a run of frames whose mean strain is negative; a rejected pair ends none.
     """
     if not frames:
-        return Presses(())
+        return []
     since = frames[-1].time - PRESS_SECONDS
-    recent = [f for f in of_newest_scene(frames) if f.time >= since and f.mean_strain is not None]
-    strongest: list[ImageFrame] = []
+    recent = [f for f in frames if f.time >= since and f.mean_strain is not None]
+    strongest: list[_FrameT] = []
     pressing = False
     for frame in recent:
         strain = frame.mean_strain or 0.0
@@ -96,8 +117,7 @@ def presses(frames: Sequence[ImageFrame], regions: Regions) -> Presses:
             strongest.append(frame)
         elif strain < (strongest[-1].mean_strain or 0.0):
             strongest[-1] = frame
-    values = [measure(frame, regions).ratio.value for frame in strongest]
-    return Presses(tuple(value for value in values if math.isfinite(value)))
+    return strongest
 
 
 def as_row(measurement: Measurement, regions: Regions, **more: Any) -> dict[str, Any]:

@@ -49,6 +49,9 @@ from tools.errors import ToolError
 
 DEFAULT_ADDRESS: Final = "tcp://127.0.0.1:5564"
 MAX_REQUEST: Final = 4096  # bytes
+KEPT_SECONDS: Final = 20.0
+"""What one key press saves of a live image."""
+SAVE_WITHIN: Final = 30.0  # s for a tape on a slow disk
 REPLY_WITHIN: Final = 5.0  # s, beside the seconds that a keep is to go on
 ResultKind = Literal["strain", "fused", "bmode"]
 
@@ -66,6 +69,17 @@ class Request(BaseModel):
     session: Annotated[str, Field(max_length=64)] = ""
     index: Annotated[int, Field(ge=0, lt=2**63)] = 0
     kinds: Annotated[list[ResultKind | Literal["rf"]], Field(max_length=4)] = ["bmode", "fused", "strain"]
+
+
+def keep_request(*, frozen: bool) -> dict[str, Any]:
+    """What the window's key and the page ask for: the last seconds, or all that the client's freeze pins."""
+    return {"do": "keep", "seconds": None if frozen else KEPT_SECONDS}
+
+
+def saved_text(reply: Mapping[str, Any]) -> str:
+    """The answer to a keep for people."""
+    size = f"{reply['bytes'] / 1e6:.1f} MB, {reply['messages']} messages"
+    return f"saved the last {reply['seconds']:.1f} s ({size}) in {reply['path']}"
 
 
 class KeepClient:

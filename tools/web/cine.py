@@ -14,14 +14,11 @@ MAX_BYTES: Final = 384 * 2**20  # 60 s of 256 x 128 maps at 20 frames/s
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CineFrame:
-    """One image and the numbers that stood beside it."""
+    """One image."""
 
     number: int
     """Running number of this server."""
     image: ImageFrame
-    predicted_snre: float | None
-    state: str
-    """State of the link when it came."""
 
 
 class Cine:

@@ -1,202 +1,148 @@
-"""One browser: its settings, what it was sent, and the next message it gets."""
+"""One browser: its settings, the image it has frozen, and what is measured on it."""
 
 import asyncio
-import base64
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
-import numpy as np
-from numpy.typing import NDArray
-
-from tools.display.colors import MAP_NAMES, OPPOSITE, grey_levels, lookup_table
+from tools.display.keys import box_between
 from tools.display.options import DisplayOptions
-from tools.display.readouts import GUIDANCE, quality_color, scale_labels, status_line
-from tools.display.view import TRACE_SECONDS, Frozen, TracePoint, View, ago
-from tools.geometry import outline
+from tools.display.view import TRACE_SECONDS, TracePoint
+from tools.measure.best import of_newest_scene
 from tools.measure.frames import ImageFrame
-from tools.measure.ratio import Measurement, Presses, as_json, measure, presses
+from tools.measure.ratio import Measurement, Presses, as_json, measure, ratios, strongest_of_presses
 from tools.measure.regions import Regions
 from tools.web.cine import CineFrame
 from tools.web.feed import Feed
-from tools.web.messages import Geometry, pack
+from tools.web.tape import Older
 
+Point = tuple[float, float]
+"""x and z in mm of the image plane."""
 _GAP: Final = 0.5  # s between two images that break a frozen trace
 _LIVE_MEASURE_EVERY: Final = 0.2  # s
-
-
-@dataclass(slots=True, eq=False)
-class _Sent:
-    """What the browser has."""
-
-    strain: object = None
-    bmode: object = None
-    geometry: Geometry | None = None
-    palette: object = None
 
 
 class Client:
     """The state of one connection. Used by its own task, under the feed's lock where it reads the feed."""
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: Feed, name: str = "") -> None:
+        self.name = name
+        """Its name as a client of the tape process."""
         self.options = DisplayOptions(layout="overlay")
         self.regions: Regions | None = None
         self.shown: CineFrame | None = None
         """The frozen image; None: live."""
+        self.older: tuple[Older, ...] = ()
+        """While frozen: the frames of the tape process before those in memory."""
         self.drawn = asyncio.Event()
         """Set while the browser has drawn all that it was sent."""
-        self._review = False
+        self.review = False
+        """It was frozen after the stream had stopped."""
+        self._presses_before: list[ImageFrame] = []
         self._feed = feed
-        self._sent = _Sent()
         self._measured: tuple[float, dict[str, Any] | None] = (0.0, None)
 
-    def freeze(self, number: int | None) -> None:
+    def freeze(self, number: int | None = None) -> None:
         """Show the image of this number, or the newest, until `live`; pins the cine."""
         frame = self._feed.cine.get(2**62 if number is None else number)
-        if frame is None:
+        if frame is not None:
+            self._show(frame, [])
+
+    def show_older(self, older: Older, image: ImageFrame, presses_before: list[ImageFrame]) -> None:
+        """Show an image that the tape process held."""
+        newest = self._feed.cine.get(2**62)
+        if newest is not None and newest.image.bmode_grid == image.bmode_grid:
+            image = replace(image, exposure_db=newest.image.exposure_db)
+        number = self.first - len(self.older) + self.older.index(older)
+        self._show(CineFrame(number, image), presses_before)
+
+    def follow_older(self, rows: list[Older]) -> None:
+        """Frames that the tape process pins, oldest first; those before the images in memory are used."""
+        first = next(iter(self._feed.cine), None)
+        if self.shown is None or first is None:
             return
-        if self.shown is None:
-            self._review = self._feed.late()
-        self._feed.cine.pin(self)
-        self.shown = frame
-        self._measured = (0.0, None)
+        frame = first.image.session_id, first.image.frame_index
+        names = [(row.session, row.frame_index) for row in rows]
+        end = names.index(frame) if frame in names else sum(row.time < first.image.time for row in rows)
+        self.older = tuple(rows[:end])
+
+    def older_at(self, number: int) -> Older | None:
+        """The frame of this number where it is not in memory."""
+        at = number - self.first + len(self.older)
+        return self.older[max(at, 0)] if at < len(self.older) else None
+
+    def number_of(self, session: str, frame_index: int) -> int | None:
+        """The number of a frame in memory or of the tape process; None where it is gone."""
+        for frame in self._feed.cine:
+            if (frame.image.session_id, frame.image.frame_index) == (session, frame_index):
+                return frame.number
+        for at, row in enumerate(self.older):
+            if (row.session, row.frame_index) == (session, frame_index):
+                return self.first - len(self.older) + at
+        return None
+
+    @property
+    def first(self) -> int:
+        """Number of the oldest image in memory."""
+        oldest = next(iter(self._feed.cine), None)
+        return 0 if oldest is None else oldest.number
 
     def live(self) -> None:
         """Follow the stream again."""
         self._feed.cine.unpin(self)
-        self.shown = None
+        self.shown, self.older = None, ()
+        self._measured = (0.0, None)
+
+    def set_region(self, start: Point | None, end: Point | None) -> None:
+        """The viewer's region of interest between two points in mm, or the node's. ValueError: too small."""
+        box = None
+        frame = self.shown or self._feed.cine.get(2**62)
+        if start is not None and end is not None and frame is not None:
+            box = box_between(frame.image.grid, frame.image.relative_strain.shape, start, end)
+            if box is None:
+                raise ValueError("draw a larger region: at least a tenth of the image in both directions")
+        self.options = replace(self.options, region=box)
         self._measured = (0.0, None)
 
     def measurement(self) -> tuple[Measurement, Presses, Regions] | None:
         """Both regions on the image that is shown; None without regions or image."""
         frame = self.shown or self._feed.cine.get(2**62)
-        if self.regions is None or frame is None:
+        image = None if frame is None else self.own(frame.image)
+        if self.regions is None or frame is None or image is None:
             return None
-        session = frame.image.session_id
+        session = image.session_id
         before = [
             f.image for f in self._feed.cine if f.number <= frame.number and f.image.session_id == session
         ]
-        return measure(frame.image, self.regions), presses(before, self.regions), self.regions
+        strongest = strongest_of_presses(of_newest_scene(before)) or self._presses_before
+        own = [image for image in map(self.own, strongest) if image is not None]
+        return measure(image, self.regions), ratios(own, self.regions), self.regions
 
-    def next_message(self) -> bytes:
-        """What the browser lacks of the newest, and the state of everything. Under the feed's lock."""
-        view = self._feed.view()
-        if self.shown is not None:
-            view = self._frozen_view(view, self.shown)
-        strain, strain_key, bmode, bmode_key = self._images(view)
-        geometry = None
-        if strain is not None or bmode is not None:
-            geometry = Geometry(
-                None if strain is None else (strain.grid, strain.relative_strain.shape),
-                None if bmode is None else (bmode[1], bmode[0].shape),
-                self.options.flip,
-            )
-        fields: dict[str, Any] = {"state": self._state(view, strain, bmode)}
-        arrays: dict[str, NDArray[Any]] = {}
-        if geometry != self._sent.geometry:
-            self._sent = _Sent(geometry=geometry, palette=self._sent.palette)
-            if geometry is not None:
-                fields["geometry"] = geometry.fields()
-                arrays |= geometry.arrays()
-        if strain is not None and strain_key != self._sent.strain:
-            self._sent.strain = strain_key
-            fields["frame"] = strain.frame_index
-            arrays |= {"value": strain.relative_strain, "std": strain.relative_std}
-        if bmode is not None and bmode_key != self._sent.bmode:
-            self._sent.bmode = bmode_key
-            arrays["bmode"] = bmode[0]
-        palette = self._palette(view)
-        if palette is not None:
-            fields["palette"] = palette
-        return pack(fields, arrays)
+    def _show(self, frame: CineFrame, presses_before: list[ImageFrame]) -> None:
+        if self.shown is None:
+            self.review = self._feed.late()
+        self._feed.cine.pin(self)
+        self.shown, self._presses_before = frame, presses_before
+        self._measured = (0.0, None)
 
-    def _images(self, view: View) -> tuple[ImageFrame | None, object, Any, object]:
-        """Strain and B-mode to show, each with a key that changes with it."""
-        if self.shown is not None:
-            image = self.shown.image
-            bmode = None if image.bmode is None else (image.bmode, image.bmode_grid)
-            key = ("cine", self.shown.number)
-            return image, key, bmode, key
-        newest = self._feed.cine.get(2**62)
-        strain = None
-        if view.strain is not None and newest is not None:
-            strain = newest.image
-        bmode = None if view.bmode is None else (view.bmode.image, view.bmode.grid)
-        strain_key = ("live", newest.number) if newest is not None else None
-        return strain, strain_key, bmode, None if view.bmode is None else view.bmode.frame
+    def own(self, image: ImageFrame) -> ImageFrame | None:
+        """The image with the viewer's region of interest; None where that has no average."""
+        region = self.options.region_on(image.grid.probe_type)
+        return image if region is None else image.within(region)
 
-    def _frozen_view(self, view: View, frame: CineFrame) -> View:
-        """The live view with the frozen image's own numbers: never grey, marked with its time and age."""
-        image = frame.image
-        return replace(
-            view,
-            frozen=Frozen(image.time, self._feed.unix_now() - image.time, self._review),
-            taken_at=image.time,
-            held=None,
-            quality=image.quality,
-            mean_strain=image.mean_strain,
-            predicted_snre=frame.predicted_snre,
-            echo_match=image.median_ncc,
-            region=image.region,
-            trace=self._trace_before(frame, view.now),
-            trace_end=view.now,
-        )
-
-    def _trace_before(self, frame: CineFrame, now: float) -> tuple[TracePoint, ...]:
+    def trace_before(self, frame: CineFrame, now: float) -> tuple[TracePoint, ...]:
         """Mean strain of the images before a frozen one, as if it had come now: a trace that ends with it."""
         points: list[TracePoint] = []
-        for held in self._feed.cine:
-            age = frame.image.time - held.image.time
-            if held.number > frame.number or age > TRACE_SECONDS:
-                continue
-            gap = bool(points) and now - age - points[-1].time > _GAP
-            points.append(TracePoint(now - age, held.image.mean_strain, gap))
+        older = [(row.time, row.mean_strain) for row in self.older]
+        held = [(f.image.time, f.image.mean_strain) for f in self._feed.cine if f.number <= frame.number]
+        for time, mean in older + held:
+            age = frame.image.time - time
+            if 0 <= age <= TRACE_SECONDS:
+                gap = bool(points) and now - age - points[-1].time > _GAP
+                points.append(TracePoint(now - age, mean, gap))
         return tuple(points)
 
-    def _state(self, view: View, strain: ImageFrame | None, bmode: Any) -> dict[str, Any]:
-        """All text beside the images; the browser decides none of it."""
-        cine = self._feed.cine
-        numbers = [frame.number for frame in cine]
-        frozen = view.frozen
-        bmode_age = view.ages.bmode.seconds
-        return {
-            "banner": {"text": view.banner.text, "level": view.banner.level, "detail": view.banner.detail},
-            "source": view.source,
-            "others": view.other_sources,
-            "notice": view.notice,
-            "waiting": view.waiting,
-            "frozen": None if frozen is None else frozen.label,
-            "strain_grey": view.greyed,
-            "bmode_grey": view.bmode_greyed,
-            "rates_grey": view.ages.rates.grey,
-            "caption": _caption(view),
-            "bmode_caption": f"last B-mode, {ago(bmode_age)} old" if view.bmode_greyed and bmode_age else "",
-            "quality": view.quality,
-            "quality_color": None if view.quality is None else _hex(quality_color(view.quality)),
-            "snre": view.predicted_snre,
-            "match": view.echo_match,
-            "mean": view.mean_strain,
-            "guidance": view.guidance,
-            "status": status_line(view),
-            "assumed": view.assumed,
-            "frame": None if strain is None else strain.frame_index,
-            "pairs": None if strain is None else strain.pairs,
-            "engine": view.engine,
-            "persistence": None if strain is None else strain.time_constant,
-            "trace": [[p.time - view.now, p.mean_strain, p.after_gap] for p in view.trace],
-            "trace_seconds": TRACE_SECONDS,
-            "guidance_band": GUIDANCE,
-            "region": _outline(view, strain, bmode),
-            "cine": {
-                "first": numbers[0] if numbers else None,
-                "last": numbers[-1] if numbers else None,
-                "shown": self.shown.number if self.shown is not None else None,
-                "seconds": cine.seconds,
-                "not_held": cine.not_held,
-            },
-            "measure": self._measure_state(view.now),
-        }
-
-    def _measure_state(self, now: float) -> dict[str, Any] | None:
+    def measure_state(self, now: float) -> dict[str, Any] | None:
+        """The measurement as the page shows it; None without one. `now` in s on any clock."""
         at, last = self._measured
         if last is not None and (self.shown is not None or now - at < _LIVE_MEASURE_EVERY):
             return last
@@ -208,56 +154,3 @@ class Client:
     def measured_anew(self) -> None:
         """Regions have changed."""
         self._measured = (0.0, None)
-
-    def _palette(self, view: View) -> dict[str, Any] | None:
-        """Tables that turn numbers into colours, when they differ from what the browser has."""
-        options = self.options
-        exposure, dynamic_range = 0.0, 60.0
-        if self.shown is not None:
-            exposure, dynamic_range = self.shown.image.exposure_db, self.shown.image.dynamic_range_db
-        elif view.bmode is not None:
-            exposure, dynamic_range = view.bmode.exposure_db, view.bmode.dynamic_range_db
-        key = (options, exposure, dynamic_range)
-        if key == self._sent.palette:
-            return None
-        self._sent.palette = key
-        levels = grey_levels(dynamic_range, exposure + options.bmode_gain, options.bmode_range)
-        shown = replace(view, options=options, range_top=options.range_max)
-        return {
-            "colors": _text(lookup_table(options.color_map)[:, 0, ::-1]),
-            "opposite": OPPOSITE[::-1],
-            "levels": _text(levels),
-            "range_top": options.range_max,
-            "map": MAP_NAMES[options.color_map],
-            "labels": scale_labels(shown),
-            "options": {
-                "color_map": options.color_map,
-                "range_max": options.range_max,
-                "opacity": options.opacity,
-                "bmode_gain": options.bmode_gain,
-                "bmode_range": options.bmode_range,
-                "flip": options.flip,
-            },
-        }
-
-
-def _caption(view: View) -> str:
-    if view.frozen is not None or not (view.greyed or view.held):
-        return ""
-    age = view.ages.strain.seconds
-    if age is None:
-        return view.held or ""
-    return f"last good image, {ago(age)} old: {view.held or view.banner.detail}"
-
-
-def _outline(view: View, strain: ImageFrame | None, bmode: Any) -> list[list[float]]:
-    grid = strain.grid if strain is not None else bmode[1] if bmode is not None else None
-    return [] if view.region is None or grid is None else np.round(outline(grid, view.region), 3).tolist()
-
-
-def _hex(bgr: tuple[int, int, int]) -> str:
-    return "#{:02x}{:02x}{:02x}".format(*bgr[::-1])
-
-
-def _text(table: NDArray[np.uint8]) -> str:
-    return base64.b64encode(np.ascontiguousarray(table).tobytes()).decode()

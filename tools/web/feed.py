@@ -18,6 +18,7 @@ from tools.measure.offline import of_messages
 from tools.web.cine import Cine, CineFrame
 
 POLL: Final = 0.03  # s
+FIRST_NUMBER: Final = 10**6  # frames that only the tape process holds are counted down from here
 TICK: Final = 0.1  # s: ages move on without messages
 
 
@@ -37,12 +38,14 @@ class Feed:
         self._subscriber = Subscriber(address, source=source, security=security)
         self._on_news = on_news
         self._newest: StrainHeader | None = None
-        self._number = 0
+        self._number = FIRST_NUMBER
         self._last_pair: StrainImage | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="web-feed")
         self.failure: BaseException | None = None
         """What ended the thread by itself."""
+        self.tape_seconds: float | None = None
+        """s that the tape process holds; None without one."""
 
     def start(self) -> None:
         """Start receiving."""
@@ -112,8 +115,7 @@ class Feed:
                 exposure_db=own.exposure_db,
             )
         self._number += 1
-        snre = newest.predicted_snre if newest is not None else None
-        self.cine.append(CineFrame(self._number, image, snre, self._state.link.banner(now).text))
+        self.cine.append(CineFrame(self._number, image))
 
     def _single_pair(self, newest: StrainHeader, now: float) -> ImageFrame | None:
         """The image of the newest pair where no fused one has come; None where it is no new image."""
@@ -131,6 +133,7 @@ class Feed:
             region=strain.region,
             mean_strain=newest.mean_strain,
             median_ncc=newest.median_ncc,
+            predicted_snre=newest.predicted_snre,
             quality=strain.quality,
             pairs=1.0,
             time_constant=0.0,

@@ -7,13 +7,15 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from streamer.config import ColorMap
 from streamer.errors import ConfigError
-from tools.measure.best import best_frames
 from tools.measure.ratio import as_row
 from tools.measure.regions import Regions
 from tools.web.client import Client
-from tools.web.feed import Feed
 
 Number = Annotated[int, Field(ge=0, lt=2**62)]
+
+
+Millimetres = Annotated[float, Field(gt=-1e3, lt=1e3, allow_inf_nan=False)]
+Point = tuple[Millimetres, Millimetres]
 
 
 class _Request(BaseModel):
@@ -27,10 +29,11 @@ class Next(_Request):
 
 
 class Freeze(_Request):
-    """Show one image until `live`; without a number the newest."""
+    """Show one image until `live`: of a number, of a session and frame, or the newest."""
 
     do: Literal["freeze"]
     number: Number | None = None
+    frame: tuple[Annotated[str, Field(max_length=64)], Number] | None = None
 
 
 class Live(_Request):
@@ -44,6 +47,13 @@ class Measure(_Request):
 
     do: Literal["measure"]
     regions: Regions | None
+
+
+class Roi(_Request):
+    """The viewer's region of interest between two points; null: the node's."""
+
+    do: Literal["region"]
+    between: tuple[Point, Point] | None
 
 
 class Options(_Request):
@@ -71,13 +81,12 @@ class Best(_Request):
 
 
 class Keep(_Request):
-    """Save the last seconds, RF included, through the tape process."""
+    """Save what was just seen, RF included, through the tape process."""
 
     do: Literal["keep"]
-    seconds: Annotated[float, Field(gt=0, le=3600)] = 20.0
 
 
-Request = Next | Freeze | Live | Measure | Options | Row | Best | Keep
+Request = Next | Freeze | Live | Measure | Roi | Options | Row | Best | Keep
 _ADAPTER: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="do")])
 
 
@@ -90,18 +99,19 @@ def parse(text: str) -> Request:
         raise ValueError(wrong) from error
 
 
-def answer(request: Request, client: Client, feed: Feed) -> dict[str, Any] | None:
-    """Do it; the answer, if there is one. Under the feed's lock. ValueError: it cannot be done."""
+def answer(request: Next | Measure | Roi | Options | Row, client: Client) -> dict[str, Any] | None:
+    """Do what needs no waiting; the answer, if there is one. Under the feed's lock.
+
+    ValueError: it cannot be done.
+    """
     match request:
         case Next():
             client.drawn.set()
-        case Freeze():
-            client.freeze(request.number)
-        case Live():
-            client.live()
         case Measure():
             client.regions = request.regions
             client.measured_anew()
+        case Roi():
+            client.set_region(*(request.between or (None, None)))
         case Options():
             given = request.model_dump(exclude={"do"}, exclude_none=True)
             try:
@@ -110,10 +120,6 @@ def answer(request: Request, client: Client, feed: Feed) -> dict[str, Any] | Non
                 raise ValueError(str(error)) from error
         case Row():
             return {"row": _row(client)}
-        case Best():
-            numbers = {id(frame.image): frame.number for frame in feed.cine}
-            best = best_frames([frame.image for frame in feed.cine])
-            return {"best": [numbers[id(image)] for image in best]}
     return None
 
 
@@ -124,7 +130,7 @@ def _row(client: Client) -> dict[str, Any]:
     if found is None:
         raise ValueError("draw regions A and B first")
     measurement, per_press, regions = found
-    frame = client.shown.image
+    frame, region = client.shown.image, client.options.region
     return as_row(
         measurement,
         regions,
@@ -132,4 +138,5 @@ def _row(client: Client) -> dict[str, Any]:
         pairs=frame.pairs,
         persistence_s=frame.time_constant,
         mean_strain=frame.mean_strain,
+        own_region=None if region is None else " ".join(f"{edge:.2f}" for edge in region),
     )

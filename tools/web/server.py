@@ -4,11 +4,14 @@ import asyncio
 import json
 import logging
 import mimetypes
+import os
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from http import HTTPStatus
 from importlib.resources import files
-from typing import Any, Final
+from itertools import count
+from typing import Final
 from urllib.parse import urlsplit
 
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -18,12 +21,12 @@ from websockets.http11 import Request, Response
 
 from streamer.curve import PLAIN, Security
 from streamer.errors import AddressInUse
-from tools.errors import ToolError
-from tools.tape.protocol import KeepClient
 from tools.web.access import Access
 from tools.web.client import Client
+from tools.web.composer import Composer
+from tools.web.exchange import Exchange
 from tools.web.feed import Feed
-from tools.web.requests import Keep, answer, parse
+from tools.web.tape import TapeLink
 
 MAX_CLIENTS: Final = 4
 MAX_REQUEST: Final = 64 * 1024  # bytes
@@ -33,6 +36,7 @@ ALIVE_EVERY: Final = 20.0  # s between pings, and for their answer
 CONTENT_POLICY: Final = (
     "default-src 'self'; img-src 'self' blob: data:; connect-src 'self' ws: wss:; frame-ancestors 'none'"
 )
+LOOK_EVERY: Final = 1.0  # s between two looks at the tape process
 FASTEST: Final = 1 / 30  # s between two messages to one browser
 
 log = logging.getLogger(__name__)
@@ -61,7 +65,8 @@ class WebServer:
         self._settings = settings
         self.access = Access.of(settings.host, settings.token)
         self._page = _page_files()
-        self._clients: set[ServerConnection] = set()
+        self._clients: dict[ServerConnection, Client] = {}
+        self._count = count(1)
         self._news = asyncio.Condition()
         self._version = 0  # counts news
 
@@ -72,23 +77,43 @@ class WebServer:
         def wake() -> None:
             loop.call_soon_threadsafe(lambda: asyncio.ensure_future(self._notify()))
 
-        feed = Feed(self._settings.results, self._settings.source, wake, self._settings.security)
+        settings = self._settings
+        feed = Feed(settings.results, settings.source, wake, settings.security)
+        with closing(TapeLink(settings.keep, settings.security)) as tape:
+            watching = asyncio.ensure_future(self._watch(tape, feed))
+            try:
+                await self._run(stopped, on_ready, feed, tape)
+            finally:
+                watching.cancel()
+                await asyncio.gather(watching, return_exceptions=True)
+        if feed.failure is not None:
+            raise feed.failure
+
+    async def _run(
+        self, stopped: asyncio.Event, on_ready: Callable[[str], None], feed: Feed, tape: TapeLink
+    ) -> None:
         try:
-            async with await self._listen(feed) as server:
+            async with await self._listen(feed, tape) as server:
                 feed.start()
                 on_ready(self._address(server))
                 while not stopped.is_set() and feed.failure is None:
                     await asyncio.wait([asyncio.ensure_future(stopped.wait())], timeout=0.2)
         finally:
             feed.stop()
-        if feed.failure is not None:
-            raise feed.failure
 
-    async def _listen(self, feed: Feed) -> Server:
+    async def _watch(self, tape: TapeLink, feed: Feed) -> None:
+        """Ask the tape process now and then how much it holds, and hold the pins of those who froze."""
+        while True:
+            frozen = [client.name for client in self._clients.values() if client.shown is not None]
+            await asyncio.to_thread(tape.look, frozen)
+            feed.tape_seconds = tape.seconds
+            await asyncio.sleep(LOOK_EVERY)
+
+    async def _listen(self, feed: Feed, tape: TapeLink) -> Server:
         settings = self._settings
         try:
             return await serve(
-                lambda connection: self._serve(connection, feed),
+                lambda connection: self._serve(connection, feed, tape),
                 settings.host.strip("[]"),
                 settings.port,
                 process_request=self._process_request,
@@ -128,14 +153,15 @@ class WebServer:
         kind, body = self._page[name]
         return _response(HTTPStatus.OK, body, kind, self.access.cookie())
 
-    async def _serve(self, connection: ServerConnection, feed: Feed) -> None:
+    async def _serve(self, connection: ServerConnection, feed: Feed, tape: TapeLink) -> None:
         """One browser: a task that sends the newest and one that hears requests."""
-        self._clients.add(connection)
-        client = Client(feed)
+        client = Client(feed, f"page {os.getpid()}.{next(self._count)}")
+        self._clients[connection] = client
+        exchange = Exchange(client, feed, tape, self._notify)
         sending = asyncio.ensure_future(self._send(connection, client, feed))
         try:
             async for text in connection:
-                reply = await self._reply(text, client, feed)
+                reply = await exchange.reply(text)
                 if reply is not None:
                     await connection.send(json.dumps(reply))
                 await self._notify()
@@ -144,16 +170,16 @@ class WebServer:
         finally:
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
-            with feed.lock:
-                client.live()
-            self._clients.discard(connection)
+            await exchange.end()
+            del self._clients[connection]
 
     async def _send(self, connection: ServerConnection, client: Client, feed: Feed) -> None:
         """Newest wins: the next message is made when the browser has drawn the last one."""
+        composer = Composer(client, feed)
         while True:
             seen = self._version
             with feed.lock:
-                message = client.next_message()
+                message = composer.next_message()
             client.drawn.clear()
             try:
                 await asyncio.wait_for(connection.send(message), SEND_WITHIN)
@@ -166,25 +192,6 @@ class WebServer:
             await asyncio.gather(asyncio.sleep(FASTEST), client.drawn.wait())
             async with self._news:
                 await self._news.wait_for(lambda: self._version != seen)  # noqa: B023 - awaited at once
-
-    async def _reply(self, text: str | bytes, client: Client, feed: Feed) -> dict[str, Any] | None:
-        if not isinstance(text, str):
-            return {"error": "requests are JSON text"}
-        try:
-            request = parse(text)
-            if isinstance(request, Keep):
-                return await asyncio.to_thread(self._keep, request.seconds)
-            with feed.lock:
-                return answer(request, client, feed)
-        except ValueError as error:
-            return {"error": str(error)}
-
-    def _keep(self, seconds: float) -> dict[str, Any]:
-        try:
-            with KeepClient(self._settings.keep, "page", self._settings.security) as keep:
-                return {"kept": keep.ask({"do": "keep", "seconds": seconds})}
-        except ToolError as error:
-            return {"error": str(error)}
 
     async def _notify(self) -> None:
         self._version += 1

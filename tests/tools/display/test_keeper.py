@@ -37,15 +37,15 @@ def test_the_key_saves_what_is_held_and_freeze_pins_it(
         running.send(*range(20))
         running.wait_until_held(20)
         shown.seconds_kept = wait_for(lambda: asked.held or None)
-        assert any("g: keep the last" in text for text in status_line(shown.view(0.0)))
+        assert any("in memory, g: save" in text for text in status_line(shown.view(0.0)))
         press("f", shown, asked)
         wait_for(lambda: running.client.ask({"do": "state"})["frozen"] or None)
         running.send(*range(20, 30))
         running.wait_until_held(30)
         press("g", shown, asked)
         notice = wait_for(asked.notice)
-        assert notice.startswith("kept 0 s in ")
-        with Tape(Path(notice.partition(" in ")[2])) as tape:
+        assert notice.startswith("saved the last 0.")
+        with Tape(Path(notice.partition(") in ")[2])) as tape:
             assert len(list(tape.messages(["rf"]))) == 20  # up to the freeze
         press("f", shown, asked)
         wait_for(lambda: None if running.client.ask({"do": "state"})["frozen"] else True)
@@ -54,5 +54,5 @@ def test_the_key_saves_what_is_held_and_freeze_pins_it(
 def test_without_a_tape_process_the_key_reports_it() -> None:
     shown = state()
     press("g", shown, None)
-    assert shown.view(0.0).notice == "nothing to keep: no tape process answers"
-    assert not any("keep" in text for text in status_line(shown.view(0.0)))
+    assert shown.view(0.0).notice == "nothing to save: no tape process answers"
+    assert not any("g: save" in text for text in status_line(shown.view(0.0)))

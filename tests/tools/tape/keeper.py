@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,26 +23,12 @@ class Keeper:
         self.rf, self.results = Sender(), Sender()
         self.folder = folder
         self.counts: Counts | None = None
-        self._stop = Stop()
-        ready = threading.Event()
-        addresses: list[str] = []
-
+        self._closing = ExitStack()
         settings = KeepSettings(
             rf=self.rf.address, results=self.results.address, bind="tcp://127.0.0.1:*", memory=memory,
             folder=folder,
         )  # fmt: skip
-
-        def on_ready(address: str) -> None:
-            addresses.append(address)
-            ready.set()
-
-        def run() -> None:
-            self.counts = serve(settings, self._stop, on_ready)
-
-        self._thread = threading.Thread(target=run, name="keeper")
-        self._thread.start()
-        assert ready.wait(PATIENCE)
-        self.address = addresses[0]
+        self.address = self._closing.enter_context(_serving(settings, self._end))
         self.results.wait_for_subscriptions(4)
         self.results.status(1)  # the node gets frames: now RF is listened to as well
         self.rf.wait_for_subscriptions(1)
@@ -63,14 +49,44 @@ class Keeper:
         return rows if len(rows) >= count else None
 
     def close(self) -> Counts:
-        self._stop.set()
-        self._thread.join(PATIENCE)
-        assert not self._thread.is_alive()
+        self._closing.close()
         self.client.close()
         self.rf.close()
         self.results.close()
         assert self.counts is not None
         return self.counts
+
+    def _end(self, counts: Counts) -> None:
+        self.counts = counts
+
+
+@contextmanager
+def tape_process(results: str, folder: Path, memory: int = 2**26) -> Iterator[str]:
+    """The service in a thread beside a node of which there are results alone; yields its address."""
+    settings = KeepSettings(
+        rf=results, results=results, bind="tcp://127.0.0.1:*", memory=memory, folder=folder
+    )
+    with _serving(settings, lambda counts: None) as address:
+        yield address
+
+
+@contextmanager
+def _serving(settings: KeepSettings, on_end: Callable[[Counts], None]) -> Iterator[str]:
+    stop, ready, addresses = Stop(), threading.Event(), list[str]()
+
+    def on_ready(address: str) -> None:
+        addresses.append(address)
+        ready.set()
+
+    thread = threading.Thread(target=lambda: on_end(serve(settings, stop, on_ready)), name="keeper")
+    thread.start()
+    assert ready.wait(PATIENCE)
+    try:
+        yield addresses[0]
+    finally:
+        stop.set()
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
 
 
 def wait_for(found: Callable[[], T | None]) -> T:

@@ -108,10 +108,16 @@ class Page:
     def wait(self, found: Callable[[], object], what: str, seconds: float = PATIENCE) -> float:
         """Seconds until it is so."""
         begun = time.monotonic()
+        self.wait_for(found, what, seconds)
+        return time.monotonic() - begun
+
+    def wait_for(self, found: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
+        """What `found` returns once it is true."""
+        begun = time.monotonic()
         while True:
             with suppress(WebDriverException):
-                if found():
-                    return time.monotonic() - begun
+                if value := found():
+                    return value
             assert time.monotonic() - begun < seconds, f"{what} did not come within {seconds:g} s"
 
     def drag(self, canvas: str, start: tuple[float, float], end: tuple[float, float]) -> None:

@@ -3,11 +3,13 @@
 import csv
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import pytest
 from selenium import webdriver
+from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 from websockets.sync.client import connect
 
@@ -15,6 +17,7 @@ from streamer.headers import FusedHeader
 from tests.tools.display.display_messages import STRAIN_GRID, fused_message, phantom
 from tests.tools.display.synthetic_node import SyntheticNode
 from tests.tools.measure.test_measure import image
+from tests.tools.tape.keeper import tape_process, wait_for
 from tests.tools.web.chromium import Page, chromium, page_server
 from tools.display.colors import colorize
 from tools.display.options import DisplayOptions
@@ -22,6 +25,15 @@ from tools.export.movie import write_movie
 from tools.measure.offline import of_messages
 from tools.measure.ratio import measure
 from tools.measure.regions import parse_regions
+from tools.tape.protocol import KeepClient
+from tools.tape.reader import Tape
+
+BYTES = """const r = musse.raster, size = (c) => 4 * c.width * c.height;
+    const maps = [r.value, r.std, r.bmode, ...Object.values(r.tables)].filter(Boolean);
+    const drawn = [...document.querySelectorAll('canvas'), ...Object.values(r.canvases),
+        ...Object.values(r.images), ...musse.compared.images.map((image) => image.copy)];
+    return performance.memory.usedJSHeapSize + maps.reduce((sum, m) => sum + m.data.byteLength, 0)
+        + drawn.reduce((sum, c) => sum + size(c), 0)"""
 
 
 @pytest.fixture(scope="module")
@@ -30,20 +42,20 @@ def browser() -> Iterator[webdriver.Chrome]:
         yield started
 
 
-@pytest.fixture
-def node() -> Iterator[SyntheticNode]:
-    with SyntheticNode(fused=True, rate=15.0) as running:
-        yield running
+@pytest.fixture(scope="module")
+def examined(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """The address of a page that was opened after its tape process had held images; where tapes are saved."""
+    folder = tmp_path_factory.mktemp("kept")
+    with SyntheticNode(fused=True, rate=15.0) as node, ExitStack() as beside:
+        keep = beside.enter_context(tape_process(node.address, folder))
+        with KeepClient(keep) as client:
+            wait_for(lambda: len(client.ask({"do": "frames"})["frames"]) > 20 or None)
+        yield beside.enter_context(page_server(node.address, "--keep", keep)), folder
 
 
-@pytest.fixture
-def address(node: SyntheticNode) -> Iterator[str]:
-    with page_server(node.address) as served:
-        yield served
-
-
-def test_an_examination(browser: webdriver.Chrome, address: str) -> None:
-    page = Page(browser, address)
+def test_an_examination(browser: webdriver.Chrome, examined: tuple[str, Path]) -> None:
+    page = Page(browser, examined[0])
+    opened_with = page.state("s.frame")
 
     # the live image moves
     first = page.state("s.frame")
@@ -119,11 +131,68 @@ def test_an_examination(browser: webdriver.Chrome, address: str) -> None:
     settings = json.loads(next(folder.glob("*.json")).read_text())["settings"]
     assert settings["display"]["color_map"] == "clinical"
 
-    # cine: back by the slider's buttons, then live again
+    # a region of interest by mouse: 1 is its median, nothing outside it has a value, the ratio stays
+    ratio = page.state("s.measure.ratio.value")
+    page.mode("box")
+    page.drag("strain", (-12, 9), (18, 30))
+    page.wait(lambda: page.state("s.own_region"), "the region")
+    page.wait(lambda: page.run("return musse.raster.at(-15, 20).value") is None, "nothing outside")
+    box = page.state("s.own_region")
+    np.testing.assert_allclose(box, (9, 30, -12, 18), atol=0.4)
+    inside = np.array(page.run("return Array.from(musse.raster.value.data)"), float)
+    assert np.nanmedian(inside) == pytest.approx(1.0, abs=1e-3)
+    assert np.isnan(inside).mean() > 0.4
+    page.wait(lambda: page.state("s.measure.ratio.value") == pytest.approx(ratio, rel=0.02), "the ratio")
+    page.drag("strain", (0, 15), (2, 16))
+    page.wait(lambda: "larger region" in page.text("message"), "refusal of a tiny region")
+    page.click("node-box")
+    page.wait(lambda: page.state("s.own_region === null"), "the node's region")
+
+    # cine: back by the slider's buttons, and to what the tape process held before the page was opened
     page.click("back")
     page.wait(lambda: page.state("s.frame") < frozen[0], "an older image")
+    page.run("const e = document.getElementById('slider'); e.value = e.min;"
+             "e.dispatchEvent(new Event('input'))")  # fmt: skip
+    page.wait(lambda: page.state("s.frame") < opened_with - 10, "an image from before the page was opened")
+    oldest, cells = page.run("return [musse.state.frame, Array.from(musse.raster.value.data)]")
+    shown = np.array(cells, float).reshape(250, 128)
+    np.testing.assert_allclose(shown[3:240], phantom(1.0, 0.05, seed=oldest)[3:240], atol=1e-6)
+    assert page.run(BYTES) < 64e6
+
+    # two images side by side, and the file of both
+    page.click("keep-image")
+    page.click("forth")
+    page.wait(lambda: page.state("s.frame") > oldest, "the next image")
+    page.click("keep-image")
+    page.click("compare")
+    kept = [figure.text for figure in browser.find_elements(By.CSS_SELECTOR, ".kept figcaption")]
+    assert len(set(kept)) == 2
+    assert all(f.is_displayed() for f in browser.find_elements(By.CSS_SELECTOR, ".kept canvas"))
+    page.click("compare")
+
+    # the three best images: the first is shown
+    page.click("best")
+    marks = "return [...document.querySelectorAll('#marks button')].map((b) => b.title)"
+    best = page.wait_for(lambda: page.run(marks), "best images")
+    assert 1 <= len(best) <= 3
+    page.wait(lambda: f"frame {page.state('s.frame')}" == best[0], "the best image")
+    assert abs(page.state("s.mean")) > 0.002
+
+    # everything before the freeze is saved, and the page names the file; then live again
+    page.wait(lambda: page.element("keep").is_enabled(), "the tape process")
+    page.click("keep")
+    page.wait(lambda: page.text("message").startswith("saved the last"), "the success message")
+    (saved,) = examined[1].glob("*.mcap")
+    assert str(saved) in page.text("message")
+    with Tape(saved) as tape:
+        indices = [m.header.post_index for m in tape.messages(["fused"])]  # type: ignore[union-attr]
+    assert min(indices) < opened_with - 10
+    assert max(indices) == pytest.approx(frozen[0], abs=3)
     page.click("freeze")
     page.wait(lambda: page.state("s.cine.shown === null && !s.frozen"), "live")
+    page.wait(lambda: page.element("keep").is_enabled(), "the tape process")
+    page.click("keep")
+    page.wait(lambda: len(list(examined[1].glob("*.mcap"))) == 2, "a tape of the last 20 s")
 
 
 def test_a_killed_node_is_grey_within_half_a_second_and_a_frozen_image_is_not(
@@ -142,9 +211,14 @@ def test_a_killed_node_is_grey_within_half_a_second_and_a_frozen_image_is_not(
         page.wait(lambda: page.text("frozen").startswith("REVIEW"), "review")
         page.wait(lambda: page.run(spread) > 100, "full colour")
         page.wait(lambda: page.text("banner") == "NODE LOST", "the link's state beside it")
+    page.wait(lambda: page.text("banner") == "SERVER LOST", "the loss of the server", 3.0)
+    assert "lost" in page.run("return document.body.className")
 
 
-def test_a_client_that_stops_hinders_no_other_and_widths_fit(browser: webdriver.Chrome, address: str) -> None:
+def test_a_client_that_stops_hinders_no_other_and_widths_fit(
+    browser: webdriver.Chrome, examined: tuple[str, Path]
+) -> None:
+    address = examined[0]
     with connect(address.replace("http", "ws") + "ws", max_size=None) as stopped:
         stopped.recv(timeout=10)  # and never again: it acknowledges nothing
         page = Page(browser, address)
@@ -160,13 +234,6 @@ def test_a_client_that_stops_hinders_no_other_and_widths_fit(browser: webdriver.
             assert size >= (14 if width < 3840 else 25)
         browser.refresh()
         page.wait(lambda: page.state("s.frame !== null"), "the page after a reload")
-
-
-def test_a_lost_server_is_said_by_the_browser(browser: webdriver.Chrome, node: SyntheticNode) -> None:
-    with page_server(node.address) as served:
-        page = Page(browser, served)
-    page.wait(lambda: page.text("banner") == "SERVER LOST", "the loss", 3.0)
-    assert "lost" in page.run("return document.body.className")
 
 
 def test_chromium_plays_a_webm_movie(browser: webdriver.Chrome, tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ def frame(number: int, **changes: Any) -> CineFrame:
     from tests.tools.measure.test_measure import image
 
     made: ImageFrame = image(frame_index=number, time=number / 10, **changes)
-    return CineFrame(number, made, 5.0, "LIVE")
+    return CineFrame(number, made)
 
 
 def test_the_cine_forgets_the_oldest_unless_it_is_pinned() -> None:

@@ -1,4 +1,5 @@
 // Joins link, raster, views, tools and controls.
+import { Compared } from "./compared.js";
 import { Link } from "./link.js";
 import { $, drawTrace, fill } from "./panel.js";
 import { Raster } from "./raster.js";
@@ -7,21 +8,24 @@ import { Tools } from "./tools.js";
 import { View } from "./view.js";
 
 const MAX_ROWS = 500;
+const DISCLAIMER = "relative axial strain, not stiffness – research use only";
 const raster = new Raster();
 const views = [new View($("bmode"), raster, "bmode"), new View($("strain"), raster, "strain")];
 const rows = [], marks = [];
+const compared = new Compared([$("kept-1"), $("kept-2")]);
 const pending = { asked: false, fresh: false };
 let state = null, images = null;
 
 const tools = new Tools(views, {
   onRegions: (regions) => link.send({ do: "measure", regions }),
+  onBox: (between) => link.send({ do: "region", between }),
   onChange: () => {
     controls();
     redraw();
   },
 });
 const link = new Link({ onMessage: take, onReply: reply, onLost: lost });
-window.musse = { raster, tools, views, rows, get state() { return state; } }; // for tests and the console
+window.musse = { raster, tools, views, rows, compared, get state() { return state; } }; // for tests and the console
 
 function take(message) {
   raster.take(message);
@@ -62,11 +66,11 @@ function reply(answer) {
     table();
   }
   if (answer.best) {
-    for (const number of answer.best) addMark(number, "best");
-    if (answer.best.length) show(answer.best[0]);
+    for (const frame of answer.best) addMark(frame, "best");
+    if (answer.best.length) showFrame(answer.best[0]);
     else note("no image is good enough yet");
   }
-  if (answer.kept) note(`saved ${answer.kept.path}`);
+  if (answer.kept) note(answer.kept);
   if (answer.error) note(answer.error);
 }
 
@@ -86,15 +90,19 @@ function note(text) {
 }
 
 const show = (number) => link.send({ do: "freeze", number });
+const showFrame = ([session, index]) => link.send({ do: "freeze", frame: [session, index] });
 const toggleFreeze = () => link.send(state?.cine.shown === null ? { do: "freeze" } : { do: "live" });
 const step = (by) => show(Math.max(0, (state?.cine.shown ?? state?.cine.last ?? 0) + by));
 
-function addMark(number, kind) {
-  if (marks.some((mark) => mark.number === number)) return;
-  marks.push({ number, kind });
+// A frame is [session, index, unix time in s].
+function addMark(frame, kind) {
+  const name = `${frame[0]}/${frame[1]}`;
+  if (marks.includes(name)) return;
+  marks.push(name);
   const button = document.createElement("button");
-  button.textContent = `${kind === "best" ? "★" : "●"} ${number}`;
-  button.onclick = () => show(number);
+  button.textContent = `${kind === "best" ? "★" : "●"} ${new Date(frame[2] * 1000).toLocaleTimeString("en-GB")}`;
+  button.title = `frame ${frame[1]}`;
+  button.onclick = () => showFrame(frame);
   $("marks").append(button);
 }
 
@@ -102,7 +110,8 @@ function controls() {
   for (const button of document.querySelectorAll(".mode")) button.classList.toggle("on", button.dataset.mode === tools.mode);
   $("shape").textContent = tools.shape === "ellipse" ? "Ellipse" : "Rectangle";
   const hints = { a: "Drag in an image: lesion A.", b: "Drag in an image: reference B, at the same depth.",
-    ruler: "Drag over the lesion in strain (E) and in B-mode (B).", null: "Choose A, then drag in an image." };
+    ruler: "Drag over the lesion in strain (E) and in B-mode (B).",
+    box: "Drag a box: 1 becomes its average. The lesion should fill at most a quarter of it.", null: "Choose A, then drag in an image." };
   $("hint").textContent = hints[tools.mode];
   const { e, b, ratio } = tools.lengths(), mm = (value) => (value ? `${value.toFixed(1)} mm` : "–");
   $("calipers").textContent = e || b ? `E ${mm(e)}, B ${mm(b)}${ratio ? `, E/B ${ratio.toFixed(2)}` : ""}` : "–";
@@ -111,7 +120,7 @@ function controls() {
   $("pointer").textContent = !tools.pointer ? "–"
     : place + (!at ? "outside" : Number.isNaN(at.value) ? "no value" : `${at.value.toFixed(2)} ± ${at.std.toFixed(2)}`);
   if (!state) return;
-  const { first, last, shown, seconds } = state.cine, slider = $("slider");
+  const { first, last, shown, seconds, kept } = state.cine, slider = $("slider");
   $("freeze").textContent = shown === null ? "Freeze" : "Live";
   $("freeze").classList.toggle("on", shown !== null);
   slider.disabled = first === null;
@@ -119,7 +128,10 @@ function controls() {
     [slider.min, slider.max] = [first, last];
     slider.value = shown ?? last;
   }
-  $("held").textContent = `${seconds.toFixed(0)} s in memory`;
+  $("held").textContent = `images: ${seconds.toFixed(0)} s, RF: ${kept === null ? "none" : `${kept.toFixed(0)} s`} in memory`;
+  $("keep").textContent = shown === null ? "Save last 20 s" : "Save all before freeze";
+  $("keep").disabled = kept === null;
+  $("node-box").hidden = state.own_region === null;
   $("add").disabled = shown === null || !state.measure;
 }
 
@@ -156,21 +168,33 @@ function saveImage() {
   if (!state || !images) return;
   const measured = state.measure ? `Ratio B/A ${state.measure.ratio.text}, per press ${state.measure.per_press}. ` : "";
   const p = raster.palette, at = state.frozen ?? state.banner.text;
+  if (compared.shown) {
+    savePng(compared.canvases.slice(0, compared.images.length), [...compared.images.map((image) => image.title), DISCLAIMER]);
+    return;
+  }
   savePng(views.map((view) => view.canvas), [
     `${at}, frame ${state.frame}, engine ${state.engine}, quality ${state.quality?.toFixed(2) ?? "–"}`,
     `${measured}Colours ${p.map}, range 0 to ${p.range_top}, persistence ${state.persistence ?? "–"} s`
       + `${p.options.flip ? ", left-right flipped" : ""}`,
-    `${new Date().toLocaleString()}   relative axial strain, not stiffness – research use only`,
+    `${new Date().toLocaleString()}   ${DISCLAIMER}`,
   ]);
 }
 
-function compare() {
-  const beside = $("beside"), canvas = $("beside-canvas"), source = views[1].canvas;
-  beside.hidden = false;
-  canvas.width = source.width;
-  canvas.height = source.height;
-  canvas.getContext("2d").drawImage(source, 0, 0);
-  $("beside-title").textContent = `Kept: frame ${state?.frame}, ${state?.frozen ?? new Date().toLocaleTimeString()}`;
+function keepImage() {
+  if (!state || state.frame === null) return;
+  const measured = state.measure ? `, ratio B/A ${state.measure.ratio.text}` : "";
+  const at = state.frozen?.split(",")[0] ?? `live ${new Date().toLocaleTimeString("en-GB")}`;
+  compared.keep(views[1].canvas, `frame ${state.frame}, ${at}${measured}`);
+  showCompared(compared.shown);
+}
+
+function showCompared(shown) {
+  compared.shown = shown && compared.images.length > 0;
+  $("compare").classList.toggle("on", compared.shown);
+  $("compare").disabled = !compared.images.length;
+  $("compare").textContent = `Compare (${compared.images.length} of 2)`;
+  $("images").classList.toggle("comparing", compared.shown);
+  if (compared.shown) compared.draw();
 }
 
 for (const button of document.querySelectorAll(".mode")) button.onclick = () => tools.setMode(button.dataset.mode);
@@ -181,10 +205,12 @@ $("back").onclick = () => step(-1);
 $("forth").onclick = () => step(1);
 $("slider").oninput = (event) => show(Number(event.target.value));
 $("slider").onchange = (event) => event.target.blur();
-$("mark").onclick = () => state && addMark(state.cine.shown ?? state.cine.last, "mark");
+$("mark").onclick = () => state?.cine.frame && addMark(state.cine.frame, "mark");
 $("best").onclick = () => link.send({ do: "best" });
-$("keep").onclick = () => link.send({ do: "keep", seconds: 20 });
-$("compare").onclick = () => ($("beside").hidden ? compare() : ($("beside").hidden = true));
+$("keep").onclick = () => link.send({ do: "keep" });
+$("keep-image").onclick = keepImage;
+$("compare").onclick = () => showCompared(!compared.shown);
+$("node-box").onclick = () => tools.handlers.onBox(null);
 $("add").onclick = () => link.send({ do: "row" });
 $("csv").onclick = () => saveCsv(rows);
 $("json").onclick = () => saveJson(rows, settings());
@@ -196,7 +222,7 @@ choose("range", "bmode_range");
 choose("map", "color_map", String);
 choose("top", "range_max");
 $("flip").onchange = (event) => link.send({ do: "options", flip: event.target.checked });
-window.addEventListener("resize", () => redraw());
+window.addEventListener("resize", () => (compared.shown ? compared.draw() : redraw()));
 window.addEventListener("keydown", (event) => {
   if (["INPUT", "SELECT"].includes(event.target.tagName) && event.target.type !== "checkbox") return;
   const actions = { " ": toggleFreeze, ArrowLeft: () => step(-1), ArrowRight: () => step(1), Escape: () => tools.setMode(null) };

@@ -2,15 +2,16 @@
 const MIN_SIZE = 1; // mm
 
 export class Tools {
-  constructor(views, { onRegions, onChange }) {
+  constructor(views, handlers) {
     this.views = views;
-    this.handlers = { onRegions, onChange };
+    this.handlers = handlers; // onRegions, onBox, onChange
     this.mode = null;
     this.shape = "ellipse";
     this.regions = { a: null, b: null };
     this.rulers = {};
     this.pointer = null;
     this.drag = null;
+    this.box = null; // of the region of interest while it is drawn
     for (const view of views) this.listen(view);
   }
 
@@ -54,7 +55,7 @@ export class Tools {
       if (!at || !this.mode) return;
       event.preventDefault();
       canvas.setPointerCapture(event.pointerId);
-      const region = this.regions[this.mode];
+      const region = this.regions[this.mode]; // none of ruler and box
       const inside = region && 2 * Math.abs(at.x - region.x) < region.width && 2 * Math.abs(at.z - region.z) < region.height;
       this.drag = { from: at, moved: inside ? { ...region } : null, kind: view.kind };
     });
@@ -64,8 +65,12 @@ export class Tools {
       if (this.drag && at) this.dragTo(at);
       this.handlers.onChange();
     });
-    const end = () => (this.drag = null);
-    canvas.addEventListener("pointerup", end);
+    const end = () => (this.drag = this.box = null);
+    canvas.addEventListener("pointerup", () => {
+      if (this.box) this.handlers.onBox(this.box.map(({ x, z }) => [x, z]));
+      end();
+      this.handlers.onChange();
+    });
     canvas.addEventListener("pointercancel", end);
     canvas.addEventListener("pointerleave", () => {
       this.pointer = null;
@@ -77,6 +82,8 @@ export class Tools {
     const { from, moved, kind } = this.drag;
     if (this.mode === "ruler") {
       this.rulers[kind === "strain" ? "E" : "B"] = [from, at];
+    } else if (this.mode === "box") {
+      this.box = [from, at];
     } else if (moved) {
       this.setRegion(this.mode, { ...moved, x: moved.x + at.x - from.x, z: moved.z + at.z - from.z });
     } else {

@@ -150,7 +150,7 @@ export class View {
     context.fillText("opposite", left + em, top + height + 3.6 * em);
   }
 
-  marks({ regions, rulers, pointer }) {
+  marks({ regions, rulers, pointer, box }) {
     const { context, em } = this;
     context.lineWidth = Math.max(1.5, em / 8);
     context.font = `bold ${em}px system-ui, sans-serif`;
@@ -178,6 +178,13 @@ export class View {
       });
       context.fillStyle = "#fff";
       context.fillText(label, to[0], to[1] - 0.3 * em);
+    }
+    if (box) {
+      const [[left, top], [right, bottom]] = box.map(({ x, z }) => this.toScreen(x, z));
+      this.stroked("#fff", () => {
+        context.beginPath();
+        context.rect(left, top, right - left, bottom - top);
+      });
     }
     if (pointer) {
       const [px, py] = this.toScreen(pointer.x, pointer.z);

@@ -1,0 +1,89 @@
+"""What happens when a browser asks: at once, or in a thread where the tape process has to answer first."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, Final
+
+from tools.errors import ToolError
+from tools.measure.best import best_frames
+from tools.measure.frames import ImageFrame
+from tools.web.client import Client
+from tools.web.feed import Feed
+from tools.web.requests import Best, Freeze, Keep, Live, answer, parse
+from tools.web.tape import TapeLink
+
+BEST_OF: Final = 60.0  # s before the newest image that best images are looked for in
+
+
+class Exchange:
+    """Answers one browser. Belongs to the server's event loop."""
+
+    def __init__(
+        self, client: Client, feed: Feed, tape: TapeLink, notify: Callable[[], Awaitable[None]]
+    ) -> None:
+        self._client, self._feed, self._tape, self._notify = client, feed, tape, notify
+
+    async def reply(self, text: str | bytes) -> dict[str, Any] | None:
+        """Do what is asked for; the answer, if there is one."""
+        if not isinstance(text, str):
+            return {"error": "requests are JSON text"}
+        client = self._client
+        try:
+            request = parse(text)
+            match request:
+                case Freeze():
+                    await self._freeze(request)
+                case Live():
+                    await self.end()
+                case Keep():
+                    frozen = client.shown is not None
+                    return {"kept": await asyncio.to_thread(self._tape.keep, client.name, frozen=frozen)}
+                case Best():
+                    best = await asyncio.to_thread(lambda: best_frames(self._recent()))
+                    return {"best": [[image.session_id, image.frame_index, image.time] for image in best]}
+                case _:
+                    with self._feed.lock:
+                        return answer(request, client)
+        except (ValueError, ToolError) as error:
+            return {"error": str(error)}
+        return None
+
+    async def end(self) -> None:
+        """Follow the stream again, and let the tape process go on."""
+        frozen = self._client.shown is not None
+        with self._feed.lock:
+            self._client.live()
+        if frozen:
+            await asyncio.to_thread(self._tape.unfreeze, self._client.name)
+
+    async def _freeze(self, request: Freeze) -> None:
+        client, number = self._client, request.number
+        if client.shown is None:
+            with self._feed.lock:
+                client.freeze(number)
+            await self._notify()  # the tape process may take a while
+            rows = await asyncio.to_thread(self._tape.freeze, client.name)
+            with self._feed.lock:
+                client.follow_older(rows)
+        with self._feed.lock:
+            if request.frame is not None:
+                number = client.number_of(*request.frame)
+                if number is None:
+                    raise ValueError(f"frame {request.frame[1]} is not in memory any more")
+            older = None if number is None else client.older_at(number)
+            if older is None:
+                client.freeze(number)
+                return
+        image = await asyncio.to_thread(self._tape.image, older)
+        presses = await asyncio.to_thread(self._tape.presses_before, older, client.older)
+        with self._feed.lock:
+            if client.older_at(number or 0) == older:  # still frozen
+                client.show_older(older, image, presses)
+
+    def _recent(self) -> Iterator[ImageFrame]:
+        """Images of the last minute, oldest first: those of the tape process, then those in memory."""
+        with self._feed.lock:
+            images = [frame.image for frame in self._feed.cine]
+            older = [row for row in self._client.older if images and images[-1].time - row.time <= BEST_OF]
+        yield from self._tape.images(older)
+        yield from images
