@@ -16,7 +16,7 @@ from streamer.beside import Beside, start, wait
 from streamer.config import Config, EngineConfig
 from streamer.errors import ConfigError
 from streamer.frame import RfFrame
-from streamer.geometry import FrameRegion, engine_spec, region_of
+from streamer.geometry import FrameRegion, configured_region, engine_spec
 from streamer.health import Health
 from streamer.metrics import Metrics
 from streamer.step import Propose, StrainStep
@@ -142,8 +142,8 @@ class EngineBuilder:
         self._metrics.engine(estimator.name, estimator.precision, device)
 
     def _build(self, opener: OpenEngine, frame: RfFrame) -> tuple[Estimator, FrameRegion]:
-        header, settings = frame.header, self._config.engine
-        region = region_of(header, self._config.region, settings.axial_window * 1e-3)
+        header = frame.header
+        region = configured_region(header, self._config)
         estimator = opener(engine_spec(header, region, self._config))
         # the first inference allocates and compiles: it happens here, not while frames wait
         samples = region.crop(frame.samples)
@@ -161,7 +161,7 @@ class EngineBuilder:
                 extra={"limit_by": "warm-up"},
             )
         estimator.reset()
-        self.pair_at_most = max(settings.timeout, SLOWER_THAN_FIRST * (time.monotonic() - begun))
+        self.pair_at_most = max(self._config.engine.timeout, SLOWER_THAN_FIRST * (time.monotonic() - begun))
         return estimator, region
 
 

@@ -8,20 +8,29 @@ import codecs
 import difflib
 import json
 import tomllib
+from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from engine.sequence.quality import Thresholds
-from engine.spec import AXIAL_WINDOW, LATERAL_WINDOW, Device, Policy
+from engine.spec import Device, Policy
 from streamer.curve import Security, parse_public, read_keys
 from streamer.errors import ConfigError
 from streamer.ranges import Finite, Fraction, NonNegative, Positive
 
 Strain = Annotated[float, Field(gt=0, le=1)]  # 0.01 is 1 %
-# wide enough for every probe, narrow enough to catch metres given as millimetres
-WindowMm = Annotated[float, Field(ge=0.05, le=100)]
+
+
+def _window(value: float) -> float:
+    # wide enough for every probe, narrow enough to catch metres given as millimetres
+    if value != 0.0 and not 0.05 <= value <= 100.0:
+        raise ValueError(f"a strain window of {value:g} mm: give 0.05 to 100 mm, or 0 for the usual one")
+    return value
+
+
+WindowMm = Annotated[float, AfterValidator(_window)]
 
 Layout = Literal["side-by-side", "overlay"]
 Value = Literal["normalised", "percent"]
@@ -29,8 +38,14 @@ ImageKind = Literal["fused", "pair"]
 ColorMap = Literal["clinical", "reversed", "perceptual", "grey"]
 
 CONFIG_VERSION: Final = 1
+PRESETS: Final = ("fine", "light")
+"""Names of the configurations that come with the package: for a probe in a holder, and for a light hand."""
 RENAMED: dict[str, str] = {}
 """Keys of earlier releases, as section.key, and their present names."""
+AXIAL_WAVELENGTHS: Final = 13.0
+"""Of the carrier in the strain window along the beam: 4 mm at 5 MHz."""
+LATERAL_WAVELENGTHS: Final = 6.5
+"""The same across the lines."""
 SMALLEST_REGION: Final = 0.5
 """mm: a region of interest that is not as deep holds no strain; it was given in metres."""
 _LIMITS: Final = Thresholds()
@@ -53,24 +68,42 @@ class InputConfig(_Section):
 class PairingConfig(_Section):
     """Which two frames make a pair."""
 
-    mode: Literal["sequential", "stride", "keyframe", "auto"] = Field(
-        "sequential",
-        description="sequential: (k-1, k); stride: (k-N, k); keyframe: (key, k); auto: best SNRe",
+    mode: Literal["time", "sequential", "stride", "keyframe", "auto"] = Field(
+        "time",
+        description="time: `interval` apart; sequential: (k-1, k); stride: (k-N, k); keyframe: (key, k); "
+        "auto: best SNRe",
     )
-    stride: int = Field(1, ge=1, le=16, description="N of stride pairing, frames")
+    interval: Annotated[float, Field(ge=0.005, le=2.0)] = Field(
+        0.13, description="s between the frames of a pair of time pairing, at any frame rate"
+    )
+    stride: int = Field(1, ge=1, le=64, description="N of stride pairing, frames")
     max_stride: int = Field(6, ge=1, le=16, description="largest N that auto may choose, frames")
     policy: Literal["latest", "every"] = Field(
         "latest", description="latest: newest frame first, skips when late; every: all frames in order"
     )
-    key_min_ncc: Fraction = Field(0.85, description="a new key frame when the median NCC falls below this")
+    key_min_ncc: Fraction = Field(
+        0.85, description="a new key frame, or a shorter interval, when the median NCC falls below this"
+    )
     key_max_strain: Strain = Field(0.015, description="or |mean strain| exceeds this")
-    key_max_age: int = Field(8, ge=1, le=32, description="or the key is older than this, frames")
+    key_max_age: int = Field(
+        8, ge=1, le=32, description="or, of a key frame, when it is older than this, frames"
+    )
     key_max_lateral: Positive = Field(1.5, description="or |lateral motion| exceeds this, lines")
+
+    @property
+    def described(self) -> str:
+        """The mode with the number that it depends on, such as 'stride 3'."""
+        if self.mode == "time":
+            return f"time {self.interval:g} s"
+        return f"{self.mode} {self.stride}" if self.mode == "stride" else self.mode
 
 
 class RegionConfig(_Section):
-    """Region of interest: strain is computed, assessed and normalised inside it. 0 to 0: whole frame."""
+    """Region of interest: strain is computed, assessed and normalised inside it. 0 to 0: by the probe."""
 
+    whole: bool = Field(
+        False, description="0 to 0 is the whole frame, without the limits that suit the type of the probe"
+    )
     axial_from: NonNegative = Field(0.0, description="mm below the probe")
     axial_to: NonNegative = Field(0.0, description="mm; 0: to the end")
     lateral_from: Finite = Field(0.0, description="mm (deg for curved probes) from the probe's middle")
@@ -104,9 +137,13 @@ class EngineConfig(_Section):
         "fp32", description="of the network; float16 in its trunk with eager, cuda and tensorrt only"
     )
     axial_window: WindowMm = Field(
-        AXIAL_WINDOW * 1e3, description="least-squares strain window along the beam, mm"
+        0.0,
+        description="least-squares strain window along the beam, mm; 0: "
+        f"{AXIAL_WAVELENGTHS:g} wavelengths of the carrier",
     )
-    lateral_window: WindowMm = Field(LATERAL_WINDOW * 1e3, description="the same across the lines, mm")
+    lateral_window: WindowMm = Field(
+        0.0, description=f"the same across the lines, mm; 0: {LATERAL_WAVELENGTHS:g} wavelengths"
+    )
     timeout: float = Field(
         5.0, ge=1.0, le=600.0, description="a pair that takes longer ends the node, which starts again; s"
     )
@@ -253,12 +290,13 @@ class Config(_Section):
 def load_config(path: Path | None, overrides: dict[str, dict[str, Any]] | None = None) -> Config:
     """The configuration from a TOML file (None: defaults), with `overrides[section][key]` on top.
 
+    A path of one word without a suffix is the name of a preset of `PRESETS`, unless a file has this name.
     Raises ConfigError with every mistake at once: its place, the mistake, and the nearest valid name.
     """
     fields: dict[str, Any] = {}
     if path is not None:
         try:
-            fields = tomllib.loads(_decoded(path.read_bytes()))
+            fields = tomllib.loads(_decoded(_file_of(path).read_bytes()))
         except OSError as error:
             raise ConfigError(f"cannot read {path}: {error.strerror}") from error
         except UnicodeDecodeError as error:
@@ -282,6 +320,15 @@ def load_config(path: Path | None, overrides: dict[str, dict[str, Any]] | None =
     except ValidationError as error:
         mistakes = "\n".join(f"  {explain(mistake, Config)}" for mistake in error.errors())
         raise ConfigError(f"{path or 'configuration'} has mistakes:\n{mistakes}") from error
+
+
+def _file_of(path: Path) -> Path:
+    """The file that `path` stands for. Raises ConfigError for a word that is neither file nor preset."""
+    if path.suffix or len(path.parts) > 1 or path.is_file():
+        return path
+    if path.name not in PRESETS:
+        raise ConfigError(f"no configuration {path.name!r}: give a TOML file, or one of {', '.join(PRESETS)}")
+    return Path(str(files("streamer"))) / "presets" / f"{path.name}.toml"
 
 
 def _decoded(raw: bytes) -> str:

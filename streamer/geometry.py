@@ -8,7 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.spec import Acquisition, EngineSpec, FloatArray, StrainResult
-from streamer.config import Config, RegionConfig
+from streamer.config import (
+    AXIAL_WAVELENGTHS,
+    LATERAL_WAVELENGTHS,
+    SMALLEST_REGION,
+    Config,
+    EngineConfig,
+    RegionConfig,
+)
 from streamer.errors import ConfigError, MessageRefused
 from streamer.frame import check_samples
 from streamer.headers import Grid, RfHeader
@@ -60,8 +67,55 @@ class FrameRegion:
         return np.asarray(inside_rows[:, None] & inside_cols[None, :])
 
 
+USUAL_DEPTH = {"linear": (3.0, 40.0), "curved": (10.0, 80.0), "phased": (10.0, 80.0)}
+"""mm, by the type of the probe: below the near field, and above where presses no longer reach."""
+NEAR_AT_MOST = 0.2  # of the depth that the frame reaches
+FAR_AT_MOST = 0.9
+USUAL_ANGLE = 20.0  # degrees to both sides: beyond, beams are too oblique to the press
+LARGEST_WINDOW = 1 / 3  # of the frame's depth and width
+
+
+def windows_of(header: RfHeader, config: EngineConfig) -> tuple[float, float]:
+    """The strain window on this geometry, m along the beam and across the lines.
+
+    Where none is configured it has so many wavelengths of the stated carrier, and at most a third of the
+    frame.
+    """
+    acquisition = header.acquisition
+    wavelength = header.sound_speed / header.center_frequency
+    depth, width = header.shape[0] * acquisition.sample_pitch, header.shape[1] * acquisition.line_spacing
+    usual = (
+        min(AXIAL_WAVELENGTHS * wavelength, LARGEST_WINDOW * depth),
+        min(LATERAL_WAVELENGTHS * wavelength, LARGEST_WINDOW * width),
+    )
+    given = config.axial_window * 1e-3, config.lateral_window * 1e-3
+    return given[0] or usual[0], given[1] or usual[1]
+
+
+def usual_region(header: RfHeader, config: RegionConfig) -> RegionConfig:
+    """The configured region, with the limits that suit the probe where it has none."""
+    if config.whole:
+        return config
+    acquisition = header.acquisition
+    start = acquisition.start_depth * 1e3
+    end = start + header.shape[0] * acquisition.sample_pitch * 1e3
+    near, far = USUAL_DEPTH[header.probe_type]
+    near, far = min(near, NEAR_AT_MOST * end), min(far, FAR_AT_MOST * end)
+    limits: dict[str, float] = {}
+    if config.axial_from == config.axial_to == 0.0 and far - max(start, near) >= SMALLEST_REGION:
+        limits |= {"axial_from": near, "axial_to": far}
+    if config.lateral_from == config.lateral_to and header.probe_type != "linear":
+        limits |= {"lateral_from": -USUAL_ANGLE, "lateral_to": USUAL_ANGLE}
+    return config.model_copy(update=limits)
+
+
+def configured_region(header: RfHeader, config: Config) -> FrameRegion:
+    """The region that a node with this configuration computes strain in. Raises ConfigError."""
+    return region_of(header, usual_region(header, config.region), windows_of(header, config.engine)[0])
+
+
 def region_of(header: RfHeader, config: RegionConfig, margin: float) -> FrameRegion:
-    """The configured region on this geometry, with `margin` metres around it for the engine.
+    """This region on this geometry (0 to 0: all of it), with `margin` metres around it for the engine.
 
     Raises ConfigError where the region lies outside the frame or is too small to hold a strain window.
     """
@@ -114,7 +168,7 @@ def check_frame(header: RfHeader, samples: NDArray[Any], config: Config) -> None
     if header.status.upper() != "OK":
         raise MessageRefused("bad_status", f"frame {header.frame_index} is {header.status!r}")
     try:
-        region = region_of(header, config.region, config.engine.axial_window * 1e-3)
+        region = configured_region(header, config)
     except ConfigError:  # reported where the engine is built
         region = FrameRegion.whole(header)
     check_samples(samples, region=region.crop_shown(samples), max_saturated=config.quality.max_saturated)
@@ -125,11 +179,8 @@ def engine_spec(header: RfHeader, region: FrameRegion, config: Config) -> Engine
     given = {field.name: getattr(header, field.name) for field in fields(Acquisition)}
     given["shape"] = (region.axial.stop - region.axial.start, region.lateral.stop - region.lateral.start)
     given["initial_time"] += region.axial.start / header.sampling_frequency
-    return EngineSpec(
-        **given,
-        axial_window=config.engine.axial_window * 1e-3,
-        lateral_window=config.engine.lateral_window * 1e-3,
-    )
+    axial_window, lateral_window = windows_of(header, config.engine)
+    return EngineSpec(**given, axial_window=axial_window, lateral_window=lateral_window)
 
 
 def grid_of(

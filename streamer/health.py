@@ -55,6 +55,8 @@ class Health:
         self._first_asked: float | None = None
         self.insecure: tuple[str, ...] = ()
         """Links without encryption that other computers reach, a reason each."""
+        self.pairing_note = ""
+        """Why pairs lie closer than configured; '' where they do not."""
         self.closed = False
         """Whether nobody new can connect, because the authenticator has ended."""
 
@@ -119,7 +121,8 @@ class Health:
         if self._first_asked is None:
             self._first_asked = now
         restarted = self._restarted if now - self._first_asked < RESTART_SHOWN else ()
-        return state, (*reasons, *restarted, *closed, *self.insecure)
+        notes = (self.pairing_note,) * bool(self.pairing_note)
+        return state, (*reasons, *restarted, *closed, *notes, *self.insecure)
 
     def _nothing_came(self, counts: Counts) -> tuple[str, ...]:
         """Where frames are awaited, and what has come instead."""

@@ -23,6 +23,7 @@ from streamer.frame_counters import FrameCounters
 from streamer.geometry import check_frame
 from streamer.health import Health
 from streamer.http import HealthServer
+from streamer.interval import shortened_to
 from streamer.metrics import Metrics
 from streamer.offline import next_message
 from streamer.pairing import FramePair, Pairing
@@ -95,6 +96,7 @@ def run(
     ring = FrameRing(
         config.input.ring_bytes,
         pairing.history,
+        reach=pairing.reach,
         keep_all=config.pairing.policy == "every",
         on_overwritten=frame_counters.frames_overwritten,
     )
@@ -132,6 +134,7 @@ def run(
         while not stop.is_set():
             on_turn(builder.pair_at_most)
             health.closed = context.nobody_gets_in()
+            health.pairing_note = shortened_to(config.pairing, ring.history, health.frame_rate())
             status.tick()
             receiver.raise_if_failed()
             builder.raise_if_unavailable()

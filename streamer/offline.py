@@ -70,7 +70,7 @@ def strain_messages(
     must stay as they are while the pairing may still ask for them.
     """
     pairing = Pairing(config.pairing)
-    source = FrameHistory(frames, config, pairing.history, on_refused)
+    source = FrameHistory(frames, config, pairing.reach, on_refused)
     while True:
         message = next_message(source, pairing, lambda pair: step.run(pair, Stopwatch()))
         if message is None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from streamer.config import PairingConfig
 from streamer.frame import RfFrame
 from streamer.headers import StrainHeader
+from streamer.interval import MOST_FRAMES, IntervalChoice
 from streamer.reasons import PairingRejection, Rejection
 from streamer.stride import StrideChoice
 
@@ -29,6 +30,7 @@ class Pairing:
         self._config = config
         self._stride = config.stride if config.mode == "stride" else 1
         self._choice = StrideChoice(config)
+        self._interval = IntervalChoice(config)
         self._stream: tuple[str, str] | None = None
         self._first_index = 0
         self._pending_reason: PairingRejection = "first"
@@ -37,8 +39,15 @@ class Pairing:
 
     @property
     def history(self) -> int:
-        """How many frames before the newest may be asked for."""
+        """How many frames before the newest have to be kept."""
+        if self._config.mode == "time":
+            return 1
         return self._config.max_stride if self._config.mode == "auto" else self._stride
+
+    @property
+    def reach(self) -> int:
+        """How many frames before the newest can be of use."""
+        return MOST_FRAMES if self._config.mode == "time" else self.history
 
     def choose(self, post: RfFrame, earlier: Sequence[RfFrame]) -> FramePair:
         """The pair that ends in `post`; `earlier` are the frames still in memory, oldest first.
@@ -52,6 +61,7 @@ class Pairing:
             self._first_index = header.frame_index
             self.key = None
             self._choice = StrideChoice(self._config)
+            self._interval = IntervalChoice(self._config)
         pre = self.key if self._config.mode == "keyframe" else self._before(post, earlier)
         if pre is None:
             early = header.frame_index < self._first_index + self._stride
@@ -64,9 +74,11 @@ class Pairing:
         return FramePair(pre, post, None)
 
     def report_outcome(self, pair: FramePair, header: StrainHeader) -> None:
-        """Take in how a pair went: auto chooses the next stride, keyframe a new key when the old is spent."""
+        """Take in how a pair went: for the next interval or stride, or a new key when the old is spent."""
         if pair.pre is None:
             return
+        if self._config.mode == "time":
+            self._interval.update(header)
         if self._config.mode == "auto":
             self._choice.update(pair.post.header.frame_index - pair.pre.header.frame_index, header)
         if self._config.mode != "keyframe":
@@ -87,7 +99,9 @@ class Pairing:
             self.key = frame
 
     def _before(self, post: RfFrame, earlier: Sequence[RfFrame]) -> RfFrame | None:
-        """The frame a stride before post; in auto mode the next nearer one where that is missing."""
+        """The frame an interval or a stride before post; in auto mode the next nearer where it is missing."""
+        if self._config.mode == "time":
+            return self._interval.pre(post, earlier)
         by_distance = {
             post.header.frame_index - frame.header.frame_index: frame
             for frame in earlier

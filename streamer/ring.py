@@ -42,14 +42,22 @@ class Slot:
 class FrameRing:
     """Frames between the receiver thread and the main thread.
 
-    `on_overwritten(n)` is called, from either thread, for accepted frames that will never become a post.
+    A frame is refused where `history` frames before the newest do not fit; up to `reach` are kept where they
+    do. `on_overwritten(n)` is called, from either thread, for accepted frames that will never become a post.
     """
 
     def __init__(
-        self, max_bytes: int, history: int, *, keep_all: bool, on_overwritten: Callable[[int], None]
+        self,
+        max_bytes: int,
+        history: int,
+        *,
+        reach: int = 0,
+        keep_all: bool,
+        on_overwritten: Callable[[int], None],
     ) -> None:
         self._max_bytes = max_bytes
         self._fewest = history + SPARE_SLOTS + 1  # one more for a key frame
+        self._most = MAX_SLOTS if keep_all else max(history, reach) + SPARE_SLOTS + 1
         self._keep_all = keep_all
         self._on_overwritten = on_overwritten
         self._changed = threading.Condition()
@@ -62,6 +70,11 @@ class FrameRing:
     def frame_bytes(self) -> int:
         """Size of the largest frame so far, which every slot holds; 0 before the first."""
         return self._capacity
+
+    @property
+    def history(self) -> int:
+        """How many frames before the newest are kept; 0 before the first frame."""
+        return max(0, len(self._slots) - SPARE_SLOTS - 1)
 
     def claim(self, nbytes: int) -> Slot:
         """Memory for a frame of `nbytes`; the oldest frame is overwritten if nothing is free.
@@ -144,7 +157,7 @@ class FrameRing:
             )
             raise MessageRefused("too_large", detail)
         lost = sum(slot.pending for slot in self._order)
-        count = min(self._max_bytes // nbytes, MAX_SLOTS) if self._keep_all else self._fewest
+        count = min(self._max_bytes // nbytes, self._most)
         self._slots = [Slot(np.empty(nbytes, np.uint8)) for _ in range(count)]
         self._order, self._capacity = [], nbytes
         if lost:

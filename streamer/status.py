@@ -72,7 +72,7 @@ class StatusPublisher:
             engine=health.engine[0],
             engine_note=health.engine[1][:600],
             precision=health.precision,
-            pairing=f"{config.pairing.mode} {config.pairing.stride}".removesuffix(" 1"),
+            pairing=config.pairing.described,
             policy=config.pairing.policy,
             frame_rate=health.frame_rate(),
             frame_age=health.frame_age(now),

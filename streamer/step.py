@@ -79,7 +79,6 @@ class StrainStep:
         slowly: Callable[[Propose], StrainResult] = in_place,
     ) -> None:
         self._slowly = slowly
-        self._engine = config.engine
         self._thresholds = config.quality.thresholds()
         self.estimator = estimator
         self.region = region
@@ -171,7 +170,9 @@ class StrainStep:
         fused: FusedMessage | None,
     ) -> StrainMessage:
         post = pair.post.header
-        windowed = self.estimator is None or self.estimator.error_model.window is not None
+        estimator = self.estimator
+        windowed = estimator is not None and estimator.error_model.window is not None
+        spec = estimator.spec if estimator is not None and windowed else None
         arrays: tuple[NDArray[Any], ...] = ()
         entries: tuple[ArrayEntry, ...] = ()
         if rejection is None and result is not None and pair_quality is not None:
@@ -202,8 +203,8 @@ class StrainStep:
             engine=self.estimator.name if self.estimator else "none",
             precision=self.estimator.precision if self.estimator else "none",
             model_hash=self.estimator.model_hash if self.estimator else None,
-            axial_window=self._engine.axial_window * 1e-3 if windowed else None,
-            lateral_window=self._engine.lateral_window * 1e-3 if windowed else None,
+            axial_window=spec.axial_window if spec else None,
+            lateral_window=spec.lateral_window if spec else None,
             origin=post.origin,
             stage_seconds={},
             assumed=post.assumed,

@@ -106,6 +106,7 @@ def test_the_wheel_has_weights_presets_and_recipes(installed: Path) -> None:
         "engine/musse/weights/*.safetensors",
         "engine/musse/weights/*.onnx",
         "tools/formats/presets.toml",
+        "streamer/presets/fine.toml",
         "tools/train/recipes/live.toml",
     ):
         assert list(installed.glob(pattern)), pattern

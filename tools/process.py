@@ -15,7 +15,7 @@ from streamer.bmode_message import bmode_message
 from streamer.config import Config, result_settings
 from streamer.errors import MessageRefused
 from streamer.frame import RfFrame
-from streamer.geometry import FrameRegion, engine_spec, region_of
+from streamer.geometry import FrameRegion, configured_region, engine_spec
 from streamer.headers import RfHeader
 from streamer.offline import strain_messages
 from streamer.pairing import FramePair
@@ -72,7 +72,7 @@ def process_pairs(
 def frame_region(recording: Recording, config: Config) -> tuple[RfHeader, FrameRegion]:
     """The header of the first frame, and the configured region of interest on it. ConfigError."""
     header = _header(recording, Cue(0, 0, 0, 0))
-    return header, region_of(header, config.region, config.engine.axial_window * 1e-3)
+    return header, configured_region(header, config)
 
 
 def spec_and_limits(recording: Recording, config: Config) -> tuple[EngineSpec, Limits]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.spec import FrameArray
 
-MAX_FRAMES: Final = 18  # a pair at the largest stride, 16, every frame in between, and one to spare
+MAX_FRAMES: Final = 66  # a pair at the largest stride, 64, every frame in between, and one to spare
 MAX_BYTES: Final = 64 * 2**20
 BYTES_PER_SAMPLE: Final = 12  # about: the samples, and the normalised frame
 SPARSE: Final = (slice(None, None, 61), slice(None, None, 7))  # of a frame: enough to distinguish most frames

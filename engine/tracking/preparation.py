@@ -36,7 +36,9 @@ class _Prepared:
 
 
 class Preparation:
-    """Prepares pairs of one acquisition; a frame in several pairs is prepared once, at any stride up to 16.
+    """Prepares pairs of one acquisition; a frame in several pairs is prepared once, at any stride up to 64.
+
+    Fewer frames are remembered where they need more than `frame_memory.MAX_BYTES`.
 
     `every_row`: products are left on every row, however deep the frame is in cycles. One thread.
     """

@@ -25,7 +25,7 @@ from tests.root import ROOT
 
 DOCUMENTS = [*sorted(DOCS.rglob("*.md")), *sorted(ROOT.glob("*.md"))]
 CONFIG, LIMITS = Config(), Thresholds()
-RING_FRAMES = ring.SPARE_SLOTS + 2  # of sequential pairs: history 1, one more for a key frame
+RING_FRAMES = ring.SPARE_SLOTS + 2  # of the default pairing: history 1, one more for a key frame
 
 PROTOCOL_SAYS = [
     f"at most {wire.MAX_HEADER_BYTES // 1024} KiB",

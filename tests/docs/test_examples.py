@@ -47,7 +47,7 @@ def sending(publisher: list[str]) -> Iterator[tuple[Child, str]]:
         rf = re.fullmatch(r"sending on (tcp://\S+)\n", next(lines))
         assert rf
         arguments = ("--connect", rf[1], "--bind", "tcp://127.0.0.1:0", "--http", "", "--engine", "trivial")
-        with child("run", "--no-keep", *arguments, "--policy", "every", "--json") as node:
+        with child("run", "--no-keep", "--config", "fine", *arguments, "--policy", "every", "--json") as node:
             yield node, node.wait_for("ready")["results"]
 
 

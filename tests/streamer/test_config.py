@@ -2,6 +2,7 @@
 
 import tomllib
 from dataclasses import fields, replace
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from engine.sequence.quality import Thresholds
 from streamer import config as config_module
-from streamer.config import Config, QualityConfig, config_toml, load_config
+from streamer.config import PRESETS, Config, QualityConfig, config_toml, load_config
 from streamer.errors import ConfigError
 
 
@@ -79,8 +80,8 @@ def test_every_mistake_is_listed_at_once_with_its_place(tmp_path: Path) -> None:
         str(path),
         "input.conect: unknown key; did you mean 'connect'?",
         "input.ring_bytes: Input should be a valid integer, got '64 MiB'",
-        "pairing.stride: Input should be less than or equal to 16, got 99",
-        "pairing.mode: Input should be 'sequential'",
+        "pairing.stride: Input should be less than or equal to 64, got 99",
+        "pairing.mode: Input should be 'time'",
         ", got 'backward'",
         "quality.min_ncc",
         "region.lateral_from",
@@ -181,3 +182,26 @@ def test_every_threshold_reaches_the_assessment() -> None:
         other = getattr(Thresholds(), name) / 2
         limits = QualityConfig.model_validate({name: other}).thresholds()
         assert limits == replace(Thresholds(), **{name: other})
+
+
+def test_presets_come_with_the_package() -> None:
+    folder = Path(str(files("streamer"))) / "presets"
+    assert sorted(path.stem for path in folder.iterdir()) == sorted(PRESETS)
+    for name in PRESETS:
+        assert load_config(Path(name)) != Config()
+    assert load_config(Path("fine"), {"pairing": {"mode": "time"}}).pairing.mode == "time"
+
+
+def test_a_word_that_is_no_preset_is_answered_with_what_there_is(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no configuration 'fin': give a TOML file, or one of fine, light"):
+        load_config(Path("fin"))
+    assert load_config(written(tmp_path, "")) == Config()
+
+
+@pytest.mark.parametrize("key", ["axial_window", "lateral_window"])
+def test_a_window_is_none_or_of_a_sensible_size(key: str) -> None:
+    for value in (0.0, 0.05, 2.0):
+        load_config(None, {"engine": {key: value}})
+    for value in (0.002, -1.0, 4000.0):
+        with pytest.raises(ConfigError, match=f"engine.{key}: a strain window of {value:g} mm"):
+            load_config(None, {"engine": {key: value}})

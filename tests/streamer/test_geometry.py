@@ -1,5 +1,6 @@
 """Where things lie in the body: a region's result must lie where the whole frame's result lies."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,16 @@ from engine.baselines.trivial import TrivialEstimator
 from engine.spec import StrainResult
 from streamer.config import Config, RegionConfig
 from streamer.errors import ConfigError, MessageRefused
-from streamer.geometry import FrameRegion, bmode_grid, check_frame, engine_spec, grid_of, region_of
+from streamer.geometry import (
+    FrameRegion,
+    bmode_grid,
+    check_frame,
+    configured_region,
+    engine_spec,
+    grid_of,
+    region_of,
+    windows_of,
+)
 from streamer.headers import RfHeader
 from tests.echo_frames import echoes, rf_header
 
@@ -125,7 +135,7 @@ def test_the_rows_of_a_bmode_divide_the_depth_evenly() -> None:
     ],
     ids=["upside down", "metres", "left and right"],
 )
-def test_an_impossible_region_is_a_mistake(region: dict[str, float]) -> None:
+def test_an_impossible_region_is_a_mistake(region: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"axial_to has to lie|lies to the right"):
         RegionConfig(**region)
     RegionConfig(axial_from=3.0, axial_to=8.0, lateral_from=-5.0, lateral_to=5.0)  # the control
@@ -139,7 +149,7 @@ def test_a_region_without_an_end_reaches_to_the_deepest_sample() -> None:
     assert part.limits[0] == pytest.approx(12e-3)
 
 
-def _refusal(samples: np.ndarray, **config: dict[str, float]) -> str | None:
+def _refusal(samples: np.ndarray, **config: Mapping[str, float]) -> str | None:
     code = {"i": "<i2", "f": "<f4", "c": "<c8"}[samples.dtype.kind]
     frame = rf_header(0, dtype=code, kind="iq" if code == "<c8" else "rf", shape=samples.shape)
     try:
@@ -154,10 +164,12 @@ def test_saturation_counts_where_strain_is_computed() -> None:
     clipped = echoes(0.0)
     clipped[:24] = np.where(clipped[:24] > 0, 32767, -32768)
     below = {"axial_from": 24 * 1540 / 2 / 40e6 * 1e3 + 0.01}
-    assert _refusal(clipped) == "saturated"
+    whole = {"whole": True}
+    assert _refusal(clipped, region=whole) == "saturated"
     assert _refusal(clipped, region=below) is None
-    assert _refusal(clipped, quality={"max_saturated": 0.06}) is None
-    assert _refusal(clipped, quality={"max_saturated": 0.04}) == "saturated"
+    assert _refusal(clipped) is None  # the usual region leaves the near field out
+    assert _refusal(clipped, region=whole, quality={"max_saturated": 0.06}) is None
+    assert _refusal(clipped, region=whole, quality={"max_saturated": 0.04}) == "saturated"
     deep = echoes(0.0)
     deep[-24:] = np.where(deep[-24:] > 0, 32767, -32768)
     assert _refusal(deep, region=below) == "saturated"  # the control: inside the region it counts
@@ -179,3 +191,54 @@ def test_rows_and_lines_that_were_never_filled_are_not_clipped(dtype: type) -> N
         assert _refusal(frame) is None
     clipped = np.clip(frame.real, 0, 9000).astype(np.int16)
     assert _refusal(clipped) == "saturated"  # the control
+
+
+@pytest.mark.parametrize(
+    ("changes", "limits"),
+    [
+        ({}, (3.0, 0.9 * (1.54 + 38.5), None)),
+        ({"shape": (4000, 128)}, (3.0, 40.0, None)),
+        ({"shape": (400, 128), "initial_time": 0.0}, (1.54, 6.93, None)),
+        ({"probe_type": "curved", "probe_radius": 0.06, "line_pitch": 0.01}, (8.008, 36.036, 20.0)),
+        ({"probe_type": "phased", "line_pitch": 0.01, "shape": (8000, 128)}, (10.0, 80.0, 20.0)),
+        ({"probe_type": "phased", "line_pitch": 0.002, "shape": (8000, 128)}, (10.0, 80.0, 7.28)),
+    ],
+    ids=["linear", "deep", "shallow", "curved", "phased", "narrow"],
+)
+def test_the_usual_region_suits_the_probe(
+    changes: dict[str, Any], limits: tuple[float, float, float | None]
+) -> None:
+    described = header(**changes)
+    found = configured_region(described, Config()).limits
+    assert found is not None
+    assert found[:2] == pytest.approx((limits[0] * 1e-3, limits[1] * 1e-3), abs=1e-6)
+    if limits[2] is None:
+        assert found[3] == pytest.approx(63.5 * described.line_pitch)
+    else:
+        assert found[2:] == pytest.approx((-np.radians(limits[2]), np.radians(limits[2])), rel=1e-2)
+    whole = Config.model_validate({"region": {"whole": True}})
+    assert configured_region(described, whole).limits is None
+
+
+def test_what_is_configured_replaces_the_usual_limits() -> None:
+    region = Config.model_validate({"region": {"axial_from": 12.0, "axial_to": 25.0}})
+    assert configured_region(header(), region) == region_of(header(), region.region, windows_of_default())
+
+
+def test_frames_that_begin_below_the_usual_region_keep_their_whole_depth() -> None:
+    assert configured_region(header(initial_time=60e-6), Config()).limits is None
+
+
+def windows_of_default() -> float:
+    return windows_of(header(), Config().engine)[0]
+
+
+def test_the_usual_windows_follow_the_wavelength() -> None:
+    for frequency in (2.5e6, 5e6, 10e6):
+        described = header(center_frequency=frequency)
+        wavelength = 1540 / frequency
+        assert windows_of(described, Config().engine) == pytest.approx((13 * wavelength, 6.5 * wavelength))
+    given = Config.model_validate({"engine": {"axial_window": 2.0}}).engine
+    assert windows_of(header(), given) == pytest.approx((2e-3, 6.5 * 1540 / 4.8e6))
+    narrow = header(shape=(400, 8), center_frequency=5e6)
+    assert windows_of(narrow, Config().engine) == pytest.approx((400 / 3 * 1540 / 80e6, 8 / 3 * 3e-4))

@@ -39,7 +39,7 @@ def pairs_of(messages: Sequence[StrainMessage]) -> list[tuple[int | None, int]]:
 
 def test_frames_that_the_node_refuses_make_no_pair() -> None:
     frames = [frame(0), frame(1), frame(1), frame(0), frame(2, status="LIFTED"), frame(3), frame(4)]
-    messages, refused = run(frames)
+    messages, refused = run(frames, mode="sequential")
     assert refused == [(1, "duplicate"), (0, "backwards"), (2, "bad_status")]
     assert pairs_of(messages) == [(None, 0), (0, 1), (None, 3), (3, 4)]
     assert [message.header.rejection for message in messages] == ["first", None, "gap", None]

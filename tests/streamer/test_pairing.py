@@ -27,7 +27,7 @@ def stride(number: int) -> Pairing:
 
 
 def test_sequential_pairs_are_neighbours() -> None:
-    pairs = choose(Pairing(PairingConfig()), [frame(3), frame(4), frame(6), frame(7)])
+    pairs = choose(Pairing(PairingConfig(mode="sequential")), [frame(3), frame(4), frame(6), frame(7)])
     assert pairs == [(None, "first"), (3, None), (None, "gap"), (6, None)]
 
 
@@ -35,7 +35,9 @@ def test_stride_counts_frames_not_arrivals() -> None:
     pairs = choose(stride(2), [frame(index) for index in (0, 1, 2, 4, 5)])
     assert pairs == [(None, "first"), (None, "first"), (0, None), (2, None), (None, "gap")]
     assert stride(3).history == 3
-    assert Pairing(PairingConfig(stride=3)).history == 1  # a stride without its mode is no stride
+    assert (
+        Pairing(PairingConfig(mode="sequential", stride=3)).reach == 1
+    )  # a stride without its mode is no stride
 
 
 def test_a_new_session_has_no_earlier_frame() -> None:

@@ -11,7 +11,6 @@ from typer.testing import CliRunner
 from engine.factory import model_hash
 from engine.musse.checkpoint import save
 from engine.musse.net import LiveNet
-from tests.root import ROOT
 from tests.tools.programs import program, write_press
 from tools.cli import app
 from tools.convert import convert_tape
@@ -101,7 +100,7 @@ def check(
         return  # a network has no window that could be another
     (tmp_path / "wide.toml").write_text("[engine]\naxial_window = 3.0\n")
     wide = ("--config", str(tmp_path / "wide.toml"), "--pairs-from", str(record), "--engine", engine)
-    with pytest.raises(RecordingError, match=r"axial_window 0\.00[24] there, 0\.003 here"):
+    with pytest.raises(RecordingError, match=r"axial_window 0\.00\d+ there, 0\.003 here"):
         offline(recording, tmp_path / "wide.h5", *wide)
 
 
@@ -124,6 +123,7 @@ def test_small_frames(tmp_path: Path, engine: str) -> None:
 
 def test_real_frames(tmp_path: Path, arm_dir: Path) -> None:
     frames = [arm_dir / name for name in ("rf0304_86.mhd", "rf0300_25.mhd")]
-    config = settings(tmp_path, (ROOT / "configs" / "handheld.toml").read_text())
+    # windows in mm: the two recordings have slightly different carriers, and so wavelengths
+    config = settings(tmp_path, "[engine]\naxial_window = 4.0\nlateral_window = 2.0\n")
     # slow, so that a busy machine keeps up: a frame that waits too long in the ring is overwritten
     check(tmp_path, *frames, engine="reference", count=18, config=config, speed="0.25")

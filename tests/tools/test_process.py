@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from engine.simulation import Inclusion
 from engine.simulation.scenario import SimulationSettings
 from tests.echo_frames import STRAIN, echoes, rf_header
+from tests.root import ROOT
 from tests.tools.programs import STEPS, write_press
 from tools.cli import app
 from tools.errors import RecordingError
@@ -24,6 +25,8 @@ MAPS = ("axial_strain", "strain_std", "axial_displacement", "lateral_displacemen
 
 
 def process(recording: Path, output: Path, *options: str) -> str:
+    if "--config" not in options:  # a few small frames: all of each, and neighbours as pairs
+        options = (*options, "--config", "fine")
     arguments = ["process", str(recording), "--output", str(output), *options]
     result = CliRunner().invoke(app, arguments)
     if result.exception is not None:
@@ -67,7 +70,7 @@ def test_rejected_rows_hold_no_number_and_the_others_do(press: Path, tmp_path: P
     """Strain above 0.45 % is too much here: with 0.5 % steps every pair is rejected, at 0.6 % none."""
     for limit, rejected in ((0.0045, True), (0.006, False)):
         settings = tmp_path / "a.toml"
-        settings.write_text(f"[quality]\nmax_strain = {limit}\n")
+        settings.write_text(f"[quality]\nmax_strain = {limit}\n[pairing]\nmode = 'sequential'\n")
         output = tmp_path / f"{limit}.h5"
         process(press, output, "--engine", "trivial", "--config", str(settings))
         found = contents(output)
@@ -267,7 +270,8 @@ def test_pairs_that_do_not_fit_are_refused_or_reported(press: Path, results: Pat
         process(write_press(tmp_path / "short.h5", 5), tmp_path / "a.h5", *again, "trivial")
     with pytest.raises(RecordingError, match="holds no strain results"):
         process(press, tmp_path / "a.h5", "--pairs-from", str(press), "--engine", "trivial")
-    (tmp_path / "strict.toml").write_text("[quality]\nmax_strain = 0.001\n")
+    fine = (ROOT / "streamer" / "presets" / "fine.toml").read_text(encoding="utf-8")
+    (tmp_path / "strict.toml").write_text(f"{fine}[quality]\nmax_strain = 0.001\n")
     output = process(press, tmp_path / "a.h5", *again, "trivial", "--config", str(tmp_path / "strict.toml"))
     assert "7 of 8 pairs have another reason for rejection" in " ".join(output.split())
     with pytest.raises(SystemExit) as caught:

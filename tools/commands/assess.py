@@ -39,7 +39,7 @@ def assess(
 
         musse-stream assess scan.mhd
 
-        musse-stream assess a.mhd b.mhd --config configs/handheld.toml --engine reference --engine ncc
+        musse-stream assess a.mhd b.mhd --config light --engine reference --engine ncc
 
         musse-stream assess scan.mhd --loop bounce --save images.png
     """

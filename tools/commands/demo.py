@@ -59,8 +59,7 @@ def demo(
         shown += [] if seconds is None else ["--seconds", str(seconds)]
         shown += [] if save is None else ["--save", str(save)]
         given = [] if weights is None else ["--weights", str(weights)]
-        pairing = ["--pairing", "stride", "--stride", "2"]
-        summary = run_demo(recording, shown, ["--engine", engine, *given, *pairing], stop)
+        summary = run_demo(recording, shown, ["--engine", engine, *given], stop)
     except StopRequested:
         return  # before anything was received
     totals = {

@@ -9,7 +9,9 @@ if TYPE_CHECKING:
     from streamer.config import Config
     from streamer.curve import Security
 
-ConfigFile = Annotated[Path | None, typer.Option(help="TOML file; see `musse-stream config show`.")]
+ConfigFile = Annotated[
+    Path | None, typer.Option(help="TOML file (see `musse-stream config show`), or a preset: fine, light.")
+]
 ENGINES = (
     "auto, reference, musse (the network on its best runtime here), onnx, eager, cuda, tensorrt or trivial."
 )
@@ -23,10 +25,10 @@ Precision = Annotated[
     typer.Option(help="Of the network: fp32, or float16 in its trunk (eager, cuda, tensorrt)."),
 ]
 Pairing = Annotated[
-    Literal["sequential", "stride", "keyframe", "auto"] | None,
+    Literal["time", "sequential", "stride", "keyframe", "auto"] | None,
     typer.Option(help="Which frames make a pair."),
 ]
-Stride = Annotated[int | None, typer.Option(help="N of stride pairing: (k - N, k).", min=1, max=16)]
+Stride = Annotated[int | None, typer.Option(help="N of stride pairing: (k - N, k).", min=1, max=64)]
 ImagesOf = Annotated[Path, typer.Argument(help="Recording of RF frames, or a tape that holds results.")]
 Frame = Annotated[int | None, typer.Option(help="Frame number [default: the best image of the file].", min=0)]
 ColorMap = Annotated[

@@ -13,7 +13,7 @@ from streamer.builder import weights_of
 from streamer.config import Config
 from streamer.errors import StreamerError
 from streamer.frame import RfFrame
-from streamer.geometry import engine_spec, region_of
+from streamer.geometry import configured_region, engine_spec
 from streamer.headers import RfHeader
 from streamer.pairing import FramePair
 from streamer.step import StrainStep
@@ -86,7 +86,7 @@ def check_trial(config: Config, seconds: float) -> Finding:
     try:
         pre, post = (_frame(index, strain) for index, strain in enumerate((0.0, TRIAL_STRAIN)))
         settings = trial.engine
-        region = region_of(pre.header, trial.region, settings.axial_window * 1e-3)
+        region = configured_region(pre.header, trial)
         opener = load(settings.name, settings.threads, weights_of(settings), settings.precision)
         estimator = opener(engine_spec(pre.header, region, trial), settings.device)
         step = StrainStep(estimator, region, trial)

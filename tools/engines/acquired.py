@@ -108,9 +108,9 @@ def given(opening: Opens, shape: str | None) -> Acquired:
 
 def _measured(frame: RfFrame, config: Config) -> Acquired:
     from engine.tracking.iq import IqTransform
-    from streamer.geometry import engine_spec, region_of
+    from streamer.geometry import configured_region, engine_spec
 
-    region = region_of(frame.header, config.region, config.engine.axial_window * 1e-3)
+    region = configured_region(frame.header, config)
     spec = engine_spec(frame.header, region, config)
     transform = IqTransform(spec)
     return Acquired(spec, transform.carrier(transform.band(region.crop(frame.samples))))

@@ -115,8 +115,8 @@ def same_settings(
         "region": region_text(limits),
     }
     if taken is None:  # a network chooses its windows itself
-        wanted["axial_window"] = engine.axial_window * 1e-3
-        wanted["lateral_window"] = engine.lateral_window * 1e-3
+        wanted["axial_window"] = spec.axial_window
+        wanted["lateral_window"] = spec.lateral_window
     different = [
         f"{name} {attributes.get(name)} there, {value} here"
         for name, value in wanted.items()

@@ -55,13 +55,13 @@ def draw_scene(number: int, *, attempt: int = 0, clean: bool = False) -> DrawnSc
     `clean`: without noise and disturbances, for tests.
     """
     rng = np.random.default_rng([STREAM, number, *([attempt] if attempt else [])])
-    spec = _acquisition(rng)
+    spec = drawn_acquisition(rng)
     depth, width = spec.shape[0] * spec.sample_pitch, spec.shape[1] * spec.line_pitch
-    kind, phantom = _tissue(depth, width, rng)
+    kind, phantom = drawn_tissue(depth, width, rng)
     moves, extra = _hand(phantom, spec, rng)
     acquisition = simulate_acquisition(
         phantom,
-        _probe(spec, rng),
+        drawn_probe(spec, rng),
         moves,
         per_cell=float(rng.uniform(8.0, 16.0)),
         elevational_fwhm=float(rng.uniform(1.0, 2.0)) * 1e-3,
@@ -71,7 +71,7 @@ def draw_scene(number: int, *, attempt: int = 0, clean: bool = False) -> DrawnSc
     return DrawnScene(acquisition=acquisition, pairs=_pairs(rng), kind=f"{kind}{extra}")
 
 
-def _acquisition(rng: np.random.Generator) -> EngineSpec:
+def drawn_acquisition(rng: np.random.Generator) -> EngineSpec:
     """A linear probe of 2.5-12 MHz, 0.07-0.38 cycles per sample, 1-4 lines to a cell of about 0.6 mm."""
     center = 1e6 * math.exp(rng.uniform(math.log(2.5), math.log(12.0)))
     cycles_per_sample = math.exp(rng.uniform(math.log(0.07), math.log(0.38)))
@@ -85,7 +85,8 @@ def _acquisition(rng: np.random.Generator) -> EngineSpec:
     )
 
 
-def _probe(spec: EngineSpec, rng: np.random.Generator) -> Imaging:
+def drawn_probe(spec: EngineSpec, rng: np.random.Generator) -> Imaging:
+    """Half of all: one beam at every depth, without attenuation."""
     wavelength = spec.sound_speed / spec.center_frequency
     depth = spec.shape[0] * spec.sample_pitch
     beam = max(float(rng.uniform(1.2, 3.5)) * wavelength, 0.25e-3)
@@ -101,7 +102,8 @@ def _probe(spec: EngineSpec, rng: np.random.Generator) -> Imaging:
     )
 
 
-def _tissue(depth: float, width: float, rng: np.random.Generator) -> tuple[str, Phantom]:
+def drawn_tissue(depth: float, width: float, rng: np.random.Generator) -> tuple[str, Phantom]:
+    """Tissue of this size in m, and what it is."""
     draw = rng.uniform()
     if draw < 0.08:
         return "uniform", inclusion_phantom()

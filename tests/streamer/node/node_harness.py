@@ -245,7 +245,8 @@ class Setup:
         }
         for section, values in sections.items():
             settings[section] = {**settings.get(section, {}), **values}
-        self._node = RunningNode(load_config(None, settings), open_engine, compiles)
+        config = load_config(Path("fine"), settings)  # neighbours are pairs
+        self._node = RunningNode(config, open_engine, compiles)
         listener = self.listen()
         if not connect:
             self.scanner.wait_for_node()

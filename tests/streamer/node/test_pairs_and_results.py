@@ -2,6 +2,7 @@
 
 import time
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -207,7 +208,7 @@ def test_live_equals_offline(setup: Setup, engine: str) -> None:
     setup.scanner.send_all(range(7))
     setup.settle(listener)
     live = [message.arrays["axial_strain"] for message in listener.strain if message.arrays]
-    config = load_config(None, {"engine": {"name": engine}})
+    config = load_config(Path("fine"), {"engine": {"name": engine}})
     offline = run_directly(config, list(range(7)))
     assert len(live) == len(offline) == 6
     for one, other in zip(live, offline, strict=True):

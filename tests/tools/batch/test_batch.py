@@ -28,7 +28,7 @@ from tools.process import process_to_file
 
 NAMES = ("smith-anna", "wing7/jones", "wing7/miller", "taylor")
 LONG = 300  # frames that take a second
-TRIVIAL = BatchConfig(load_config(None, {"engine": {"name": "trivial"}}))
+TRIVIAL = BatchConfig(load_config(Path("fine"), {"engine": {"name": "trivial"}}))
 
 
 def batch(*arguments: object) -> tuple[int, str]:
@@ -75,7 +75,7 @@ def test_two_workers_equal_process_and_a_bad_file_stops_nothing(archive: Path, t
     bad = tmp_path / "bad.h5"
     bad.write_bytes(b"no HDF5")
     output = tmp_path / "results"
-    arguments = (archive, bad, "--output", output, "--jobs", 2, "--engine", "trivial")
+    arguments = (archive, bad, "--output", output, "--jobs", 2, "--engine", "trivial", "--config", "fine")
     code, printed = batch(*arguments)
     assert code == 4, printed
     assert "5 recordings, 4 processed, 0 finished before, 1 failed" in printed

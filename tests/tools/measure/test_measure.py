@@ -171,7 +171,7 @@ def test_a_recording_whose_numbers_do_not_start_at_0_is_measured_as_a_replay_num
             recording.append(
                 echoes(STRAIN * (index % 3)), t_acq=10**12 + index * 20_000_000, frame_index=700 + index
             )
-    settings = load_config(None, {"engine": {"name": "trivial"}})
+    settings = load_config(Path("fine"), {"engine": {"name": "trivial"}})
     with open_recording(path) as opened:
         frames = list(image_frames(opened, settings, with_bmode=True))
     assert [frame.frame_index for frame in frames] == list(range(1, 10))

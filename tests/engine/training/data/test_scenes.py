@@ -87,7 +87,7 @@ def test_kinds_appear_in_their_shares(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "TissueBlock", lambda **_: None)
     monkeypatch.setattr(module, "draw_geometry", lambda *_, **__: SimpleNamespace(kind="", phantom=int))
     drawn = Counter(
-        module._tissue(0.03, 0.02, np.random.default_rng([module.STREAM, number]))[0].strip()
+        module.drawn_tissue(0.03, 0.02, np.random.default_rng([module.STREAM, number]))[0].strip()
         for number in range(4000)
     )
     shares = {"uniform": 0.08, "inclusions": 0.20, "sphere": 0.05, "solved": 0.20}
@@ -98,7 +98,9 @@ def test_kinds_appear_in_their_shares(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_no_two_probes_are_alike() -> None:
-    specs = [module._acquisition(np.random.default_rng([module.STREAM, number])) for number in range(200)]
+    specs = [
+        module.drawn_acquisition(np.random.default_rng([module.STREAM, number])) for number in range(200)
+    ]
     assert len(set(specs)) == 200
     centers = [spec.center_frequency for spec in specs]
     assert min(centers) < 3e6

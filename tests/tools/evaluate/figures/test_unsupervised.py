@@ -15,7 +15,7 @@ from engine.estimator import Estimator, StatelessEstimator
 from engine.simulation import Inclusion
 from engine.simulation.scenario import SimulationSettings
 from engine.spec import EngineSpec, FrameArray, Stopwatch, StrainResult, no_stopwatch
-from streamer.config import Config
+from streamer.config import Config, load_config
 from tools.cli import app
 from tools.evaluate.figures.unsupervised import unlabelled_figures, watch
 from tools.evaluate.methods import Engines, Setting
@@ -68,9 +68,12 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+FINE = load_config(Path("fine"))  # neighbours of a small recording, all of it
+
+
 def figures(recording: Path, how: str, config: Config | None = None) -> dict[str, float]:
     with open_recording(recording) as opened:
-        return unlabelled_figures(watch(opened, config or Config(), "reference", Opening(how)))
+        return unlabelled_figures(watch(opened, config or FINE, "reference", Opening(how)))
 
 
 def assert_sound(found: dict[str, float]) -> None:
