@@ -4,9 +4,11 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from tests.root import ROOT
 
@@ -67,6 +69,17 @@ def musse(site: Path, folder: Path, *arguments: str) -> "subprocess.CompletedPro
         timeout=110,
         check=False,
     )
+
+
+def test_the_metadata_names_both_packages_for_cards(installed: Path) -> None:
+    (about,) = distributions(name="musse-stream", path=[str(installed)])
+    named = [Requirement(text) for text in about.requires or ()]
+    for extra, package in (("tensorrt", "torch-tensorrt"), ("tensorrt-rtx", "torch-tensorrt-rtx")):
+        computer = {"extra": extra, "sys_platform": "linux", "platform_machine": "x86_64"}
+        computer |= {"python_version": "3.12"}
+        wanted = {entry.name for entry in named if entry.marker and entry.marker.evaluate(computer)}
+        assert wanted == {package}
+        assert extra in about.metadata.get_all("Provides-Extra", [])
 
 
 def test_help_and_info_run_beside_folders_of_the_same_names(installed: Path, beside_others: Path) -> None:

@@ -15,7 +15,7 @@ BUILD_TOOLS = ("gcc", "g++", "build-essential", "make ", "pip ", "git ", "curl",
 
 @dataclass
 class Stage:
-    """One FROM and the instructions below it: (keyword, rest) in order."""
+    """One FROM and the instructions below it, (keyword, rest) in order, after those of the stage below."""
 
     name: str
     image: str
@@ -38,7 +38,8 @@ def stages(text: str) -> list[Stage]:
         keyword, _, rest = line.partition(" ")
         if keyword == "FROM":
             image, _, name = rest.partition(" AS ")
-            found.append(Stage(name, image))
+            below = next((stage for stage in found if stage.name == image), Stage("", image))
+            found.append(Stage(name, below.image, list(below.instructions)))
         else:
             found[-1].instructions.append((keyword, rest.strip()))
     return found
@@ -58,14 +59,20 @@ def health_command(stage: Stage) -> list[str]:
 def mistakes(text: str, root: Path, ignored: str, routes: set[str]) -> list[str]:
     """Everything a Dockerfile names that is not there, and every promise it breaks."""
     parts = stages(text)
-    final = parts[-1]
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return [
         *_copies(parts, root, ignored),
         *_installs(parts, project),
-        *_final(final, project),
-        *command_mistakes(command(final)[1:]),
-        *_addresses(final, routes),
+        *(
+            mistake
+            for target in parts
+            if target.last("ENTRYPOINT")
+            for mistake in (
+                *_final(target, project),
+                *command_mistakes(command(target)[1:]),
+                *_addresses(target, routes),
+            )
+        ),
     ]
 
 
@@ -94,13 +101,15 @@ def _sent(name: str, ignored: str) -> bool:
 
 def _installs(parts: list[Stage], project: dict[str, object]) -> list[str]:
     found: list[str] = []
-    runs = [rest for stage in parts for rest in stage.all("RUN") if " install " in rest]
-    if not runs or not re.search(r"\btorch==\d", runs[0]):
-        found.append("torch is not installed first and exactly")
     extras = project.get("optional-dependencies", {})
-    for run in runs:
-        for names in re.findall(r"\.\[([^\]]+)\]", run):
-            found += [f"no extra {name}" for name in names.split(",") if name not in extras]  # type: ignore[operator]
+    for stage in parts:
+        runs = [rest for rest in stage.all("RUN") if "pip" in rest and " install " in rest]
+        if runs and not re.search(r"\btorch==\d", runs[0]):
+            found.append("torch is not installed first and exactly")
+        given = dict(rest.split("=", 1) for rest in stage.all("ARG"))
+        for names in re.findall(r"\.\[([^\]]+)\]", " ".join(runs)):
+            chosen = given.get(names[1:], "") if names.startswith("$") else names
+            found += [f"no extra {name}" for name in chosen.split(",") if name not in extras]  # type: ignore[operator]
     return found
 
 

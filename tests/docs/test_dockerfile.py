@@ -3,9 +3,11 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from engine.user_cache import engines_folder
 from tests.docs.dockerfile_reading import command, health_command, mistakes, stages
 from tests.root import ROOT
 from tools.children import child
@@ -13,7 +15,9 @@ from tools.children import child
 TEXT = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 IGNORED = (ROOT / ".dockerignore").read_text(encoding="utf-8")
 ROUTES = {"/metrics", "/livez", "/readyz"}
+STAGES = {stage.name: stage for stage in stages(TEXT)}
 FINAL = stages(TEXT)[-1]
+TARGETS = (("cpu", "build"), ("nvidia", "build-nvidia"))
 
 
 def test_everything_named_exists() -> None:
@@ -37,6 +41,8 @@ def test_everything_named_exists() -> None:
         ("EXPOSE 5561 5562", "EXPOSE 5561", "the port of --http is not exposed"),
         ("5562/livez", "5563/livez", "the health check asks another port"),
         ("5562/livez", "5562/health", "the health check asks a path that nobody answers"),
+        ("TENSORRT=tensorrt-rtx", "TENSORRT=tensorrt-fast", "no extra tensorrt-fast"),
+        ("FROM runtime AS nvidia", "FROM python:3.11-slim AS nvidia", "the container runs as root"),
     ],
 )
 def test_a_wrong_dockerfile_is_noticed(old: str, new: str, expected: str) -> None:
@@ -55,7 +61,26 @@ def test_torch_is_the_one_that_make_installs() -> None:
         re.findall(r"torch==([\d.]+)", (ROOT / name).read_text("utf-8"))
         for name in ("Makefile", "Dockerfile", ".github/workflows/ci.yml")
     ]
-    assert pins[0] == pins[1] == pins[2]
+    assert {pin for found in pins for pin in found} == set(pins[0])
+    assert len(pins[1]) == len(TARGETS)
+
+
+def test_only_the_image_for_cards_has_what_cards_need() -> None:
+    assert FINAL.name == "cpu"  # what `docker build .` makes
+    on_cpu, on_card = (str((STAGES[name], STAGES[build])) for name, build in TARGETS)
+    for word in ("tensorrt", "NVIDIA", "nvidia", "VOLUME"):
+        assert word not in on_cpu
+        assert word in on_card
+
+
+def test_compiled_engines_lie_in_the_volume(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = STAGES["nvidia"]
+    for word in " ".join(stage.all("ENV")).split():
+        name, _, value = word.partition("=")
+        if name != "PATH":
+            monkeypatch.setenv(name, value)
+    assert Path(stage.last("VOLUME")) in engines_folder().parents
+    assert f"chown musse {stage.last('VOLUME')}" in " ".join(stage.all("RUN"))
 
 
 def test_the_command_runs_and_its_health_check_distinguishes_alive_from_dead() -> None:
