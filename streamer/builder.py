@@ -61,6 +61,14 @@ class EngineBuilder:
         """Whether libraries are being loaded or an engine built still: a process should not wait for it."""
         return not self._opener.done() or self._beside.busy
 
+    def set_fusion(self, time_constant: float) -> Config:
+        """Fuse with this time constant (s; 0: off) from now on; returns the configuration that holds it."""
+        fusion = self._config.fusion.model_copy(update={"time_constant": time_constant})
+        self._config = self._config.model_copy(update={"fusion": fusion})
+        if self._step is not None:
+            self._step.set_fusion(fusion)
+        return self._config
+
     def raise_if_unavailable(self) -> None:
         """Raise EngineUnavailable as soon as loading has shown that the engine cannot run here."""
         if self._opener.done():

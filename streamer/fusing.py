@@ -30,12 +30,21 @@ class Fusing:
     def __init__(self, config: FusionConfig, region: FrameRegion, estimator: Estimator | None) -> None:
         self._engine = estimator.name if estimator else "none"
         self._model_hash = estimator.model_hash if estimator else None
-        self._config = config
+        self._errors = estimator.error_model if estimator else None
         self._region = region
         self._fusion: Fusion | None = None
-        if estimator is not None and config.time_constant > 0:
-            self._fusion = Fusion(config.time_constant, errors=estimator.error_model)
         self._last: RfHeader | None = None
+        self.set_config(config)
+
+    def set_config(self, config: FusionConfig) -> None:
+        """Fuse with these settings from the next pair on; earlier pairs fade with the new time constant."""
+        self._config = config
+        if self._errors is None or config.time_constant <= 0:
+            self._fusion = None
+        elif self._fusion is None:
+            self._fusion = Fusion(config.time_constant, errors=self._errors)
+        else:
+            self._fusion.time_constant = config.time_constant
 
     def update(
         self,

@@ -4,6 +4,7 @@ RF link -> [receiver thread] -> ring -> [main thread] pair -> step -> strain, B-
                                                       status at a fixed rate
 """
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -37,6 +38,8 @@ from streamer.step import StrainMessage, StrainStep
 from streamer.stopping import Stop, StopRequested
 from streamer.stopwatch import Stopwatch
 from streamer.wire import encode
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +134,14 @@ def run(
             _publish_bmode(pair.post, publisher, config)
             return message
 
+        def obey_displays() -> None:
+            wanted = publisher.wanted_fusion()
+            if wanted is not None:
+                log.info("a display set the time constant of fusion to %g s", wanted)
+                status.configured(builder.set_fusion(wanted))
+
         while not stop.is_set():
+            obey_displays()
             on_turn(builder.pair_at_most)
             health.closed = context.nobody_gets_in()
             health.pairing_note = shortened_to(config.pairing, ring.history, health.frame_rate())

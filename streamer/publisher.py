@@ -3,6 +3,7 @@
 import zmq
 
 from streamer.config import OutputConfig
+from streamer.control import read_request
 from streamer.curve import Context
 from streamer.sockets import bind_publisher, bound_address
 from streamer.wire import topic
@@ -23,6 +24,7 @@ class Publisher:
             context, config.bind, high_water_mark=config.high_water_mark, setting="output.bind (--bind)"
         )
         self._subscribed: set[bytes] = set()
+        self._wanted_fusion: float | None = None
         self.address: str = bound_address(self._socket)
         """Where displays connect to, with the port that was really bound."""
 
@@ -37,6 +39,12 @@ class Publisher:
         self._read_requests()  # also while no frame comes: unread requests would pile up in the socket
         self._socket.send_multipart(parts, flags=zmq.NOBLOCK, copy=True)
 
+    def wanted_fusion(self) -> float | None:
+        """The time constant of fusion that a display has asked for since the last call, s; mostly None."""
+        self._read_requests()
+        wanted, self._wanted_fusion = self._wanted_fusion, None
+        return wanted
+
     def close(self) -> None:
         """Close the socket; messages still queued are dropped."""
         self._socket.close(0)
@@ -49,5 +57,9 @@ class Publisher:
                 return
             if request[:1] == SUBSCRIBE:
                 self._subscribed.add(request[1:])
-            elif request[:1] == UNSUBSCRIBE:  # anything else is a peer's own message, also an empty one
+            elif request[:1] == UNSUBSCRIBE:
                 self._subscribed.discard(request[1:])
+            elif (
+                wanted := read_request(request)
+            ) is not None:  # else a peer's own message, also an empty one
+                self._wanted_fusion = wanted.time_constant

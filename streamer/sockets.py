@@ -90,6 +90,14 @@ def connect_client(context: Context, address: str, *, setting: str) -> Socket:
     return _connected(socket, address, setting)
 
 
+def connect_control(context: Context, address: str, *, setting: str) -> Socket:
+    """An XSUB socket that subscribes to nothing and sends requests up a results link. Raises ConfigError."""
+    check_zmq_address(address, setting)
+    socket = _open(context, zmq.XSUB, address, high_water_mark=1, max_part_bytes=MAX_REQUEST_BYTES)
+    context.protect_client(socket, "node")
+    return _connected(socket, address, setting)
+
+
 def bound_address(socket: Socket) -> str:
     """The address of a bound socket, with the port that was really taken."""
     return socket.getsockopt_string(zmq.LAST_ENDPOINT)

@@ -43,6 +43,10 @@ class StatusPublisher:
         self._due = self._last_turn
         metrics.health(self._state)
 
+    def configured(self, config: Config) -> None:
+        """Report this configuration from the next message on."""
+        self._config, self._configuration = config, result_settings(config)
+
     def until_next(self) -> float:
         """Seconds until a status message is due."""
         return max(0.0, self._due - time.perf_counter())

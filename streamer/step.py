@@ -20,7 +20,7 @@ from engine.errors import EngineError, EngineUnavailable
 from engine.estimator import Estimator
 from engine.sequence.quality import PairQuality, assess_pair_quality
 from engine.spec import Stopwatch, StrainResult
-from streamer.config import Config
+from streamer.config import Config, FusionConfig
 from streamer.frame import RfFrame
 from streamer.fusing import FusedMessage, Fusing
 from streamer.geometry import FrameRegion, grid_of
@@ -87,6 +87,10 @@ class StrainStep:
         self._age = 0
         self._rejected_in_row = 0
         self._silent_for = 0.0
+
+    def set_fusion(self, config: FusionConfig) -> None:
+        """Fuse with these settings from the next pair on."""
+        self._fusing.set_config(config)
 
     def reset(self) -> None:
         """Forget every earlier pair."""

@@ -52,13 +52,14 @@ class FusedStrain:
 class Fusion:
     """Accumulates accepted pairs of one geometry, in order. One thread.
 
-    `time_constant` is tau in seconds, above 0; `errors` is the error correlation model of the estimator.
+    `time_constant` is tau in seconds, above 0, and may be changed between pairs; `errors` is the error
+    correlation model of the estimator.
     """
 
     def __init__(self, time_constant: float = 0.5, *, errors: ErrorModel) -> None:
         if not time_constant > 0:
             raise InvalidAcquisition(f"time_constant = {time_constant}: fusion needs a positive one (s)")
-        self._tau = time_constant
+        self.time_constant = time_constant
         self._errors = errors
         self._frame_index = 0
         self.reset()
@@ -124,10 +125,10 @@ class Fusion:
 
     def _faded(self, shape: tuple[int, ...], elapsed: float) -> Maps | None:
         """The sums of earlier pairs as they weigh now, ours to change; None where none count any more."""
-        if self._sums is None or self._sums.shape != shape or elapsed > MAX_PAUSE * self._tau:
+        if self._sums is None or self._sums.shape != shape or elapsed > MAX_PAUSE * self.time_constant:
             self.reset()
             return None
-        fade = float(np.exp(-max(elapsed, 0.0) / self._tau))
+        fade = float(np.exp(-max(elapsed, 0.0) / self.time_constant))
         self._total.fade(fade)
         self._sums *= np.float32(fade)
         return self._sums

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, Protocol
 
+from streamer.control import TIME_CONSTANTS, Control
 from tools.display.colors import Image
 from tools.display.keeper import Keeper
-from tools.display.keys import dragged_region, image_box, press
+from tools.display.keys import dragged_region, image_box, press, sets_fusion, step
 from tools.display.panels import frames_of
 from tools.display.png import facts_of, save_png
 from tools.display.render import image_area
@@ -17,9 +18,6 @@ from tools.display.window import Mouse
 from tools.errors import ToolError
 
 _QUIT_WITHIN: Final = 3.0  # s between the two presses of q
-_FUSED_PERSISTENCE: Final = (
-    "persistence of the fused image is the node's: fusion.time_constant in its configuration"
-)
 
 
 class _Screen(Protocol):
@@ -29,9 +27,12 @@ class _Screen(Protocol):
 class Hand:
     """The viewer's hand on one display."""
 
-    def __init__(self, state: DisplayState, keeper: Keeper | None = None) -> None:
+    def __init__(
+        self, state: DisplayState, keeper: Keeper | None = None, control: Control | None = None
+    ) -> None:
         self._state = state
         self._keeper = keeper
+        self._control = control
         self._asked_at: float | None = None
 
     def press(self, keys: Sequence[str], view: View, image: Image, window: _Screen) -> bool:
@@ -68,6 +69,15 @@ class Hand:
             self._state.emit(f"saving the last {self._keeper.offered:.0f} s", view.now)
             self._keeper.keep()
 
+    def _set_fusion(self, view: View, *, up: bool) -> None:
+        if self._control is None or view.fusion is None:
+            self._state.emit("this node does not take a persistence", view.now)
+            return
+        seconds = step(TIME_CONSTANTS, view.fusion, up=up)
+        self._control.set_time_constant(seconds)
+        words = f"{seconds:g} s" if seconds else "off: single pairs"
+        self._state.emit(f"persistence at the node, for all displays: {words}", view.now)
+
     def _press(self, key: str, view: View, image: Image, window: _Screen) -> None:
         state = self._state
         if key in ("f", " "):
@@ -82,8 +92,8 @@ class Hand:
             window.toggle_full_screen()
         elif key == "q":
             state.emit("press q again to quit", view.now, _QUIT_WITHIN)
-        elif key in ("[", "]") and view.strain is not None and view.strain.pairs is not None:
-            state.emit(_FUSED_PERSISTENCE, view.now)
+        elif key in ("[", "]") and sets_fusion(view):
+            self._set_fusion(view, up=key == "]")
         else:
             state.change(press(key, state.options, image_box(view)))
 

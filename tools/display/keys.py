@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from typing import Final, TypeVar
 
+from streamer.control import TIME_CONSTANTS
 from streamer.headers import Grid
 from tools.display.options import COLOR_MAPS, IMAGES, LAYOUTS, RANGE_MODES, VALUES, DisplayOptions
 from tools.display.view import View
@@ -18,7 +19,7 @@ HELP: Final = (
     ("p", "image: fused from many pairs, or the newest pair alone"),
     ("c", "colours: clinical (red soft), reversed (red hard), perceptual, grey"),
     ("+  –", "opacity of strain in the overlay"),
-    ("[  ]", "persistence of single pairs: shorter, longer"),
+    ("[  ]", "persistence: shorter, longer; of the fused image it is the node's, for all displays"),
     ("<  >", "colour range: narrower, wider"),
     ("a", "colour range: fixed, or held (its soft end follows soft tissue, 1 s)"),
     ("1  2", "B-mode gain: lower, higher"),
@@ -38,7 +39,6 @@ HELP: Final = (
 )
 
 ESCAPE: Final = "\x1b"
-_PERSISTENCES: Final = (0.0, 0.25, 0.5, 1.0, 2.0)  # s
 _RANGES: Final = (1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0)
 _GAINS: Final = tuple(3.0 * step for step in range(-10, 11))  # dB
 _BMODE_RANGES: Final = (30.0, 40.0, 50.0, 60.0, 70.0, 80.0)  # dB
@@ -51,8 +51,8 @@ _CYCLES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
 }
 # Key: option, its values, and whether the key goes up.
 _LADDERS: Final[dict[str, tuple[str, tuple[float, ...], bool]]] = {
-    "[": ("persistence", _PERSISTENCES, False),
-    "]": ("persistence", _PERSISTENCES, True),
+    "[": ("persistence", TIME_CONSTANTS, False),
+    "]": ("persistence", TIME_CONSTANTS, True),
     "<": ("range_max", _RANGES, False),
     ",": ("range_max", _RANGES, False),
     ">": ("range_max", _RANGES, True),
@@ -96,17 +96,22 @@ def press(key: str, options: DisplayOptions, image: Box | None) -> DisplayOption
         changed = {name: _next(choices, getattr(options, name))}
     elif key in _LADDERS:
         name, rungs, up = _LADDERS[key]
-        changed = {name: _step(rungs, getattr(options, name), up)}
+        changed = {name: step(rungs, getattr(options, name), up=up)}
     elif key in _TOGGLES:
         shown = not getattr(options, _TOGGLES[key])
         overlays = {"show_help": False, "show_notes": False} if _TOGGLES[key] in _OVERLAYS else {}
         changed = {**overlays, _TOGGLES[key]: shown}
     elif key in "+=-":
-        step = -0.1 if key == "-" else 0.1
-        changed = {"opacity": min(max(round(options.opacity + step, 2), 0.0), 1.0)}
+        more = -0.1 if key == "-" else 0.1
+        changed = {"opacity": min(max(round(options.opacity + more, 2), 0.0), 1.0)}
     elif key == ESCAPE:
         changed = dict.fromkeys(_OVERLAYS, False)
     return replace(options, **changed)  # type: ignore[arg-type]  # each value has its field's type
+
+
+def sets_fusion(view: View) -> bool:
+    """Whether the persistence that is shown is the node's: always, unless single pairs were asked for."""
+    return view.options.image == "fused" and view.options.value == "normalised"
 
 
 def image_box(view: View) -> Box | None:
@@ -177,7 +182,7 @@ def _next(choices: tuple[_T, ...], current: _T) -> _T:
     return choices[(choices.index(current) + 1) % len(choices)]
 
 
-def _step(ladder: tuple[float, ...], value: float, up: bool) -> float:
+def step(ladder: tuple[float, ...], value: float, *, up: bool) -> float:
     """The next rung above or below `value`; the last rung stays."""
     if up:
         return next((rung for rung in ladder if rung > value + 1e-9), max(value, ladder[-1]))

@@ -5,6 +5,7 @@ The display determines link state and data age from arrival times, because a hun
     STALE       no result for longer than `streamer.health.stale_after`, the limit of the node
 """
 
+import json
 from collections import deque
 from itertools import pairwise
 from statistics import median
@@ -36,6 +37,8 @@ class Link:
         """Source that the viewer asked for; None: whichever the node sends."""
         self.source = source
         self.status: StatusHeader | None = None
+        self.fusion: float | None = None
+        """s, the node's time constant of fusion, 0: off; None from a node that does not report it."""
         self.status_at = now
         self.first_seen: float | None = None
         self._polled_at = now
@@ -80,6 +83,8 @@ class Link:
 
     def status_came(self, status: StatusHeader, now: float) -> None:
         """The node's newest status."""
+        if self.status is None or status.configuration != self.status.configuration:
+            self.fusion = _fusion_of(status.configuration)
         self.status, self.status_at = status, now
 
     def bmode_came(self, now: float) -> None:
@@ -179,3 +184,10 @@ class Link:
 
     def _without_status(self, now: float) -> float:
         return 0.0 if self.first_seen is None else now - max(self.status_at, self.first_seen)
+
+
+def _fusion_of(configuration: str) -> float | None:
+    try:
+        return float(json.loads(configuration)["fusion"]["time_constant"])
+    except (ValueError, LookupError, TypeError):
+        return None

@@ -10,6 +10,7 @@ from typing import Final
 
 import cv2
 
+from streamer.control import Control
 from streamer.curve import PLAIN, Security
 from streamer.subscriber import Subscriber
 from tools.display.hand import Hand
@@ -76,7 +77,8 @@ def run_display(
         keeper = None
         if keep and window is not None:
             keeper = stack.enter_context(Keeper(keep, f"window {os.getpid()}", security))
-        hand = Hand(state, keeper)
+        control = None if window is None else stack.enter_context(Control(address, security))
+        hand = Hand(state, keeper, control)
         fresh, shown, strain = True, 0, None
         while not stopped():
             due = drawn + (_FRAME if fresh else _IDLE)

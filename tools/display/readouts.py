@@ -20,6 +20,7 @@ from tools.display.colors import (
     hatch,
     lookup_table,
 )
+from tools.display.keys import sets_fusion
 from tools.display.panels import Area, ticks
 from tools.display.strain_image import MIN_SNRE
 from tools.display.text import BOLD, SMALL, draw_text, text_width
@@ -86,6 +87,8 @@ def persistence_label(view: View) -> str:
     """Persistence of the image that is shown: the node's fusion, or the display's own of single pairs."""
     if view.strain is not None and view.strain.time_constant is not None:
         return f"persistence {view.strain.time_constant:g} s"
+    if sets_fusion(view) and view.fusion == 0:
+        return "no persistence"
     return f"persistence {view.options.persistence:g} s" if view.options.persistence else "no persistence"
 
 

@@ -103,6 +103,8 @@ class DisplayState:
         for message in ours:
             if isinstance(message.header, StatusHeader):
                 self.link.status_came(message.header, now)
+                if self.link.fusion == 0 and self._images["fused"].image is not None:
+                    self._images["fused"] = _Shown(now, self.options.range_max)
             else:
                 self._show(message, now)
 
@@ -200,6 +202,7 @@ class DisplayState:
             echo_match=newest.median_ncc if newest else None,
             guidance=advice(self._trace, newest.rejection if newest else None, now),
             pointer=self.pointer,
+            fusion=link.fusion,
             engine=f"{newest.engine} ({newest.precision})" if newest else (status.engine if status else ""),
             assumed=newest.assumed if newest else (),
             status=status,

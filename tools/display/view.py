@@ -150,6 +150,8 @@ class View:
     """What the hand should do next; empty where it does well."""
     pointer: tuple[float, float] | None = None
     """x and z in mm under the mouse pointer; None outside the images."""
+    fusion: float | None = None
+    """s, the node's time constant of fusion, 0: off; None where it is not known."""
     engine: str = ""
     assumed: tuple[str, ...] = ()
     status: StatusHeader | None = None

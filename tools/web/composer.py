@@ -148,6 +148,7 @@ class Composer:
             "frame": None if strain is None else strain.frame_index,
             "pairs": None if strain is None else strain.pairs,
             "own_region": client.options.region,
+            "fusion": view.fusion,
             "engine": view.engine,
             "persistence": None if strain is None else strain.time_constant,
             "trace": [[p.time - view.now, p.mean_strain, p.after_gap] for p in view.trace],

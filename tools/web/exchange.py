@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Final
 
+from streamer.control import Control
 from tools.errors import ToolError
 from tools.measure.best import best_frames
 from tools.measure.frames import ImageFrame
 from tools.web.client import Client
 from tools.web.feed import Feed
-from tools.web.requests import Best, Freeze, Keep, Live, answer, parse
+from tools.web.requests import Best, Freeze, Fusion, Keep, Live, answer, parse
 from tools.web.tape import TapeLink
 
 BEST_OF: Final = 60.0  # s before the newest image that best images are looked for in
@@ -19,9 +20,15 @@ class Exchange:
     """Answers one browser. Belongs to the server's event loop."""
 
     def __init__(
-        self, client: Client, feed: Feed, tape: TapeLink, notify: Callable[[], Awaitable[None]]
+        self,
+        client: Client,
+        feed: Feed,
+        tape: TapeLink,
+        control: Control,
+        notify: Callable[[], Awaitable[None]],
     ) -> None:
-        self._client, self._feed, self._tape, self._notify = client, feed, tape, notify
+        self._client, self._feed, self._tape = client, feed, tape
+        self._control, self._notify = control, notify
 
     async def reply(self, text: str | bytes) -> dict[str, Any] | None:
         """Do what is asked for; the answer, if there is one."""
@@ -38,6 +45,8 @@ class Exchange:
                 case Keep():
                     frozen = client.shown is not None
                     return {"kept": await asyncio.to_thread(self._tape.keep, client.name, frozen=frozen)}
+                case Fusion():
+                    self._control.set_time_constant(request.time_constant)
                 case Best():
                     best = await asyncio.to_thread(lambda: best_frames(self._recent()))
                     return {"best": [[image.session_id, image.frame_index, image.time] for image in best]}

@@ -56,6 +56,13 @@ class Roi(_Request):
     between: tuple[Point, Point] | None
 
 
+class Fusion(_Request):
+    """Set the node's time constant of fusion, s; 0: off."""
+
+    do: Literal["fusion"]
+    time_constant: Annotated[float, Field(ge=0, le=30)]
+
+
 class Options(_Request):
     """How colours and greys are made."""
 
@@ -86,7 +93,7 @@ class Keep(_Request):
     do: Literal["keep"]
 
 
-Request = Next | Freeze | Live | Measure | Roi | Options | Row | Best | Keep
+Request = Next | Freeze | Live | Measure | Roi | Fusion | Options | Row | Best | Keep
 _ADAPTER: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="do")])
 
 

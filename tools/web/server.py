@@ -19,6 +19,7 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
+from streamer.control import Control
 from streamer.curve import PLAIN, Security
 from streamer.errors import AddressInUse
 from tools.web.access import Access
@@ -79,10 +80,13 @@ class WebServer:
 
         settings = self._settings
         feed = Feed(settings.results, settings.source, wake, settings.security)
-        with closing(TapeLink(settings.keep, settings.security)) as tape:
+        with (
+            closing(TapeLink(settings.keep, settings.security)) as tape,
+            Control(settings.results, settings.security) as control,
+        ):
             watching = asyncio.ensure_future(self._watch(tape, feed))
             try:
-                await self._run(stopped, on_ready, feed, tape)
+                await self._run(stopped, on_ready, feed, tape, control)
             finally:
                 watching.cancel()
                 await asyncio.gather(watching, return_exceptions=True)
@@ -90,10 +94,15 @@ class WebServer:
             raise feed.failure
 
     async def _run(
-        self, stopped: asyncio.Event, on_ready: Callable[[str], None], feed: Feed, tape: TapeLink
+        self,
+        stopped: asyncio.Event,
+        on_ready: Callable[[str], None],
+        feed: Feed,
+        tape: TapeLink,
+        control: Control,
     ) -> None:
         try:
-            async with await self._listen(feed, tape) as server:
+            async with await self._listen(feed, tape, control) as server:
                 feed.start()
                 on_ready(self._address(server))
                 while not stopped.is_set() and feed.failure is None:
@@ -109,11 +118,11 @@ class WebServer:
             feed.tape_seconds = tape.seconds
             await asyncio.sleep(LOOK_EVERY)
 
-    async def _listen(self, feed: Feed, tape: TapeLink) -> Server:
+    async def _listen(self, feed: Feed, tape: TapeLink, control: Control) -> Server:
         settings = self._settings
         try:
             return await serve(
-                lambda connection: self._serve(connection, feed, tape),
+                lambda connection: self._serve(connection, feed, tape, control),
                 settings.host.strip("[]"),
                 settings.port,
                 process_request=self._process_request,
@@ -153,11 +162,13 @@ class WebServer:
         kind, body = self._page[name]
         return _response(HTTPStatus.OK, body, kind, self.access.cookie())
 
-    async def _serve(self, connection: ServerConnection, feed: Feed, tape: TapeLink) -> None:
+    async def _serve(
+        self, connection: ServerConnection, feed: Feed, tape: TapeLink, control: Control
+    ) -> None:
         """One browser: a task that sends the newest and one that hears requests."""
         client = Client(feed, f"page {os.getpid()}.{next(self._count)}")
         self._clients[connection] = client
-        exchange = Exchange(client, feed, tape, self._notify)
+        exchange = Exchange(client, feed, tape, control, self._notify)
         sending = asyncio.ensure_future(self._send(connection, client, feed))
         try:
             async for text in connection:

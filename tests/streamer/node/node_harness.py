@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from streamer.beside import Compile
 from streamer.builder import OpenEngine
 from streamer.config import Config, load_config
-from streamer.headers import BmodeHeader, StatusHeader, StrainHeader
+from streamer.headers import BmodeHeader, FusedHeader, StatusHeader, StrainHeader
 from streamer.node import Ready, Summary, run
 from streamer.stopping import Stop
 from streamer.wire import Message, decode, encode
@@ -23,7 +23,7 @@ from tools.formats import Acquisition, write_recording
 
 PATIENCE = 20.0  # s, far beyond what any step takes on a busy machine
 Compiles = Callable[[Stop], Compile] | None
-H = TypeVar("H", StrainHeader, BmodeHeader, StatusHeader)
+H = TypeVar("H", StrainHeader, FusedHeader, BmodeHeader, StatusHeader)
 
 
 def write_cycle(path: Path, frames: int = 12) -> None:

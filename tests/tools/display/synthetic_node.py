@@ -4,6 +4,7 @@ For the display's tests, and for looking at the window by hand:
     python tests/display/synthetic_node.py [tcp://127.0.0.1:5561]
 """
 
+import json
 import math
 import sys
 import threading
@@ -12,6 +13,7 @@ from types import TracebackType
 import numpy as np
 import zmq
 
+from streamer.control import read_request
 from streamer.headers import StrainHeader
 from streamer.wire import Message, encode
 from tests.tools.display.display_messages import (
@@ -42,6 +44,7 @@ class SyntheticNode:
         self.address = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
         self.subscribed = threading.Event()
         """Set once a display has subscribed to anything."""
+        self._time_constant = 0.5
         self._rate, self._strain, self._steady, self._fused = rate, strain, steady, fused
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="synthetic-node")
@@ -50,16 +53,19 @@ class SyntheticNode:
         number = 0
         while not self._stop.wait(1 / self._rate):
             while self._socket.poll(0):
-                self._socket.recv()
+                request = read_request(self._socket.recv())
+                self._time_constant = request.time_constant if request else self._time_constant
                 self.subscribed.set()
             number += 1
-            self._send("status", status_message(frame_rate=self._rate))
+            settings = json.dumps({"fusion": {"time_constant": self._time_constant}})
+            self._send("status", status_message(frame_rate=self._rate, configuration=settings))
             self._send("bmode", bmode_message(seed=number % 8, frame_index=number))
             if self._strain:
                 result = self._result(number)
                 self._send("strain", result)
                 if (
                     self._fused
+                    and self._time_constant > 0
                     and isinstance(result.header, StrainHeader)
                     and result.header.rejection is None
                 ):
@@ -69,7 +75,7 @@ class SyntheticNode:
     def _image(self, number: int) -> Message:
         relative = phantom(1.0, 0.05, seed=number)
         relative[:3], relative[240:] = np.nan, -1.0
-        return fused_message(relative, std=0.08, post_index=number)
+        return fused_message(relative, std=0.08, post_index=number, time_constant=self._time_constant)
 
     def _result(self, number: int) -> Message:
         mean = -0.006 if self._steady else 0.006 * math.cos(2 * math.pi * number / self._rate / 2.2)

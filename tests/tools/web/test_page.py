@@ -57,6 +57,13 @@ def test_an_examination(browser: webdriver.Chrome, examined: tuple[str, Path]) -
     page = Page(browser, examined[0])
     opened_with = page.state("s.frame")
 
+    # the node's persistence, from the page
+    for seconds in (2, 0, 0.5):
+        page.run("const e = document.getElementById('persistence'); e.value = arguments[0];"
+                 "e.dispatchEvent(new Event('change'))", str(seconds))  # fmt: skip
+        page.wait(lambda s=seconds: page.state("s.fusion") == s, "the node's setting")  # type: ignore[misc]
+        page.wait(lambda s=seconds: page.state("s.persistence") == s, "images of it")  # type: ignore[misc]
+
     # the live image moves
     first = page.state("s.frame")
     page.wait(lambda: page.state("s.frame") > first + 3, "newer images")

@@ -221,6 +221,10 @@ choose("gain", "bmode_gain");
 choose("range", "bmode_range");
 choose("map", "color_map", String);
 choose("top", "range_max");
+$("persistence").onchange = (event) => {
+  link.send({ do: "fusion", time_constant: Number(event.target.value) });
+  event.target.blur();
+};
 $("flip").onchange = (event) => link.send({ do: "options", flip: event.target.checked });
 window.addEventListener("resize", () => (compared.shown ? compared.draw() : redraw()));
 window.addEventListener("keydown", (event) => {
