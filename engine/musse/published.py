@@ -1,5 +1,7 @@
 """The published network as an engine: two USSE-Net stages on canonical RF, with explicit ConvLSTM state.
 
+Post is first aligned with pre by the affine part of their motion; the network finds the rest.
+
 The state of a pair lies on its pre frame's grid. It is carried on where the next pair starts at the same
 frame (a key frame), or at the frame that the last committed pair ended with: then it is moved along with
 the tissue first. Any other pair starts from the zero state.
@@ -32,6 +34,7 @@ from engine.spec import (
     no_stopwatch,
 )
 from engine.strain.bound import BoundCase, strain_std_at
+from engine.tracking.affine import AffineMotion
 from engine.tracking.canonical_rf import canonical_rf, rf_pitch
 from engine.tracking.iq import IqGrid
 from engine.tracking.preparation import Preparation
@@ -94,12 +97,19 @@ class PublishedEstimator:
                 torch.from_numpy(canonical_rf(frame, pair.grid)).to(self._device)[None, None]
                 for frame in (pair.pre, pair.post)
             ]
+            affine = AffineMotion.of(pair.start, pair.front)
             state = self._state(pre, pair.grid)
             fresh = state is None
         with stopwatch("infer"), torch.inference_mode():
             size = (images[0].shape[-2], images[0].shape[-1])
             state = self._net.zero_state(size, device=self._device) if state is None else state
-            _, displacement, state = self._net.displacements(images[0], images[1], state)
+            alignment = torch.from_numpy(affine.at(*(np.arange(n, dtype=np.float32) for n in size)))[None]
+            alignment = alignment.to(self._device)
+            aligned = self._warp(images[1], alignment)
+            _, residual, state = self._net.displacements(images[0], aligned, state)
+            # pre(p) matches aligned(p + r), that is post(p + r + alignment(p + r))
+            steeper = torch.from_numpy(affine.slopes).to(residual)
+            displacement = alignment + residual + torch.einsum("ij,bjrl->birl", steeper, residual)
         with stopwatch("post"), torch.inference_mode():
             pitch = rf_pitch(pair.grid)
             window = max(3, round(self.spec.axial_window / self.spec.sample_pitch / pitch) | 1)

@@ -30,6 +30,13 @@ class Recipe:
     learning_rate: float = 6e-4
     warm_start: int = 0
     """Steps at the beginning that learn from simulated truth although the recipe goes without."""
+    first_stage: int = 0
+    """Steps at the beginning of `paper` that train the first stage alone; the second then starts as its
+    copy."""
+    shifted: float = 0.0
+    """Share of frames that `paper` moves by a row after the alignment: motion is learnt first."""
+    strain_weight: float = 1.0
+    """Of the error of strain beside that of displacement, in the warm start."""
     warm_up: int = 200
     """Steps over which the learning rate rises; then it falls as a cosine."""
     scenes: int = 2000

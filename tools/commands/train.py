@@ -27,7 +27,10 @@ def train(
     threads: Annotated[int, typer.Option(min=0, help="CPU threads of training; 0: all cores.")] = 1,
     device: Annotated[Literal["cpu", "cuda"], typer.Option(help="Where it trains.")] = "cpu",
     start: Annotated[
-        Path | None, typer.Option("--from", metavar="WEIGHTS", help="Weights (.safetensors) to adapt.")
+        Path | None,
+        typer.Option(
+            "--from", metavar="WEIGHTS", help="Weights (.safetensors) to adapt, or that paper goes on from."
+        ),
     ] = None,
     data: Annotated[
         list[Path] | None, typer.Option(metavar="RECORDING", help="Recording to adapt to; may be repeated.")
@@ -52,8 +55,8 @@ def train(
 
     from tools.errors import ToolError
 
-    if (start is None) != (not data):
-        raise ToolError("--from and --data belong together: weights, and recordings to adapt them to")
+    if data and start is None:
+        raise ToolError("--data needs --from: the weights that are to be adapted to the recordings")
     console = Console(stderr=True)
     if start is not None and data:
         if workers is not None or scenes is not None:
@@ -81,5 +84,6 @@ def train(
         scenes=scenes,
         threads=threads,
         device=device,
+        start=start,
     )
     run_training(request, console, as_json=json)

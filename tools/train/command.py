@@ -36,6 +36,7 @@ class TrainingRequest:
     scenes: Path | None
     threads: int
     device: Device
+    start: Path | None
 
 
 def run_training(request: TrainingRequest, console: Console, *, as_json: bool) -> None:
@@ -48,6 +49,10 @@ def run_training(request: TrainingRequest, console: Console, *, as_json: bool) -
     recipe = read_recipe(request.recipe)
     if recipe.kind == "paper" and (request.workers is not None or request.scenes is not None):
         raise ToolError(f"recipe {request.recipe!r} makes its scenes itself, without --workers and --scenes")
+    if recipe.kind != "paper" and request.start is not None:
+        raise ToolError(
+            f"--from and --data belong together: recipe {request.recipe!r} adapts weights to recordings"
+        )
     need_training()
     device = prepare_torch(request.threads, request.device)
     from engine.training.trainer import Trainer
@@ -60,7 +65,7 @@ def run_training(request: TrainingRequest, console: Console, *, as_json: bool) -
         bar = stack.enter_context(TrainingBar(console, recipe.steps))
         bar.announce("held-out scenes")
         chosen = stack.enter_context(
-            experiment(recipe, request.scenes or scene_folder(), request.workers or 1, device)
+            experiment(recipe, request.scenes or scene_folder(), request.workers or 1, device, request.start)
         )
         trainer = Trainer(recipe, request.output, chosen.task)
         run_log = RunLog(request.output, trainer.step)

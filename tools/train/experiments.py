@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import torch
 
-from engine.musse.checkpoint import save
+from engine.musse.checkpoint import load_published, save
 from engine.training.data.batches import Scenes
 from engine.training.data.pool import ScenePool
 from engine.training.live_task import LiveTask
@@ -74,9 +74,14 @@ class PaperExperiment:
 
     figure = "displacement_rmse"
 
-    def __init__(self, recipe: Recipe, task: PaperTask) -> None:
-        self.task = task
+    def __init__(self, recipe: Recipe, device: torch.device, start: Path | None) -> None:
         self._recipe = recipe
+        self._more: dict[str, Any] = {}
+        net = None
+        if start is not None:
+            net, manifest = load_published(start)
+            self._more = {"started_from": manifest.sha256, "trained_before": manifest.trained}
+        self.task = PaperTask(recipe, device, net)
 
     def look(self) -> dict[str, Any]:
         """See `Experiment`."""
@@ -84,14 +89,19 @@ class PaperExperiment:
 
     def write(self, path: Path, step: int) -> None:
         """See `Experiment`. Stored in half precision; there is no program for other runtimes."""
-        save(self.task.net.cpu().eval(), path, trained=how_trained(self._recipe, step))
+        save(self.task.net.cpu().eval(), path, trained=how_trained(self._recipe, step, **self._more))
 
 
 @contextmanager
-def experiment(recipe: Recipe, folder: Path, workers: int, device: torch.device) -> Iterator[Experiment]:
-    """The experiment of a recipe, its scenes in `folder`. Processes that make scenes end with it."""
+def experiment(
+    recipe: Recipe, folder: Path, workers: int, device: torch.device, start: Path | None = None
+) -> Iterator[Experiment]:
+    """The experiment of a recipe, its scenes in `folder`. Processes that make scenes end with it.
+
+    `start`: weights that the network of kind `paper` begins with. Raises EngineUnavailable for others.
+    """
     if recipe.kind == "paper":
-        yield PaperExperiment(recipe, PaperTask(recipe, device))
+        yield PaperExperiment(recipe, device, start)
         return
     with ScenePool(folder, first=HELD_OUT, count=recipe.held_out, workers=workers) as held_out:
         for index in range(recipe.held_out):

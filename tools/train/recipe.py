@@ -60,6 +60,11 @@ class RecipeFile(_Table):
     warm_start: int = Field(
         _RECIPE.warm_start, ge=0, description="steps with truth before the paper's objective"
     )
+    first_stage: int = Field(
+        _RECIPE.first_stage, ge=0, description="steps that train the paper's first stage alone"
+    )
+    shifted: float = Field(_RECIPE.shifted, ge=0, le=1, description="share of frames moved by a row")
+    strain_weight: Weight = Field(_RECIPE.strain_weight, description="of the error of strain, with truth")
     warm_up: int = Field(_RECIPE.warm_up, ge=0, description="steps over which the learning rate rises")
     scenes: Count = Field(_RECIPE.scenes, description="simulated scenes to learn from")
     scenes_at_start: Count = Field(
@@ -77,7 +82,10 @@ class RecipeFile(_Table):
 
     def ignored(self) -> list[str]:
         """Keys given that networks of this kind do not know."""
-        foreign = {"paper": {"scenes_at_start", "unsupervised"}, "live": {"paper", "warm_start"}}
+        foreign = {
+            "paper": {"scenes_at_start", "unsupervised"},
+            "live": {"paper", "warm_start", "first_stage", "shifted", "strain_weight"},
+        }
         given = sorted(foreign[self.kind] & self.model_fields_set)
         if self.kind == "paper" and self.truth and "truth" in self.model_fields_set:
             given.append("truth = true")

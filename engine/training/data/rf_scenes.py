@@ -1,6 +1,10 @@
-"""Canonical RF of simulated scenes for the published network: a reference crop and the frames after it."""
+"""Canonical RF of simulated scenes for the published network: a reference crop and the frames after it.
+
+Later frames are aligned with the reference by the affine part of their motion, as the engine does it.
+"""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -8,14 +12,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.errors import EstimateFailed
+from engine.network.upsample import BandLimitedWarp
 from engine.spec import FloatArray
+from engine.tracking.affine import AffineMotion
 from engine.tracking.canonical_rf import canonical_rf, rf_pitch
 from engine.tracking.iq import IqTransform
 from engine.tracking.normalisation import PairInitialiser
 from engine.training.data.scenes import draw_scene
 
-ROWS, LINES = 256, 32  # of a crop, multiples of 16
-REACH = 12.0  # canonical rows: mean motion of a crop at most; what the network is trained to find
+ROWS, LINES = 192, 32  # of a crop, multiples of 16
 TRUTH_ROWS = 8  # between two rows of truth, which is slow to compute and smooth: 0.3 mm at 5 MHz
 TRUTH_PITCH = 0.6e-3  # m, about, between two columns of truth
 MAX_ATTEMPTS = 5
@@ -26,13 +31,28 @@ class RfScene:
     """Frames of one scene, and where the tissue of one of them is in all others."""
 
     frames: NDArray[np.float16]
-    """(frames, rows, lines) canonical RF."""
+    """(frames, rows, lines) canonical RF, aligned."""
     reference: int
     """The frame that the truth starts from."""
     motion: FloatArray
-    """(frames, 2, truth rows, truth lines): displacement in rows and lines; NaN where there is none."""
+    """(frames, 2, truth rows, truth lines): what is left of the displacement, in rows and lines; NaN where
+    there is none."""
+    alignment: FloatArray
+    """(frames, 2, 3): the motion that aligning took out, in rows and lines: at row 0 of line 0, per row, per
+    line."""
     truth_lines: int
     """Lines between two columns of `motion`; TRUTH_ROWS rows lie between two rows."""
+
+
+class Drawn(NamedTuple):
+    """One sequence."""
+
+    frames: FloatArray
+    """(1 + T, ROWS, LINES)"""
+    motion: FloatArray
+    """(T, 2, ROWS, LINES)"""
+    alignment: FloatArray
+    """(T, 2, ROWS, LINES)"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,7 +64,10 @@ class Sequences:
     posts: list[Tensor]
     """T of (b, 1, rows, lines)."""
     motion: list[Tensor]
-    """T of (b, 2, rows, lines): true displacement from pre to post, in rows and lines; NaN where none."""
+    """T of (b, 2, rows, lines): what is left of the displacement from pre to post, in rows and lines; NaN
+    where there is none."""
+    alignment: list[Tensor]
+    """T of (b, 2, rows, lines): the motion that aligning took out."""
 
 
 def rf_scene(number: int) -> RfScene:
@@ -58,57 +81,76 @@ def rf_scene(number: int) -> RfScene:
             grid = transform.grid(transform.carrier(bands[0]))
         except EstimateFailed:
             continue  # one scene in some thousands has no carrier
-        initialiser = PairInitialiser(grid, spec.shape[1], spec.line_spacing, spec.sample_pitch)
-        frames = [
-            canonical_rf(initialiser.normalise(transform.demodulate(band, grid)), grid) for band in bands
-        ]
-        pitch = rf_pitch(grid)
+        front = PairInitialiser(grid, spec.shape[1], spec.line_spacing, spec.sample_pitch)
+        frames = [front.normalise(transform.demodulate(band, grid)) for band in bands]
+        images = [canonical_rf(frame, grid) for frame in frames]
+        pitch, size = rf_pitch(grid), images[0].shape
         step = max(1, round(TRUTH_PITCH / spec.line_spacing))
-        rows = np.arange(0, len(frames[0]) + TRUTH_ROWS, TRUTH_ROWS, dtype=np.float32) * np.float32(pitch)
-        lines = np.arange(0, spec.shape[1] + step, step, dtype=np.float32)
-        reference = number % len(frames)
-        motion = np.empty((len(frames), 2, len(rows), len(lines)), np.float32)
-        for k in range(len(frames)):
-            truth = acquisition.pair_truth(reference, k, axial_index=rows, lateral_index=lines)
-            motion[k] = truth.axial_displacement / np.float32(pitch), truth.lateral_displacement
-        return RfScene(np.stack(frames).astype(np.float16), reference, motion, step)
+        rows = np.arange(0, size[0] + TRUTH_ROWS, TRUTH_ROWS, dtype=np.float32)
+        lines = np.arange(0, size[1] + step, step, dtype=np.float32)
+        reference = number % len(images)
+        motion = np.empty((len(images), 2, len(rows), len(lines)), np.float32)
+        alignment = np.empty((len(images), 2, 3), np.float32)
+        for k, frame in enumerate(frames):
+            affine = AffineMotion.of(front.start(frames[reference], frame)[0], front)
+            truth = acquisition.pair_truth(
+                reference, k, axial_index=rows * np.float32(pitch), lateral_index=lines
+            )
+            moved = np.stack((truth.axial_displacement / np.float32(pitch), truth.lateral_displacement))
+            motion[k] = affine.residual(moved, rows, lines)
+            alignment[k] = np.column_stack((affine.offset, affine.slopes))
+            images[k] = aligned(images[k], affine)
+        return RfScene(np.stack(images).astype(np.float16), reference, motion, alignment, step)
     raise EstimateFailed(f"scene {number} was drawn {MAX_ATTEMPTS} times and never has a carrier")
 
 
-def draw_sequence(scene: RfScene, length: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-    """(1 + length, ROWS, LINES) of a reference and the frames after it, and their motion (length, 2, ...).
+def aligned(image: FloatArray, affine: AffineMotion) -> FloatArray:
+    """A later frame (rows, lines), moved back by `affine`, the motion since the reference."""
+    rows, lines = (np.arange(count, dtype=np.float32) for count in image.shape)
+    moved = BandLimitedWarp()(
+        torch.from_numpy(image)[None, None], torch.from_numpy(affine.at(rows, lines))[None]
+    )
+    return np.asarray(moved[0, 0].numpy())
 
-    Later crops are moved by whole rows so that their mean motion is a random share of what it is, as at a
-    smaller depth, and at most `REACH`. Half of them are mirrored laterally. Scenes smaller than a crop are
-    continued with zeros and without truth.
+
+def draw_sequence(
+    scene: RfScene, length: int, rng: np.random.Generator, *, shifted: float = 0.0, varied: bool = True
+) -> Drawn:
+    """A crop of a reference and of the frames after it.
+
+    `shifted` is the share of later crops that are moved by a row, as by an error of the alignment. `varied`,
+    for training: half of all sequences are mirrored laterally, half along depth, and half have the other
+    polarity. Scenes smaller than a crop are continued with zeros and without truth.
     """
     n_rows, n_lines = scene.frames.shape[1:]
     others = [k for k in range(len(scene.frames)) if k != scene.reference]
     later = sorted(rng.choice(others, size=length, replace=False), key=lambda k: abs(k - scene.reference))
     height, width = min(ROWS, n_rows), min(LINES, n_lines)
-    moved = np.nan_to_num(scene.motion[later, 0])
-    highest = int(np.ceil(max(0.0, -float(moved.min()))))  # later crops must lie inside too
-    lowest = n_rows - height - int(np.ceil(max(0.0, float(moved.max()))))
-    row = int(rng.integers(highest, max(lowest, highest) + 1)) if lowest > 0 else 0
+    row = int(rng.integers(n_rows - height + 1))
     line = int(rng.integers(n_lines - width + 1))
     columns = slice(line, line + width)
     at = (row + np.arange(height)) / TRUTH_ROWS, (line + np.arange(width)) / scene.truth_lines
-    share = float(rng.uniform())
     frames = np.zeros((1 + length, ROWS, LINES), np.float32)
     motion = np.full((length, 2, ROWS, LINES), np.nan, np.float32)
     frames[0, :height, :width] = scene.frames[scene.reference, row : row + height, columns]
     for position, k in enumerate(later):
-        truth = _between(scene.motion[k], *at)
-        mean = float(np.nanmean(truth[0])) if np.isfinite(truth[0]).any() else 0.0
-        wanted = float(np.clip(share * mean, -REACH, REACH))
-        start = int(np.clip(row + round(mean - wanted), 0, n_rows - height))
+        shift = int(rng.choice((-1, 1))) if rng.uniform() < shifted else 0
+        start = int(np.clip(row + shift, 0, n_rows - height))
         frames[1 + position, :height, :width] = scene.frames[k, start : start + height, columns]
-        motion[position, :, :height, :width] = truth
+        motion[position, :, :height, :width] = _between(scene.motion[k], *at)
         motion[position, 0] -= start - row
-    if rng.uniform() < 0.5:
-        frames, motion = frames[..., ::-1], motion[..., ::-1]
-        motion[:, 1] *= -1.0
-    return np.ascontiguousarray(frames), np.ascontiguousarray(motion)
+    rows, lines = row + np.arange(ROWS), line + np.arange(LINES)
+    place = np.stack(np.broadcast_arrays(1.0, rows[:, None], lines[None, :]))
+    alignment = np.einsum("tik,krl->tirl", scene.alignment[later], place).astype(np.float32)
+    if varied and rng.uniform() < 0.5:
+        frames, motion, alignment = (values[..., ::-1] for values in (frames, motion, alignment))
+        motion[:, 1], alignment[:, 1] = -motion[:, 1], -alignment[:, 1]
+    if varied and rng.uniform() < 0.5:
+        frames, motion, alignment = (values[..., ::-1, :] for values in (frames, motion, alignment))
+        motion[:, 0], alignment[:, 0] = -motion[:, 0], -alignment[:, 0]
+    if varied and rng.uniform() < 0.5:
+        frames = -frames
+    return Drawn(*(np.ascontiguousarray(values) for values in (frames, motion, alignment)))
 
 
 def _between(maps: FloatArray, rows: NDArray[np.floating], lines: NDArray[np.floating]) -> FloatArray:
@@ -121,9 +163,13 @@ def _between(maps: FloatArray, rows: NDArray[np.floating], lines: NDArray[np.flo
     return np.asarray(upper * (1 - a) + lower * a, np.float32)
 
 
-def as_batch(drawn: list[tuple[FloatArray, FloatArray]]) -> Sequences:
+def as_batch(drawn: list[Drawn]) -> Sequences:
     """Sequences of equal length as one batch."""
-    frames = torch.from_numpy(np.stack([f for f, _ in drawn]))[:, :, None]
-    motion = torch.from_numpy(np.stack([m for _, m in drawn]))
+    frames, motion, alignment = (torch.from_numpy(np.stack(part)) for part in zip(*drawn, strict=True))
     later = range(motion.shape[1])
-    return Sequences(frames[:, 0], [frames[:, 1 + k] for k in later], [motion[:, k] for k in later])
+    return Sequences(
+        frames[:, None, 0],
+        [frames[:, None, 1 + k] for k in later],
+        [motion[:, k] for k in later],
+        [alignment[:, k] for k in later],
+    )

@@ -118,3 +118,14 @@ def test_uncertainty_follows_the_match_of_the_frames(weights: Path) -> None:
     assert np.median(matched.ncc) > np.median(unmatched.ncc) + 0.3
     finite = unmatched.strain_std[np.isfinite(unmatched.strain_std)]
     assert np.median(matched.strain_std) < 0.5 * np.median(finite)
+
+
+def test_an_untrained_network_gives_the_affine_part_of_the_motion(tmp_path: Path) -> None:
+    a, _, _, d = frames()
+    net = MusseNet(MusseConfiguration(window=3, stage=SMALL)).eval()  # heads start at zero
+    save(net, tmp_path / "still.safetensors", trained={})
+    found = PublishedEstimator(SPEC, tmp_path / "still.safetensors").step(a, d)
+    assert np.allclose(found.axial_strain, found.axial_strain.mean(), atol=1e-5)
+    assert found.axial_strain.mean() == pytest.approx(-0.009, rel=0.1)
+    assert np.median(found.ncc) > 0.9  # which without alignment is far lower
+    assert np.median(PublishedEstimator(SPEC, tmp_path / "still.safetensors").step(a, a[::-1]).ncc) < 0.5

@@ -42,7 +42,7 @@ def train(output: Path, form: str, lost_at: int = 0) -> None:
 
     @contextmanager
     def experiment(
-        recipe: Recipe, folder: Path, workers: int, device: torch.device
+        recipe: Recipe, folder: Path, workers: int, device: torch.device, start: Path | None
     ) -> Iterator[LiveExperiment]:
         scenes = Scenes(truth=recipe.truth)
         yield LiveExperiment(recipe, LiveTask(recipe, scenes, device), Scenes(0.2), device)
@@ -54,7 +54,14 @@ def train(output: Path, form: str, lost_at: int = 0) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     request = module.TrainingRequest(
-        recipe="tiny", output=output, minutes=0.0, workers=1, scenes=output, threads=1, device="cpu"
+        recipe="tiny",
+        output=output,
+        minutes=0.0,
+        workers=1,
+        scenes=output,
+        threads=1,
+        device="cpu",
+        start=None,
     )
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(experiments, "write_live", write)

@@ -34,7 +34,7 @@ CPU = torch.device("cpu")
 
 
 def test_every_shipped_recipe_is_valid() -> None:
-    assert set(shipped()) == {"live", "quick", "unsupervised", "paper", "adapt"}
+    assert set(shipped()) == {"live", "quick", "unsupervised", "paper", "paper-motion", "adapt"}
     recipes = {name: read_recipe(name) for name in shipped()}
     assert (recipes["live"].steps, recipes["live"].scenes, recipes["live"].learning_rate) == (
         12000,
@@ -91,6 +91,19 @@ def test_an_option_of_simulated_scenes_is_refused_where_there_are_none(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    "options", [("--recipe", "live", "--from", "a.safetensors"), ("--recipe", "adapt", "--data", "b.mhd")]
+)
+def test_weights_without_recordings_and_the_reverse_are_refused(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    outcome = CliRunner().invoke(app, ["train", *options, "--output", str(tmp_path / "out")])
+    assert isinstance(outcome.exception, ToolError)
+    assert "--from" in str(outcome.exception)
+    assert "--data" in str(outcome.exception)
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.fixture
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainingRequest:
     """A request whose scenes are made by hand and whose program is left out."""
@@ -100,7 +113,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainingRequest:
 
     @contextmanager
     def experiment(
-        recipe: Recipe, folder: Path, workers: int, device: torch.device
+        recipe: Recipe, folder: Path, workers: int, device: torch.device, start: Path | None
     ) -> Iterator[LiveExperiment]:
         yield LiveExperiment(recipe, LiveTask(recipe, Scenes(), device), Scenes(0.2), device)
 
@@ -117,6 +130,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainingRequest:
         scenes=tmp_path,
         threads=1,
         device="cpu",
+        start=None,
     )
 
 
