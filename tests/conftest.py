@@ -14,7 +14,7 @@ NO_ARM = "arm data not found beside the project; set MUSSE_DATA_DIR to the folde
 
 # a module that starts processes, opens sockets or windows, or reads a clock: a second worker would disturb it
 TIMED = re.compile(
-    r"\b(subprocess|zmq|threading|perf_counter|monotonic|Xvfb|chromium)\b|tests\.tools\.programs|streamer\.node"
+    r"\b(subprocess|zmq|threading|perf_counter|monotonic|Xvfb|chromium)\b|tests\.tools\.programs|tests\.soak|streamer\.node"
 )
 
 

@@ -74,7 +74,7 @@ def run_demo(
             settings = load_config(None, {"input": {"connect": at[1]}, "keep": {"bind": ANY_PORT}})
             with ExitStack() as beside:
                 tape = beside.enter_context(keeping(settings, results))
-                shown = ("--connect", results, "--keep", _address_of(tape, stop))
+                shown = ("--connect", results, "--keep", _address_of(tape.process, stop))
                 display = beside.enter_context(child("display", *shown, "--json", *display_arguments))
                 while display.running() and not stop.is_set():
                     for other in (replay, node):

@@ -30,16 +30,25 @@ log = logging.getLogger(__name__)
 
 
 def supervise(
-    settings: Config, stop: Stop, on_ready: Callable[[dict[str, Any]], None], *, log_json: bool = False
+    settings: Config,
+    stop: Stop,
+    on_ready: Callable[[dict[str, Any]], Callable[[], None]],
+    *,
+    log_json: bool = False,
 ) -> dict[str, Any] | None:
     """Run a node until `stop` is set; returns its summary with the number of `restarts`.
 
-    None where it had to be killed. `on_ready` gets the fields of the first `ready`; later nodes bind the same
-    addresses. Raises NodeEnded where the node ends by itself with a code of its own, such as that of a wrong
-    configuration: another would end like it.
+    None where it had to be killed. `on_ready` gets the fields of the first `ready`, and returns what is to be
+    called many times a second from then on; later nodes bind the same addresses. Raises NodeEnded where the
+    node ends by itself with a code of its own, such as that of a wrong configuration: another would end like
+    it.
     """
     restarts: Counter[Restart] = Counter()
     started, announced = -SOON, False
+
+    def look() -> None:
+        """Nothing beside the node before the first one is ready."""
+
     while True:
         if time.monotonic() - started < SOON and restarts and stop.wait(PAUSE):
             return None
@@ -49,9 +58,9 @@ def supervise(
             ready = node.wait_until_ready(stop)
             if ready is not None and not announced:
                 settings, announced = _bound(settings, ready), True
-                on_ready(ready)
+                look = on_ready(ready)
                 notify("READY=1")
-            failure = node.watch(stop)
+            failure = node.watch(stop, look)
         finally:
             summary = node.end()
         if failure is None:
@@ -78,10 +87,11 @@ class _Node:
             self._turn()
         return self._ready
 
-    def watch(self, stop: Stop) -> Restart | None:
+    def watch(self, stop: Stop, look: Callable[[], None]) -> Restart | None:
         """Wait until the node fails, and return why; None where `stop` is set first. Raises NodeEnded."""
         while self._failure is None and not stop.is_set():
             self._turn()
+            look()
         return None if stop.is_set() else self._failure
 
     def end(self) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -74,8 +74,9 @@ class Program:
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             for child in psutil.Process(self.process.pid).children():
-                if command in child.cmdline():
-                    return child
+                with suppress(psutil.ZombieProcess):
+                    if command in child.cmdline():
+                        return child
             time.sleep(0.01)
         raise AssertionError(f"no {command} was started: {self.err}")
 

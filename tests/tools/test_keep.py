@@ -34,7 +34,11 @@ def test_keep_saves_rf_and_results_of_a_running_node(tmp_path: Path) -> None:
                 assert not kept.exists()  # nothing on disk before it is asked for
             saved = CliRunner().invoke(app, ["keep", "--connect", address, "--json"])
             reply = json.loads(saved.output)
-            tape_process = node.child("tape")
+            killed = node.child("tape")
+            killed.kill()
+            killed.wait(10.0)
+            tape_process = node.child("tape")  # another one
+            assert tape_process.pid != killed.pid
             node.end(signal.SIGKILL)  # its children must not stay: `end` looks for them
             assert not tape_process.is_running() or tape_process.status() == psutil.STATUS_ZOMBIE
         replay.end(signal.SIGTERM)

@@ -3,6 +3,7 @@
 import signal
 import threading
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +102,12 @@ def _supervise(script: Script, monkeypatch: pytest.MonkeyPatch) -> list[dict[str
     monkeypatch.setattr(supervision, "Child", script)
     monkeypatch.setattr("tools.supervision.time.monotonic", lambda: script.now)
     monkeypatch.setattr(supervision, "PAUSE", 0.0)
-    supervision.supervise(Config(), script.stop, ready.append)
+
+    def on_ready(fields: dict[str, Any]) -> Callable[[], None]:
+        ready.append(fields)
+        return lambda: None
+
+    supervision.supervise(Config(), script.stop, on_ready)
     return ready
 
 

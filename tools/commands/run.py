@@ -49,6 +49,7 @@ def run(
     stop = Stop()
     on_stop_signal(stop.on_signal)  # before the slow imports, so that a stop during them is a clean one
 
+    from collections.abc import Callable
     from contextlib import ExitStack
     from typing import Any
 
@@ -74,9 +75,9 @@ def run(
     log_to_stderr(as_json=log_json)
     with ExitStack() as beside:
 
-        def on_ready(ready: dict[str, Any]) -> None:
-            beside.enter_context(keeping(settings, ready["results"]))
+        def on_ready(ready: dict[str, Any]) -> Callable[[], None]:
             emit("ready", ready, as_json=json)
+            return beside.enter_context(keeping(settings, ready["results"])).look
 
         try:
             summary = supervise(settings, stop, on_ready, log_json=log_json)
