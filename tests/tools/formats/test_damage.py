@@ -1,5 +1,7 @@
 """Whatever happens to a file, opening it ends in a recording or in a RecordingError."""
 
+import time
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,8 @@ from tests.tools.formats.test_scanner_files import description, raw, ultrasonix
 from tools.errors import RecordingError
 from tools.formats import Acquisition, open_recording, write_recording
 
-ROUNDS = 60
+SECONDS = 1.0  # of the processor for one file
+MEMORY = 32 * 2**20  # bytes beside one and a half times the file: a header may name gigabytes
 CONSTANTS: dict[str, Any] = {"fs": 40e6, "pitch": 0.3e-3, "probe_type": "linear", "frame_rate": 20.0}
 
 
@@ -72,13 +75,22 @@ def attempt(path: Path) -> bool:
 
 # NumPy and SciPy may warn before they raise: a damaged file is allowed both.
 @pytest.mark.filterwarnings("ignore")
-def test_damaged_files(intact: Path) -> None:
+@pytest.mark.parametrize("rounds", [60, pytest.param(20_000, marks=pytest.mark.long)])
+def test_damaged_files(intact: Path, rounds: int) -> None:
     assert attempt(intact)
+    tracemalloc.start()
+    try:
+        _damage(intact, rounds)
+    finally:
+        tracemalloc.stop()
+
+
+def _damage(intact: Path, rounds: int) -> None:
     original = intact.read_bytes()
     rng = np.random.default_rng(7)
     opened = 0
     damaged = intact.with_name(f"damaged{intact.suffix}")
-    for round_ in range(ROUNDS):
+    for round_ in range(rounds):
         content = bytearray(original)
         if round_ % 3 == 0:
             content = content[: rng.integers(0, len(content))]
@@ -87,8 +99,12 @@ def test_damaged_files(intact: Path) -> None:
             for position in rng.integers(0, reach, size=8):
                 content[position] = rng.integers(0, 256)
         damaged.write_bytes(content)
+        tracemalloc.reset_peak()
+        before, begun = tracemalloc.get_traced_memory()[0], time.process_time()
         opened += attempt(damaged)
-    assert opened < ROUNDS  # the control: some of this was real damage
+        assert time.process_time() - begun < SECONDS
+        assert tracemalloc.get_traced_memory()[1] - before < 1.5 * len(content) + MEMORY
+    assert opened < rounds  # the control: some of this was real damage
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.6, 0.9, 0.999])
