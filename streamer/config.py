@@ -216,7 +216,7 @@ class SecurityConfig(_Section):
     allowed: str = Field(
         "", description="file of public keys that may connect; empty: only the key of this computer"
     )
-    node: str = Field("", description="public key of the node to connect to; empty: the own one")
+    node: str = Field("", description="public key of the node to connect to; empty: this computer's own")
     rf: str = Field("", description="public key of the scanner bridge; empty: RF frames come unencrypted")
     insecure: bool = Field(False, description="bind to other addresses than loopback without a key")
 

@@ -15,13 +15,32 @@ LINE_EVERY: Final = 10.0  # s between two lines of progress where there is no te
 log = logging.getLogger(__name__)
 
 
-def emit(event: str, fields: Mapping[str, Any], *, as_json: bool) -> None:
-    """Print one event as `event: key value, ...` or as a JSON object with the key "event"; flushed."""
+def emit(event: str, fields: Mapping[str, Any], *, as_json: bool, text: str | None = None) -> None:
+    """Print one event: `text`, or `event: key value, ...`, or a JSON object with the key "event"; flushed."""
     if as_json:
         line = json.dumps({"event": event, **fields})
+    elif text is not None:
+        line = text
     else:
-        line = f"{event}: " + ", ".join(f"{key} {_brief(value)}" for key, value in fields.items())
+        shown = (f"{key.replace('_', ' ')} {_brief(value)}" for key, value in fields.items())
+        line = f"{event}: {', '.join(shown)}"
     typer.echo(line)
+
+
+def node_line(summary: Mapping[str, Any]) -> str:
+    """What became of every frame of a run of the node, as one line; `summary` is its last event."""
+    total = {name: sum(summary[name].values()) for name in ("refused", "rejected")}
+    line = (
+        f"summary: {summary['received']} frames received, {summary['lost']} lost, "
+        f"{total['refused']} refused, {summary['overwritten']} overwritten; "
+        f"{summary['published_valid']} pairs with values, {total['rejected']} rejected"
+    )
+    reasons = {**summary["refused"], **summary["rejected"]}
+    line += f" ({_brief(reasons)})" if reasons else ""
+    if summary["latency_p50"] is not None:
+        p50, p99 = (1e3 * summary[name] for name in ("latency_p50", "latency_p99"))
+        line += f"; latency {p50:.1f} ms, at most {p99:.1f} ms for 99 %"
+    return line
 
 
 class StatusLine:
@@ -67,5 +86,7 @@ def _brief(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key} {item}" for key, item in value.items()) + "}"
+        return (
+            ", ".join(f"{str(key).replace('_', ' ')} {_brief(item)}" for key, item in value.items()) or "none"
+        )
     return "none" if value is None else str(value)

@@ -1,5 +1,6 @@
 """Publishes a recording as a scanner bridge would: same messages, same timing."""
 
+import logging
 import time
 import uuid
 from collections.abc import Callable
@@ -18,6 +19,8 @@ HIGH_WATER_MARK = 64  # frames; 8 were lost after a stall of 160 ms at 50 frames
 START_AFTER = 0.05  # s between the last preparation and the first frame
 DELIVER_WITHIN_MS = 2000  # for what is still queued when the recording ends
 POLL_MS = 50
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,8 @@ def replay(
 
 def _wait_for(link: Socket, subscribers: int, stop: Stop) -> None:
     """Wait until so many subscribers are there, so that none misses frame 0."""
+    if subscribers:
+        log.info("waiting for %d to subscribe; --wait-subscribers 0 starts at once", subscribers)
     present = 0
     while present < subscribers and not stop.is_set():
         if link.poll(POLL_MS):

@@ -13,7 +13,7 @@ the same error in all pairs and adds up with its sign, the rest is new in each o
     var n = ((1 - p) sum(w^2 m^2 / s^2) + p sum(w |m| / s)^2) / C^2
 
 A and C stay maps on the grid of the newest frame; the other sums, which differ from C by weights and means
-alone as long as pairs are unsure in the same places, are kept as ratios to it. `resolution` makes
+alone as long as pairs are uncertain in the same places, are kept as ratios to it. `resolution` makes
 an image of them, for engines with a window coarser where they hold less. NumPy and OpenCV's remap; no torch.
 """
 

@@ -40,7 +40,7 @@ class Preparation:
 
     Fewer frames are remembered where they need more than `frame_memory.MAX_BYTES`.
 
-    `every_row`: products are left on every row, however deep the frame is in cycles. One thread.
+    `every_row`: products are computed on every row, however deep the frame is in cycles. One thread.
     """
 
     def __init__(self, spec: EngineSpec, *, every_row: bool = False) -> None:

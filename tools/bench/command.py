@@ -2,6 +2,7 @@
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import typer
 from rich.console import Console
@@ -66,4 +67,17 @@ def run_bench(
         typer.echo("\n".join(lines(comparison)), err=as_json)
         figures |= {"against": comparison}
     if as_json or before is None:
-        emit("bench", figures, as_json=as_json)
+        emit("bench", figures, as_json=as_json, text=_line(figures))
+
+
+def _line(figures: dict[str, Any]) -> str:
+    """The figures that matter most, as one line; --json has all."""
+    step, added, bare = (
+        f"{figures[f'{name}_p50_ms']:g} ms (99 %: {figures[f'{name}_p99_ms']:g})"
+        for name in ("step", "node_added", "bare")
+    )
+    return (
+        f"{figures['engine']}: step {step}, node adds {added}, bare receiver {bare}; "
+        f"{figures['frames_sent']} frames sent, {figures['frames_overwritten']} overwritten, "
+        f"{figures['frames_lost']} lost, {figures['results_with_values']} pairs with values"
+    )

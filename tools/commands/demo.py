@@ -1,14 +1,11 @@
 """`musse-stream demo`: live strain without a scanner."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from tools.commands import options
-
-if TYPE_CHECKING:
-    pass
 
 
 def demo(
@@ -48,7 +45,7 @@ def demo(
         from tools.demo import prepared_recording, run_demo
         from tools.display.window import check_screen
         from tools.log import log_to_stderr
-        from tools.output import emit
+        from tools.output import emit, node_line
 
         log_to_stderr()
         if not headless:
@@ -71,7 +68,7 @@ def demo(
         "latency_p50_ms": _milliseconds(summary["latency_p50"]),
         "latency_p99_ms": _milliseconds(summary["latency_p99"]),
     }
-    emit("summary", totals, as_json=json)
+    emit("summary", totals, as_json=json, text=node_line(summary))
 
 
 def _milliseconds(seconds: float | None) -> float | None:

@@ -1,5 +1,6 @@
 """Options that several commands share: what computes strain, and which frames make a pair."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -42,6 +43,11 @@ Insecure = Annotated[
 KeysOf = Annotated[
     Path | None, typer.Option("--config", help="TOML file whose [security] names the keys of the links.")
 ]
+
+
+def at_terminal() -> bool:
+    """Whether a person reads and types, not a script: defaults may then differ."""
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def absolute(weights: Path | None) -> str | None:

@@ -20,14 +20,22 @@ def replay(
         typer.Option(help="Of a tape: RF frames or results [default: RF where it has any]."),
     ] = None,
     loop: Annotated[
-        Literal["off", "restart", "bounce"],
-        typer.Option(help="bounce: forward and backward, like a hand; restart: a new session each time."),
-    ] = "off",
+        Literal["off", "restart", "bounce"] | None,
+        typer.Option(
+            help="bounce: forward and backward, like a hand; restart: a new session each time "
+            "[default: bounce at a terminal, otherwise off]."
+        ),
+    ] = None,
     rate: Annotated[
         float | None, typer.Option(help="Frames per second, instead of recorded times.", min=0.01)
     ] = None,
     speed: Annotated[float, typer.Option(help="Play this many times faster.", min=0.01)] = 1.0,
-    wait_subscribers: Annotated[int, typer.Option(help="Start when so many have subscribed.", min=0)] = 0,
+    wait_subscribers: Annotated[
+        int | None,
+        typer.Option(
+            help="Start when so many have subscribed [default: 1 at a terminal, otherwise 0].", min=0
+        ),
+    ] = None,
     source: Annotated[str, typer.Option(help="source_id of the frames.")] = "replay",
     config: options.KeysOf = None,
     insecure: options.Insecure = False,
@@ -39,7 +47,7 @@ def replay(
 
     Examples:
 
-        musse-stream replay arm.mhd --loop bounce
+        musse-stream replay arm.mhd
 
         musse-stream replay scan.mat --sampling-frequency 40e6 --line-pitch 0.0003 --frame-rate 30
 
@@ -61,6 +69,9 @@ def replay(
     from tools.replay_results import holds_only_results, replay_results
 
     log_to_stderr()
+    somebody = options.at_terminal()
+    loop = loop or ("bounce" if somebody else "off")
+    wait_subscribers = int(somebody) if wait_subscribers is None else wait_subscribers
     security = options.security(config, insecure=insecure)
     if what == "results" or (what is None and holds_only_results(file)):
         pairs = replay_results(

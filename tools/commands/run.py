@@ -57,7 +57,7 @@ def run(
     from tools.errors import NodeEnded
     from tools.keep import keeping
     from tools.log import log_to_stderr
-    from tools.output import emit
+    from tools.output import emit, node_line
     from tools.supervision import supervise
 
     settings = load_config(
@@ -84,4 +84,4 @@ def run(
         except NodeEnded as ended:
             raise typer.Exit(ended.code) from ended
         if summary is not None:
-            emit("summary", summary, as_json=json)
+            emit("summary", summary, as_json=json, text=node_line(summary))

@@ -39,7 +39,7 @@ def train(
 ) -> None:
     """Train the network, go on with a training that was stopped, or adapt weights to a scanner's recordings.
 
-    Ctrl-C stops after the step at hand with a checkpoint; the same command goes on.
+    Ctrl-C stops after the current step with a checkpoint; the same command goes on.
 
     Examples:
 

@@ -29,12 +29,16 @@ class Line:
     least: float = -math.inf
     most: float = math.inf
 
+    def met(self, value: float) -> bool:
+        """Whether the criterion is met; true where there is no value."""
+        return math.isnan(value) or self.least <= value <= self.most
+
     def text(self, value: float) -> str:
         """The value, with a mark where it misses its criterion."""
         if math.isnan(value):
             return ""
         shown = self.form.format(value * self.scale)
-        return shown if self.least <= value <= self.most else f"{shown} (missed)"
+        return shown if self.met(value) else f"{shown} (missed)"
 
 
 LINES: Final = (
@@ -99,7 +103,12 @@ def run_assessment(
         {"file": file, "engine": engine, **{k: None if math.isnan(v) else v for k, v in found.items()}}
         for (file, engine), found in figures.items()
     ]
-    emit("assess", {"loop": loop, "figures": entries}, as_json=as_json)
+    missed = sum(not line.met(found[line.figure]) for found in figures.values() for line in LINES)
+    text = (
+        f"assessed {len(files)} recordings with {', '.join(engines)}: "
+        f"{missed or 'no'} figures miss their criterion"
+    )
+    emit("assess", {"loop": loop, "figures": entries}, as_json=as_json, text=text)
 
 
 def assessment_table(figures: dict[tuple[str, str], dict[str, float]]) -> Table:

@@ -188,5 +188,5 @@ CONTROLS: Final[dict[str, Control]] = {
     "constant": _constant,
     "zero": _zero,
 }
-"""Reference points for the figures: truth must win, truth fitted in the same strain window is the best that
-the window allows, and the maps without information must lose."""
+"""Reference points for the figures: the truth, the truth fitted in the same strain window, which is the best
+that the window allows, and two maps without information."""

@@ -97,7 +97,8 @@ def run_adaptation(request: Adaptation, console: Console, *, as_json: bool) -> N
     figures = {"before": asdict(before), "after": asdict(after)}
     worse = after.worse_than(before)
     if worse is not None:
-        emit("adapt", {"step": trainer.step, "weights": None} | figures, as_json=as_json)
+        if as_json:
+            emit("adapt", {"step": trainer.step, "weights": None} | figures, as_json=True)
         raise GotWorse(f"adapting made it worse on held-back frames, nothing was saved: {worse}")
     path = request.output / "adapted.safetensors"
     trained = how_trained(
@@ -111,7 +112,7 @@ def run_adaptation(request: Adaptation, console: Console, *, as_json: bool) -> N
         # no truth here to measure it again: sigma was constrained to that of the original weights
         write_live(task.net, path, trained, manifest.shared)
     fields = {"step": trainer.step, "blocks": len(learnt), "held_back": len(held_back), "weights": str(path)}
-    emit("adapt", fields | figures, as_json=as_json)
+    emit("adapt", fields | figures, as_json=as_json, text=f"saved {path}: {after.against(before)}")
 
 
 def _blocks(path: Path) -> Iterator[FrameBlock]:

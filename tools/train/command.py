@@ -94,7 +94,14 @@ def run_training(request: TrainingRequest, console: Console, *, as_json: bool) -
     # a slice may end between two looks: figures of an earlier step would be taken for this one's
     last = newest["methods"]["network"] if newest["step"] == trainer.step else {}
     fields = {"step": trainer.step, "steps": recipe.steps, "weights": weights, "output": str(request.output)}
-    emit("train", fields | last, as_json=as_json)
+    saved = (
+        f"saved {weights}" if weights else f"step {trainer.step} of {recipe.steps}: the same command goes on"
+    )
+    reached = ", ".join(
+        f"{name.replace('_', ' ')} {value:.3g}" for name, value in last.items() if value is not None
+    )
+    text = f"{saved}; on held-out scenes: {reached}" if reached else saved
+    emit("train", fields | last, as_json=as_json, text=text)
 
 
 def _finish(chosen: Experiment, step: int, request: TrainingRequest, console: Console) -> str:

@@ -69,6 +69,16 @@ class LabelFree:
             return f"the fused image's change rose from {before.unsteadiness:.3f} to {self.unsteadiness:.3f}"
         return None
 
+    def against(self, before: "LabelFree") -> str:
+        """How much better than before, in words; the change of the fused image counts."""
+        gain = 1.0 - self.unsteadiness / before.unsteadiness if before.unsteadiness > 0 else 0.0
+        verdict = f"better by {100 * gain:.1f} %" if gain > 0 else "no better"
+        return (
+            f"{verdict} (change of the fused image {before.unsteadiness:.3f} to {self.unsteadiness:.3f}), "
+            f"closure over sigma {before.closure:.2f} to {self.closure:.2f}, NCC {before.ncc:.4f} to "
+            f"{self.ncc:.4f}, on held-back frames"
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Seen:

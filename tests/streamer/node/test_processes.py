@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 import zmq
 
-from streamer.wire import decode
+from streamer.headers import RfHeader
+from streamer.wire import decode, unpack_header
 from tests.root import ROOT
 from tests.streamer.node.node_harness import Scanner, write_cycle
 
@@ -126,6 +127,34 @@ def test_an_address_in_use_is_exit_code_6_and_names_the_setting(option: str) -> 
     assert address in err
     assert {"--bind": "output.bind", "--http": "http.bind"}[option] in err
     assert "Traceback" not in err
+
+
+def test_a_replay_at_a_terminal_waits_for_a_listener_and_goes_back_and_forth(tmp_path: Path) -> None:
+    """Frames 0 to 3 are the recording: a listener that comes late sees the first one, and those after it."""
+    pty = pytest.importorskip("pty")  # not on Windows
+    file = tmp_path / "scan.h5"
+    write_cycle(file, frames=4)
+    master, terminal = pty.openpty()
+    context = zmq.Context()
+    try:
+        command = [sys.executable, "-m", "tools", "replay", str(file), "--bind", "tcp://127.0.0.1:*"]
+        with subprocess.Popen(
+            command, stdin=terminal, stdout=terminal, stderr=subprocess.PIPE, cwd=ROOT
+        ) as child:
+            ready = os.read(master, 200).decode()
+            with context.socket(zmq.SUB) as link:
+                link.setsockopt(zmq.RCVTIMEO, 20_000)
+                link.connect(ready.split()[-1])
+                link.subscribe(b"rf/")
+                headers = [unpack_header(link.recv_multipart()[1]) for _ in range(6)]
+            child.terminate()
+            _, err = child.communicate(timeout=20)
+    finally:
+        context.term()
+        os.close(master)
+        os.close(terminal)
+    assert [h.frame_index for h in headers if isinstance(h, RfHeader)] == list(range(6))
+    assert b"waiting for 1 to subscribe" in err
 
 
 def test_a_replay_ends_cleanly_on_a_signal_while_it_waits_for_subscribers(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from engine.factory import shipped_weights
 from engine.musse.manifest import read_manifest
 from tools.evaluate import run as running
+from tools.evaluate.command import criteria_met, criteria_table
 from tools.evaluate.criteria import CRITERIA, Criterion, check_criteria
 from tools.evaluate.figures.pairs import PairView, mean_preserved, pair_figures
 from tools.evaluate.methods import CONTROLS, Engines, parse_setting
@@ -131,6 +132,17 @@ def test_only_the_network_has_criteria_for_contrast() -> None:
         "coverage",
         "mean_preserved",
     }
+
+
+def test_criteria_are_counted_by_method_and_a_missed_one_of_the_baseline_is_marked() -> None:
+    rows = [
+        _row("noise", name, calibration=1.0, coverage=0.5, mean_preserved=1.0)
+        for name in ("reference", "ncc")
+    ]
+    results = check_criteria(rows, lambda name: True)
+    assert criteria_met(results) == "reference 2 of 3, ncc 2 of 3"
+    methods = list(criteria_table(results).columns[1].cells)
+    assert methods == ["reference", "ncc (baseline)"]
 
 
 @pytest.mark.parametrize(("blobs", "met"), [(4.9, True), (5.1, False)])

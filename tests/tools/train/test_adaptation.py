@@ -141,6 +141,10 @@ def test_every_figure_is_compared() -> None:
     before = LabelFree(closure=0.9, ncc=0.9, ncc_leeway=0.01, ncc_explained=0.95, unsteadiness=0.2, pairs=9)
     assert before.worse_than(before) is None
     assert replace(before, closure=0.94, ncc=0.94, unsteadiness=0.1).worse_than(before) is None
+    assert (
+        replace(before, unsteadiness=0.1).against(before).startswith("better by 50.0 % (change of the fused")
+    )
+    assert replace(before, unsteadiness=0.205).against(before).startswith("no better (")
     changes: list[tuple[dict[str, Any], str]] = [
         ({"closure": 0.96}, "closure"),
         ({"ncc": 0.96}, "fitted noise"),

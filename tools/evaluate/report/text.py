@@ -8,7 +8,7 @@ ABOUT: Final = (
     "lateral. Figures are computed over the inner region (one window from every border, in pre and in post) "
     "on a grid of 0.15 mm x one line. Strain is negative in compression. NRMSE is pooled: the root of summed "
     "squared error over summed variance of truth. Grey rows are controls: truth must win, truth fitted in "
-    "the same window is the best that the window allows, constant and zero must lose."
+    "the same window is the best that the window allows, constant and zero are without information."
 )
 
 GLOSSARY: Final = (

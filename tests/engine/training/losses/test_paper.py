@@ -152,7 +152,7 @@ def test_maps_are_compared_on_the_same_tissue() -> None:
     assert consistency(strain, following, SURE, SURE, None).loss() > 0.01
 
 
-def test_unsure_pixels_do_not_count() -> None:
+def test_uncertain_pixels_do_not_count() -> None:
     strain = _strain(-0.01)
     following = strain.clone()
     following[..., :10, :] = 0.5
