@@ -198,6 +198,7 @@ def grid_of(
         lateral_step=steps[1] * header.line_pitch,
         probe_type=header.probe_type,
         probe_radius=header.probe_radius,
+        mark=header.mark,
     )
 
 
@@ -212,4 +213,5 @@ def bmode_grid(header: RfHeader, shape: tuple[int, ...]) -> Grid:
         lateral_step=header.line_pitch,
         probe_type=header.probe_type,
         probe_radius=header.probe_radius,
+        mark=header.mark,
     )

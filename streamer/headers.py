@@ -3,6 +3,7 @@
 Unknown optional fields are ignored so that peers may be newer; required ones are checked in type and range.
 """
 
+import re
 from dataclasses import fields
 from typing import Annotated, Final, Literal, TypeAlias
 
@@ -25,6 +26,7 @@ Nanoseconds = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 
 Origin = Literal["live", "replay"]
 Clock = Literal["unix", "monotonic", "device"]
+Mark = Literal["first", "last", ""]
 
 PROTOCOL_VERSION: Final = 1
 NO_SOURCE: Final = "none"
@@ -93,6 +95,17 @@ class RfHeader(_Header):
         return self
 
     @property
+    def mark(self) -> Mark:
+        """At which line the probe's orientation mark lies, of `orientation` as PLUS writes it.
+
+        MF and FM: the lines run towards the marked side, so that the last one lies there. UF, FU: the first.
+        """
+        code = self.orientation.upper()
+        if not _ORIENTATION.fullmatch(code):
+            return ""
+        return "last" if "M" in code else "first"
+
+    @property
     def acquisition(self) -> Acquisition:
         """The constants of the frame: frames pair only where these are equal."""
         return Acquisition(**{field.name: getattr(self, field.name) for field in fields(Acquisition)})
@@ -102,6 +115,9 @@ class RfHeader(_Header):
         """Bytes of the payload that `shape` and `dtype` promise."""
         itemsize = {"<i2": 2, "<f4": 4, "<c8": 8}[self.dtype]
         return self.shape[0] * self.shape[1] * itemsize
+
+
+_ORIENTATION: Final = re.compile("[MU][FN][AD]?|[FN][MU][AD]?")
 
 
 class ArrayEntry(BaseModel):
@@ -129,6 +145,8 @@ class Grid(BaseModel):
     """m or rad between columns."""
     probe_type: ProbeType
     probe_radius: NonNegative = 0.0
+    mark: Mark = ""
+    """Column at which the probe's orientation mark lies; empty where the scanner does not state it."""
 
 
 class _ResultHeader(_Header):

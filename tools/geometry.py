@@ -155,6 +155,11 @@ def extent_of(parts: Sequence[tuple[Grid, tuple[int, ...]]]) -> Extent:
     return Extent(float(top), float(bottom), float(left), float(right))
 
 
+def mark_at_right(grid: Grid, *, flip: bool) -> bool:
+    """Whether the probe's mark, or the first line where it is not stated, is shown at the right."""
+    return (grid.mark == "last") != flip
+
+
 def fit(extent: Extent, x: int, y: int, width: int, height: int, *, flip: bool = False) -> Frame:
     """The largest frame of true aspect inside a rectangle of pixels, centred."""
     scale = min(width / extent.width_mm, height / extent.height_mm)

@@ -28,6 +28,7 @@ from tools.geometry import (
     Frame,
     extent_of,
     fit,
+    mark_at_right,
     oblique_lines,
     outline,
     resample_image,
@@ -76,6 +77,7 @@ def draw_images(canvas: Image, view: View, area: Area) -> None:
         left = area[0] + number * cell + _LEFT
         canvas[frame.y : frame.y + frame.height, frame.x : frame.x + frame.width] = image(view, frame)
         _draw_axes(canvas, frame)
+        _draw_mark(canvas, view, frame)
         _draw_region(canvas, view, frame)
         _draw_pointer(canvas, view, frame)
         _draw_title(canvas, _title(title, view), frame, (left, cell - _LEFT - _RIGHT))
@@ -165,8 +167,16 @@ def _draw_axes(canvas: Image, frame: Frame) -> None:
     # Under the axis, where no narrow window can cut it off.
     draw_text(canvas, "mm across", right, bottom + 33, size=SMALL, color=MUTED, align="right")
     draw_text(canvas, "mm", left - 10, top - 10, size=SMALL, color=MUTED, align="right")
-    marker = right - 6 if frame.flip else left + 5  # the probe's first line
-    cv2.circle(canvas, (marker, top - 5), 4, ACCENT, -1, cv2.LINE_AA)
+
+
+def _draw_mark(canvas: Image, view: View, frame: Frame) -> None:
+    """A dot above the probe's marked side; a ring above the first line where the mark is not stated."""
+    drawn = view.strain or view.bmode
+    if drawn is None:
+        return
+    right = mark_at_right(drawn.grid, flip=frame.flip)
+    at = (frame.x + (frame.width - 6 if right else 5), frame.y - 5)
+    cv2.circle(canvas, at, 4, ACCENT, -1 if drawn.grid.mark else 1, cv2.LINE_AA)
 
 
 def _draw_oblique(canvas: Image, view: View, frame: Frame) -> None:

@@ -49,6 +49,7 @@ def facts_of(view: View) -> dict[str, Any]:
         "persistence": persistence_label(view),
         "opacity": options.opacity,
         "flip": options.flip,
+        "probe_mark": None if image is None else image.grid.mark or "not stated",
         "bmode_range_db": options.bmode_range,
         "bmode_gain_db": options.bmode_gain,
         "region": view.region,

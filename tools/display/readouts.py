@@ -221,6 +221,8 @@ def status_line(view: View) -> list[str]:
 def notes(view: View) -> list[str]:
     """Everything that has no room in the window: assumed values, counters, delays."""
     parts = [f"Assumed: {line}" for line in view.assumed] or ["No value of the acquisition was assumed."]
+    if view.strain is not None and not view.strain.grid.mark:
+        parts.append("Probe mark: not stated by the scanner; the ring is above the first line.")
     status = view.status
     if status is not None:
         refused = ", ".join(f"{n} {reason}" for reason, n in status.refused.items()) or "none"

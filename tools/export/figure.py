@@ -18,6 +18,7 @@ from tools.geometry import (
     Frame,
     extent_of,
     fit,
+    mark_at_right,
     oblique_lines,
     outline,
     resample_image,
@@ -75,6 +76,7 @@ def write_figure(
         )
         for axis, (title, image) in zip(axes[0], images, strict=True):
             _image(axis, title, image, place)
+            _mark(axis, frame, options)
             _regions(axis, frame, regions)
         for beam in oblique:
             axes[0][-1].plot(beam[:, 0], beam[:, 1], color="white", linewidth=0.8, linestyle=(0, (4, 3)))
@@ -110,6 +112,14 @@ def _image(axis: Any, title: str, image: NDArray[np.uint8], place: Frame) -> Non
     axis.plot([start, end], [low, low], color="white", linewidth=2.5)
     style = {"color": "white", "ha": "center", "va": "bottom", "fontsize": 7}
     axis.text((start + end) / 2, low - 0.01 * e.height_mm, f"{length:g} mm", **style)
+
+
+def _mark(axis: Any, frame: ImageFrame, options: DisplayOptions) -> None:
+    """A dot above the probe's marked side; a ring above the first line where the mark is not stated."""
+    side = 0.97 if mark_at_right(frame.grid, flip=options.flip) else 0.03
+    fill = "tab:blue" if frame.grid.mark else "none"
+    style = {"marker": "o", "markersize": 4, "markeredgecolor": "tab:blue", "markerfacecolor": fill}
+    axis.plot(side, 1.02, transform=axis.transAxes, clip_on=False, **style)
 
 
 def _regions(axis: Any, frame: ImageFrame, regions: Regions | None) -> None:

@@ -71,7 +71,8 @@ def described(header: StrainHeader) -> dict[str, Any]:
         windows = {"axial_window": header.axial_window, "lateral_window": header.lateral_window}
         about |= {**windows, "window_unit": "m"}
     if header.grid is not None:
-        about |= {"probe_type": header.grid.probe_type, "probe_radius": header.grid.probe_radius}
+        grid = header.grid
+        about |= {"probe_type": grid.probe_type, "probe_radius": grid.probe_radius, "probe_mark": grid.mark}
     return about
 
 

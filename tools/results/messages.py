@@ -169,6 +169,7 @@ class _Rows:
             lateral_step=float(cols[1] - cols[0]) if len(cols) > 1 else 1e-3,
             probe_type=self._about["probe_type"],
             probe_radius=float(self._about["probe_radius"]),
+            mark=self._about.get("probe_mark", ""),
         )
 
 
@@ -185,4 +186,5 @@ def grid_of(coordinates: NDArray[Any], about: Mapping[str, Any]) -> Grid:
         lateral_step=float(x[0, -1] - x[0, 0]) / (x.shape[1] - 1),
         probe_type=about["probe_type"],
         probe_radius=radius,
+        mark=about.get("probe_mark", ""),
     )

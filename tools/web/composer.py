@@ -149,6 +149,7 @@ class Composer:
             "pairs": None if strain is None else strain.pairs,
             "own_region": client.options.region,
             "fusion": view.fusion,
+            "probe_mark": (strain.grid.mark or "not stated") if strain is not None else None,
             "engine": view.engine,
             "persistence": None if strain is None else strain.time_constant,
             "trace": [[p.time - view.now, p.mean_strain, p.after_gap] for p in view.trace],

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.headers import Grid
-from tools.geometry import Frame, extent_of, fit, lookup, oblique_lines
+from tools.geometry import Frame, extent_of, fit, lookup, mark_at_right, oblique_lines
 
 RASTER: Final = 560  # px, larger side of the raster that images are drawn on before the screen scales them
 _DTYPES: Final = {np.dtype(np.float32): "f4", np.dtype(np.uint8): "u1"}
@@ -62,6 +62,7 @@ class Geometry:
         """Size and place of the raster, and the beams beyond which beams are oblique, in mm."""
         frame = self.frame
         extent = frame.extent
+        grid = next(part[0] for part in (self.strain, self.bmode) if part is not None)
         return {
             "width": frame.width,
             "height": frame.height,
@@ -71,6 +72,8 @@ class Geometry:
             "top": extent.top,
             "bottom": extent.bottom,
             "flip": self.flip,
+            "mark": grid.mark,
+            "mark_at_right": mark_at_right(grid, flip=self.flip),
             "oblique": [] if self.strain is None else [beam.tolist() for beam in oblique_lines(*self.strain)],
         }
 

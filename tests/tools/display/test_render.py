@@ -151,8 +151,13 @@ def test_opacity_moves_the_overlay_from_bmode_to_strain() -> None:
 def test_a_circle_in_the_body_is_a_circle_on_the_screen_whatever_the_array_shape(
     rows: int, cols: int
 ) -> None:
-    steps = {"axial_step": 40e-3 / rows, "lateral_step": 30e-3 / cols}
-    grid = Grid(axial_start=0.0, lateral_start=-15e-3, probe_type="linear", **steps)
+    grid = Grid(
+        axial_start=0.0,
+        axial_step=40e-3 / rows,
+        lateral_start=-15e-3,
+        lateral_step=30e-3 / cols,
+        probe_type="linear",
+    )
     depth = (np.arange(rows) * grid.axial_step)[:, None]
     across = (np.arange(cols) * grid.lateral_step + grid.lateral_start)[None, :]
     circle = (depth - 20e-3) ** 2 + across**2 < 8e-3**2

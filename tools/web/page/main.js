@@ -160,8 +160,8 @@ function table() {
 }
 
 function settings() {
-  const { engine, source, persistence, assumed } = state ?? {};
-  return { engine, source, persistence, assumed, display: raster.palette?.options, map: raster.palette?.map };
+  const { engine, persistence, probe_mark } = state ?? {};
+  return { engine, persistence, probe_mark, display: raster.palette?.options, map: raster.palette?.map };
 }
 
 function saveImage() {
@@ -175,7 +175,7 @@ function saveImage() {
   savePng(views.map((view) => view.canvas), [
     `${at}, frame ${state.frame}, engine ${state.engine}, quality ${state.quality?.toFixed(2) ?? "–"}`,
     `${measured}Colours ${p.map}, range 0 to ${p.range_top}, persistence ${state.persistence ?? "–"} s`
-      + `${p.options.flip ? ", left-right flipped" : ""}`,
+      + `${p.options.flip ? ", left-right flipped" : ""}, probe mark: ${state.probe_mark} line`,
     `${new Date().toLocaleString()}   ${DISCLAIMER}`,
   ]);
 }

@@ -83,10 +83,11 @@ export class View {
     }
     context.textAlign = "right";
     context.fillText("mm", x + w, y + h + 1.95 * em);
-    context.fillStyle = "#78c8f0"; // the probe's first line
+    context.fillStyle = context.strokeStyle = "#78c8f0"; // the probe's mark; a ring where it is not stated
     context.beginPath();
-    context.arc(g.flip ? x + w - em / 2 : x + em / 2, y - 0.2 * em, em / 3.5, 0, 7);
-    context.fill();
+    context.arc(g.mark_at_right ? x + w - em / 2 : x + em / 2, y - 0.2 * em, em / 3.5, 0, 7);
+    if (g.mark) context.fill();
+    else context.stroke();
   }
 
   outline(points) {
