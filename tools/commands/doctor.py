@@ -23,7 +23,7 @@ def doctor(
 ) -> None:
     """Find out why there is no strain image: check computer, addresses, engines, disk, and a trial pair.
 
-    It takes about 15 seconds and changes nothing. Ends with 1 where something needs attention. The report
+    It takes about 10 seconds and changes nothing. Ends with 1 where something needs attention. The report
     can be sent to others: home folder, user and name of the recording are left out.
 
     Examples:

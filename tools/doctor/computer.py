@@ -2,6 +2,7 @@
 
 import os
 import platform
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,6 +51,9 @@ def check_screen() -> Finding:
     try:
         raise_without_screen()
     except NoScreen as error:
+        if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+            # a server: nothing is wrong with it
+            return Finding("screen", "ok", "this session has no screen: use musse-stream web or --headless")
         reason, _, remedy = str(error).rpartition("; ")
         return Finding(
             "screen", "attention", f"no window can open here: {reason.removeprefix('no screen: ')}", remedy

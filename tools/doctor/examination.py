@@ -1,9 +1,10 @@
 """All checks in one order. A check that fails itself is a finding, never a traceback."""
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from streamer.config import Config, load_config
 from streamer.errors import ConfigError
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 SCHEMA: Final = 1
 """Version of the JSON output."""
+Check: TypeAlias = Callable[[], Finding | list[Finding]]
 MARKS: Final[dict[Level, str]] = {"ok": "[ok]", "attention": "[attention]", "fault": "[FAULT]"}
 
 
@@ -24,13 +26,27 @@ def examine(
 ) -> Iterator[Finding]:
     """Every finding, as soon as it is there; nothing in them identifies a patient or a user.
 
-    A configuration that cannot be read is a finding too; the defaults are examined then.
+    A configuration that cannot be read is a finding too; the defaults are examined then. Checks that wait for
+    others to answer do so in a thread, while this one loads the engines.
     """
     config, finding = _configuration(config_file)
     yield anonymous(finding)
+    waiting: dict[str, Check] = {
+        "rf": lambda: addresses.check_addresses(config, addresses.LISTEN),
+        "http": lambda: services.check_http(config),
+        "keep": lambda: services.check_keep(config),
+    }
+    with ThreadPoolExecutor(1) as thread:
+        answers = {name: thread.submit(_safely, name, check) for name, check in waiting.items()}
+        for name, check in _computer(config):
+            yield from map(anonymous, _safely(name, check))
+        loaded = _safely("engines", engines.check_engines)
+        for answer in answers.values():
+            yield from map(anonymous, answer.result())
+        yield from map(anonymous, loaded)
     for name, check in _checks(config, file, open_file):
-        for found in _safely(name, check):
-            yield anonymous(found, file if name == "recording" else None)
+        for finding in _safely(name, check):
+            yield anonymous(finding, file if name == "recording" else None)
 
 
 def line(finding: Finding) -> str:
@@ -60,9 +76,7 @@ def _configuration(file: Path | None) -> tuple[Config, Finding]:
     return config, Finding("configuration", "ok", text)
 
 
-def _checks(
-    config: Config, file: Path | None, open_file: Callable[[Path], "Recording"]
-) -> Iterator[tuple[str, Callable[[], Finding | list[Finding]]]]:
+def _computer(config: Config) -> Iterator[tuple[str, Check]]:
     yield "versions", computer.check_versions
     yield "cores", computer.check_cores
     yield "screen", computer.check_screen
@@ -70,10 +84,11 @@ def _checks(
     yield "disk", lambda: storage.check_disk(config)
     yield "permissions", lambda: storage.check_permissions(config)
     yield "caches", storage.check_caches
-    yield "rf", lambda: addresses.check_addresses(config, addresses.LISTEN)
-    yield "http", lambda: services.check_http(config)
-    yield "keep", lambda: services.check_keep(config)
-    yield "engines", engines.check_engines
+
+
+def _checks(
+    config: Config, file: Path | None, open_file: Callable[[Path], "Recording"]
+) -> Iterator[tuple[str, Check]]:
     yield "compiled-engines", engines.check_compiled_engines
     yield "device", lambda: engines.check_device(config)
     yield "trial-pair", lambda: engines.check_trial(config, engines.TRIAL_SECONDS)
@@ -81,7 +96,7 @@ def _checks(
         yield "recording", lambda: check_recording(file, open_file)
 
 
-def _safely(name: str, check: Callable[[], Finding | list[Finding]]) -> list[Finding]:
+def _safely(name: str, check: Check) -> list[Finding]:
     try:
         found = check()
     except Exception as error:  # noqa: BLE001 - the other checks still have to run

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from streamer.headers import RfHeader
+from tools.results.sources import files_of
 
 _NUMBERS: Final = (
     "sampling_frequency",
@@ -38,20 +39,10 @@ def provenance(source: Path, configuration: str, header: RfHeader | None = None)
 
 
 def sha256(source: Path) -> str:
-    """Of the file; of a MetaImage header (.mhd) of it and the file with its samples behind it."""
+    """Of all files that make the recording, one behind the other, the header first."""
     found = hashlib.sha256()
-    for path in (source, *_samples_of(source)):
+    for path in files_of(source):
         with path.open("rb") as file:
             while block := file.read(_BLOCK):
                 found.update(block)
     return found.hexdigest()
-
-
-def _samples_of(source: Path) -> list[Path]:
-    """The file with the samples that a MetaImage header names."""
-    if source.suffix.lower() != ".mhd":
-        return []
-    text = source.read_bytes()[: 16 * _BLOCK].decode("utf-8", errors="replace")
-    lines = (line.partition("=") for line in text.splitlines())
-    names = [value.strip() for key, _, value in lines if key.strip() == "ElementDataFile"]
-    return [source.parent / name for name in names if (source.parent / name).is_file()]

@@ -145,6 +145,18 @@ def test_a_clock_of_another_year_needs_attention() -> None:
     assert computer.check_clock(0.0).level == "attention"
 
 
+def test_a_server_without_a_screen_is_healthy_and_a_wrong_display_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    finding = computer.check_screen()
+    assert (finding.level, finding.remedy) == ("ok", None)
+    assert "web" in finding.text
+    monkeypatch.setenv("DISPLAY", ":9876")
+    assert computer.check_screen().level == "attention"
+
+
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert storage.check_disk(settings(keep={"folder": str(tmp_path)})).level == "ok"
     lost = settings(keep={"folder": str(tmp_path / "none")})
