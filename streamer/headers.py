@@ -13,7 +13,8 @@ from engine.spec import Acquisition, Kind, ProbeType
 from streamer.ranges import Count, Finite, Fraction, NonNegative, Positive
 from streamer.reasons import StateName
 
-SourceId = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]
+SOURCE_ID: Final = r"^[a-z0-9-]{1,32}$"
+SourceId = Annotated[str, Field(pattern=SOURCE_ID)]
 Reason = Annotated[str, Field(max_length=32)]
 # wide enough for every scanner, narrow enough that no product of two of them overflows
 Frequency = Annotated[float, Field(ge=1e4, le=1e10)]

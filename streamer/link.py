@@ -16,6 +16,7 @@ from streamer.curve import Context, Server
 from streamer.sockets import MAX_FRAME_BYTES, OVERHEAD_BYTES, Socket, connect_subscriber
 
 RESET_PAUSE = 0.1  # s; a peer that breaks every link must not keep this thread busy
+REFUSED_PAUSE = 1.0  # s; where a peer closes before the handshake, it will do so again
 PEER: Final[dict[int, str]] = {
     zmq.EVENT_CONNECTED: "something listens there, but has not answered as a ZeroMQ peer",
     zmq.EVENT_HANDSHAKE_SUCCEEDED: "the link is up",
@@ -26,14 +27,16 @@ PEER: Final[dict[int, str]] = {
 }
 """Meaning of the newest event of a socket for its peer."""
 NO_PEER: Final = "nothing answers there"
+CLOSES: Final = "it closes every link as soon as it opens: what listens there is no PUB or XPUB socket"
+"""A ZeroMQ socket of another type does that, and so does a server of another protocol."""
 MAX_PARTS = 16  # kept per message: more than any message of the protocol has
 
 
 class Link:
     """Receives from one address. One thread: the one that opened it.
 
-    `on_reset` is called after each disconnect; `server` names the pinned key of the other end. Raises
-    ConfigError, naming `setting`, for an impossible address.
+    `on_reset` is called after each disconnect with what is known of the other end; `server` names the pinned
+    key of the other end. Raises ConfigError, naming `setting`, for an impossible address.
     """
 
     def __init__(
@@ -45,7 +48,7 @@ class Link:
         high_water_mark: int,
         setting: str,
         max_part_bytes: int = MAX_FRAME_BYTES + OVERHEAD_BYTES,
-        on_reset: Callable[[], None] = lambda: None,
+        on_reset: Callable[[str], None] = lambda peer: None,
         server: Server = "node",
     ) -> None:
         self._context = context
@@ -58,6 +61,8 @@ class Link:
         self._server: Server = server
         self.peer: str = NO_PEER
         """What is known of the other end, in words."""
+        self._newest = 0
+        """The newest event of the socket."""
         self._socket: Socket | None = None
         self._reopen_at = 0.0
         self._open()
@@ -117,12 +122,19 @@ class Link:
             return True
         if self._socket is not None and self._monitor in ready:
             event = recv_monitor_message(self._monitor)["event"]
-            self.peer = PEER[event]
+            refused = event == zmq.EVENT_DISCONNECTED and self._newest == zmq.EVENT_CONNECTED
+            self._newest = event
+            if refused:
+                self.peer = CLOSES
+            elif not (
+                self.peer == CLOSES and event == zmq.EVENT_CONNECTED
+            ):  # the next attempt proves nothing
+                self.peer = PEER[event]
             if event != zmq.EVENT_DISCONNECTED:
                 return False
             self.close()
-            self._reopen_at = time.monotonic() + RESET_PAUSE
-            self._on_reset()
+            self._reopen_at = time.monotonic() + (REFUSED_PAUSE if refused else RESET_PAUSE)
+            self._on_reset(self.peer)
         return False
 
     def _open(self) -> None:

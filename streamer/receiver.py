@@ -19,7 +19,7 @@ from streamer.curve import Context
 from streamer.errors import ConfigError, MessageRefused
 from streamer.frame import view_samples
 from streamer.headers import RfHeader
-from streamer.link import Link
+from streamer.link import CLOSES, Link
 from streamer.reasons import Refusal
 from streamer.rf_message import read_rf_header, read_rf_payload
 from streamer.ring import FrameRing, Slot
@@ -120,16 +120,15 @@ class Receiver:
             self._hears_all = silent
             (link.subscribe if silent else link.unsubscribe)(topic("rf"))
 
-    def _link_reset(self) -> None:
+    def _link_reset(self, peer: str) -> None:
         if self._stopping.is_set():
             return
         self._events.link_reset()
-        log.warning(
-            "RF link to %s closed: the sender stopped, or sent more than input.max_frame_bytes (%d)",
-            self._config.connect,
-            self._config.max_frame_bytes,
-            extra={"limit_by": "link"},
+        limit = (
+            f"the sender stopped, or sent more than input.max_frame_bytes ({self._config.max_frame_bytes})"
         )
+        reason = peer if peer == CLOSES else limit
+        log.warning("RF link to %s closed: %s", self._config.connect, reason, extra={"limit_by": "link"})
 
     def _receive(self, link: Link) -> None:
         """Put the next frame into the ring, or refuse it for a reason."""

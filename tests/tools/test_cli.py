@@ -82,6 +82,7 @@ CASES = {
     "3 a file that is not there": (["config", "check", "none.toml"], ["none.toml", "No such file"]),
     "3 no address": (["run", "--connect", "here", "--bind", "tcp://127.0.0.1:0", "--http", ""], ["'here'"]),
     "3 no address to record from": (["record", "--connect", "x", "--output", "o.mcap"], ["tcp://HOST:PORT"]),
+    "3 no source_id": (["replay", "{press}", "--source", "Scanner 1"], ["--source 'Scanner 1'", "a-z, 0-9"]),
     "4 no recording": (["info", "{rubbish}"], ["rubbish.h5"]),
     "4 nothing there": (["replay", "none.mhd", "--bind", "tcp://127.0.0.1:0"], ["none.mhd"]),
     "4 an unknown ending": (["process", "{press}", "--output", "o.txt"], ["o.txt", ".h5 or .npz"]),

@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from tools.commands import options
+
 igtl = typer.Typer(no_args_is_help=True, help="OpenIGTLink: results to 3D Slicer, RF from a PlusServer.")
 
 
@@ -104,7 +106,9 @@ def connect(
         "sound_speed": sound_speed,
         "initial_time": initial_time,
     }
-    settings = LinkSettings(sender=sender, bind=bind, source_id=source, device=device, axes=axes)
+    settings = LinkSettings(
+        sender=sender, bind=bind, source_id=options.source_id(source), device=device, axes=axes
+    )
     client = IgtlClient(settings, Constants(sender, preset, overrides))
     summary = client.run(stop, lambda address: emit("ready", {"rf": address}, as_json=json))
     emit("summary", asdict(summary), as_json=json)

@@ -1,5 +1,6 @@
 """Options that several commands share: what computes strain, and which frames make a pair."""
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -89,6 +90,16 @@ def security(config: Path | None, *, insecure: bool = False) -> "Security":
     from streamer.config import UNENCRYPTED, load_config
 
     return load_config(config, {"security": UNENCRYPTED if insecure else {}}).security.load()
+
+
+def source_id(text: str) -> str:
+    """The --source of a program that sends. Raises ConfigError where the protocol does not allow it."""
+    from streamer.errors import ConfigError
+    from streamer.headers import SOURCE_ID
+
+    if re.fullmatch(SOURCE_ID, text) is None:
+        raise ConfigError(f"--source {text!r}: give 1 to 32 of a-z, 0-9 and -, such as scanner-1")
+    return text
 
 
 def given(**sections: dict[str, Any]) -> dict[str, dict[str, Any]]:

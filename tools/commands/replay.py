@@ -91,7 +91,7 @@ def replay(
             recording,
             stop,
             bind=bind or "tcp://127.0.0.1:5560",
-            source_id=source,
+            source_id=options.source_id(source),
             loop=loop,
             rate=rate,
             speed=speed,

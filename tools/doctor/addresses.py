@@ -11,7 +11,7 @@ import zmq
 from streamer.config import Config
 from streamer.errors import ConfigError, MessageRefused
 from streamer.headers import RfHeader, StatusHeader
-from streamer.link import NO_PEER, PEER, Link, wait_any
+from streamer.link import CLOSES, NO_PEER, PEER, Link, wait_any
 from streamer.rf_message import read_rf_header, read_rf_payload
 from streamer.sockets import OVERHEAD_BYTES, open_context
 from streamer.wire import decode, unpack_header
@@ -173,6 +173,9 @@ def _silent(name: str, at: str, heard: Heard, start: str) -> Finding | None:
     if _UP in heard.peers:
         text = f"a ZeroMQ program listens at {at} but published nothing meanwhile"
         return Finding(name, "attention", text, "is the scanner frozen, or the replay over? Start it again")
+    if CLOSES in heard.peers:
+        text = f"what listens at {at} closes every link as soon as it opens: it is no PUB or XPUB socket"
+        return Finding(name, "fault", text, "let the bridge publish with a PUB socket, or change the port")
     if heard.peers - {NO_PEER}:
         text = f"what listens at {at} does not publish by ZeroMQ"
         return Finding(

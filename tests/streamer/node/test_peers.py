@@ -272,6 +272,21 @@ def test_an_address_where_nobody_or_something_else_answers_is_named(setup: Setup
                 lambda s: any(
                     words in reason
                     for reason in s.reasons
-                    for words in ("does not speak ZeroMQ", "another protocol", "hung up", "has not answered")
+                    for words in ("does not speak ZeroMQ", "another protocol", "hung up", "closes every link")
                 )
             )
+
+
+def test_a_bridge_that_pushes_instead_of_publishing_is_named_and_asked_less_often(setup: Setup) -> None:
+    with zmq.Context() as context, context.socket(zmq.PUSH) as pushing:
+        pushing.linger = 0
+        address = f"tcp://127.0.0.1:{pushing.bind_to_random_port('tcp://127.0.0.1')}"
+        node, listener = setup.start(connect=address)
+        waiting = listener.status(lambda s: any("no PUB or XPUB socket" in r for r in s.reasons))
+        assert "closes every link as soon as it opens" in waiting.reasons[0]
+        begun = time.monotonic()
+        while time.monotonic() - begun < 1.2:  # between the attempts and during them too
+            later = listener.status(lambda s: True)
+            assert any("no PUB or XPUB socket" in reason for reason in later.reasons)
+        attempts = 1 + (time.monotonic() - begun)  # one a second
+        assert node.stop().link_resets <= attempts + 1
