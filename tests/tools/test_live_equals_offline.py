@@ -1,27 +1,39 @@
 """Frames through real sockets and processes give the same bits as the same frames through `process`."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from engine.factory import model_hash
 from engine.musse.checkpoint import save
 from engine.musse.net import LiveNet
+from engine.musse.published import PublishedEstimator
+from engine.network.configuration import PAPER
+from engine.network.decoder import State
+from engine.network.musse import MusseConfiguration, MusseNet
+from engine.spec import FrameArray
+from engine.tracking.iq import IqGrid
+from streamer.headers import StrainHeader
 from tests.tools.programs import program, write_press
 from tools.cli import app
 from tools.convert import convert_tape
 from tools.errors import RecordingError
+from tools.tape.reader import Tape
 
 MAPS = ("axial_strain", "strain_std")
 COLUMNS = ("pre_index", "post_index", "mean_strain", "quality", "predicted_snre", "interval")
 
 
-def live(recording: Path, output: Path, *, engine: str, count: int, config: Path, speed: str = "1") -> None:
-    """Replay, node and recorder as three processes, as a user would start them."""
+def live(
+    recording: Path, output: Path, *options: str, engine: str, count: int, config: Path, speed: str = "1"
+) -> None:
+    """Replay, node with `options`, and recorder as three processes, as a user would start them."""
     played = ("--loop", "bounce", "--wait-subscribers", "1", "--speed", speed, "--json")
     with program("replay", str(recording), "--bind", "tcp://127.0.0.1:0", *played) as replay:
         at = replay.event("ready")["rf"]
@@ -35,6 +47,7 @@ def live(recording: Path, output: Path, *, engine: str, count: int, config: Path
             "--http",
             "",
             "--json",
+            *options,
         )
         with program("run", "--no-keep", "--connect", at, "--config", str(config), *given) as node:
             results = node.event("ready")["results"]
@@ -127,3 +140,57 @@ def test_real_frames(tmp_path: Path, arm_dir: Path) -> None:
     config = settings(tmp_path, "[engine]\naxial_window = 4.0\nlateral_window = 2.0\n")
     # slow, so that a busy machine keeps up: a frame that waits too long in the ring is overwritten
     check(tmp_path, *frames, engine="reference", count=18, config=config, speed="0.25")
+
+
+def small_published(folder: Path) -> Path:
+    """Weights of a small network of the published form whose heads move something."""
+    torch.manual_seed(1)
+    stage = replace(PAPER, channels=(4, 8), bottleneck=8)
+    net = MusseNet(MusseConfiguration(window=3, stage=stage))
+    for name, parameter in net.named_parameters():
+        if ".heads." in name:
+            torch.nn.init.normal_(parameter, std=1e-3)
+    save(net.eval(), folder / "small.safetensors", trained={})
+    return folder / "small.safetensors"
+
+
+def check_published(
+    tmp_path: Path, recording: Path, monkeypatch: pytest.MonkeyPatch, *, speed: str, count: int = 16
+) -> None:
+    record = tmp_path / "live.mcap"
+    given = ("--weights", str(small_published(tmp_path)))
+    config = settings(tmp_path, "")
+    live(recording, record, *given, engine="eager", count=count, config=config, speed=speed)
+    convert_tape(record, tmp_path / "live.h5")
+    again = ("--engine", "eager", "--config", str(config), "--pairs-from", str(record), *given)
+    offline(recording, tmp_path / "again.h5", *again)
+    there, here = contents(tmp_path / "live.h5"), contents(tmp_path / "again.h5")
+    assert np.isfinite(there["axial_strain"]).any(axis=(1, 2)).sum() >= count // 2
+    if speed != "1":  # `process` has only the recorded times
+        del there["interval"]
+    assert_same_bits(there, here)
+    with Tape(record) as tape:
+        headers = [message.header for message in tape.messages({"strain"})]
+    assert max(header.state_age for header in headers if isinstance(header, StrainHeader)) > 1
+    # the control: the state that a pair finds is another one
+    found = PublishedEstimator._state
+
+    def shuffled(self: PublishedEstimator, pre: FrameArray, grid: IqGrid) -> State | None:
+        state = found(self, pre, grid)
+        return None if state is None else tuple(values.flip(2) for values in state)
+
+    monkeypatch.setattr(PublishedEstimator, "_state", shuffled)
+    offline(recording, tmp_path / "shuffled.h5", *again)
+    with pytest.raises(AssertionError):
+        assert_same_bits(there, contents(tmp_path / "shuffled.h5"))
+
+
+def test_the_published_network_with_its_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_published(tmp_path, write_press(tmp_path / "a.h5"), monkeypatch, speed="0.5")
+
+
+@pytest.mark.long
+def test_the_published_network_on_real_frames(
+    tmp_path: Path, arm_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_published(tmp_path, arm_dir / "rf0304_86.mhd", monkeypatch, speed="0.05", count=4)
