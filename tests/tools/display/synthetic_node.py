@@ -36,6 +36,7 @@ class SyntheticNode:
         strain: bool = True,
         steady: bool = False,
         fused: bool = False,
+        source: str = "arm",
     ) -> None:
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.XPUB)
@@ -45,6 +46,9 @@ class SyntheticNode:
         self.subscribed = threading.Event()
         """Set once a display has subscribed to anything."""
         self._time_constant = 0.5
+        self.silent = threading.Event()
+        """While it is set, nothing is sent."""
+        self._source = source
         self._rate, self._strain, self._steady, self._fused = rate, strain, steady, fused
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="synthetic-node")
@@ -57,6 +61,8 @@ class SyntheticNode:
                 self._time_constant = request.time_constant if request else self._time_constant
                 self.subscribed.set()
             number += 1
+            if self.silent.is_set():
+                continue
             settings = json.dumps({"fusion": {"time_constant": self._time_constant}})
             self._send("status", status_message(frame_rate=self._rate, configuration=settings))
             self._send("bmode", bmode_message(seed=number % 8, frame_index=number))
@@ -90,7 +96,8 @@ class SyntheticNode:
         )
 
     def _send(self, kind: str, message: Message) -> None:
-        self._socket.send_multipart(encode(kind, message.header, list(message.arrays.values())))
+        header = message.header.model_copy(update={"source_id": self._source})
+        self._socket.send_multipart(encode(kind, header, list(message.arrays.values())))
 
     def __enter__(self) -> "SyntheticNode":
         self._thread.start()

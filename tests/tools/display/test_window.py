@@ -153,6 +153,19 @@ def colourful(image: NDArray[np.uint8]) -> float:
     return float((spread > 60).mean())
 
 
+def frozen_pair(folder: Path) -> list[Path]:
+    """Two images of a frozen window, saved with the key s, a second apart."""
+    known = set(folder.glob("musse-*.png"))
+    found: list[Path] = []
+    for _ in range(2):
+        time.sleep(1.0)  # names have whole seconds
+        xdotool("key", "s")
+        wait_for(lambda: set(folder.glob("musse-*.png")) - known, "a saved image")
+        found += set(folder.glob("musse-*.png")) - known
+        known |= set(found)
+    return found
+
+
 def test_the_window_shows_the_image_obeys_keys_saves_and_quits(screen: str, tmp_path: Path) -> None:
     def scenario() -> None:
         shot = tmp_path / "screen.png"
@@ -170,16 +183,24 @@ def test_the_window_shows_the_image_obeys_keys_saves_and_quits(screen: str, tmp_
             # from clinical over reversed and perceptual to grey; Qt keeps one key between two images
             xdotool("key", "--delay", "200", "c", "c", "c")
             wait_for(lambda: colourful(screenshot(shot)) < 0.02, "the grey map")
-            xdotool("key", "--delay", "200", "space", "q", "q")  # q asks, because results are coming
+            xdotool("key", "space")
+            pair = frozen_pair(tmp_path)
+            # q asks, because results are coming
+            xdotool("key", "--delay", "200", "q", "q")
             output, complaint = ended(child)
         assert (child.returncode, complaint) == (0, "")
         assert re.match(r"summary: results \d+, shown \d+, skipped \d+, refused 0, saved none", output)
-        saved = next(tmp_path.glob("musse-*.png"))
+        saved = min(tmp_path.glob("musse-*.png"))
         assert cv2.imread(str(saved)) is not None
         facts = png_text(saved)
         assert json.loads(facts["Numbers"])["quality"] >= 0
         assert json.loads(facts["Settings"])["color_map"].startswith("clinical")
         assert "research use only" in facts["Description"]
+        first, second = (png_text(path) for path in pair)
+        assert first["State"].startswith("FROZEN")
+        assert first["State"] != second["State"]  # the age of the frozen image goes on
+        for what in ("Numbers", "Image Time"):  # all else is that of its frame
+            assert first[what] == second[what]
 
     with_a_window_that_hears(scenario)
 

@@ -1,0 +1,102 @@
+"""The picture that `display` saves after its node was killed, was replaced by another, or was silent."""
+
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.root import ROOT
+from tests.tools.display.synthetic_node import SyntheticNode
+
+SHOWN, AWAY = 0.5, 1.5  # s with results, and without: a node is lost after 1.2 s
+SECONDS = {"killed": SHOWN + AWAY, "replaced": 2 * SHOWN + AWAY, "silent": 2 * SHOWN + AWAY}
+RANGE = {"replaced": "4"}  # top of the colour range; the others have the default
+IMAGES, B_MODE, STRAIN, LOWER = slice(75, 490), slice(100, 520), slice(660, 1100), slice(560, None)
+
+Picture = NDArray[np.int16]
+"""(rows, cols, BGR)"""
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Picture]:
+    """What three displays saved last, each on a node of its own."""
+    folder = tmp_path_factory.mktemp("pictures")
+    with ExitStack() as ending:
+        nodes = {name: ending.enter_context(SyntheticNode(steady=True, fused=True)) for name in SECONDS}
+        for node in nodes.values():
+            node.silent.set()
+        displays = [ending.enter_context(_display(name, nodes[name].address, folder)) for name in SECONDS]
+        assert all(node.subscribed.wait(30) for node in nodes.values())
+        for node in nodes.values():
+            node.silent.clear()
+        time.sleep(SHOWN)
+        nodes["killed"].stop()
+        nodes["replaced"].stop()
+        address = nodes["replaced"].address
+        ending.enter_context(SyntheticNode(address, steady=True, fused=True, source="another"))
+        nodes["silent"].silent.set()
+        time.sleep(AWAY)
+        nodes["silent"].silent.clear()
+        assert [display.wait(30) for display in displays] == [0] * len(displays)
+    read = {name: cv2.imread(str(folder / f"{name}.png")) for name in SECONDS}
+    return {name: np.asarray(image, np.int16) for name, image in read.items()}
+
+
+def _display(name: str, address: str, folder: Path) -> "subprocess.Popen[bytes]":
+    given = ["--connect", address, "--headless", "--seconds", str(SECONDS[name])]
+    given += ["--save", str(folder / f"{name}.png"), "--range-max", RANGE.get(name, "2.5")]
+    return subprocess.Popen(
+        [sys.executable, "-m", "tools", "display", *given], cwd=ROOT, stdout=subprocess.DEVNULL
+    )
+
+
+def colourful(part: Picture) -> float:
+    """Share of pixels with a colour."""
+    return float((part.max(axis=2) - part.min(axis=2) > 60).mean())
+
+
+def test_a_killed_node_leaves_no_number_and_no_image_as_current(pictures: dict[str, Picture]) -> None:
+    def green(picture: Picture) -> int:  # the quality bar
+        blue, green, red = np.moveaxis(picture[LOWER], 2, 0)
+        return int((green - np.maximum(blue, red) > 50).sum())
+
+    def bright(picture: Picture) -> int:  # the numbers beside it
+        return int((picture[LOWER, :250][:110].min(axis=2) > 200).sum())
+
+    lost, live = pictures["killed"], pictures["silent"]
+    assert (green(lost), bright(lost)) == (0, 0)
+    assert (green(live) > 1000, bright(live) > 300) == (True, True)
+    assert colourful(lost[IMAGES, STRAIN]) < 0.05 < 0.9 < colourful(live[IMAGES, STRAIN])
+    assert lost[IMAGES, B_MODE].std() < 0.7 * live[IMAGES, B_MODE].std()  # grey over the B-mode too
+
+
+def test_a_new_source_is_shown_when_the_first_is_gone(pictures: dict[str, Picture]) -> None:
+    assert colourful(pictures["replaced"][IMAGES, STRAIN]) > 0.9
+
+
+def test_the_trace_is_empty_where_no_result_came(pictures: dict[str, Picture]) -> None:
+    def longest_gap(picture: Picture) -> int:
+        """Columns without the trace between its first and its last."""
+        trace = picture[LOWER, 300:][:130]
+        line = (trace[..., 0] - trace[..., 2] > 60) & (trace.max(axis=2) > 150)
+        return int(np.diff(np.flatnonzero(line.any(axis=0))).max())
+
+    assert longest_gap(pictures["silent"]) > 100  # of about 97 columns a second
+    assert longest_gap(pictures["replaced"]) == 1  # the control
+
+
+def test_average_strain_has_one_colour_at_every_range(pictures: dict[str, Picture]) -> None:
+    average = {
+        name: np.median(pictures[name][320:480, STRAIN], axis=(0, 1)) for name in ("replaced", "silent")
+    }
+    np.testing.assert_allclose(average["replaced"], average["silent"], atol=12)
+
+
+def test_the_b_mode_is_as_grey_as_tissue(pictures: dict[str, Picture]) -> None:
+    assert 50 < np.median(pictures["silent"][IMAGES, B_MODE]) < 160
