@@ -1,4 +1,4 @@
-"""The picture that `display` saves after its node was killed, was replaced by another, or was silent."""
+"""The image that `display` saves after its node was killed, was replaced by another, or was silent."""
 
 import subprocess
 import sys
@@ -19,14 +19,14 @@ SECONDS = {"killed": SHOWN + AWAY, "replaced": 2 * SHOWN + AWAY, "silent": 2 * S
 RANGE = {"replaced": "4"}  # top of the colour range; the others have the default
 IMAGES, B_MODE, STRAIN, LOWER = slice(75, 490), slice(100, 520), slice(660, 1100), slice(560, None)
 
-Picture = NDArray[np.int16]
+Screen = NDArray[np.int16]
 """(rows, cols, BGR)"""
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Picture]:
+def screens(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Screen]:
     """What three displays saved last, each on a node of its own."""
-    folder = tmp_path_factory.mktemp("pictures")
+    folder = tmp_path_factory.mktemp("screens")
     with ExitStack() as ending:
         nodes = {name: ending.enter_context(SyntheticNode(steady=True, fused=True)) for name in SECONDS}
         for node in nodes.values():
@@ -56,47 +56,48 @@ def _display(name: str, address: str, folder: Path) -> "subprocess.Popen[bytes]"
     )
 
 
-def colourful(part: Picture) -> float:
+def colourful(part: Screen) -> float:
     """Share of pixels with a colour."""
     return float((part.max(axis=2) - part.min(axis=2) > 60).mean())
 
 
-def test_a_killed_node_leaves_no_number_and_no_image_as_current(pictures: dict[str, Picture]) -> None:
-    def green(picture: Picture) -> int:  # the quality bar
-        blue, green, red = np.moveaxis(picture[LOWER], 2, 0)
+def test_a_killed_node_leaves_no_number_and_no_image_as_current(screens: dict[str, Screen]) -> None:
+    def green(screen: Screen) -> int:  # the quality bar
+        blue, green, red = np.moveaxis(screen[LOWER], 2, 0)
         return int((green - np.maximum(blue, red) > 50).sum())
 
-    def bright(picture: Picture) -> int:  # the numbers beside it
-        return int((picture[LOWER, :250][:110].min(axis=2) > 200).sum())
+    def bright(screen: Screen) -> int:  # the numbers beside it
+        return int((screen[LOWER, :250][:110].min(axis=2) > 200).sum())
 
-    lost, live = pictures["killed"], pictures["silent"]
+    lost, live = screens["killed"], screens["silent"]
     assert (green(lost), bright(lost)) == (0, 0)
     assert (green(live) > 1000, bright(live) > 300) == (True, True)
-    assert colourful(lost[IMAGES, STRAIN]) < 0.05 < 0.9 < colourful(live[IMAGES, STRAIN])
+    assert colourful(lost[IMAGES, STRAIN]) < 0.05
+    assert colourful(live[IMAGES, STRAIN]) > 0.9
     assert lost[IMAGES, B_MODE].std() < 0.7 * live[IMAGES, B_MODE].std()  # grey over the B-mode too
 
 
-def test_a_new_source_is_shown_when_the_first_is_gone(pictures: dict[str, Picture]) -> None:
-    assert colourful(pictures["replaced"][IMAGES, STRAIN]) > 0.9
+def test_a_new_source_is_shown_when_the_first_is_gone(screens: dict[str, Screen]) -> None:
+    assert colourful(screens["replaced"][IMAGES, STRAIN]) > 0.9
 
 
-def test_the_trace_is_empty_where_no_result_came(pictures: dict[str, Picture]) -> None:
-    def longest_gap(picture: Picture) -> int:
+def test_the_trace_is_empty_where_no_result_came(screens: dict[str, Screen]) -> None:
+    def longest_gap(screen: Screen) -> int:
         """Columns without the trace between its first and its last."""
-        trace = picture[LOWER, 300:][:130]
+        trace = screen[LOWER, 300:][:130]
         line = (trace[..., 0] - trace[..., 2] > 60) & (trace.max(axis=2) > 150)
         return int(np.diff(np.flatnonzero(line.any(axis=0))).max())
 
-    assert longest_gap(pictures["silent"]) > 100  # of about 97 columns a second
-    assert longest_gap(pictures["replaced"]) == 1  # the control
+    assert longest_gap(screens["silent"]) > 100  # of about 97 columns a second
+    assert longest_gap(screens["replaced"]) == 1  # the control
 
 
-def test_average_strain_has_one_colour_at_every_range(pictures: dict[str, Picture]) -> None:
+def test_average_strain_has_one_colour_at_every_range(screens: dict[str, Screen]) -> None:
     average = {
-        name: np.median(pictures[name][320:480, STRAIN], axis=(0, 1)) for name in ("replaced", "silent")
+        name: np.median(screens[name][320:480, STRAIN], axis=(0, 1)) for name in ("replaced", "silent")
     }
     np.testing.assert_allclose(average["replaced"], average["silent"], atol=12)
 
 
-def test_the_b_mode_is_as_grey_as_tissue(pictures: dict[str, Picture]) -> None:
-    assert 50 < np.median(pictures["silent"][IMAGES, B_MODE]) < 160
+def test_the_b_mode_is_as_grey_as_tissue(screens: dict[str, Screen]) -> None:
+    assert 50 < np.median(screens["silent"][IMAGES, B_MODE]) < 160
