@@ -1,23 +1,18 @@
-"""Every setting of the node and the display, with unit, default and limits.
+"""Every setting of the node, with unit, default and limits; `tools.display.config` has the display's.
 
 The models are the only source: `configs/default.toml` is written from them by `musse-stream config show`, and
 a test keeps the two equal. Command-line options override the file; unknown keys are refused.
 """
 
-import codecs
-import difflib
 import json
-import tomllib
-from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self, get_args
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from engine.sequence.quality import Thresholds
 from engine.spec import Device, Policy
 from streamer.curve import Security, parse_public, read_keys
-from streamer.errors import ConfigError
 from streamer.ranges import Finite, Fraction, NonNegative, Positive
 
 Strain = Annotated[float, Field(gt=0, le=1)]  # 0.01 is 1 %
@@ -32,16 +27,7 @@ def _window(value: float) -> float:
 
 WindowMm = Annotated[float, AfterValidator(_window)]
 
-Layout = Literal["side-by-side", "overlay"]
-Value = Literal["normalised", "percent"]
-ImageKind = Literal["fused", "pair"]
-ColorMap = Literal["clinical", "reversed", "perceptual", "grey"]
-
 CONFIG_VERSION: Final = 1
-PRESETS: Final = ("fine", "light")
-"""Names of the configurations that come with the package: for a probe in a holder, and for a light hand."""
-RENAMED: dict[str, str] = {}
-"""Keys of earlier releases, as section.key, and their present names."""
 AXIAL_WAVELENGTHS: Final = 13.0
 """Of the carrier in the strain window along the beam: 4 mm at 5 MHz."""
 LATERAL_WAVELENGTHS: Final = 6.5
@@ -51,11 +37,13 @@ SMALLEST_REGION: Final = 0.5
 _LIMITS: Final = Thresholds()
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """A table of the file: unknown keys are refused, and no type is converted."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class InputConfig(_Section):
+class InputConfig(Section):
     """Where RF frames come from."""
 
     connect: str = Field("tcp://127.0.0.1:5560", description="address of the scanner bridge or replay")
@@ -65,7 +53,7 @@ class InputConfig(_Section):
     high_water_mark: int = Field(64, ge=2, description="messages the link may queue before it drops")
 
 
-class PairingConfig(_Section):
+class PairingConfig(Section):
     """Which two frames make a pair."""
 
     mode: Literal["time", "sequential", "stride", "keyframe", "auto"] = Field(
@@ -98,7 +86,7 @@ class PairingConfig(_Section):
         return f"{self.mode} {self.stride}" if self.mode == "stride" else self.mode
 
 
-class RegionConfig(_Section):
+class RegionConfig(Section):
     """Region of interest: strain is computed, assessed and normalised inside it. 0 to 0: by the probe."""
 
     whole: bool = Field(
@@ -123,7 +111,7 @@ class RegionConfig(_Section):
         return self
 
 
-class EngineConfig(_Section):
+class EngineConfig(Section):
     """What computes strain."""
 
     name: str = Field(
@@ -152,7 +140,7 @@ class EngineConfig(_Section):
     )
 
 
-class QualityConfig(_Section):
+class QualityConfig(Section):
     """When a pair is rejected, and which pixels count as confident."""
 
     min_ncc: Fraction = Field(_LIMITS.min_ncc, description="median NCC after motion compensation")
@@ -177,14 +165,14 @@ class QualityConfig(_Section):
         return Thresholds(**self.model_dump(exclude={"max_saturated"}))
 
 
-class FusionConfig(_Section):
+class FusionConfig(Section):
     """Many pairs to one steady image of relative strain, published beside the single pairs."""
 
     time_constant: NonNegative = Field(0.5, description="a pair this old weighs 1/e, s; 0: no fusion")
     min_snre: NonNegative = Field(0.3, description="pairs of lower predicted SNRe are left out")
 
 
-class OutputConfig(_Section):
+class OutputConfig(Section):
     """Where results go."""
 
     bind: str = Field("tcp://127.0.0.1:5561", description="address that displays connect to")
@@ -195,13 +183,13 @@ class OutputConfig(_Section):
     )
 
 
-class HttpConfig(_Section):
+class HttpConfig(Section):
     """Metrics and health over HTTP."""
 
     bind: str = Field("127.0.0.1:5562", description="host:port of /metrics, /livez, /readyz; empty: off")
 
 
-class KeepConfig(_Section):
+class KeepConfig(Section):
     """What was just seen, held in memory by a process beside the node and saved when asked for."""
 
     memory: int = Field(2**30, ge=0, description="RF and results held, bytes; 0: off")
@@ -209,7 +197,7 @@ class KeepConfig(_Section):
     folder: str = Field("", description="where tapes are saved; empty: the folder the node was started in")
 
 
-class SecurityConfig(_Section):
+class SecurityConfig(Section):
     """Encryption of the ZeroMQ links; see SECURITY.md. Relative files are those of the working folder."""
 
     key: str = Field("", description="secret key file, made by `musse-stream keys new`; empty: plain links")
@@ -247,30 +235,8 @@ UNENCRYPTED: Final[dict[str, Any]] = {
 """The section as `--insecure` sets it."""
 
 
-class DisplayConfig(_Section):
-    """What the window shows at start; keys change it live."""
-
-    layout: Layout = Field("side-by-side", description="B-mode beside or under")
-    value: Value = Field("normalised", description="1 = average, or signed %")
-    picture: ImageKind = Field("fused", description="of many pairs, or of the newest alone")
-    color_map: ColorMap = Field("clinical", description="colours of strain")
-    opacity: Fraction = Field(0.6, description="of strain over B-mode in the overlay")
-    persistence: NonNegative = Field(0.0, description="time constant of averaging single pairs, s; 0: off")
-    range_max: Positive = Field(2.5, description="top of the normalised colour range at start")
-    region: tuple[NonNegative, NonNegative, Finite, Finite] = Field(
-        (0.0, 0.0, 0.0, 0.0), description="axial from, to, lateral from, to in mm; zeros: the node's region"
-    )
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        top, bottom, left, right = self.region
-        if any(self.region) and not (top < bottom and left < right):
-            raise ValueError(f"region = {list(self.region)}: from has to lie before to, or all four are 0")
-        return self
-
-
-class Config(_Section):
-    """All of it: one TOML table per section."""
+class Config(Section):
+    """All of the node: one TOML table per section."""
 
     version: Literal[1] = CONFIG_VERSION
     """Of this layout; a file without it is of version 1."""
@@ -284,85 +250,6 @@ class Config(_Section):
     http: HttpConfig = HttpConfig()
     keep: KeepConfig = KeepConfig()
     security: SecurityConfig = SecurityConfig()
-    display: DisplayConfig = DisplayConfig()
-
-
-def load_config(path: Path | None, overrides: dict[str, dict[str, Any]] | None = None) -> Config:
-    """The configuration from a TOML file (None: defaults), with `overrides[section][key]` on top.
-
-    A path of one word without a suffix is the name of a preset of `PRESETS`, unless a file has this name.
-    Raises ConfigError with every mistake at once: its place, the mistake, and the nearest valid name.
-    """
-    fields: dict[str, Any] = {}
-    if path is not None:
-        try:
-            fields = tomllib.loads(_decoded(_file_of(path).read_bytes()))
-        except OSError as error:
-            raise ConfigError(f"cannot read {path}: {error.strerror}") from error
-        except UnicodeDecodeError as error:
-            raise ConfigError(
-                f"{path} is not UTF-8 text (byte {error.start}): save it as UTF-8, or write it with "
-                "`musse-stream config show --output FILE`"
-            ) from error
-        except tomllib.TOMLDecodeError as error:
-            raise ConfigError(f"{path} is not TOML: {error}") from error
-        if fields.get("version", CONFIG_VERSION) != CONFIG_VERSION:
-            raise ConfigError(
-                f"{path} is a configuration of version {fields['version']!r}; this release reads version "
-                f"{CONFIG_VERSION}"
-            )
-    for section, values in (overrides or {}).items():
-        given = fields.get(section, {})
-        if values and isinstance(given, dict):  # anything else is a mistake that is reported below
-            fields[section] = {**given, **values}
-    try:
-        return Config.model_validate(_tuples(fields))
-    except ValidationError as error:
-        mistakes = "\n".join(f"  {explain(mistake, Config)}" for mistake in error.errors())
-        raise ConfigError(f"{path or 'configuration'} has mistakes:\n{mistakes}") from error
-
-
-def _file_of(path: Path) -> Path:
-    """The file that `path` stands for. Raises ConfigError for a word that is neither file nor preset."""
-    if path.suffix or len(path.parts) > 1 or path.is_file():
-        return path
-    if path.name not in PRESETS:
-        raise ConfigError(f"no configuration {path.name!r}: give a TOML file, or one of {', '.join(PRESETS)}")
-    return Path(str(files("streamer"))) / "presets" / f"{path.name}.toml"
-
-
-def _decoded(raw: bytes) -> str:
-    """The text of a file: UTF-8 with or without a byte order mark, or UTF-16 as PowerShell 5 redirects it."""
-    encoding = next((encoding for mark, encoding in _ENCODINGS.items() if raw.startswith(mark)), "utf-8")
-    if encoding == "utf-8" and 0 in raw[:2]:  # no TOML begins with a null character
-        encoding = "utf-16-be" if raw[0] == 0 else "utf-16-le"
-    return raw.decode(encoding).replace("\r\n", "\n")
-
-
-_ENCODINGS: Final = {
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16, whose mark it begins with
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
-
-
-def config_toml(config: Config) -> str:
-    """The configuration as commented TOML: every key with its meaning, unit, limits and default."""
-    lines = [
-        "# Configuration of musse-stream. Every key may be left out; the values here are in force then.",
-        f"version = {config.version}",
-    ]
-    for section_name, section in config:
-        if not isinstance(section, _Section):
-            continue
-        lines += ["", f"# {(type(section).__doc__ or '').splitlines()[0]}", f"[{section_name}]"]
-        for key, field in type(section).model_fields.items():
-            choices = get_args(field.annotation) if "Literal" in str(field.annotation) else ()
-            hint = f" ({' | '.join(map(str, choices))})" if choices else ""
-            lines += [f"# {field.description}{hint}", f"{key} = {_toml_value(getattr(section, key))}"]
-    return "\n".join(lines) + "\n"
 
 
 def result_settings(config: Config) -> str:
@@ -371,50 +258,3 @@ def result_settings(config: Config) -> str:
     del sections["engine"]["weights"]  # the hash in every strain message identifies them
     del sections["engine"]["timeout"]
     return json.dumps(sections)
-
-
-def _toml_value(value: str | float | tuple[float, ...]) -> str:
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # all else is TOML already
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, tuple):
-        return "[" + ", ".join(map(_toml_value, value)) + "]"
-    return str(value)
-
-
-def _tuples(value: Any) -> Any:
-    """TOML arrays as tuples: the models are strict and frozen."""
-    if isinstance(value, dict):
-        return {key: _tuples(item) for key, item in value.items()}
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
-
-
-def explain(mistake: Any, model: type[BaseModel]) -> str:
-    """One of pydantic's `errors()` as a line: its place, the mistake, the nearest name of `model`."""
-    place = ".".join(map(str, mistake["loc"]))
-    if mistake["type"] == "value_error":
-        return f"{place}: {mistake['ctx']['error']}"
-    if mistake["type"] != "extra_forbidden":
-        return f"{place}: {mistake['msg']}, got {mistake['input']!r}{_meaning(mistake['loc'], model)}"
-    if place in RENAMED:
-        return f"{place}: renamed to {RENAMED[place]!r}"
-    *parents, key = mistake["loc"]
-    names = list(model.model_fields) if not parents else _section_keys(model, str(parents[0]))
-    near = difflib.get_close_matches(str(key), names, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"
-    return f"{place}: unknown key; {hint}"
-
-
-def _meaning(place: tuple[Any, ...], model: type[BaseModel]) -> str:
-    """What the key at `place` means, with its unit; '' where it has no description."""
-    section = model.model_fields[str(place[0])].annotation if place[0] in model.model_fields else None
-    if len(place) < 2 or not (isinstance(section, type) and issubclass(section, BaseModel)):
-        return ""
-    field = section.model_fields.get(str(place[1]))
-    return f" ({field.description})" if field is not None and field.description else ""
-
-
-def _section_keys(model: type[BaseModel], section: str) -> list[str]:
-    inner = model.model_fields[section].annotation
-    return list(inner.model_fields) if isinstance(inner, type) and issubclass(inner, BaseModel) else []

@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from streamer.config import Config, config_toml, load_config
+from streamer.config_file import config_toml
+from tools.configuration import FullConfig, load_config
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 
 
 def test_default_toml_agrees_with_the_model() -> None:
-    assert (CONFIGS / "default.toml").read_text(encoding="utf-8") == config_toml(Config()), (
+    assert (CONFIGS / "default.toml").read_text(encoding="utf-8") == config_toml(FullConfig()), (
         "run `make configs`"
     )
 

@@ -64,7 +64,7 @@ from tests.echo_frames import cycle, rf_header
 import streamer.node
 from streamer.beside import Beside
 from streamer.builder import EngineBuilder
-from streamer.config import load_config
+from streamer.config_file import load_config
 from streamer.frame import RfFrame
 from streamer.pairing import FramePair
 from streamer.stopwatch import Stopwatch

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from engine.factory import resolve
-from streamer.config import load_config
+from streamer.config_file import load_config
 from streamer.stopping import Stop, StopRequested
 from tools.children import Child, child
 from tools.errors import NoScreen, NothingReceived, ToolError

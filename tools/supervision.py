@@ -73,7 +73,8 @@ class _Node:
     """One child process with what it promised last."""
 
     def __init__(self, settings: Config, restarts: Counter[Restart], *, log_json: bool) -> None:
-        arguments = ["node", "--settings", settings.model_dump_json(), "--restarts", json.dumps(restarts)]
+        own = settings.model_dump_json(include=set(Config.model_fields))
+        arguments = ["node", "--settings", own, "--restarts", json.dumps(restarts)]
         self._child = Child([*arguments, *["--log-json"] * log_json], "tools")
         self._due = self._looked = time.monotonic()
         self._promised(STARTING_AT_MOST)

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.sequence.quality import Thresholds
-from streamer import config as config_module
-from streamer.config import PRESETS, Config, QualityConfig, config_toml, load_config
+from streamer.config import Config, QualityConfig
+from streamer.config_file import PRESETS, RENAMED, config_toml, load_config
 from streamer.errors import ConfigError
 
 
@@ -163,16 +163,9 @@ def test_a_window_in_metres_is_a_mistake_that_names_the_unit(tmp_path: Path, key
 
 
 def test_a_renamed_key_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(config_module.RENAMED, "engine.window", "engine.axial_window")
+    monkeypatch.setitem(RENAMED, "engine.window", "engine.axial_window")
     with pytest.raises(ConfigError, match=r"engine\.window: renamed to 'engine\.axial_window'"):
         load_config(written(tmp_path, "[engine]\nwindow = 2.0\n"))
-
-
-def test_a_reversed_region_of_the_display_is_a_mistake(tmp_path: Path) -> None:
-    load_config(written(tmp_path, "[display]\nregion = [3.0, 8.0, -5.0, 5.0]\n"))
-    for region in ([8.0, 3.0, -5.0, 5.0], [3.0, 8.0, 5.0, -5.0], [3.0, 8.0, 0.0, 0.0]):
-        with pytest.raises(ConfigError, match="display: region"):
-            load_config(written(tmp_path, f"[display]\nregion = {region}\n"))
 
 
 def test_every_threshold_reaches_the_assessment() -> None:

@@ -16,7 +16,7 @@ from zmq.utils import z85
 from zmq.utils.monitor import recv_monitor_message
 
 from streamer.addresses import is_loopback
-from streamer.config import load_config
+from streamer.config_file import load_config
 from streamer.curve import Context, Keys, Security, read_keys, write_secret
 from streamer.errors import ConfigError
 from streamer.sockets import Socket, bind_publisher, bind_server, bound_address, connect_subscriber

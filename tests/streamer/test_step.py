@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from engine.factory import load
 from engine.spec import EngineSpec
-from streamer.config import Config, load_config
+from streamer.config import Config
+from streamer.config_file import load_config
 from streamer.errors import MessageRefused
 from streamer.frame import RfFrame, check_samples, view_samples
 from streamer.geometry import FrameRegion, engine_spec

@@ -13,7 +13,7 @@ import pytest
 
 from engine.errors import EngineError, EngineUnavailable
 from engine.tracking.torch_device import has_card
-from streamer.config import load_config
+from streamer.config_file import load_config
 from tests.echo_frames import SHAPE, rf_header
 from tests.root import ROOT
 from tests.streamer.node.node_harness import Scanner

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from streamer.config import load_config
 from streamer.curve import Security
 from streamer.errors import ConfigError
 from streamer.headers import StatusHeader
@@ -15,6 +14,7 @@ from streamer.subscriber import Subscriber
 from tests.streamer.node.node_harness import Setup
 from tests.tools.programs import program
 from tools.cli import app
+from tools.configuration import load_config
 from tools.errors import ToolError
 from tools.keys import allow_key, new_key, public_key
 from tools.tape.protocol import KeepClient

@@ -25,7 +25,8 @@ def config(
         musse-stream config check clinic.toml
     """
     from engine.factory import resolve
-    from streamer.config import config_toml, load_config
+    from streamer.config_file import config_toml
+    from tools.configuration import load_config
     from tools.output import write_text
 
     settings = load_config(file)

@@ -87,9 +87,9 @@ def display(
     from contextlib import ExitStack
     from dataclasses import asdict
 
-    from streamer.config import load_config
     from streamer.curve import PLAIN
     from tools.children import child
+    from tools.configuration import load_config
     from tools.display.loop import run_display
     from tools.display.options import DisplayOptions
     from tools.output import emit

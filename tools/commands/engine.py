@@ -70,7 +70,7 @@ def engine(
 
         musse-stream engine verify --all --json engines.json
     """
-    from streamer.config import load_config
+    from tools.configuration import load_config
     from tools.engines.building import build_engine, configured, subject_of
     from tools.engines.listing import list_engines
     from tools.engines.verifying import verify_engines

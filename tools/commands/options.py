@@ -69,7 +69,7 @@ def configuration(
     stride: int | None = None,
 ) -> "Config":
     """A configuration file with these options on top; None counts as not given. Raises ConfigError."""
-    from streamer.config import load_config
+    from tools.configuration import load_config
 
     return load_config(
         config,
@@ -87,7 +87,8 @@ def metres(millimetres: float | None) -> float | None:
 
 def security(config: Path | None, *, insecure: bool = False) -> "Security":
     """The keys that the [security] of a configuration names. Raises ConfigError."""
-    from streamer.config import UNENCRYPTED, load_config
+    from streamer.config import UNENCRYPTED
+    from tools.configuration import load_config
 
     return load_config(config, {"security": UNENCRYPTED if insecure else {}}).security.load()
 

@@ -53,7 +53,8 @@ def run(
     from contextlib import ExitStack
     from typing import Any
 
-    from streamer.config import UNENCRYPTED, load_config
+    from streamer.config import UNENCRYPTED
+    from tools.configuration import load_config
     from tools.errors import NodeEnded
     from tools.keep import keeping
     from tools.log import log_to_stderr

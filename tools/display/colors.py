@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.config import ColorMap
+from tools.display.config import ColorMap
 
 Image = NDArray[np.uint8]
 Color = tuple[int, int, int]

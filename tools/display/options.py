@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, get_args
 
-from streamer.config import ColorMap, DisplayConfig, ImageKind, Layout, Value
 from streamer.errors import ConfigError
+from tools.display.config import ColorMap, DisplayConfig, ImageKind, Layout, Value
 
 RangeMode = Literal["held", "fixed"]
 RegionLimits: TypeAlias = tuple[float, float, float, float]

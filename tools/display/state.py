@@ -11,11 +11,11 @@ from collections import deque
 from dataclasses import InitVar, dataclass, field, replace
 from typing import Final
 
-from streamer.config import ImageKind
 from streamer.headers import BmodeHeader, FusedHeader, StatusHeader, StrainHeader
 from streamer.subscriber import Received
 from streamer.wire import Message
 from tools.display.bmode import BmodeImages
+from tools.display.config import ImageKind
 from tools.display.guidance import advice
 from tools.display.link import Link
 from tools.display.options import IMAGES, DisplayOptions

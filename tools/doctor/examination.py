@@ -6,8 +6,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from streamer.config import Config, load_config
+from streamer.config import Config
 from streamer.errors import ConfigError
+from tools.configuration import load_config
 from tools.doctor import addresses, computer, engines, services, storage
 from tools.doctor.findings import Finding, Level, anonymous
 from tools.doctor.recording import check_recording

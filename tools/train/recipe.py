@@ -11,7 +11,7 @@ from engine.network.configuration import PAPER
 from engine.training.losses.live_unsupervised import UnsupervisedWeights
 from engine.training.losses.paper import Objective
 from engine.training.recipe import Kind, Recipe
-from streamer.config import explain
+from streamer.config_file import explain
 from streamer.errors import ConfigError
 from streamer.ranges import NonNegative as Weight
 from streamer.ranges import PositiveCount as Count

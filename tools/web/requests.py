@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from streamer.config import ColorMap
 from streamer.errors import ConfigError
+from tools.display.config import ColorMap
 from tools.measure.ratio import as_row
 from tools.measure.regions import Regions
 from tools.web.client import Client

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from streamer.beside import Compile
 from streamer.builder import OpenEngine
-from streamer.config import Config, load_config
+from streamer.config import Config
+from streamer.config_file import load_config
 from streamer.headers import BmodeHeader, FusedHeader, StatusHeader, StrainHeader
 from streamer.node import Ready, Summary, run
 from streamer.stopping import Stop

@@ -6,7 +6,7 @@ from typing import Any
 
 from engine.baselines.trivial import TrivialEstimator
 from engine.spec import StrainResult
-from streamer.config import load_config
+from streamer.config_file import load_config
 from streamer.node import run
 from streamer.stopping import Stop
 from tools.processes import on_stop_signal

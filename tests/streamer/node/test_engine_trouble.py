@@ -10,7 +10,7 @@ import pytest
 from engine.baselines.trivial import TrivialEstimator
 from engine.errors import EngineUnavailable, EstimateFailed, InvalidAcquisition
 from engine.spec import EngineSpec, StrainResult
-from streamer.config import load_config
+from streamer.config_file import load_config
 from streamer.errors import AddressInUse, ConfigError
 from tests.echo_frames import STRAIN, echoes
 from tests.streamer.node.engines import Gate, Scripted, failing, scripted

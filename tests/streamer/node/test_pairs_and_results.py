@@ -12,7 +12,8 @@ from engine.baselines.trivial import TrivialEstimator
 from engine.bmode import bmode
 from engine.factory import load
 from engine.spec import StrainResult
-from streamer.config import Config, load_config
+from streamer.config import Config
+from streamer.config_file import load_config
 from streamer.frame import RfFrame
 from streamer.geometry import FrameRegion, engine_spec
 from streamer.headers import BmodeHeader, StrainHeader

@@ -16,7 +16,7 @@ import numpy as np
 import psutil
 import pytest
 
-from streamer.config import load_config
+from streamer.config_file import load_config
 from tests.root import ROOT
 from tests.tools.programs import PATIENCE, Program, write_press
 from tools.batch.one import BatchConfig, process_one

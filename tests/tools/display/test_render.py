@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from streamer.config import ColorMap
 from streamer.headers import Grid
 from streamer.wire import Message
 from tests.tools.display.display_messages import (
@@ -20,6 +19,7 @@ from tests.tools.display.display_messages import (
 )
 from tools.display import panels
 from tools.display.colors import MIDDLE, OPPOSITE, colorize, grey_levels, hatch, lookup_table
+from tools.display.config import ColorMap
 from tools.display.options import COLOR_MAPS, LAYOUTS, DisplayOptions
 from tools.display.panels import strain_layer, ticks
 from tools.display.render import DISCLAIMER, MIN_SIZE, SIZE, render

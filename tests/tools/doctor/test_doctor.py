@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from streamer.config import Config, load_config
+from streamer.config import Config
 from tests.tools.programs import PATIENCE, program, write_press
 from tests.tools.recorder import Sender
 from tools.cli import app
+from tools.configuration import load_config
 from tools.doctor import addresses, computer, engines, services, storage
 from tools.doctor.examination import MARKS, line
 from tools.doctor.findings import Finding, anonymous

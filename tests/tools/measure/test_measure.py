@@ -12,7 +12,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 from typer.testing import CliRunner
 
-from streamer.config import load_config
+from streamer.config_file import load_config
 from streamer.headers import Grid
 from tests.echo_frames import STRAIN, echoes, rf_header
 from tests.tools.programs import write_press

@@ -15,7 +15,8 @@ from engine.estimator import Estimator, StatelessEstimator
 from engine.simulation import Inclusion
 from engine.simulation.scenario import SimulationSettings
 from engine.spec import EngineSpec, FrameArray, Stopwatch, StrainResult, no_stopwatch
-from streamer.config import Config, load_config
+from streamer.config import Config
+from streamer.config_file import load_config
 from tools.cli import app
 from tools.evaluate.figures.unsupervised import unlabelled_figures, watch
 from tools.evaluate.methods import Engines, Setting
