@@ -1,19 +1,21 @@
-"""Messages of a tape in file order, whole or torn.
+"""Messages of a tape in file order, whole, torn or damaged.
 
-MCAP's default reader sorts by time first and finds no message in a torn file; `StreamReader` hands out one
-record after the other until the file ends.
+MCAP's default reader sorts by time first and finds no message in a torn file; its `StreamReader` ends at the
+first damaged length. `tools.tape.records` goes on behind the damage.
 """
 
 import struct
-import zlib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import Final
 
+from mcap.data_stream import ReadDataStream
 from mcap.exceptions import McapError
-from mcap.records import Chunk, DataEnd, Message, Metadata
-from mcap.stream_reader import StreamReader, breakup_chunk
+from mcap.opcode import Opcode
+from mcap.records import Message, Metadata
+from mcap.stream_reader import breakup_chunk
 from mcap.writer import MCAP0_MAGIC
 
 from streamer.errors import MessageRefused
@@ -21,14 +23,10 @@ from streamer.headers import ResultHeader, RfHeader
 from streamer.wire import topic, unpack_header
 from tools.errors import RecordingError
 from tools.tape import layout
+from tools.tape.records import SMALL, Damage, Record, chunk_of, read_record, records
 
-# what a record of damaged bytes raises while the library takes it apart
+# what a record of damaged bytes raises while it is taken apart
 _DAMAGED: Final = (McapError, ValueError, struct.error, LookupError, OverflowError, MemoryError)
-_CHUNK_OPCODE: Final = b"\x06"
-_OTHER_RECORDS: Final = 64 * 1024  # bytes; metadata and footer are shorter, so more at the end is damage
-_CHUNK_FIXED: Final = (
-    1 + 8 + 8 + 8 + 8 + 4 + 4 + 8
-)  # bytes of a chunk record without compression name and data
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,13 +60,13 @@ class Condition:
     read: int = 0
     """Messages that are whole."""
     damaged: int = 0
-    """Messages of which something is in the file but not all of it, or whose checksum does not hold."""
+    """Messages that were written and are not whole, by the numbers of those around them."""
     unknown: int = 0
     """Whole messages of a newer protocol."""
     closed: bool = False
     """Whether the recorder ended the tape by itself."""
     unread: int = 0
-    """Bytes after a place where the structure of the file is lost."""
+    """Bytes at the end of the file that hold no whole message, where that is more than a torn one."""
     about: dict[str, dict[str, str]] = field(default_factory=dict)
     """Metadata by record name; of several with one name the last."""
 
@@ -79,8 +77,9 @@ class Condition:
             return None
         if self.unread:
             return f"{self.read} messages read, then the file is damaged: {self.unread} bytes are not read"
-        ended = "" if self.closed else ", the recorder was interrupted"
-        return f"{self.read} of {total} messages read{ended}"
+        if self.closed:
+            return f"{self.read} of {total} messages read, the others are damaged"
+        return f"{self.read} of {total} messages read, the recorder was interrupted"
 
 
 class Tape:
@@ -109,51 +108,40 @@ class Tape:
         What is damaged is left out and counted, never guessed.
         """
         condition = self.condition = Condition()
-        self._file.seek(0)
-        reader = StreamReader(self._file, emit_chunks=True, record_size_limit=self._size)
-        records = iter(reader.records)
-        while True:
-            start = self._file.tell()
-            try:
-                record = next(records)
-            except StopIteration:
-                return
-            except _DAMAGED:
-                self._judge_end(start)
-                return
-            if isinstance(record, Metadata):
-                try:
-                    condition.about[record.name] = layout.without_crc(record.metadata)
-                except ValueError:
-                    continue
-            elif isinstance(record, DataEnd):
+        number = damaged = 0  # the next message's number; damaged places since the last whole message
+        for record in records(self._file, self._size):
+            if isinstance(record, Damage):
+                damaged += 1
+                if record.offset + record.length == self._size and not condition.closed:
+                    damaged -= not record.torn_chunk
+                    condition.unread = record.length if record.length > SMALL and not record.torn_chunk else 0
+                continue
+            if record.opcode == Opcode.METADATA:
+                self._note(record)
+            elif record.opcode == Opcode.DATA_END:
                 condition.closed = True
-            elif isinstance(record, Chunk):
-                length = _CHUNK_FIXED + len(record.compression.encode()) + len(record.data)
-                start = self._file.tell() - length  # the first record read has the file's magic before it
+            elif record.opcode == Opcode.CHUNK:
                 try:
-                    message = _message(record, (start, length))
-                except MessageRefused:
-                    condition.unknown += 1
+                    message = _only_message(record)
                 except _DAMAGED:
-                    condition.damaged += 1
-                else:
-                    condition.read += 1
-                    if message.kind in kinds:
-                        yield message
-                    self._file.seek(start + length)  # the caller may have read another message meanwhile
+                    damaged += 1
+                    continue
+                condition.damaged += max(message.sequence - number, 0) if damaged else 0
+                number, damaged = message.sequence + 1, 0
+                taped = self._decoded(message, record)
+                if taped is not None and taped.kind in kinds:
+                    yield taped
+        condition.damaged += damaged
 
     def message(self, place: tuple[int, int]) -> TapeMessage:
         """The message at a place that `messages` gave. Raises RecordingError where it is damaged by now."""
         offset, length = place
-        self._file.seek(offset)
         try:
-            reader = StreamReader(self._file, skip_magic=True, emit_chunks=True, record_size_limit=length)
-            chunk = next(iter(reader.records))
-            if not isinstance(chunk, Chunk):
+            record = read_record(self._file, offset, self._size)
+            if record is None or record.length != length:
                 raise ValueError("no chunk")
-            return _message(chunk, place)
-        except (*_DAMAGED, MessageRefused, OSError, StopIteration) as error:
+            return _decode(_only_message(record), record)
+        except (*_DAMAGED, MessageRefused, OSError) as error:
             raise RecordingError(f"{self.path}: damaged at byte {offset}: {error}") from error
 
     def close(self) -> None:
@@ -166,29 +154,38 @@ class Tape:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def _judge_end(self, start: int) -> None:
-        """Distinguish a tape that ends within the record at `start` from one that is damaged there."""
-        self._file.seek(start)
-        begun = self._file.read(_CHUNK_FIXED)
-        if len(begun) < _CHUNK_FIXED:  # too short to have a type
-            self.condition.damaged += begun[:1] == _CHUNK_OPCODE
-            return
-        opcode, length, _, _, size = struct.unpack("<cQQQQ", begun[:33])
-        left = self._size - start - _CHUNK_FIXED
-        if opcode == _CHUNK_OPCODE and length == _CHUNK_FIXED - 9 + size and size > left:
+    def _decoded(self, message: Message, record: Record) -> TapeMessage | None:
+        """The message where its protocol is known; counts it."""
+        try:
+            taped = _decode(message, record)
+        except MessageRefused:
+            self.condition.unknown += 1
+        except _DAMAGED:
             self.condition.damaged += 1
-        elif opcode == _CHUNK_OPCODE or left > _OTHER_RECORDS:
-            self.condition.unread += self._size - start
+        else:
+            self.condition.read += 1
+            return taped
+        return None
+
+    def _note(self, record: Record) -> None:
+        """Take a metadata record whose checksum holds."""
+        try:
+            metadata = Metadata.read(ReadDataStream(BytesIO(record.content)))
+            self.condition.about[metadata.name] = layout.without_crc(metadata.metadata)
+        except _DAMAGED:
+            return
 
 
-def _message(chunk: Chunk, place: tuple[int, int]) -> TapeMessage:
-    """The one message of a chunk. Raises one of `_DAMAGED`, or MessageRefused."""
-    if chunk.compression or len(chunk.data) != chunk.uncompressed_size:
-        raise ValueError("a chunk of another length or with compression")
-    if zlib.crc32(chunk.data) != chunk.uncompressed_crc:  # the library takes a checksum of 0 for none
-        raise ValueError("the checksum of a chunk does not hold")
-    found = [record for record in breakup_chunk(chunk) if isinstance(record, Message)]
+def _only_message(record: Record) -> Message:
+    """The one message of a chunk. Raises one of `_DAMAGED`."""
+    found = [each for each in breakup_chunk(chunk_of(record)) if isinstance(each, Message)]
     if len(found) != 1:
         raise ValueError(f"{len(found)} messages in a chunk")
-    header, *arrays = layout.unpack(found[0].data)
-    return TapeMessage(found[0].log_time, unpack_header(header), header, tuple(arrays), place)
+    return found[0]
+
+
+def _decode(message: Message, record: Record) -> TapeMessage:
+    """What is on the tape. Raises one of `_DAMAGED`, or MessageRefused."""
+    header, *arrays = layout.unpack(message.data)
+    place = (record.offset, record.length)
+    return TapeMessage(message.log_time, unpack_header(header), header, tuple(arrays), place)

@@ -85,6 +85,31 @@ def test_changed_bytes_lose_messages_and_never_change_one(tmp_path: Path) -> Non
     assert short > 100  # most bytes belong to messages: the checksum has seen the change
 
 
+def test_everything_behind_a_damaged_length_is_read(tmp_path: Path) -> None:
+    write_tape(tmp_path / "a.mcap", COUNT)
+    whole = (tmp_path / "a.mcap").read_bytes()
+    with Tape(tmp_path / "a.mcap") as tape:
+        starts = [message.place[0] for message in tape.messages()]
+    for number in (1, 7, COUNT - 1):
+        for within in range(45):  # opcode, lengths, times and checksum of the chunk
+            damaged = bytearray(whole)
+            damaged[starts[number] + within] ^= 0x5A
+            (tmp_path / "b.mcap").write_bytes(damaged)
+            found, note = read(tmp_path / "b.mcap")
+            if within in range(9, 25):  # its times, which nothing depends on
+                assert (found, note) == (list(range(COUNT)), None)
+                continue
+            assert found == [index for index in range(COUNT) if index != number], within
+            assert note is not None
+            assert note.startswith(f"{COUNT - 1} of {COUNT} messages read, the others are damaged")
+    holed = bytearray(whole)
+    holed[starts[3] + 5 : starts[9] + 70] = bytes(starts[9] + 65 - starts[3])  # seven messages at once
+    (tmp_path / "b.mcap").write_bytes(holed)
+    found, note = read(tmp_path / "b.mcap")
+    assert found == [0, 1, 2, *range(10, COUNT)]
+    assert note == "13 of 20 messages read, the others are damaged"
+
+
 @pytest.mark.parametrize("content", [b"not a tape at all", b"\x89HDF\r\n\x1a\n" + bytes(100)])
 def test_another_file_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.mcap").write_bytes(content)
