@@ -30,6 +30,9 @@ def record(
         float, typer.Option(help="Give up after so many seconds without a first message.", min=0)
     ] = 120.0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
+    keep: Annotated[
+        str, typer.Option(help="Tape process whose window and page show that a recording runs.")
+    ] = "tcp://127.0.0.1:5564",
     config: options.KeysOf = None,
     json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
@@ -62,6 +65,7 @@ def record(
     from tools.output import StatusLine, emit
     from tools.record import Sources, Until
     from tools.record import record as write
+    from tools.tape.announcing import Announcing
 
     log_to_stderr()
     keys = options.security(config)
@@ -71,7 +75,7 @@ def record(
         "both": Sources(rf=connect_rf, results=connect or _RESULTS, security=keys),
     }[what]
     until = Until(seconds=seconds, count=count, timeout=timeout)
-    with StatusLine("recording") as line:
+    with Announcing(keep, keys), StatusLine("recording") as line:
         summary = write(
             sources,
             output,

@@ -56,11 +56,10 @@ class Hand:
             self._state.change(replace(self._state.options, region=region))
 
     def _quits(self, view: View) -> bool:
-        """A stray key must not end an examination: while results come, it takes two presses."""
-        live = not view.waiting and view.banner.text not in ("NODE LOST", "WAITING")
+        """A stray key must not end what one looks at while a recording runs: then it takes two presses."""
         asked = self._asked_at is not None and view.now - self._asked_at <= _QUIT_WITHIN
         self._asked_at = view.now
-        return not live or asked
+        return asked or not view.recording
 
     def _keep(self, view: View) -> None:
         if self._keeper is None or self._keeper.held is None:
@@ -91,7 +90,7 @@ class Hand:
         elif key == "F11":
             window.toggle_full_screen()
         elif key == "q":
-            state.emit("press q again to quit", view.now, _QUIT_WITHIN)
+            state.emit("a recording runs: press q again to quit the display", view.now, _QUIT_WITHIN)
         elif key in ("[", "]") and sets_fusion(view):
             self._set_fusion(view, up=key == "]")
         else:

@@ -19,6 +19,8 @@ class Keeper:
     def __init__(self, address: str, client: str, security: Security = PLAIN) -> None:
         self.held: float | None = None
         """s that the tape process holds; None where none answers."""
+        self.recording = False
+        """Whether a recording runs that was announced to the tape process."""
         self._address, self._client, self._security = address, client, security
         self._asked: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._notices: queue.SimpleQueue[str] = queue.SimpleQueue()
@@ -67,12 +69,13 @@ class Keeper:
                     elif asked:
                         client.ask({"do": asked}, PATIENCE)
                     else:
-                        self.held = client.ask({"do": "state"}, PATIENCE)["seconds"]
+                        state = client.ask({"do": "state"}, PATIENCE)
+                        self.held, self.recording = state["seconds"], bool(state.get("recording"))
                 except ToolError as error:
                     if asked == "keep":
                         self._notices.put(f"not saved: {error}")
                     elif not asked:
-                        self.held = None
+                        self.held, self.recording = None, False
 
     def _next(self) -> str:
         """What is asked for; empty where only the seconds are to be looked at."""

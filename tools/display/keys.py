@@ -35,7 +35,7 @@ HELP: Final = (
     ("o", "show or hide the notes: assumed values, counters, delays"),
     ("F11", "full screen, or not"),
     ("h  Esc", "show or hide this help"),
-    ("q q", "quit"),
+    ("q", "quit; while a recording runs, twice"),
 )
 
 ESCAPE: Final = "\x1b"

@@ -98,7 +98,7 @@ def run_display(
                 continue
             drawn, fresh = now, False
             if keeper is not None:
-                state.seconds_kept = keeper.held
+                state.seconds_kept, state.recording = keeper.held, keeper.recording
                 kept = keeper.notice()
                 if kept is not None:
                     state.emit(kept, now)

@@ -75,6 +75,10 @@ def _draw_top(canvas: Image, view: View) -> None:
     pill = x + draw_text(canvas, view.banner.text, x + 12, 25, weight=BOLD, color=color) + 24
     cv2.rectangle(canvas, (x, 7), (pill, _TOP - 7), color, 2, cv2.LINE_AA)
     x = pill + 14
+    if view.recording:
+        red = LEVEL_COLORS["alarm"]
+        cv2.circle(canvas, (x + 5, 19), 6, red, -1, cv2.LINE_AA)
+        x += 16 + draw_text(canvas, "REC", x + 16, 25, weight=BOLD, color=red) + 14
     if view.frozen is not None:
         x += draw_text(canvas, view.frozen.label, x, 25, weight=BOLD, color=ACCENT) + 14
     right = width - 14 - draw_text(canvas, "h: help", width - 14, 25, size=SMALL, color=MUTED, align="right")

@@ -74,6 +74,8 @@ class DisplayState:
         """x and z in mm under the mouse pointer."""
         self.seconds_kept: float | None = None
         """s that a tape process beside the node holds; None without one."""
+        self.recording = False
+        """Whether a recording runs beside the node."""
         self._offset = unix_offset
         self._started_at = now
         self._frozen: View | None = None
@@ -147,6 +149,7 @@ class DisplayState:
     def view(self, now: float, skipped: int = 0, refused: int = 0) -> View:
         """What is to be shown at clock time `now`."""
         live = replace(self._live(now), skipped=skipped, refused=refused, seconds_kept=self.seconds_kept)
+        live = replace(live, recording=self.recording)
         if self._frozen is None or self._frozen.frozen is None:
             return live
         return replace(
@@ -162,6 +165,7 @@ class DisplayState:
             refused=refused,
             other_sources=live.other_sources,
             seconds_kept=live.seconds_kept,
+            recording=live.recording,
             notice=live.notice,
             pointer=live.pointer,
         )

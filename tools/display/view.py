@@ -158,6 +158,8 @@ class View:
     rates: Rates = field(default_factory=Rates)
     seconds_kept: float | None = None
     """s of RF and results that a tape process holds; None without one."""
+    recording: bool = False
+    """Whether a recording runs beside the node."""
     skipped: int = 0
     refused: int = 0
     other_sources: tuple[str, ...] = ()

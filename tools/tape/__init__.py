@@ -6,4 +6,5 @@ reader      messages of a tape in file order, whole or torn
     ring        the newest messages in memory
     service     the process that holds a ring, and saves or serves it
     protocol    what it is asked and answers, and a client
+    announcing  a recording elsewhere, announced to it
 """

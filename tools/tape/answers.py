@@ -18,6 +18,7 @@ from tools.tape.ring import Frame, Held, Ring
 from tools.tape.saving import Saving
 
 CLIENT_GONE_AFTER: Final = 30.0  # s without a request of a client that has frozen
+RECORDER_GONE_AFTER: Final = 3.0  # s without an announcement
 MAX_CLIENTS: Final = 16
 _COLUMNS: Final = ("mean_strain", "quality", "median_ncc", "rejection")
 
@@ -44,6 +45,7 @@ class Answers:
         self._requests = requests
         self._folder = folder
         self._frozen: dict[str, _Freeze] = {}
+        self._recorder_heard = -RECORDER_GONE_AFTER  # monotonic time
         self._saving: Saving | None = None
         self._asker: list[bytes] = []
         self._last_saved: dict[str, Any] | None = None
@@ -82,6 +84,9 @@ class Answers:
         match request.do:
             case "state":
                 self._reply(route, self._state())
+            case "recording":
+                self._recorder_heard = time.monotonic()
+                self._reply(route, {})
             case "freeze":
                 self._freeze(route, request.client)
             case "unfreeze":
@@ -165,6 +170,8 @@ class Answers:
             "not_held": ring.not_held,
             "missed": self.missed,
             "saving": self._saving is not None,
+            "recording": self._saving is not None
+            or time.monotonic() - self._recorder_heard < RECORDER_GONE_AFTER,
             "last": self._last_saved,
         }
 

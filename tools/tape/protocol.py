@@ -11,7 +11,9 @@ cannot be done.
                                 not_held  messages that had no room while frozen
                                 missed    RF frames that never arrived, by their numbers
                                 saving    whether a tape is being written
+                                recording  whether one is, or `record` runs
                                 last      what the last keep answered, or null
+    {"do": "recording"}         the client records; it repeats that at least every 3 s
     {"do": "freeze"}            holds everything received until now, until unfreeze. A client of which nothing
                                 is heard for 30 s is taken for gone; any request of it counts.
     {"do": "unfreeze"}          lets the ring turn again
@@ -61,7 +63,7 @@ class Request(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    do: Literal["state", "freeze", "unfreeze", "keep", "frames", "frame"]
+    do: Literal["state", "recording", "freeze", "unfreeze", "keep", "frames", "frame"]
     client: Annotated[str, Field(max_length=32)] = ""
     seconds: Annotated[float, Field(gt=0, le=1e6)] | None = None
     after: Annotated[float, Field(ge=0, le=3600)] = 0.0

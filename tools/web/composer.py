@@ -127,6 +127,7 @@ class Composer:
         bmode_age = view.ages.bmode.seconds
         return {
             "banner": {"text": view.banner.text, "level": view.banner.level, "detail": view.banner.detail},
+            "recording": self._feed.recording,
             "source": view.source,
             "others": view.other_sources,
             "notice": view.notice,

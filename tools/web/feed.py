@@ -46,6 +46,7 @@ class Feed:
         """What ended the thread by itself."""
         self.tape_seconds: float | None = None
         """s that the tape process holds; None without one."""
+        self.recording = False
 
     def start(self) -> None:
         """Start receiving."""

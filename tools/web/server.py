@@ -115,7 +115,7 @@ class WebServer:
         while True:
             frozen = [client.name for client in self._clients.values() if client.shown is not None]
             await asyncio.to_thread(tape.look, frozen)
-            feed.tape_seconds = tape.seconds
+            feed.tape_seconds, feed.recording = tape.seconds, tape.recording
             await asyncio.sleep(LOOK_EVERY)
 
     async def _listen(self, feed: Feed, tape: TapeLink, control: Control) -> Server:

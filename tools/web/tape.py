@@ -37,6 +37,7 @@ class TapeLink:
     def __init__(self, address: str, security: Security) -> None:
         self.seconds: float | None = None
         """s that it holds, as of the last `look`; None where none answers."""
+        self.recording = False
         self._address, self._security = address, security
         self._lock = threading.Lock()
         self._client = KeepClient(address, "page", security)
@@ -53,9 +54,9 @@ class TapeLink:
             with self._lock:
                 for name in frozen or [""]:
                     state = self._client.ask({"do": "state", "client": name}, patience)
-            self.seconds = state["seconds"]
+            self.seconds, self.recording = state["seconds"], bool(state.get("recording"))
         except ToolError:
-            self.seconds = None
+            self.seconds, self.recording = None, False
 
     def freeze(self, name: str) -> list[Older]:
         """Pin everything held until now; the frames with an image among it, oldest first."""

@@ -48,6 +48,17 @@ def test_brackets_set_the_nodes_persistence_and_that_of_single_pairs_where_these
     assert (len(asked), single.options.persistence) == (4, 1.0)
 
 
+def test_q_asks_only_while_a_recording_runs() -> None:
+    state = shown(0.5)
+    hand: Any = Hand(state)
+    assert hand.press(["q"], state.view(0.0), IMAGE, None)
+    state.recording = True
+    assert not hand.press(["q"], state.view(5.0), IMAGE, None)
+    assert "recording runs" in state.view(5.0).notice
+    assert hand.press(["q"], state.view(6.0), IMAGE, None)
+    assert not hand.press(["q"], state.view(12.0), IMAGE, None)  # too late for the first
+
+
 def test_a_node_that_fuses_no_more_leaves_no_old_fused_image() -> None:
     state = shown(0.5)
     assert state.view(0.1).strain is not None

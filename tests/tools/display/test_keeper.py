@@ -12,6 +12,7 @@ from tools.display.keeper import Keeper
 from tools.display.options import DisplayOptions
 from tools.display.readouts import status_line
 from tools.display.state import DisplayState
+from tools.tape.announcing import Announcing
 from tools.tape.reader import Tape
 
 pytestmark = pytest.mark.alone  # sockets and threads
@@ -42,6 +43,9 @@ def test_the_key_saves_what_is_held_and_freeze_pins_it(
         wait_for(lambda: running.client.ask({"do": "state"})["frozen"] or None)
         running.send(*range(20, 30))
         running.wait_until_held(30)
+        assert not asked.recording
+        with Announcing(running.address):
+            wait_for(lambda: asked.recording or None)
         press("g", shown, asked)
         notice = wait_for(asked.notice)
         assert notice.startswith("saved the last 0.")

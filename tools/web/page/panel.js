@@ -12,6 +12,7 @@ export const signed = (value, digits) => (value > 0 ? "+" : value < 0 ? "–" : 
 export function fill(state, palette) {
   text("banner", state.banner.text);
   $("banner").className = `pill ${state.banner.level}`;
+  $("recording").hidden = !state.recording;
   text("frozen", state.frozen ?? "");
   text("detail", state.notice || state.banner.detail);
   const others = state.others.length ? ` (not shown: ${state.others.join(", ")})` : "";
