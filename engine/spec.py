@@ -150,6 +150,9 @@ class ErrorModel:
     have far less of it. None: the estimator has already chosen the resolution of every pixel."""
     shared: float
     """Share of the variance of a pair, 0-1, that is one and the same error in all pairs of a tissue."""
+    correlation: tuple[float, float] | None = None
+    """Samples and lines, as of the correlation exp(-(d / length)^2) between neighbours; None: not measured.
+    The deviation of a region's mean depends on it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

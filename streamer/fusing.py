@@ -31,6 +31,7 @@ class Fusing:
         self._engine = estimator.name if estimator else "none"
         self._model_hash = estimator.model_hash if estimator else None
         self._errors = estimator.error_model if estimator else None
+        self._correlation = _correlation(estimator)
         self._region = region
         self._fusion: Fusion | None = None
         self._last: RfHeader | None = None
@@ -102,9 +103,19 @@ class Fusing:
             time_constant=self._config.time_constant,
             effective_pairs=fused.effective_pairs,
             region=self._region.limits,
+            correlation_axial=self._correlation[0],
+            correlation_lateral=self._correlation[1],
             origin=post.origin,
             engine=self._engine,
             model_hash=self._model_hash,
             assumed=post.assumed,
         )
         return FusedMessage(header, arrays)
+
+
+def _correlation(estimator: Estimator | None) -> tuple[float, float] | tuple[None, None]:
+    """m over which the errors of an estimate are alike, along and across; None where it was not measured."""
+    lengths = estimator.error_model.correlation if estimator else None
+    if estimator is None or lengths is None:
+        return None, None
+    return lengths[0] * estimator.spec.sample_pitch, lengths[1] * estimator.spec.line_spacing

@@ -222,6 +222,10 @@ class FusedHeader(_ResultHeader):
     """How many equally weighted pairs it is worth."""
     region: tuple[Finite, Finite, Finite, Finite] | None
     """As in a strain message."""
+    correlation_axial: Positive | None = None
+    """m along the beam, as of the correlation exp(-(d / length)^2) of errors; None: not measured."""
+    correlation_lateral: Positive | None = None
+    """The same across, for curved and phased probes at the middle of the depth."""
     origin: Origin = "live"
     """Of the newest frame."""
     engine: Annotated[str, Field(max_length=32)]

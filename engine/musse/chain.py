@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from engine.musse.cells import CellGrid, cell_grid
+from engine.musse.manifest import MeasuredErrors
 from engine.musse.output_grid import check_size
 from engine.musse.program_io import LiveOutputs
 from engine.spec import EngineSpec, FloatArray, FrameArray, Stopwatch, no_stopwatch
@@ -29,7 +30,7 @@ class Identified(Protocol):
         ...
 
     @property
-    def shared(self) -> float:
+    def errors(self) -> MeasuredErrors:
         """See `engine.musse.manifest.Manifest`."""
         ...
 
@@ -79,7 +80,7 @@ class HostChain:
 
     def __init__(self, spec: EngineSpec, runtime: Runtime) -> None:
         self.name, self.precision = runtime.name, runtime.precision
-        self.model_hash, self.shared = runtime.model_hash, runtime.shared
+        self.model_hash, self.errors = runtime.model_hash, runtime.errors
         self._spec = spec
         self._runtime = runtime
         self._preparation = Preparation(spec, every_row=True)

@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from engine.errors import EngineUnavailable
-from engine.musse.manifest import FORMAT, FORMAT_VERSION, UNMEASURED, Manifest, digest, read_manifest
+from engine.musse.manifest import FORMAT, FORMAT_VERSION, Manifest, MeasuredErrors, digest, read_manifest
 from engine.musse.net import LiveNet
 from engine.network.musse import MusseConfiguration, MusseNet
 
@@ -22,9 +22,13 @@ Net = TypeVar("Net", LiveNet, MusseNet)
 
 
 def save(
-    net: LiveNet | MusseNet, path: Path, *, trained: Mapping[str, Any], shared: float = UNMEASURED
+    net: LiveNet | MusseNet,
+    path: Path,
+    *,
+    trained: Mapping[str, Any],
+    errors: MeasuredErrors = MeasuredErrors(),  # noqa: B008 - frozen
 ) -> Manifest:
-    """Write NAME.safetensors and NAME.json; both appear only when complete. `shared`: see `Manifest`.
+    """Write NAME.safetensors and NAME.json; both appear only when complete. `errors`: see `Manifest`.
 
     The published network is stored in half precision: 12 MB instead of 24.
     """
@@ -39,9 +43,10 @@ def save(
         configuration=net.trunk.configuration if isinstance(net, LiveNet) else net.configuration.stage,
         sha256=digest(part),
         trained=dict(trained),
-        shared=shared,
+        errors=errors,
     )
     text = {"format": FORMAT, "format_version": FORMAT_VERSION, **asdict(manifest)}
+    text |= text.pop("errors")
     described = path.with_suffix(".json.part")
     described.write_text(json.dumps(text, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     part.replace(path)

@@ -48,29 +48,42 @@ class Coupled:
     """Standard deviation of strain over the prior's, 0-1."""
     prior_axial: Tensor
     """The prior strain's own displacement: each line shifted to its measurements as a whole."""
+    precision: Tensor
+    """1 / v of what each cell measured, 0 where it measured nothing."""
 
 
-def couple(cells: TrackingFeatures, strain: Tensor, prior_std: Tensor, scale: Tensor) -> Coupled:
+def couple(
+    cells: TrackingFeatures,
+    strain: Tensor,
+    prior_std: Tensor,
+    scale: Tensor,
+    measured: Tensor | None = None,
+) -> Coupled:
     """Couple the prior `strain` with the displacement measured in `cells`; all maps (batch, rows, cols).
 
-    `scale` (batch, 1, 1) is the pair's typical absolute strain.
+    `scale` (batch, 1, 1) is the pair's typical absolute strain. `measured`, 1 or 0, withholds measurements:
+    training does, so that the prior does not come to rely on them. Gradients reach strain, displacement and
+    `prior_std`, and are finite in float32; `std_share` has none.
     """
     prior = integrated(strain)
     along = (distances(strain, -2).abs() <= LOCAL_REACH[0]).to(strain.dtype)
-    residual, weight = measure(cells, prior, along)
-    level = mean(residual, weight)
-    weight, moment = share_across(weight, (residual - level) * weight, along)
+    residual, precision = measure(cells, prior, along)
+    if measured is not None:
+        precision = precision * measured
+    level = mean(residual, precision)
+    weight, moment = share_across(precision, (residual - level) * precision, along)
     std = torch.minimum(prior_std, MAX_PRIOR_STD * scale)
     middle = 0.5 * (std[:, 1:] + std[:, :-1])
     stiffness = KAPPA / (middle * middle)
-    change, precision = reduce(stiffness, weight, moment)
+    change, certain = reduce(stiffness, weight, moment)
     before, after = neighbours(change)
     line = moment.sum(dim=-2, keepdim=True) / weight.sum(dim=-2, keepdim=True).clamp(min=TINY)
     return Coupled(
         strain=strain + 0.5 * (after - before),
         axial=prior + level + 0.25 * (before + 2.0 * change + after),
-        std_share=posterior_share(stiffness, precision).sqrt(),
+        std_share=posterior_share(stiffness.detach(), certain.detach()).sqrt(),
         prior_axial=prior + level + line,
+        precision=precision,
     )
 
 

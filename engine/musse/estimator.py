@@ -49,7 +49,14 @@ class MusseEstimator(StatelessEstimator):
     @property
     def error_model(self) -> ErrorModel:
         """See `Estimator`: what its prior smooths away is missing from every pair alike."""
-        return ErrorModel(window=None, shared=self._chain.shared)
+        errors, lengths = self._chain.errors, None
+        if errors.correlation is not None:
+            steps = (
+                np.diff(index[:2])[0] for index in (self._output.axial_index, self._output.lateral_index)
+            )
+            along, across = (float(n * step) for n, step in zip(errors.correlation, steps, strict=True))
+            lengths = (along, across)
+        return ErrorModel(window=None, shared=errors.shared, correlation=lengths)
 
     def propose(self, pre: FrameArray, post: FrameArray, stopwatch: Stopwatch = no_stopwatch) -> StrainResult:
         """Estimate strain from pre to post: see `engine.estimator.Estimator.propose`.

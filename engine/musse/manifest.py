@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +18,16 @@ UNMEASURED: Final = 1.0  # share of weights without a measurement: more pairs th
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredErrors:
+    """How the errors of a network's strain hang together: `engine.training.validation.errors`."""
+
+    shared: float = UNMEASURED
+    """Share of a pair's variance that all pairs have in common, 0-1."""
+    correlation: tuple[float, float] | None = None
+    """Cells along and across, as of the correlation exp(-(d / length)^2); None: not measured."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """What a weights file holds."""
 
@@ -28,8 +38,8 @@ class Manifest:
     """Of the safetensors file."""
     trained: Mapping[str, Any]
     """Recipe, steps, versions."""
-    shared: float = UNMEASURED
-    """Share of a pair's variance that all pairs have in common, 0-1: `training.validation.shared_error`."""
+    errors: MeasuredErrors = MeasuredErrors()
+    """Beside each other in the file."""
     trusted_range: TrustedRange | None = None
     """Acquisitions that `auto` takes these weights for; None: none."""
 
@@ -58,9 +68,13 @@ def read_manifest(path: Path) -> Manifest:
         configuration = UsseConfiguration(**_tuples(choices))
         span = raw.pop("trusted_range", None)
         trusted = None if span is None else TrustedRange(**_tuples(span))
-        manifest = Manifest(configuration=configuration, trusted_range=trusted, **raw)
-        if not 0.0 <= manifest.shared <= 1.0:
-            raise ValueError(f"shared = {manifest.shared}: a share lies between 0 and 1")
+        measured = {f.name: raw.pop(f.name) for f in fields(MeasuredErrors) if f.name in raw}
+        errors = MeasuredErrors(**_tuples(measured))
+        manifest = Manifest(configuration=configuration, trusted_range=trusted, errors=errors, **raw)
+        if not 0.0 <= errors.shared <= 1.0:
+            raise ValueError(f"shared = {errors.shared}: a share lies between 0 and 1")
+        if errors.correlation is not None and not min(errors.correlation) > 0.0:
+            raise ValueError(f"correlation = {errors.correlation}: lengths in cells are above 0")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise EngineUnavailable(
             f"weights {path}: no usable manifest {described.name} ({error}); both files belong together"

@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from typing import Final
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from engine.errors import EngineUnavailable
 from engine.musse.residual import (
@@ -54,12 +54,15 @@ class LiveNet(nn.Module):
         self.half_precision = False
         """Trunk in bfloat16, for training on CPUs that have it; everything measured stays float32."""
 
-    def forward(self, cells: TrackingFeatures) -> LiveEstimate:
-        """Estimate strain. Maps of `cells` are (batch, rows, cols), at least 8 x 8."""
+    def forward(self, cells: TrackingFeatures, measured: Tensor | None = None) -> LiveEstimate:
+        """Estimate strain. Maps of `cells` are (batch, rows, cols), at least 8 x 8.
+
+        `measured`: see `engine.musse.coupling.couple`.
+        """
         with torch.no_grad():  # measured, not learnt: nothing of it has parameters
             found, scale = read(cells)
         device = cells.weight.device.type
         coarse = torch.autocast(device, dtype=torch.bfloat16) if self.half_precision else nullcontext()
         with coarse:
             answer, _ = self.trunk(*trunk_inputs(cells, found, scale), ())
-        return fuse(cells, found, scale, answer.float())
+        return fuse(cells, found, scale, answer.float(), measured)

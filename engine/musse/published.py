@@ -75,7 +75,7 @@ class PublishedEstimator:
         self._net = net.to(self._device)
         self._warp = BandLimitedWarp().to(self._device)
         self.model_hash: str | None = manifest.model_hash
-        self._shared = manifest.shared
+        self._shared = manifest.errors.shared
         self._preparation = Preparation(spec, every_row=True)
         self._output = OutputGrid(spec)
         self._memory: Memory | None = None

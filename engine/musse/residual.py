@@ -33,7 +33,8 @@ ANCHOR = 4  # the window over which strain must add up to the displacement
 TRUSTED = 0.25  # of the strain scale: less certain anchors are ignored
 MID_CHANNELS = 3 * len(WINDOWS) + 1
 SIDE_CHANNELS = 2
-OUT_CHANNELS = len(WINDOWS) + 2  # a gate for each window, the residual, the logarithm of sigma's scale
+OUT_CHANNELS = len(WINDOWS) + 3
+"""A gate for each window, the residual, the logarithms of what scales sigma as published and the prior's."""
 WIDEST = 3.0  # logarithm of the most that sigma is scaled by, either way
 
 
@@ -43,8 +44,11 @@ class Prior:
 
     strain: Tensor
     strain_std: Tensor
+    """Of independent errors that add up along a line as the prior's do."""
     axial: Tensor
     """Displacement, cells; its slope is `strain` exactly."""
+    precision: Tensor
+    """One over the variance of the displacement that each cell measured, 1 / cells^2; 0 where it did not."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,23 +88,33 @@ def trunk_inputs(
     return sides[0], sides[1], mid * coverage
 
 
-def fuse(cells: TrackingFeatures, found: WindowFeatures, scale: Tensor, answer: Tensor) -> LiveEstimate:
-    """Strain, its standard deviation and displacement from the trunk's answer (batch, OUT_CHANNELS, ...)."""
+def fuse(
+    cells: TrackingFeatures,
+    found: WindowFeatures,
+    scale: Tensor,
+    answer: Tensor,
+    measured: Tensor | None = None,
+) -> LiveEstimate:
+    """Strain, its standard deviation and displacement from the trunk's answer (batch, OUT_CHANNELS, ...).
+
+    Answers of earlier weights, without a sigma of the prior's own, have one channel less: the published one
+    serves as both. `measured`: see `engine.musse.coupling.couple`.
+    """
     count = len(WINDOWS)
     gates = shares(answer[:, :count])
-    residual, log_std = answer[:, count], answer[:, count + 1]
+    residual, log_std, log_prior_std = answer[:, count], answer[:, count + 1], answer[:, -1]
     drawn = (gates * found.strain).sum(dim=1) + residual * scale
-    closed = (gates * found.strain_std * found.strain_std).sum(dim=1).sqrt()
-    std = (closed + 0.02 * scale) * (WIDEST * torch.tanh(log_std / WIDEST)).exp()
+    closed = (gates * found.strain_std * found.strain_std).sum(dim=1).sqrt() + 0.02 * scale
+    std, prior_std = (closed * (WIDEST * torch.tanh(x / WIDEST)).exp() for x in (log_std, log_prior_std))
     strain = drawn + _missing(cells, found, scale, drawn)
-    coupled = couple(cells, strain, std, scale)
+    coupled = couple(cells, strain, prior_std, scale, measured)
     return LiveEstimate(
         strain=coupled.strain,
         strain_std=std * coupled.std_share,
         axial=coupled.axial,
         gates=gates,
         coherence=found.coherence[:, 1],
-        prior=Prior(strain=strain, strain_std=std, axial=coupled.prior_axial),
+        prior=Prior(strain, prior_std, coupled.prior_axial, coupled.precision),
     )
 
 

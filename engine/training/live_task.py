@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from engine.musse.net import LiveNet
-from engine.training.data.batches import Scenes, draw_batch, reachable
-from engine.training.losses.live_supervised import supervised
+from engine.training.data.batches import COLS, ROWS, Scenes, draw_batch, reachable
+from engine.training.data.withheld import draw_measured
+from engine.training.losses.live_supervised import coupled, supervised
 from engine.training.losses.live_unsupervised import unsupervised
 from engine.training.recipe import Recipe
 
@@ -49,8 +50,13 @@ class LiveTask:
         batches = [batch.to(self._device) for batch in drawn]
         self.net.half_precision = recipe.half_precision and step < (1.0 - FINE_SHARE) * recipe.steps
         try:
+            if recipe.coupled:
+                shape = (recipe.batch, ROWS, COLS)
+                use = draw_measured(shape, seed=recipe.seed, step=step).to(self._device)
+                # one for all: what a shadow or a lost line hides it hides in consecutive pairs
+                return coupled(self.net, batches, [use] * len(batches), contrast=recipe.contrast)
             if recipe.truth:
-                return supervised(self.net, batches)
+                return supervised(self.net, batches, contrast=recipe.contrast)
             terms, self.left_out = unsupervised(self.net, batches, recipe.unsupervised, self._teacher)
             return terms
         finally:

@@ -21,6 +21,11 @@ class Recipe:
     kind: Kind = "live"
     truth: bool = True
     """Whether simulated truth is learnt from; the paper's objective does without."""
+    coupled: bool = False
+    """Whether the live network learns through its coupling with the measured displacement. From the start it
+    would lean on the measurement: for trained weights only."""
+    start: str = ""
+    """SHA-256 of the weights that training starts from; empty: new ones, drawn from the seed."""
     seed: int = 0
     steps: int = 6000
     batch: int = 16
@@ -48,6 +53,8 @@ class Recipe:
     """Steps between two looks at held-out scenes."""
     held_out: int = 32
     """Scenes that are only ever looked at."""
+    contrast: float = 8.0
+    """Weight of the missing contrast in the live network's loss with truth."""
     trunk: UsseConfiguration = field(default=TRUNK)
     """The network's geometry; of either stage of the paper's."""
     unsupervised: UnsupervisedWeights = field(default=UnsupervisedWeights())

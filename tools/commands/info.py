@@ -1,4 +1,4 @@
-"""`musse-stream info`: what a recording or a result file holds."""
+"""`musse-stream info`: what a recording, a result file or a file of weights holds."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +12,10 @@ from tools.commands.recordings import Opening, opens_recording
 def info(
     file: Annotated[
         Path,
-        typer.Argument(help="Recording in any readable format, tape (.mcap) or strain results (.h5, .npz)."),
+        typer.Argument(
+            help="Recording in any readable format, tape (.mcap), strain results (.h5, .npz) or weights "
+            "(.safetensors)."
+        ),
     ],
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
     *,
@@ -21,7 +24,7 @@ def info(
     """Show what a recording holds: frames, times, acquisition, signal levels, and what was assumed.
 
     Of a file of strain results: pairs, rejections, engine and settings. Of a tape: what is on it and whether
-    it is complete; --variable 1 shows the frames of its first acquisition.
+    it is complete; --variable 1 shows the frames of its first acquisition. Of weights: their model card.
 
     Examples:
 
@@ -33,8 +36,11 @@ def info(
     """
     from tools.formats.description import describe
     from tools.results.description import describe_results, holds_results
+    from tools.weights_card import SUFFIX, describe_weights, weights_table
 
-    if file.suffix.lower() == ".mcap" and opening.overrides.get("variable") is None:
+    if file.suffix.lower() == SUFFIX:
+        about = describe_weights(file)
+    elif file.suffix.lower() == ".mcap" and opening.overrides.get("variable") is None:
         from tools.formats.tape_description import describe_tape
 
         about = describe_tape(file)
@@ -52,7 +58,9 @@ def info(
 
     from tools.info import recording_tables, results_table, tape_table
 
-    if "per_frame" in about:
+    if "sha256" in about:
+        Console().print(weights_table(about))
+    elif "per_frame" in about:
         Console().print(*recording_tables(about))
     else:
         Console().print(tape_table(about) if "acquisitions" in about else results_table(about))

@@ -10,7 +10,9 @@ import typer
 def train(
     recipe: Annotated[
         str,
-        typer.Option(metavar="NAME|FILE", help="live, quick, unsupervised, paper or adapt; or a TOML file."),
+        typer.Option(
+            metavar="NAME|FILE", help="live, refine, quick, unsupervised, paper or adapt; or a TOML file."
+        ),
     ] = "",
     output: Annotated[
         Path, typer.Option(help="Folder of the run; one that holds a checkpoint goes on from it.")
@@ -29,7 +31,7 @@ def train(
     start: Annotated[
         Path | None,
         typer.Option(
-            "--from", metavar="WEIGHTS", help="Weights (.safetensors) to adapt, or that paper goes on from."
+            "--from", metavar="WEIGHTS", help="Weights (.safetensors) to start from; with --data, to adapt."
         ),
     ] = None,
     data: Annotated[
@@ -46,6 +48,8 @@ def train(
         musse-stream train --recipe quick --output my-weights
 
         musse-stream train --recipe live --minutes 60
+
+        musse-stream train --recipe refine --from training/live.safetensors --output refined
 
         musse-stream train --from my-weights/quick.safetensors --data press.mhd --output adapted
     """
@@ -77,13 +81,13 @@ def train(
     from tools.train.command import TrainingRequest, run_training
 
     request = TrainingRequest(
-        recipe=recipe or "live",
+        recipe=recipe or ("live" if start is None else "refine"),
+        start=start,
         output=output,
         minutes=minutes,
         workers=workers,
         scenes=scenes,
         threads=threads,
         device=device,
-        start=start,
     )
     run_training(request, console, as_json=json)

@@ -49,8 +49,8 @@ def of_messages(
     """The image of a fused message, with the numbers of its newest pair."""
     mask = region_mask(fused.grid, relative.shape, fused.region)
     newest = strain if strain is not None and strain.post_index == fused.post_index else None
-    lengths = (getattr(fused, "correlation_axial", None), getattr(fused, "correlation_lateral", None))
-    stated = lengths[0] is not None and lengths[1] is not None
+    along, across = fused.correlation_axial, fused.correlation_lateral
+    stated = (along, across) if along is not None and across is not None else None
     return ImageFrame(
         session_id=fused.session_id,
         frame_index=fused.post_index,
@@ -66,8 +66,8 @@ def of_messages(
         pairs=fused.effective_pairs,
         time_constant=fused.time_constant,
         engine=fused.engine,
-        correlation=(float(lengths[0] or 0), float(lengths[1] or 0)) if stated else ASSUMED_CORRELATION,
-        correlation_stated=stated,
+        correlation=stated or ASSUMED_CORRELATION,
+        correlation_stated=stated is not None,
     )
 
 

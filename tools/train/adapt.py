@@ -110,7 +110,7 @@ def run_adaptation(request: Adaptation, console: Console, *, as_json: bool) -> N
     )
     with console.status("writing weights and program"):
         # no truth here to measure it again: sigma was constrained to that of the original weights
-        write_live(task.net, path, trained, manifest.shared)
+        write_live(task.net, path, trained, manifest.errors)
     fields = {"step": trainer.step, "blocks": len(learnt), "held_back": len(held_back), "weights": str(path)}
     emit("adapt", fields | figures, as_json=as_json, text=f"saved {path}: {after.against(before)}")
 

@@ -4,7 +4,7 @@ import hashlib
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import typer
 from rich.console import Console
 
+from engine.musse.manifest import read_manifest
 from engine.spec import Device
 from tools.errors import ToolError
 from tools.output import emit
@@ -30,13 +31,14 @@ class TrainingRequest:
     """One call of the command."""
 
     recipe: str
+    start: Path | None
+    """Weights to start from."""
     output: Path
     minutes: float
     workers: int | None
     scenes: Path | None
     threads: int
     device: Device
-    start: Path | None
 
 
 def run_training(request: TrainingRequest, console: Console, *, as_json: bool) -> None:
@@ -49,10 +51,12 @@ def run_training(request: TrainingRequest, console: Console, *, as_json: bool) -
     recipe = read_recipe(request.recipe)
     if recipe.kind == "paper" and (request.workers is not None or request.scenes is not None):
         raise ToolError(f"recipe {request.recipe!r} makes its scenes itself, without --workers and --scenes")
-    if recipe.kind != "paper" and request.start is not None:
-        raise ToolError(
-            f"--from and --data belong together: recipe {request.recipe!r} adapts weights to recordings"
-        )
+    if recipe.kind == "live" and not recipe.truth and request.start is not None:
+        raise ToolError(f"recipe {request.recipe!r} adapts weights to recordings: give them by --data")
+    if recipe.coupled and request.start is None:
+        raise ToolError(f"recipe {request.recipe!r} continues the training of weights: give them by --from")
+    if recipe.kind == "live" and request.start is not None:
+        recipe = replace(recipe, start=read_manifest(request.start).sha256)
     need_training()
     device = prepare_torch(request.threads, request.device)
     from engine.training.trainer import Trainer

@@ -14,9 +14,10 @@ from engine.training.data.pool import ScenePool
 from engine.training.live_task import LiveTask
 from engine.training.paper_task import PaperTask
 from engine.training.recipe import Recipe
+from engine.training.starting import start_from
 from engine.training.task import Task
-from engine.training.validation.held_out import held_out_batches, validate
-from engine.training.validation.shared_error import shared_error
+from engine.training.validation.held_out import NETWORK, held_out_batches, validate
+from engine.training.validation.measured_errors import measured_errors
 from tools.train.writing import how_trained, write_live
 
 HELD_OUT = 100_000  # number of the first held-out scene: beyond those that any recipe learns from
@@ -65,8 +66,10 @@ class LiveExperiment:
 
     def write(self, path: Path, step: int) -> None:
         """See `Experiment`."""
-        shared = shared_error(self.task.net, self._held_out, self._recipe.held_out, self._device)
-        write_live(self.task.net, path, how_trained(self._recipe, step), round(shared, 3))
+        errors = measured_errors(self.task.net, self._held_out, self._recipe.held_out, self._device)
+        held_out = self.look()["methods"][NETWORK]
+        trained = how_trained(self._recipe, step, held_out=held_out)
+        write_live(self.task.net, path, trained, errors)
 
 
 class PaperExperiment:
@@ -98,16 +101,17 @@ def experiment(
 ) -> Iterator[Experiment]:
     """The experiment of a recipe, its scenes in `folder`. Processes that make scenes end with it.
 
-    `start`: weights that the network of kind `paper` begins with. Raises EngineUnavailable for others.
+    `start`: weights that the network begins with. Raises EngineUnavailable for those of another kind.
     """
     if recipe.kind == "paper":
         yield PaperExperiment(recipe, device, start)
         return
+    net = None if start is None else start_from(start)
     with ScenePool(folder, first=HELD_OUT, count=recipe.held_out, workers=workers) as held_out:
         for index in range(recipe.held_out):
             held_out.scene(index)  # made and kept from here on
     with ScenePool(folder, first=0, count=recipe.scenes, workers=workers) as pool:
-        yield LiveExperiment(recipe, LiveTask(recipe, pool, device), held_out, device)
+        yield LiveExperiment(recipe, LiveTask(recipe, pool, device, net), held_out, device)
 
 
 def finite(figures: dict[str, float]) -> dict[str, float | None]:

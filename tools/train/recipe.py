@@ -50,6 +50,9 @@ class RecipeFile(_Table):
     truth: bool = Field(
         _RECIPE.truth, description="learn from simulated truth; the paper's network never does"
     )
+    coupled: bool = Field(
+        _RECIPE.coupled, description="learn through the coupling; from trained weights only (--from)"
+    )
     seed: int = Field(_RECIPE.seed, ge=0, description="of weights and of what every step sees")
     steps: Count = Field(_RECIPE.steps, description="of the optimiser")
     batch: Count = Field(_RECIPE.batch, description="examples per step")
@@ -70,6 +73,7 @@ class RecipeFile(_Table):
     scenes_at_start: Count = Field(
         _RECIPE.scenes_at_start, description="scenes that must be there before the first step"
     )
+    contrast: Weight = Field(_RECIPE.contrast, description="weight of missing contrast")
     half_precision: bool = Field(
         _RECIPE.half_precision, description="bfloat16 in the trunk, but for the last tenth"
     )
@@ -83,7 +87,7 @@ class RecipeFile(_Table):
     def ignored(self) -> list[str]:
         """Keys given that networks of this kind do not know."""
         foreign = {
-            "paper": {"scenes_at_start", "unsupervised"},
+            "paper": {"scenes_at_start", "unsupervised", "coupled", "contrast"},
             "live": {"paper", "warm_start", "first_stage", "shifted", "strain_weight"},
         }
         given = sorted(foreign[self.kind] & self.model_fields_set)

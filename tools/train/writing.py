@@ -10,22 +10,24 @@ from typing import Any
 
 from engine.musse.chain import HostChain
 from engine.musse.checkpoint import save
-from engine.musse.manifest import UNMEASURED
+from engine.musse.manifest import MeasuredErrors
 from engine.musse.net import LiveNet
 from engine.musse.program import export
 from engine.spec import FloatArray
 from engine.training.data.scenes import draw_scene
 from engine.training.recipe import Recipe
+from engine.training.validation.fixed_score import fixed_batches, fixed_score
 
 
-def write_live(net: LiveNet, path: Path, trained: Mapping[str, Any], shared: float) -> str:
+def write_live(net: LiveNet, path: Path, trained: Mapping[str, Any], errors: MeasuredErrors) -> str:
     """Write `path` (.safetensors), its .json and its .onnx, about 40 s; returns the weights' SHA-256.
 
-    `shared`: see `engine.musse.manifest.Manifest`.
+    `errors`: see `engine.musse.manifest.Manifest`.
     """
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it misses torchvision, which nobody needs
     net = net.cpu().eval()
-    manifest = save(net, path, trained=trained, shared=shared)
+    trained = {**trained, "score": fixed_score(net, fixed_batches())}
+    manifest = save(net, path, trained=trained, errors=errors)
     export(net, path.with_suffix(".onnx"), _example(), weights_hash=manifest.sha256)
     return manifest.sha256
 
@@ -55,7 +57,7 @@ class _Nowhere:
     """A runtime for an estimator that only prepares."""
 
     name = precision = model_hash = ""
-    shared = UNMEASURED
+    errors = MeasuredErrors()
 
     def run(self, inputs: tuple[FloatArray, ...]) -> Any:
         raise NotImplementedError

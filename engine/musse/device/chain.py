@@ -57,7 +57,7 @@ class DeviceChain:
         if spec.kind != "rf":
             raise InvalidAcquisition(f"engine {name!r} takes RF, not {spec.kind!r} frames: use engine eager")
         self._name, self.precision = name, POLICIES[policy]
-        self.model_hash, self.shared = manifest.model_hash, manifest.shared
+        self.model_hash, self.errors = manifest.model_hash, manifest.errors
         self._spec, self._program = spec, with_policy(program, policy)
         self._device, self._make_step, self._replace = device, make_step, replace
         self._transform = IqTransform(spec)

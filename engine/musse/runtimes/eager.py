@@ -21,7 +21,7 @@ class EagerRuntime:
         self.precision = POLICIES[policy]
         self._device = torch_device(device)
         net, manifest = load(weights)
-        self.model_hash, self.shared = manifest.model_hash, manifest.shared
+        self.model_hash, self.errors = manifest.model_hash, manifest.errors
         self._program = with_policy(LiveProgram(net), policy).to(self._device)
 
     def run(self, inputs: tuple[FloatArray, ...]) -> LiveOutputs[FloatArray]:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import EngineUnavailable
-from engine.musse.manifest import UNMEASURED, model_hash, read_manifest
+from engine.musse.manifest import MeasuredErrors, model_hash, read_manifest
 from engine.musse.program_io import HASH, INPUTS, OUTPUTS, PROGRAM_VERSION, VERSION, LiveOutputs
 from engine.spec import FloatArray
 
@@ -49,14 +49,14 @@ class OnnxRuntime:
             raise EngineUnavailable(f"program {program} is no live network of this version: export it again")
         weights = program.with_suffix(".safetensors")
         self.model_hash = model_hash(weights_hash)
-        self.shared = UNMEASURED
+        self.errors = MeasuredErrors()
         if weights.is_file():
             manifest = read_manifest(weights)
             if manifest.sha256 != weights_hash:
                 raise EngineUnavailable(
                     f"program {program} was not exported from {weights.name} beside it: export it again"
                 )
-            self.shared = manifest.shared
+            self.errors = manifest.errors
 
     def run(self, inputs: tuple[FloatArray, ...]) -> LiveOutputs[FloatArray]:
         """See `engine.musse.estimator.Runtime`."""

@@ -83,11 +83,16 @@ def unsupervised(
     """
     alike, bent, seen, moved = [], [], [], []
     for batch in batches:
-        prior = net(batch.cells).prior
+        found = net(batch.cells)
+        prior = found.prior
         if teacher is not None:
             with torch.no_grad():
-                taught = teacher(batch.cells).prior
-            moved.append((prior.strain_std / taught.strain_std).log().square().mean())
+                taught = teacher(batch.cells)
+            for std, wanted in (
+                (found.strain_std, taught.strain_std),
+                (prior.strain_std, taught.prior.strain_std),
+            ):
+                moved.append(0.5 * (std / wanted).log().square().mean())
         typical = prior.strain.detach().abs().mean(dim=(-2, -1), keepdim=True) + MIN_STRAIN
         alike.append(similarity(batch.cells, prior.axial))
         bent.append(
@@ -103,7 +108,7 @@ def unsupervised(
     if len(batches) > 1:
         terms["consistency"] = weights.consistency * agreed.loss()
     if moved:
-        terms["sigma"] = torch.stack(moved).mean()
+        terms["sigma"] = torch.stack(moved).sum() / len(batches)
     return terms, agreed.left_out
 
 

@@ -12,6 +12,7 @@ from engine.factory import shipped_weights
 from engine.musse.chain import HostChain
 from engine.musse.checkpoint import load
 from engine.musse.estimator import MusseEstimator
+from engine.musse.manifest import MeasuredErrors
 from engine.musse.net import LiveNet
 from engine.musse.program import LiveProgram
 from engine.musse.program_io import LiveOutputs
@@ -34,7 +35,7 @@ class Program:
     name = "eager"
     precision = "float32"
     model_hash = ""
-    shared = 1.0
+    errors = MeasuredErrors()
 
     def run(self, inputs: tuple[FloatArray, ...]) -> LiveOutputs[FloatArray]:
         with torch.inference_mode():

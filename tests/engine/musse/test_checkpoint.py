@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from engine.errors import EngineUnavailable
 from engine.musse.checkpoint import load, save
-from engine.musse.manifest import UNMEASURED
+from engine.musse.manifest import UNMEASURED, MeasuredErrors
 from engine.musse.net import LiveNet
 from tests.engine.training.tiny_training import TINY
 
@@ -26,20 +26,22 @@ def test_what_was_written_is_read(written: Path) -> None:
     net, manifest = load(written)
     assert manifest.configuration == TINY
     assert manifest.trained == {"steps": 0}
-    assert manifest.shared == UNMEASURED
+    assert manifest.errors.shared == UNMEASURED
     assert not net.training
     assert sorted(path.name for path in written.parent.iterdir()) == ["a.json", "a.safetensors"]
 
 
 def test_a_measured_share_is_kept_and_an_older_manifest_has_none(tmp_path: Path) -> None:
     path = tmp_path / "b.safetensors"
-    save(LiveNet(TINY), path, trained={}, shared=0.7)
-    assert load(path)[1].shared == 0.7
+    save(LiveNet(TINY), path, trained={}, errors=MeasuredErrors(shared=0.7, correlation=(3.0, 1.5)))
+    assert load(path)[1].errors == MeasuredErrors(shared=0.7, correlation=(3.0, 1.5))
     described = path.with_suffix(".json")
     older = json.loads(described.read_text())
-    del older["shared"]
+    del older["shared"], older["correlation"]
     described.write_text(json.dumps(older))
-    assert load(path)[1].shared == UNMEASURED == 1.0  # averaging is underestimated rather than overestimated
+    errors = load(path)[1].errors
+    assert errors.shared == UNMEASURED == 1.0  # averaging is underestimated rather than overestimated
+    assert errors.correlation is None
 
 
 def test_a_manifest_with_the_attention_gate_of_earlier_releases_is_read(written: Path) -> None:
@@ -87,8 +89,9 @@ def test_the_manifest_of_other_weights_is_refused(written: Path, tmp_path: Path)
         ({"configuration": {"recurrent": "full"}}, "has no memory"),
         ({"configuration": {"channels": [8, 8], "recurrent": "none"}}, "do not fit their configuration"),
         ({"shared": 1.2}, "a share lies between 0 and 1"),
+        ({"correlation": [2.0, 0.0]}, "lengths in cells are above 0"),
     ],
-    ids=["format", "version", "configuration", "kind", "memory", "size", "share"],
+    ids=["format", "version", "configuration", "kind", "memory", "size", "share", "lengths"],
 )
 def test_a_manifest_that_does_not_fit_is_refused(
     written: Path, change: dict[str, object], message: str

@@ -120,9 +120,11 @@ def test_mean_strain_over_a_region_is_the_difference_of_displacement(monkeypatch
     assert closure_error(trained()) > 0.02
 
 
-def uncoupled(cells: TrackingFeatures, strain: Tensor, prior_std: Tensor, scale: Tensor) -> Coupled:
+def uncoupled(
+    cells: TrackingFeatures, strain: Tensor, prior_std: Tensor, scale: Tensor, measured: Tensor | None
+) -> Coupled:
     moved = coupling.integrated(strain)
-    return Coupled(strain, moved, torch.ones_like(strain), moved)
+    return Coupled(strain, moved, torch.ones_like(strain), moved, torch.zeros_like(strain))
 
 
 def biased() -> LiveNet:
@@ -131,7 +133,7 @@ def biased() -> LiveNet:
     head = net.trunk.decoder.heads[-1]
     assert isinstance(head.bias, Tensor)
     with torch.no_grad():
-        head.bias[-2] = 0.5  # the residual, before sigma's logarithm
+        head.bias[-3] = 0.5  # the residual, before the logarithms of both sigmas
     return net
 
 

@@ -1,6 +1,7 @@
 """The coupling of a prior strain with measured displacement: identities, and a dense solve as the truth."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ ROWS, COLS = 120, 12
 PRIOR, TRUTH = 0.010, 0.012
 STD = 0.002
 SCALE = torch.full((1, 1, 1), 0.01)
+ARANGE = torch.arange
 
 
 def measured(motion: Tensor, coherence: float = 0.99) -> TrackingFeatures:
@@ -215,6 +217,33 @@ def test_lines_longer_than_the_reduction_reach_are_solved_where_they_are_measure
 
 
 # --- training
+
+
+def test_withheld_measurements_do_not_count() -> None:
+    use = uniform(1.0)
+    use[:, 40:80, 2:6] = 0.0
+    cells = measured(wavy())
+    with_less = couple(cells, uniform(PRIOR), uniform(STD), SCALE, use)
+    assert float(with_less.precision[use == 0].max()) == 0.0
+    none = couple(cells, uniform(PRIOR), uniform(STD), SCALE, 0 * use)
+    assert torch.equal(none.strain, uniform(PRIOR))
+    assert rms(with_less.strain - coupled(cells).strain) > 1e-5  # the control
+
+
+def test_gradients_in_single_precision_are_those_in_double(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gradients(dtype: torch.dtype) -> list[Tensor]:
+        monkeypatch.setattr(torch, "arange", partial(ARANGE, dtype=dtype))
+        seen = measured(wavy(), 0.9)
+        cells = TrackingFeatures(**{f.name: getattr(seen, f.name).to(dtype) for f in fields(seen)})
+        strain, std = (uniform(value).to(dtype).requires_grad_() for value in (PRIOR, STD))
+        found = couple(cells, strain, std, SCALE.to(dtype))
+        (found.strain.square().mean() + found.axial.square().mean()).backward()
+        return [leaf.grad for leaf in (strain, std) if leaf.grad is not None]
+
+    single, double = gradients(torch.float32), gradients(torch.float64)
+    assert len(single) == 2
+    for a, b in zip(single, double, strict=True):
+        assert rms(a - b) < 1e-3 * rms(b)
 
 
 def test_gradients_flow_to_strain_and_its_deviation() -> None:

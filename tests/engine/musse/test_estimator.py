@@ -11,6 +11,7 @@ from engine.errors import EstimateFailed, InvalidAcquisition
 from engine.factory import load, shipped_weights
 from engine.musse.chain import HostChain
 from engine.musse.estimator import MusseEstimator
+from engine.musse.manifest import MeasuredErrors
 from engine.musse.program_io import LiveOutputs
 from engine.musse.runtimes.onnx import OnnxRuntime
 from engine.spec import EngineSpec, FloatArray, StrainResult
@@ -226,7 +227,7 @@ def test_frames_too_small_are_refused_by_name() -> None:
 
 def test_values_that_are_not_finite_are_not_handed_on() -> None:
     class Broken:
-        name, precision, model_hash, shared = "broken", "float32", "", 1.0
+        name, precision, model_hash, errors = "broken", "float32", "", MeasuredErrors()
 
         def run(self, inputs: tuple[FloatArray, ...]) -> LiveOutputs[FloatArray]:
             maps = runtime().run(inputs)

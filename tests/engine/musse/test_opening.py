@@ -14,7 +14,6 @@ from engine.estimator import Estimator
 from engine.factory import load, model_hash, open_estimator, shipped_weights
 from engine.musse.manifest import model_hash as labelled
 from engine.musse.program_io import PROGRAM_VERSION, VERSION
-from engine.spec import ErrorModel
 
 CONSTANTS: dict[str, Any] = {
     "shape": (900, 48),
@@ -30,7 +29,8 @@ def test_opens_by_name_and_identifies_the_weights(name: str, found: str) -> None
     manifest = json.loads(shipped_weights().with_suffix(".json").read_text())
     assert (estimator.name, estimator.precision) == (found, "float32")
     assert estimator.model_hash == labelled(manifest["sha256"]) == model_hash(name)
-    assert estimator.error_model == ErrorModel(window=None, shared=manifest["shared"])
+    assert estimator.error_model.window is None
+    assert estimator.error_model.shared == manifest["shared"]
     assert model_hash("reference") is None
 
 

@@ -126,9 +126,10 @@ def _error(trainer: Trainer) -> float:
     return float((fused.strain - batch.strain).square().mean().sqrt() / batch.strain.std())
 
 
-@pytest.mark.parametrize("truth", [True, False], ids=["supervised", "unsupervised"])
-def test_a_tiny_training_lowers_the_loss_and_learns_strain(tmp_path: Path, truth: bool) -> None:
-    recipe = replace(RECIPE, steps=60, truth=truth, length=1 if truth else 2)
+@pytest.mark.parametrize("form", ["supervised", "coupled", "unsupervised"])
+def test_a_tiny_training_lowers_the_loss_and_learns_strain(tmp_path: Path, form: str) -> None:
+    truth = form != "unsupervised"
+    recipe = replace(RECIPE, steps=60, truth=truth, coupled=form == "coupled", length=1 if truth else 2)
     scenes = Scenes(truth=truth)  # without truth there is none to see
     untrained = trainer_in(tmp_path, recipe, scenes)
     before = _error(untrained)
@@ -142,8 +143,8 @@ def test_without_truth_sigma_keeps_its_closed_form(tmp_path: Path) -> None:
     trainer, _ = trained(tmp_path, replace(RECIPE, truth=False, length=2), Scenes(truth=False))
     heads = [p for n, p in trainer.task.net.named_parameters() if ".heads." in n]
     assert heads
-    assert all((head[-1] == 0).all() for head in heads)  # the last channel scales sigma: exp(0) = 1
-    assert any((head[:-1] != 0).any() for head in heads)
+    assert all((head[-2:] == 0).all() for head in heads)  # the last channels scale sigma: exp(0) = 1
+    assert any((head[:-2] != 0).any() for head in heads)
 
 
 def test_moving_post_to_the_truth_matches_best() -> None:

@@ -17,6 +17,7 @@ from rich.console import Console
 
 import tools.train.command as module
 from engine.musse.checkpoint import save
+from engine.musse.manifest import MeasuredErrors
 from engine.musse.net import LiveNet
 from engine.training.live_task import LiveTask
 from engine.training.recipe import Recipe
@@ -37,8 +38,8 @@ ROWS_EVERY = 5  # steps: the log is then ahead of the checkpoint
 def train(output: Path, form: str, lost_at: int = 0) -> None:
     recipe = FORMS[form]
 
-    def write(net: LiveNet, path: Path, trained: dict[str, object], shared: float) -> None:
-        save(net, path, trained=trained, shared=shared)
+    def write(net: LiveNet, path: Path, trained: dict[str, object], errors: MeasuredErrors) -> None:
+        save(net, path, trained=trained, errors=errors)
 
     @contextmanager
     def experiment(

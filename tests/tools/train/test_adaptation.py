@@ -13,6 +13,7 @@ from rich.console import Console
 import tools.train.adapt as module
 from engine.errors import EngineUnavailable, EstimateFailed
 from engine.musse.checkpoint import load, save
+from engine.musse.manifest import MeasuredErrors
 from engine.musse.net import LiveNet
 from engine.simulation import Inclusion, SimulatedAcquisition, inclusion_phantom, simulate_acquisition
 from engine.simulation.aperture import varying_imaging
@@ -70,7 +71,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
     trainer, _ = trained(folder / "run", replace(RECIPE, steps=60), Scenes())
     net = trainer.task.net
     assert isinstance(net, LiveNet)
-    save(net, folder / "start.safetensors", trained={"steps": 60}, shared=0.6)
+    save(net, folder / "start.safetensors", trained={"steps": 60}, errors=MeasuredErrors(shared=0.6))
     return folder / "start.safetensors"
 
 
@@ -112,8 +113,8 @@ def test_weights_adapt_to_an_unknown_scanner_and_are_saved(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def write(net: LiveNet, path: Path, trained: dict[str, object], shared: float) -> None:
-        save(net, path, trained=trained, shared=shared)
+    def write(net: LiveNet, path: Path, trained: dict[str, object], errors: MeasuredErrors) -> None:
+        save(net, path, trained=trained, errors=errors)
 
     monkeypatch.setattr(module, "write_live", write)
     run_adaptation(_request(start, recording, tmp_path), Console(stderr=True), as_json=True)
@@ -121,7 +122,7 @@ def test_weights_adapt_to_an_unknown_scanner_and_are_saved(
     _, manifest = load(adapted)
     assert manifest.trained["adapted_from"] == load(start)[1].sha256
     assert set(manifest.trained["held_back"]) == {"before", "after"}
-    assert manifest.shared == 0.6  # of the weights before: there is no truth to measure it anew
+    assert manifest.errors.shared == 0.6  # of the weights before: there is no truth to measure it anew
     assert list(manifest.trained["recordings"]) == ["unknown.h5"]
     assert _strain_error(adapted, scanner) < 1.02 * _strain_error(start, scanner)
 

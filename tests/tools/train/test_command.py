@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 import tools.train.command as module
 from engine.musse.checkpoint import load, save
+from engine.musse.manifest import MeasuredErrors
 from engine.musse.net import LiveNet
 from engine.training.live_task import LiveTask
 from engine.training.recipe import Recipe
@@ -34,7 +35,7 @@ CPU = torch.device("cpu")
 
 
 def test_every_shipped_recipe_is_valid() -> None:
-    assert set(shipped()) == {"live", "quick", "unsupervised", "paper", "paper-motion", "adapt"}
+    assert set(shipped()) == {"live", "refine", "quick", "unsupervised", "paper", "paper-motion", "adapt"}
     recipes = {name: read_recipe(name) for name in shipped()}
     assert (recipes["live"].steps, recipes["live"].scenes, recipes["live"].learning_rate) == (
         12000,
@@ -92,15 +93,19 @@ def test_an_option_of_simulated_scenes_is_refused_where_there_are_none(
 
 
 @pytest.mark.parametrize(
-    "options", [("--recipe", "live", "--from", "a.safetensors"), ("--recipe", "adapt", "--data", "b.mhd")]
+    ("options", "message"),
+    [
+        (("--data", "b.mhd"), "--data needs --from"),
+        (("--recipe", "refine"), "give them by --from"),
+        (("--recipe", "adapt", "--from", "a.safetensors"), "give them by --data"),
+    ],
 )
-def test_weights_without_recordings_and_the_reverse_are_refused(
-    tmp_path: Path, options: tuple[str, ...]
+def test_weights_to_start_from_are_given_where_they_are_needed(
+    tmp_path: Path, options: tuple[str, ...], message: str
 ) -> None:
-    outcome = CliRunner().invoke(app, ["train", *options, "--output", str(tmp_path / "out")])
-    assert isinstance(outcome.exception, ToolError)
-    assert "--from" in str(outcome.exception)
-    assert "--data" in str(outcome.exception)
+    result = CliRunner().invoke(app, ["train", *options, "--output", str(tmp_path / "out")])
+    assert isinstance(result.exception, ToolError)
+    assert message in str(result.exception)
     assert not (tmp_path / "out").exists()
 
 
@@ -108,8 +113,8 @@ def test_weights_without_recordings_and_the_reverse_are_refused(
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainingRequest:
     """A request whose scenes are made by hand and whose program is left out."""
 
-    def write(net: LiveNet, path: Path, trained: dict[str, object], shared: float) -> None:
-        save(net, path, trained=trained, shared=shared)
+    def write(net: LiveNet, path: Path, trained: dict[str, object], errors: MeasuredErrors) -> None:
+        save(net, path, trained=trained, errors=errors)
 
     @contextmanager
     def experiment(
@@ -124,13 +129,13 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainingRequest:
     )
     return TrainingRequest(
         recipe="tiny",
+        start=None,
         output=tmp_path / "out",
         minutes=0.0,
         workers=1,
         scenes=tmp_path,
         threads=1,
         device="cpu",
-        start=None,
     )
 
 
@@ -143,7 +148,7 @@ def test_a_run_leaves_weights_log_figures_and_curve(
     _, manifest = load(Path(event["weights"]))
     assert manifest.trained["steps"] == 30
     assert manifest.trained["recipe"]["seed"] == RECIPE.seed
-    assert 0.0 <= manifest.shared < 1.0  # measured
+    assert 0.0 <= manifest.errors.shared < 1.0  # measured
     looks = json.loads((tiny.output / "figures.json").read_text())
     assert [look["step"] for look in looks] == [0, 10, 20, 30]
     assert {NETWORK, BEST_WINDOW, "6 x 1 cells"} <= set(looks[0]["methods"])

@@ -10,6 +10,7 @@ import torch
 
 from engine.musse.cells import CellMatrices
 from engine.musse.chain import HostChain
+from engine.musse.manifest import MeasuredErrors
 from engine.musse.program import PHASE_INPUTS
 from engine.musse.program_io import LiveOutputs
 from engine.musse.tracking_features import TrackingFeatures, tracking_features
@@ -56,7 +57,7 @@ class _Caught(Exception):
 
 class _Catching:
     name = precision = model_hash = "catching"
-    shared = 1.0
+    errors = MeasuredErrors()
 
     def run(self, inputs: tuple[FloatArray, ...]) -> LiveOutputs[FloatArray]:
         raise _Caught(inputs)
