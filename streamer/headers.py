@@ -102,7 +102,7 @@ class RfHeader(_Header):
         MF and FM: the lines run towards the marked side, so that the last one lies there. UF, FU: the first.
         """
         code = self.orientation.upper()
-        if not _ORIENTATION.fullmatch(code):
+        if not ORIENTATION.fullmatch(code):
             return ""
         return "last" if "M" in code else "first"
 
@@ -118,7 +118,8 @@ class RfHeader(_Header):
         return self.shape[0] * self.shape[1] * itemsize
 
 
-_ORIENTATION: Final = re.compile("[MU][FN][AD]?|[FN][MU][AD]?")
+ORIENTATION: Final = re.compile("[MU][FN][AD]?|[FN][MU][AD]?")
+"""Orientations as PLUS writes them."""
 
 
 class ArrayEntry(BaseModel):

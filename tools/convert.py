@@ -2,22 +2,45 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol
 
 from numpy.typing import NDArray
 
+from streamer.headers import ORIENTATION
 from tools.errors import RecordingError
 from tools.formats import Recording, open_recording, write_recording
 from tools.formats.metaimage_writer import MetaImageWriter
 from tools.formats.tape import taped_acquisitions
 from tools.formats.zea_writer import ZeaWriter
 from tools.part import check_output
+from tools.results.layout import assumed_fields
 from tools.results.taped import convert_results
 from tools.tape.reader import Tape
 
 Layout = Literal["musse", "zea"]
+_TEXT: Final = "unusable"
+"""Stands for what a scanner wrote about a frame it calls unusable."""
 SUFFIXES: Final = (".h5", ".hdf5", ".mha")
+
+
+def remove_texts(recording: Recording) -> None:
+    """Take out of an open recording every text that a person may have written.
+
+    Of the assumed values their names stay, of a frame's status whether it is usable, and the orientation
+    where it is a code. A simulation loses its known motion, which texts describe.
+    """
+    acquisition = recording.acquisition
+    mark = ORIENTATION.fullmatch(acquisition.orientation.upper())
+    recording.acquisition = replace(
+        acquisition,
+        orientation=acquisition.orientation if mark else "",
+        assumed=tuple(assumed_fields(acquisition.assumed)),
+    )
+    recording.status = tuple("OK" if text == "OK" else _TEXT for text in recording.status)
+    if recording.truth is not None:  # of a simulation alone: without its words it is no truth
+        recording.truth = None
 
 
 class FrameSink(Protocol):
@@ -59,13 +82,15 @@ def convert_tape(
     what: Literal["results", "rf"] | None = None,
     layout: Layout = "musse",
     variable: str | None = None,
+    names: bool = True,
     overwrite: bool = False,
     each: Callable[[], None] = lambda: None,
 ) -> list[str]:
     """Write the results of a tape, or where it holds none or `what` is rf its RF frames; one line per file.
 
     Every acquisition, and every stretch of results of one grid and engine, has a file of its own: NAME.h5,
-    NAME-2.h5 and so on; `variable` chooses one acquisition. Raises RecordingError as `convert`, DiskFull.
+    NAME-2.h5 and so on; `variable` chooses one acquisition. Without `names` no text of the wire is written;
+    see `remove_texts`. Raises RecordingError as `convert`, DiskFull.
     """
     check_output(output, overwrite=overwrite, inputs=[path])
     with Tape(path) as tape:
@@ -74,7 +99,7 @@ def convert_tape(
         lines = [f"{path}: {note}"] if note is not None else []
         frames = sum(len(acquisition.places) for acquisition in acquisitions)
         if what != "rf" and (what == "results" or tape.condition.read > frames):
-            written = convert_results(tape, output, overwrite=overwrite, each=each)
+            written = convert_results(tape, output, names=names, overwrite=overwrite, each=each)
             lines += [f"{name}: {pairs} pairs" for name, pairs in written.items()]
             if acquisitions and what is None:
                 lines.append(f"{path} also holds {frames} RF frames: write them with --what rf")
@@ -83,6 +108,8 @@ def convert_tape(
     for count, number in enumerate(chosen, 1):
         name = output if count == 1 else output.with_stem(f"{output.stem}-{count}")
         with open_recording(path, overrides={"variable": str(number)}) as recording:
+            if not names:
+                remove_texts(recording)
             frames = convert(recording, name, layout=layout, overwrite=overwrite, each=each)
         lines.append(f"{name}: {frames} frames")
     return lines

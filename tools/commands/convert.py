@@ -22,6 +22,9 @@ def convert(
     layout: Annotated[
         Literal["musse", "zea"], typer.Option(help="Of an HDF5 file: the project's own, or zea's.")
     ] = "musse",
+    no_names: Annotated[
+        bool, typer.Option("--no-names", help="Leave out the source's name and every text about frames.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output file.")] = False,
     *,
     opening: Opening,
@@ -47,17 +50,19 @@ def convert(
         raise typer.BadParameter("give the new file, once", param_hint="NEW_FILE")
 
     from tools.convert import convert as write
-    from tools.convert import convert_tape
+    from tools.convert import convert_tape, remove_texts
     from tools.processes import ctrl_c
 
     with ctrl_c(at_once=False) as check:
         if file.suffix.lower() == ".mcap":
             lines = convert_tape(
                 file, target, what=what, layout=layout, variable=opening.overrides.get("variable"),
-                overwrite=overwrite, each=check,
+                names=not no_names, overwrite=overwrite, each=check,
             )  # fmt: skip
             typer.echo("\n".join(lines))
             return
         with opening.open(file) as recording:
+            if no_names:
+                remove_texts(recording)
             frames = write(recording, target, layout=layout, overwrite=overwrite, each=check)
     typer.echo(f"{target}: {frames} frames")

@@ -10,8 +10,8 @@ from tools.display.colors import Image
 from tools.display.keeper import Keeper
 from tools.display.keys import dragged_region, image_box, press, sets_fusion, step
 from tools.display.panels import frames_of
-from tools.display.png import facts_of, save_png
-from tools.display.render import image_area
+from tools.display.png import facts_of, for_export, save_png
+from tools.display.render import image_area, render
 from tools.display.state import DisplayState
 from tools.display.view import View
 from tools.display.window import Mouse
@@ -109,11 +109,11 @@ def _position(point: tuple[int, int], view: View, size: tuple[int, int]) -> tupl
 
 
 def _save(image: Image, view: View) -> str:
-    """Save the image as it stands; the answer is the notice to show."""
+    """Save the image as it stands, without names; the answer is the notice to show."""
     pair = f"-{view.strain.post_index}" if view.strain is not None else ""
     path = view.options.save_folder / f"musse-{time.strftime('%Y%m%d-%H%M%S')}{pair}.png"
     try:
-        save_png(image, path, facts_of(view))
+        save_png(render(for_export(view), (image.shape[1], image.shape[0])), path, facts_of(view))
     except ToolError as error:
         return str(error)
-    return f"saved {path.absolute()}"
+    return f"saved {path.name} in {path.absolute().parent}"

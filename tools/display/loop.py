@@ -16,7 +16,7 @@ from streamer.subscriber import Subscriber
 from tools.display.hand import Hand
 from tools.display.keeper import Keeper
 from tools.display.options import DisplayOptions
-from tools.display.png import facts_of, save_png
+from tools.display.png import facts_of, for_export, save_png
 from tools.display.render import SIZE, render
 from tools.display.state import DisplayState
 from tools.display.view import View
@@ -117,7 +117,7 @@ def run_display(
         if save is not None:
             size = window.size if window is not None and not window.closed else SIZE
             view = _view(state, subscriber, time.monotonic())
-            save_png(render(view, size), save, facts_of(view))
+            save_png(render(for_export(view), size), save, facts_of(view))
         return Summary(
             results=state.results,
             shown=shown,

@@ -4,6 +4,7 @@ import json
 import struct
 import time
 import zlib
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +15,7 @@ from tools.display.colors import MAP_NAMES, Image
 from tools.display.readouts import persistence_label
 from tools.display.view import View
 from tools.part import writing
+from tools.results.layout import assumed_fields
 
 _HEADER: Final = 33  # bytes: signature and IHDR, which text chunks come behind
 
@@ -29,6 +31,14 @@ def save_png(image: Image, path: Path, facts: dict[str, Any] | None = None) -> N
     chunks = b"".join(_text_chunk(key, value) for key, value in (facts or {}).items())
     with writing(path):  # not cv2.imwrite: it cannot open every path on Windows
         path.write_bytes(data[:_HEADER] + chunks + data[_HEADER:])
+
+
+def for_export(view: View) -> View:
+    """The view without what may name somebody: the source, passing messages with their folders."""
+    hidden = replace(view, source=None, other_sources=(), notice="", pointer=None)
+    if view.other_sources:
+        hidden = replace(hidden, banner=replace(view.banner, detail=""))
+    return hidden
 
 
 def facts_of(view: View) -> dict[str, Any]:
@@ -55,7 +65,7 @@ def facts_of(view: View) -> dict[str, Any]:
         "region": view.region,
         "engine": view.engine,
         "pairing": view.status.pairing if view.status else None,
-        "assumed": view.assumed,
+        "assumed": assumed_fields(view.assumed),
     }
     facts["Numbers"] = {
         "frame": None if image is None else image.post_index,

@@ -17,7 +17,7 @@ from tools.display.readouts import (
     notes,
     pointer_text,
 )
-from tools.display.text import BOLD, LARGE, NORMAL, SMALL, draw_text, wrap
+from tools.display.text import BOLD, LARGE, NORMAL, SMALL, draw_text, text_width, wrap
 from tools.display.view import View
 
 SIZE: Final = (1280, 720)
@@ -117,7 +117,8 @@ def _draw_waiting(canvas: Image, view: View, top: int, bottom: int) -> None:
 
 
 def _draw_help(canvas: Image) -> None:
-    y, x = _draw_box(canvas, 560, 52 + 22 * len(HELP), "Keys")
+    width = 154 + max(text_width(meaning) for _, meaning in HELP)
+    y, x = _draw_box(canvas, width, 52 + 22 * len(HELP), "Keys")
     for number, (key, meaning) in enumerate(HELP):
         line = y + 22 * number
         draw_text(canvas, key, x, line, weight=BOLD, color=ACCENT)

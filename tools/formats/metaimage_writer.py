@@ -50,7 +50,7 @@ class MetaImageWriter(RecordingWriter):
         line_step = acquisition.line_pitch * 1e3 if acquisition.probe_type == "linear" else 1.0
         size = (2 * n_axial, n_lateral) if is_iq else (n_lateral, n_axial)
         step = (depth_step, line_step) if is_iq else (line_step, depth_step)
-        side = (acquisition.orientation or "M")[0]
+        side = "U" if "U" in acquisition.orientation.upper()[:2] else "M"
         lines = [
             "ObjectType = Image",
             "NDims = 3",

@@ -64,7 +64,7 @@ def described(header: StrainHeader) -> dict[str, Any]:
         "region": region_text(header.region),
         "region_unit": "axial from, to in m, lateral from, to in m (rad for curved probes)",
         "clock": header.clock,
-        "assumed": "\n".join(_assumed_fields(header.assumed)),
+        "assumed": "\n".join(assumed_fields(header.assumed)),
         "versions": _VERSIONS,
     }
     if header.axial_window is not None and header.lateral_window is not None:
@@ -76,7 +76,7 @@ def described(header: StrainHeader) -> dict[str, Any]:
     return about
 
 
-def _assumed_fields(assumed: tuple[str, ...]) -> list[str]:
+def assumed_fields(assumed: tuple[str, ...]) -> list[str]:
     """Which fields were measured or assumed: only their names, because the texts may come from a file."""
     names = dict.fromkeys(text.partition(":")[0] for text in assumed)
     return [name for name in names if name in _ASSUMABLE]

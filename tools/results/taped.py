@@ -22,12 +22,18 @@ _Place: TypeAlias = tuple[int, int]
 
 
 def convert_results(
-    tape: Tape, output: Path, *, overwrite: bool = False, each: Callable[[], None] = lambda: None
+    tape: Tape,
+    output: Path,
+    *,
+    names: bool = True,
+    overwrite: bool = False,
+    each: Callable[[], None] = lambda: None,
 ) -> dict[Path, int]:
     """Write every pair of `tape` with its fused image and B-mode; returns the files and their pairs.
 
-    Where source, grid, engine, windows or region change, a further file begins: NAME-2.h5 and so on. `each`
-    is called behind every pair. Raises RecordingError for a tape without results and as `ResultWriter`.
+    Without `names` the source is called `source`. Where source, grid, engine, windows or region change, a
+    further file begins: NAME-2.h5 and so on. `each` is called behind every pair. Raises RecordingError for a
+    tape without results and as `ResultWriter`.
     """
     beside = _Beside(tape)
     about = provenance(tape.path, tape.condition.about.get(ABOUT_NODE, {}).get("configuration", ""))
@@ -47,7 +53,10 @@ def convert_results(
                 maps = decode(message.parts()).arrays
                 if header.source_id != source or not writer.fits(header, maps):
                     break
-                writer.append(header, maps, *beside.of(header))
+                fused, bmode = beside.of(header)
+                if not names:
+                    header = header.model_copy(update={"source_id": "source"})
+                writer.append(header, maps, fused, bmode)
                 each()
                 message = next(pairs, None)
         written[path] = writer.n_pairs

@@ -37,6 +37,7 @@ cannot be done.
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -80,8 +81,9 @@ def keep_request(*, frozen: bool) -> dict[str, Any]:
 
 def saved_text(reply: Mapping[str, Any]) -> str:
     """The answer to a keep for people."""
+    path = Path(reply["path"])
     size = f"{reply['bytes'] / 1e6:.1f} MB, {reply['messages']} messages"
-    return f"saved the last {reply['seconds']:.1f} s ({size}) in {reply['path']}"
+    return f"saved the last {reply['seconds']:.1f} s as {path.name} ({size}) in {path.parent}"
 
 
 class KeepClient:

@@ -1,5 +1,6 @@
 """The window's key saves what the tape process holds, and a freeze of the window pins it."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,13 @@ def press(keys: str, shown: DisplayState, asked: Keeper | None) -> None:
     hand.press(list(keys), shown.view(0.0), IMAGE, None)
 
 
+def saved_path(notice: str) -> Path:
+    """The file that a success message names."""
+    found = re.fullmatch(r"saved the last [\d.]+ s as (\S+) \([\d.]+ MB, \d+ messages\) in (.+)", notice)
+    assert found is not None, notice
+    return Path(found[2], found[1])
+
+
 def test_the_key_saves_what_is_held_and_freeze_pins_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -49,7 +57,7 @@ def test_the_key_saves_what_is_held_and_freeze_pins_it(
         press("g", shown, asked)
         notice = wait_for(asked.notice)
         assert notice.startswith("saved the last 0.")
-        with Tape(Path(notice.partition(") in ")[2])) as tape:
+        with Tape(saved_path(notice)) as tape:
             assert len(list(tape.messages(["rf"]))) == 20  # up to the freeze
         press("f", shown, asked)
         wait_for(lambda: None if running.client.ask({"do": "state"})["frozen"] else True)

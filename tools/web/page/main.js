@@ -111,7 +111,7 @@ function controls() {
   $("shape").textContent = tools.shape === "ellipse" ? "Ellipse" : "Rectangle";
   const hints = { a: "Drag in an image: lesion A.", b: "Drag in an image: reference B, at the same depth.",
     ruler: "Drag over the lesion in strain (E) and in B-mode (B).",
-    box: "Drag a box: 1 becomes its average. The lesion should fill at most a quarter of it.", null: "Choose A, then drag in an image." };
+    box: "Drag a box: 1 becomes its average. The lesion should fill at most a quarter of it.", null: tools.regions.a && tools.regions.b ? "Choose A or B to move it; freeze to add a row." : "Choose A, then drag in an image." };
   $("hint").textContent = hints[tools.mode];
   const { e, b, ratio } = tools.lengths(), mm = (value) => (value ? `${value.toFixed(1)} mm` : "–");
   $("calipers").textContent = e || b ? `E ${mm(e)}, B ${mm(b)}${ratio ? `, E/B ${ratio.toFixed(2)}` : ""}` : "–";
@@ -152,7 +152,7 @@ function table() {
   const fixed = (value, digits = 2) => (value === null || value === undefined ? "–" : value.toFixed(digits));
   $("rows").tBodies[0].replaceChildren(...rows.map((row) => {
     const line = document.createElement("tr");
-    const time = new Date(row.time * 1000).toLocaleTimeString();
+    const time = new Date(row.time * 1000).toLocaleTimeString("en-GB");
     line.append(...[row.frame, time, row.ratio_text, row.per_press, `${fixed(row.a_mean)} ± ${fixed(row.a_std)}`,
       `${fixed(row.b_mean)} ± ${fixed(row.b_std)}`, fixed(row.e_over_b), fixed(row.quality), row.warnings].map(cell));
     return line;
@@ -176,7 +176,7 @@ function saveImage() {
     `${at}, frame ${state.frame}, engine ${state.engine}, quality ${state.quality?.toFixed(2) ?? "–"}`,
     `${measured}Colours ${p.map}, range 0 to ${p.range_top}, persistence ${state.persistence ?? "–"} s`
       + `${p.options.flip ? ", left-right flipped" : ""}, probe mark: ${state.probe_mark} line`,
-    `${new Date().toLocaleString()}   ${DISCLAIMER}`,
+    `${new Date().toLocaleString("en-GB")}   ${DISCLAIMER}`,
   ]);
 }
 
