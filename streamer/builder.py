@@ -8,9 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from engine.device import device_of
 from engine.errors import EngineError, EngineNotBuilt, EngineUnavailable, EstimateFailed
 from engine.estimator import Estimator
-from engine.factory import ON_CARD, load, resolve
+from engine.factory import load, resolve
 from engine.spec import Acquisition, EngineSpec, StrainResult
 from streamer.beside import Beside, start, wait
 from streamer.config import Config, EngineConfig
@@ -107,9 +108,11 @@ class EngineBuilder:
             self._announced = None
             self._announce(estimator)
             log.info(
-                "engine %s ready for %s samples x lines",
+                "engine %s ready for %s samples x lines on the %s: %s",
                 estimator.name,
                 frame.header.shape,
+                self._health.device,
+                self._health.engine[1],
                 extra={"limit_by": "ready"},  # a sender may change its geometry with every frame
             )
         slowly = partial(self._slowly, region=region, stop=stop, while_waiting=while_waiting)
@@ -143,11 +146,11 @@ class EngineBuilder:
         self._announced = found
         if self._configured:  # `auto` is decided by the acquisition
             settings = self._config.engine
-            _, why = resolve(settings.name, weights_of(settings), estimator.spec, settings.device)
+            _, why = resolve(settings.name, weights_of(settings), estimator.spec, settings.where)
             self._health.engine = estimator.name, "; ".join(filter(None, (why, estimator.note)))
         self._health.precision = estimator.precision
-        device = "cuda" if estimator.name in ON_CARD else self._config.engine.device
-        self._metrics.engine(estimator.name, estimator.precision, device)
+        self._health.device = device_of(estimator.name, self._config.engine.where)
+        self._metrics.engine(estimator.name, estimator.precision, self._health.device)
 
     def _build(self, opener: OpenEngine, frame: RfFrame) -> tuple[Estimator, FrameRegion]:
         header = frame.header
@@ -180,4 +183,4 @@ def weights_of(settings: EngineConfig) -> Path | None:
 
 def _opener(settings: EngineConfig) -> OpenEngine:
     opener = load(settings.name, settings.threads, weights_of(settings), settings.precision)
-    return lambda spec: opener(spec, settings.device)
+    return lambda spec: opener(spec, settings.where)

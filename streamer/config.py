@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from engine.device import DeviceChoice, chosen_device, device_of
 from engine.sequence.quality import Thresholds
 from engine.spec import Device, Policy
 from streamer.curve import Security, parse_public, read_keys
@@ -120,7 +121,7 @@ class EngineConfig(Section):
         "see `musse-stream run --help`",
     )
     weights: str = Field("", description="weights file (.safetensors) of the network; empty: the package's")
-    device: Device = Field("cpu", description="where it runs")
+    device: DeviceChoice = Field("auto", description="where it runs; auto: an NVIDIA card where there is one")
     precision: Policy = Field(
         "fp32", description="of the network; float16 in its trunk with eager, cuda and tensorrt only"
     )
@@ -138,6 +139,12 @@ class EngineConfig(Section):
     threads: int = Field(
         1, ge=0, le=256, description="CPU threads of the engine; 0: all cores. More than 1 is rarely faster"
     )
+
+    @property
+    def where(self) -> Device:
+        """The device that `device` stands for on this computer; with auto one that the engine can run on."""
+        chosen = chosen_device(self.device)
+        return device_of(self.name, chosen) if self.device == "auto" else chosen
 
 
 class QualityConfig(Section):

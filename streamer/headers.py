@@ -190,6 +190,8 @@ class StrainHeader(_ResultHeader):
     """Accepted pairs since that reset."""
     engine: Annotated[str, Field(max_length=32)]
     precision: Annotated[str, Field(max_length=16)]
+    device: Annotated[str, Field(max_length=16)] = ""
+    """Where the engine computed; '' from nodes that do not state it."""
     model_hash: Annotated[str, Field(max_length=64)] | None
     axial_window: Positive | None
     """m, strain window along the beam; None: the engine chooses its own, pixel by pixel."""
@@ -257,6 +259,7 @@ class StatusHeader(_Header):
     engine_note: Annotated[str, Field(max_length=600)]
     """Which engine was taken and why not a better one."""
     precision: Annotated[str, Field(max_length=16)] = ""
+    device: Annotated[str, Field(max_length=16)] = ""
     """Arithmetic of its results, as in a strain message; empty before it is built."""
     pairing: Annotated[str, Field(max_length=32)]
     policy: Literal["latest", "every"]

@@ -45,6 +45,8 @@ class Health:
         self.engine = ("none", "")
         """Name of the engine that runs or is to run, and why it was taken."""
         self.precision = ""
+        self.device = ""
+        """Where the engine computes; empty before it is built."""
         """Arithmetic of the engine that runs; empty before there is one."""
         self.building = False
         self.progress = ""

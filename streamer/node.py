@@ -68,6 +68,8 @@ class Summary:
     """s, from a frame's arrival to its strain being sent."""
     latency_p99: float | None
     engine: str
+    device: str
+    """Where it computed; '' where none was built."""
     busy: bool
     """Whether an engine was still being loaded or built in its thread: the process should not wait for it."""
 
@@ -91,7 +93,7 @@ def run(
     """
     security = config.security.load()
     frame_counters, health = FrameCounters(), Health(config.input.connect, config.input.source)
-    health.engine = resolve(config.engine.name, weights_of(config.engine), device=config.engine.device)
+    health.engine = resolve(config.engine.name, weights_of(config.engine), device=config.engine.where)
     health.restarted(restarts or {})
     metrics = Metrics(frame_counters, version("musse-stream"), restarts)
     events = NodeEvents(frame_counters, health, metrics)
@@ -168,6 +170,7 @@ def run(
         latency_p50=frame_counters.latency(50),
         latency_p99=frame_counters.latency(99),
         engine=health.engine[0],
+        device=health.device,
         busy=builder.busy,
     )
 

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable
 
+from engine.device import device_note
 from streamer.config import Config, result_settings
 from streamer.frame_counters import FrameCounters
 from streamer.headers import StatusHeader
@@ -37,6 +38,7 @@ class StatusPublisher:
         self._health = health
         self._metrics = metrics
         self._configuration = result_settings(config)
+        self._device_note = device_note(config.engine.device)
         self._state: StateName = "STARTING"
         self._reasons: tuple[str, ...] = ()
         self._last_turn = time.perf_counter()
@@ -74,8 +76,9 @@ class StatusPublisher:
             origin=health.origin,
             reasons=tuple(reason[:200] for reason in reasons),
             engine=health.engine[0],
-            engine_note=health.engine[1][:600],
+            engine_note=f"{health.engine[1]}; {self._device_note}"[:600],
             precision=health.precision,
+            device=health.device,
             pairing=config.pairing.described,
             policy=config.pairing.policy,
             frame_rate=health.frame_rate(),

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.device import device_of
 from engine.errors import EngineError, EngineUnavailable
 from engine.estimator import Estimator
 from engine.sequence.quality import PairQuality, assess_pair_quality
@@ -79,6 +80,7 @@ class StrainStep:
         slowly: Callable[[Propose], StrainResult] = in_place,
     ) -> None:
         self._slowly = slowly
+        self._device = "" if estimator is None else device_of(estimator.name, config.engine.where)
         self._thresholds = config.quality.thresholds()
         self.estimator = estimator
         self.region = region
@@ -206,6 +208,7 @@ class StrainStep:
             state_age=self._age,
             engine=self.estimator.name if self.estimator else "none",
             precision=self.estimator.precision if self.estimator else "none",
+            device=self._device,
             model_hash=self.estimator.model_hash if self.estimator else None,
             axial_window=spec.axial_window if spec else None,
             lateral_window=spec.lateral_window if spec else None,

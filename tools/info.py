@@ -33,7 +33,7 @@ def results_table(about: dict[str, Any]) -> Table:
         window = [attributes[f"{axis}_window"] * 1e3 for axis in ("axial", "lateral")]
         rows.append(("strain window", f"{window[0]:g} mm along the beam, {window[1]:g} mm across"))
     rows.append(("region", _region(str(attributes.get("region", "whole frame")), flat=flat)))
-    engine = [str(attributes.get(name, "")) for name in ("engine", "precision")]
+    engine = [str(attributes.get(name, "")) for name in ("engine", "precision", "device")]
     rows.append(("engine", ", ".join(filter(None, engine))))
     if attributes.get("model_hash"):
         rows.append(("weights", f"SHA-256 {str(attributes['model_hash'])[:16]}..."))

@@ -89,7 +89,7 @@ def open_step(recording: Recording, config: Config) -> StrainStep:
     header, region = frame_region(recording, config)
     weights = Path(config.engine.weights) if config.engine.weights else None
     opener = load(config.engine.name, config.engine.threads, weights, config.engine.precision)
-    estimator = opener(engine_spec(header, region, config), config.engine.device)
+    estimator = opener(engine_spec(header, region, config), config.engine.where)
     return StrainStep(estimator, region, config)
 
 

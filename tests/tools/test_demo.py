@@ -18,7 +18,17 @@ from tests.tools.programs import PATIENCE, Program, program, write_press
 from tools.demo import demo_path
 
 SECONDS_FOR_ONE_IMAGE = "0.3"
-COUNTS = ("received", "lost", "overwritten", "published", "rejected", "latency_p50_ms", "latency_p99_ms")
+COUNTS = (
+    "engine",
+    "device",
+    "received",
+    "lost",
+    "overwritten",
+    "published",
+    "rejected",
+    "latency_p50_ms",
+    "latency_p99_ms",
+)
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ def run_bench(
     stop: Stop,
     *,
     engine: str,
+    device: str | None,
     weights: Path | None,
     rate: float,
     seconds: float,
@@ -55,6 +56,7 @@ def run_bench(
         figures = measure(
             recording,
             engine=engine,
+            device=device,
             weights=weights,
             rate=rate,
             seconds=seconds,

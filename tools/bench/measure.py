@@ -37,6 +37,7 @@ def measure(
     recording: Recording,
     *,
     engine: str,
+    device: str | None = None,
     weights: Path | None = None,
     rate: float,
     seconds: float,
@@ -75,6 +76,7 @@ def measure(
                 "--engine",
                 engine,
                 *([] if weights is None else ["--weights", str(weights)]),
+                *([] if device is None else ["--device", device]),
             )
         )
         results = node.wait_for("ready")["results"]
@@ -96,6 +98,7 @@ def measure(
     return {
         **_figures(sent, summary, *stamps),
         "engine": summary["engine"],
+        "device": summary["device"],
         "rate": rate,
         "seconds": seconds,
         "shape": list(recording.shape),

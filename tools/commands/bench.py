@@ -10,6 +10,7 @@ from tools.commands import options
 
 def bench(
     engine: Annotated[str, typer.Option(help=options.ENGINES)] = "auto",
+    device: options.Device = None,
     weights: options.Weights = None,
     rate: Annotated[float, typer.Option(help="Frames per second.", min=0.1, max=1000)] = 20.0,
     seconds: Annotated[float, typer.Option(help="How long to send.", min=1)] = 20.0,
@@ -59,6 +60,7 @@ def bench(
         file,
         stop,
         engine=engine,
+        device=device,
         weights=weights,
         rate=rate,
         seconds=seconds,

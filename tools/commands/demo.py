@@ -15,6 +15,7 @@ def demo(
     ] = None,
     save: Annotated[Path | None, typer.Option(help="PNG file for the last image.")] = None,
     engine: Annotated[str, typer.Option(help=options.ENGINES)] = "auto",
+    device: options.Device = None,
     weights: options.Weights = None,
     json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON line.")] = False,
 ) -> None:
@@ -56,10 +57,13 @@ def demo(
         shown += [] if seconds is None else ["--seconds", str(seconds)]
         shown += [] if save is None else ["--save", str(save)]
         given = [] if weights is None else ["--weights", str(weights)]
+        given += [] if device is None else ["--device", device]
         summary = run_demo(recording, shown, ["--engine", engine, *given], stop)
     except StopRequested:
         return  # before anything was received
     totals = {
+        "engine": summary["engine"],
+        "device": summary["device"],
         "received": summary["received"],
         "lost": summary["lost"],
         "overwritten": summary["overwritten"],

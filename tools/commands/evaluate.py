@@ -17,6 +17,7 @@ def evaluate(
             "matcher to compare with. [default: reference, ncc]",
         ),
     ] = None,
+    device: options.Device = "cpu",
     weights: options.Weights = None,
     suite: Annotated[str, typer.Option(help="full or quick (a few cases of every group).")] = "quick",
     group: Annotated[
@@ -50,6 +51,7 @@ def evaluate(
     """
     from rich.console import Console
 
+    from engine.device import chosen_device
     from tools.evaluate.command import run_evaluation
     from tools.evaluate.outcome import EvaluationRequest
 
@@ -64,6 +66,7 @@ def evaluate(
             limit=limit,
             report=report,
             summary=summary,
+            device=chosen_device(device or "cpu"),
             weights=weights,
         ),
         Console(stderr=True),

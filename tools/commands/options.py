@@ -18,6 +18,10 @@ ENGINES = (
     "auto, reference, musse (the network on its best runtime here), onnx, eager, cuda, tensorrt or trivial."
 )
 Engine = Annotated[str | None, typer.Option(help=ENGINES)]
+Device = Annotated[
+    Literal["auto", "cpu", "cuda"] | None,
+    typer.Option(help="Where the engine computes; auto: an NVIDIA card where there is one."),
+]
 Weights = Annotated[
     Path | None,
     typer.Option(help="Weights: live, or a .safetensors file, of the published network too [default: live]."),
@@ -63,6 +67,7 @@ def configuration(
     config: Path | None,
     *,
     engine: str | None = None,
+    device: str | None = None,
     weights: Path | None = None,
     precision: str | None = None,
     pairing: str | None = None,
@@ -74,7 +79,12 @@ def configuration(
     return load_config(
         config,
         given(
-            engine={"name": engine, "weights": absolute(weights), "precision": precision},
+            engine={
+                "name": engine,
+                "device": device,
+                "weights": absolute(weights),
+                "precision": precision,
+            },
             pairing={"mode": pairing, "stride": stride},
         ),
     )

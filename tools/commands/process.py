@@ -16,6 +16,7 @@ def process(
     config: options.ConfigFile = None,
     engine: options.Engine = None,
     weights: options.Weights = None,
+    device: options.Device = None,
     precision: options.Precision = None,
     pairing: options.Pairing = None,
     stride: options.Stride = None,
@@ -57,7 +58,13 @@ def process(
             "the result file lists the pairs: leave out --frames, --pairing and --stride"
         )
     settings = options.configuration(
-        config, engine=engine, weights=weights, precision=precision, pairing=pairing, stride=stride
+        config,
+        engine=engine,
+        device=device,
+        weights=weights,
+        precision=precision,
+        pairing=pairing,
+        stride=stride,
     )
     inputs = (file, pairs_from, config, weights)
     check_output(output, overwrite=overwrite, inputs=[path for path in inputs if path is not None])

@@ -13,6 +13,7 @@ def run(
     source: Annotated[str | None, typer.Option(help="source_id to accept [default: the first].")] = None,
     engine: options.Engine = None,
     weights: options.Weights = None,
+    device: options.Device = None,
     precision: options.Precision = None,
     pairing: options.Pairing = None,
     stride: options.Stride = None,
@@ -65,7 +66,12 @@ def run(
         config,
         options.given(
             input={"connect": connect, "source": source},
-            engine={"name": engine, "weights": options.absolute(weights), "precision": precision},
+            engine={
+                "name": engine,
+                "weights": options.absolute(weights),
+                "precision": precision,
+                "device": device,
+            },
             pairing={"mode": pairing, "stride": stride, "policy": policy},
             output={"bind": bind},
             http={"bind": http},

@@ -27,6 +27,7 @@ from tools.display.strain_image import (
     persist,
     strain_image,
 )
+from tools.display.text import engine_text
 from tools.display.view import TRACE_SECONDS, Age, Ages, BmodeImage, Frozen, Rates, TracePoint, View
 
 HELD_AFTER: Final = 1.0  # s that an image stands in colour while pairs are rejected
@@ -207,7 +208,7 @@ class DisplayState:
             guidance=advice(self._trace, newest.rejection if newest else None, now),
             pointer=self.pointer,
             fusion=link.fusion,
-            engine=f"{newest.engine} ({newest.precision})" if newest else (status.engine if status else ""),
+            engine=engine_text(newest, status),
             assumed=newest.assumed if newest else (),
             status=status,
             rates=Rates(self._frame_age(now), link.result_rate),

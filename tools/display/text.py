@@ -5,6 +5,7 @@ from typing import Literal
 
 import cv2
 
+from streamer.headers import StatusHeader, StrainHeader
 from tools.display.colors import TEXT, Color, Image
 
 SMALL, NORMAL, LARGE = 13, 15, 26
@@ -62,3 +63,12 @@ def wrap(text: str, max_width: float, size: int = NORMAL, weight: int = REGULAR)
         else:
             lines[-1] = longer
     return lines
+
+
+def engine_text(newest: StrainHeader | None, status: StatusHeader | None) -> str:
+    """Engine, precision and device of the newest result, or of the status before there is one."""
+    source = newest or status
+    if source is None:
+        return ""
+    details = ", ".join(filter(None, (source.precision, source.device)))
+    return f"{source.engine} ({details})" if details else source.engine

@@ -67,7 +67,7 @@ def check_device(config: Config) -> Finding:
     settings = config.engine
     card = torch.cuda.get_device_name() if has_card() else None
     found = f"PyTorch finds {card}" if card else "PyTorch finds no NVIDIA card"
-    if settings.device == "cuda" or settings.name in ON_CARD:
+    if settings.where == "cuda" or settings.name in ON_CARD:
         if card is None:
             return Finding(
                 "device",
@@ -88,7 +88,7 @@ def check_trial(config: Config, seconds: float) -> Finding:
         settings = trial.engine
         region = configured_region(pre.header, trial)
         opener = load(settings.name, settings.threads, weights_of(settings), settings.precision)
-        estimator = opener(engine_spec(pre.header, region, trial), settings.device)
+        estimator = opener(engine_spec(pre.header, region, trial), settings.where)
         step = StrainStep(estimator, region, trial)
         message = step.run(FramePair(pre, post, None), Stopwatch())  # the first one allocates and compiles
         if message.rejection is not None:
@@ -108,7 +108,7 @@ def check_trial(config: Config, seconds: float) -> Finding:
         remedy = 'set engine.name = "auto" and engine.device = "cpu" in the configuration'
         return Finding("trial-pair", "fault", str(error), remedy)
     strain, each = message.header.mean_strain, median(times)
-    _, why = resolve(settings.name, weights_of(settings), estimator.spec)
+    _, why = resolve(settings.name, weights_of(settings), estimator.spec, settings.where)
     result = (
         f"engine {estimator.name} measured {_percent(strain)} where {_percent(TRIAL_STRAIN)} is true, "
         f"{each * 1e3:.0f} ms a pair of {TRIAL_SHAPE[0]} x {TRIAL_SHAPE[1]} samples, "

@@ -73,7 +73,7 @@ def _configuration(file: Path | None) -> tuple[Config, Finding]:
         remedy = "correct it, then `musse-stream config check`; the other checks used the defaults"
         return Config(), Finding("configuration", "fault", str(error), remedy)
     settings = config.engine
-    text = f"{'the defaults' if file is None else file}: engine {settings.name} on the {settings.device}"
+    text = f"{'the defaults' if file is None else file}: engine {settings.name} on the {settings.where}"
     return config, Finding("configuration", "ok", text)
 
 

@@ -56,7 +56,15 @@ def run_evaluation(request: EvaluationRequest, console: Console, *, as_json: boo
     if (request.output / LINES).exists() and not request.resume:
         raise ToolError(f"{request.output} holds an evaluation: give --resume to go on, or another --output")
     request.output.mkdir(parents=True, exist_ok=True)
-    plan = Plan(wanted, settings, request.output, request.threads, request.limit, request.weights)
+    plan = Plan(
+        wanted,
+        settings,
+        request.output,
+        request.threads,
+        request.limit,
+        request.weights,
+        request.device,
+    )
     progress = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -74,7 +82,7 @@ def run_evaluation(request: EvaluationRequest, console: Console, *, as_json: boo
         records = list(run(plan, resume=request.resume, on_case=on_case))
     rows = summarise(records)
     criteria = check_criteria(rows, _has_criteria)
-    engines = Engines(weights=request.weights)
+    engines = Engines(weights=request.weights, device=request.device)
     weights = {f"weights of {s.label}": found[:12] for s in settings if (found := engines.weights(s))}
     measured_with = {**environment(), **weights}
     outcome = Evaluation(

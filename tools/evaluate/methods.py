@@ -13,7 +13,7 @@ from engine.estimator import Estimator
 from engine.factory import MUSSE, Opener, load, model_hash, resolve
 from engine.metrics.accuracy import Map
 from engine.simulation import PairTruth
-from engine.spec import EngineSpec, FloatArray, StrainResult
+from engine.spec import Device, EngineSpec, FloatArray, StrainResult
 from engine.strain.least_squares import least_squares_strain
 from tools.errors import ToolError
 from tools.evaluate.suite.scene import Scene, inner_region
@@ -73,8 +73,9 @@ def parse_setting(text: str) -> Setting:
 class Engines:
     """Opens estimators and keeps the last few, because many cases share one acquisition. One thread."""
 
-    def __init__(self, threads: int = 1, weights: Path | None = None) -> None:
+    def __init__(self, threads: int = 1, weights: Path | None = None, device: Device = "cpu") -> None:
         self._threads = threads
+        self._device: Device = device
         self._weights = weights
         self._open: dict[tuple[Setting, EngineSpec], Estimator] = {}
         self._hashes: dict[str, str | None] = {COMPARATOR: None}
@@ -86,7 +87,7 @@ class Engines:
             while len(self._open) >= 4:
                 self._open.pop(next(iter(self._open)))
             opener = BlockMatcher if setting.engine == COMPARATOR else self._load(setting.engine)
-            self._open[key] = opener(setting.spec(spec), "cpu")
+            self._open[key] = opener(setting.spec(spec), self._device)
         self._open[key].reset()
         return self._open[key]
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from engine.spec import Device
 from tools.evaluate.criteria import CriterionResult
 from tools.evaluate.records import Record
 from tools.evaluate.summary import Row
@@ -23,6 +24,7 @@ class EvaluationRequest:
     report: bool
     summary: Path | None = None
     """Where to write the short report in Markdown; None: nowhere."""
+    device: Device = "cpu"
     weights: Path | None = None
     """Of the network; None: those of the package."""
 

@@ -11,6 +11,7 @@ from scipy.ndimage import map_coordinates
 
 from engine.errors import EstimateFailed
 from engine.metrics.accuracy import Map
+from engine.spec import Device
 from tools.evaluate.figures.pairs import PairView, detection_scores, pair_figures, spectra_sums
 from tools.evaluate.figures.sequences import PAIRINGS, SequenceView, cut_figures, cycle_figures
 from tools.evaluate.figures.triples import triple_figures
@@ -34,6 +35,7 @@ class Plan:
     """New cases after which the run ends; 0: none."""
     weights: Path | None = None
     """Of the network; None: those of the package."""
+    device: Device = "cpu"
 
     def methods(self, case: Case) -> list[tuple[str, Setting | None]]:
         """(label, setting) of every method of a case; controls have no setting."""
@@ -77,7 +79,7 @@ def run(
     done = load(plan.folder) if resume else {}
     if resume:
         mend(plan.folder)
-    engines = Engines(plan.threads, plan.weights)
+    engines = Engines(plan.threads, plan.weights, plan.device)
     new = 0
     for number, case in enumerate(plan.cases):
         wanted = plan.methods(case)

@@ -60,6 +60,7 @@ def described(header: StrainHeader) -> dict[str, Any]:
         "strain_sign": header.strain_sign,
         "engine": header.engine,
         "precision": header.precision,
+        "device": header.device,
         "model_hash": header.model_hash or "",
         "region": region_text(header.region),
         "region_unit": "axial from, to in m, lateral from, to in m (rad for curved probes)",

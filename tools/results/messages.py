@@ -107,6 +107,7 @@ class _Rows:
             state_epoch=0,
             state_age=0,
             precision=str(self._about["precision"]),
+            device=str(self._about.get("device", "")),
             axial_window=self._window("axial_window"),
             lateral_window=self._window("lateral_window"),
             origin="replay",

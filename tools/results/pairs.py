@@ -106,7 +106,7 @@ def same_settings(
     """
     engine = config.engine
     weights = Path(engine.weights) if engine.weights else None
-    name = resolve(engine.name, weights, spec, engine.device)[0]
+    name = resolve(engine.name, weights, spec, engine.where)[0]
     taken = model_hash(name, weights)
     wanted: dict[str, Any] = {
         "engine": name,
