@@ -208,3 +208,20 @@ def test_a_state_that_began_anew_is_a_new_epoch(monkeypatch: pytest.MonkeyPatch)
         assert header.rejection is None
         ages.append((header.state_epoch, header.state_age))
     assert ages == [(0, 1), (0, 2), (0, 3), (1, 1), (1, 2)]
+
+
+def test_the_fused_header_states_the_lengths_of_errors_in_metres(monkeypatch: pytest.MonkeyPatch) -> None:
+    pair = FramePair(frame(0), frame(1), None)
+    config = Config()
+    estimator = step_for(config).estimator
+    assert estimator is not None
+    unknown = step_for(config).run(pair, Stopwatch()).fused
+    assert unknown is not None
+    assert unknown.header.correlation_axial is unknown.header.correlation_lateral is None
+    errors = replace(estimator.error_model, correlation=(50.0, 4.0))
+    monkeypatch.setattr(type(estimator), "error_model", errors)
+    stated = step_for(config).run(pair, Stopwatch()).fused
+    assert stated is not None
+    assert stated.header.correlation_axial == pytest.approx(50 * estimator.spec.sample_pitch)
+    assert stated.header.correlation_lateral == pytest.approx(4 * estimator.spec.line_pitch)
+    sound(step_for(config).run(pair, Stopwatch()))

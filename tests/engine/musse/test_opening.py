@@ -31,6 +31,9 @@ def test_opens_by_name_and_identifies_the_weights(name: str, found: str) -> None
     assert estimator.model_hash == labelled(manifest["sha256"]) == model_hash(name)
     assert estimator.error_model.window is None
     assert estimator.error_model.shared == manifest["shared"]
+    samples, lines = CONSTANTS["sampling_frequency"] / CONSTANTS["center_frequency"], 2  # of a cell
+    along, across = manifest["correlation"]
+    assert estimator.error_model.correlation == pytest.approx((along * samples, across * lines), rel=0.02)
     assert model_hash("reference") is None
 
 
