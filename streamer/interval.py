@@ -12,7 +12,7 @@ from streamer.frame import RfFrame
 from streamer.headers import StrainHeader
 from streamer.reasons import MISMATCH
 
-MOST_FRAMES = 64
+MAX_FRAMES = 64
 """Between pre and post."""
 WITHOUT_TIMES = 3
 """Frames between pre and post where the frames have no usable times."""
@@ -29,7 +29,7 @@ class IntervalChoice:
     def __init__(self, config: PairingConfig) -> None:
         self._config = config
         self._share = 1.0
-        self._posts: deque[int] = deque(maxlen=MOST_FRAMES)
+        self._posts: deque[int] = deque(maxlen=MAX_FRAMES)
 
     def pre(self, post: RfFrame, earlier: Sequence[RfFrame]) -> RfFrame | None:
         """The frame of this stream nearest to an interval before `post`; None after a gap.
@@ -41,7 +41,7 @@ class IntervalChoice:
         frames = [
             frame
             for frame in earlier
-            if frame.stream == post.stream and 0 < index - frame.header.frame_index <= MOST_FRAMES
+            if frame.stream == post.stream and 0 < index - frame.header.frame_index <= MAX_FRAMES
         ]
         times = {frame.header.frame_index: seconds for frame in frames if (seconds := _apart(frame, post))}
         interval = self._config.interval
@@ -77,12 +77,12 @@ class IntervalChoice:
 
 def shortened_to(config: PairingConfig, kept: int, rate: float | None) -> str:
     """Why pairs at this rate (Hz) lie closer than configured, with `kept` frames in memory; or no text."""
-    if config.mode != "time" or not kept or not rate or rate * config.interval < min(kept, MOST_FRAMES) + 1:
+    if config.mode != "time" or not kept or not rate or rate * config.interval < min(kept, MAX_FRAMES) + 1:
         return ""
     cause = f"the frame ring keeps {kept} frames: raise input.ring_bytes"
-    if kept >= MOST_FRAMES:
-        cause = f"at most {MOST_FRAMES} frames lie between"
-    apart = min(kept, MOST_FRAMES) / rate
+    if kept >= MAX_FRAMES:
+        cause = f"at most {MAX_FRAMES} frames lie between"
+    apart = min(kept, MAX_FRAMES) / rate
     return f"pairs lie {apart:.2g} s apart instead of {config.interval:g} s: {cause}"
 
 

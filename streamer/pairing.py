@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from streamer.config import PairingConfig
 from streamer.frame import RfFrame
 from streamer.headers import StrainHeader
-from streamer.interval import MOST_FRAMES, IntervalChoice
+from streamer.interval import MAX_FRAMES, IntervalChoice
 from streamer.reasons import PairingRejection, Rejection
 from streamer.stride import StrideChoice
 
@@ -47,7 +47,7 @@ class Pairing:
     @property
     def reach(self) -> int:
         """How many frames before the newest can be of use."""
-        return MOST_FRAMES if self._config.mode == "time" else self.history
+        return MAX_FRAMES if self._config.mode == "time" else self.history
 
     def choose(self, post: RfFrame, earlier: Sequence[RfFrame]) -> FramePair:
         """The pair that ends in `post`; `earlier` are the frames still in memory, oldest first.

@@ -18,8 +18,8 @@ from engine.musse.residual import (
     OUT_CHANNELS,
     SIDE_CHANNELS,
     LiveEstimate,
-    fuse,
-    read,
+    combine,
+    fit_windows,
     trunk_inputs,
 )
 from engine.musse.tracking_features import TrackingFeatures
@@ -60,9 +60,9 @@ class LiveNet(nn.Module):
         `measured`: see `engine.musse.coupling.couple`.
         """
         with torch.no_grad():  # measured, not learnt: nothing of it has parameters
-            found, scale = read(cells)
+            found, scale = fit_windows(cells)
         device = cells.weight.device.type
         coarse = torch.autocast(device, dtype=torch.bfloat16) if self.half_precision else nullcontext()
         with coarse:
             answer, _ = self.trunk(*trunk_inputs(cells, found, scale), ())
-        return fuse(cells, found, scale, answer.float(), measured)
+        return combine(cells, found, scale, answer.float(), measured)

@@ -88,7 +88,7 @@ def trunk_inputs(
     return sides[0], sides[1], mid * coverage
 
 
-def fuse(
+def combine(
     cells: TrackingFeatures,
     found: WindowFeatures,
     scale: Tensor,
@@ -140,7 +140,7 @@ def _missing(cells: TrackingFeatures, found: WindowFeatures, scale: Tensor, draw
     return slope.clamp(-MAX_STRAIN, MAX_STRAIN) / (1.0 + doubt * doubt)
 
 
-def read(cells: TrackingFeatures) -> tuple[WindowFeatures, Tensor]:
+def fit_windows(cells: TrackingFeatures) -> tuple[WindowFeatures, Tensor]:
     """WindowFeatures of all windows and the pair's strain scale; maps of `cells` are (batch, rows, cols)."""
     found = window_features(cells)
     return found, strain_scale(found, cells.coverage)

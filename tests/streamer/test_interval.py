@@ -7,7 +7,7 @@ import pytest
 
 from streamer.config import PairingConfig
 from streamer.frame import RfFrame
-from streamer.interval import MOST_FRAMES, shortened_to
+from streamer.interval import MAX_FRAMES, shortened_to
 from streamer.pairing import Pairing
 from tests.echo_frames import SHAPE, rf_header
 from tests.streamer.strain_headers import strain_header
@@ -34,7 +34,7 @@ def strides(frames: list[RfFrame], pairing: Pairing, **outcome: Any) -> list[int
 
 @pytest.mark.parametrize("rate", [4.0, 7.0, 25.0, 60.0, 200.0, 900.0])
 def test_the_interval_is_the_same_at_every_frame_rate(rate: float) -> None:
-    number = min(MOST_FRAMES, max(1, round(rate * INTERVAL)))
+    number = min(MAX_FRAMES, max(1, round(rate * INTERVAL)))
     found = strides([frame(index, rate) for index in range(number + 4)], Pairing(PairingConfig()))
     assert found[0] == "first"
     assert found[1:number] == list(range(1, number))  # the first frames: as far apart as there are frames

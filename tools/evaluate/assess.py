@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from streamer.config import Config
-from tools.evaluate.figures.unsupervised import Watched, unlabelled_figures, watch
+from tools.evaluate.figures.unsupervised import Watched, unsupervised_figures, watch
 from tools.evaluate.methods import Engines
 from tools.formats import Recording
 from tools.output import emit
@@ -92,7 +92,7 @@ def run_assessment(
                 for engine in engines:
                     check()
                     watched[file.stem, engine] = watch(recording, config, engine, opened, loop)
-                    figures[file.stem, engine] = unlabelled_figures(watched[file.stem, engine])
+                    figures[file.stem, engine] = unsupervised_figures(watched[file.stem, engine])
     console.print(assessment_table(figures))
     if image is not None:
         from tools.evaluate.report.consecutive import draw_consecutive

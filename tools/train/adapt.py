@@ -18,7 +18,7 @@ from engine.training.data.recorded import FrameBlock, RecordedScenes, block_of, 
 from engine.training.data.scenes import FRAMES
 from engine.training.live_task import LiveTask
 from engine.training.trainer import Progress, Trainer
-from engine.training.validation.unsupervised import label_free
+from engine.training.validation.unsupervised import unsupervised_figures
 from streamer.config import Config
 from streamer.geometry import FrameRegion, engine_spec
 from tools.errors import ToolError
@@ -75,7 +75,7 @@ def run_adaptation(request: Adaptation, console: Console, *, as_json: bool) -> N
         held_out=len(held_back),
     )
     task = LiveTask(recipe, RecordedScenes(learnt), device, net)
-    before = label_free(task.net, held_back, device)
+    before = unsupervised_figures(task.net, held_back, device)
     # a folder of its own: minutes of work need no checkpoint to go on from
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -93,7 +93,7 @@ def run_adaptation(request: Adaptation, console: Console, *, as_json: bool) -> N
     if asked():
         console.print(f"stopped at step {trainer.step} of {recipe.steps}: nothing was saved")
         raise typer.Exit(STOPPED)
-    after = label_free(task.net, held_back, device)
+    after = unsupervised_figures(task.net, held_back, device)
     figures = {"before": asdict(before), "after": asdict(after)}
     worse = after.worse_than(before)
     if worse is not None:

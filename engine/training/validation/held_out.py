@@ -17,7 +17,7 @@ from engine.metrics.accuracy import Accuracy, accuracy
 from engine.metrics.calibration import Calibration, calibration
 from engine.metrics.sums import Sums
 from engine.musse.net import LiveNet
-from engine.musse.residual import read
+from engine.musse.residual import fit_windows
 from engine.musse.window_features import WINDOWS
 from engine.training.data.batches import Batch, Scenes, as_batch, draw_crop
 
@@ -80,7 +80,7 @@ def validate(net: LiveNet, batches: Sequence[Batch], device: torch.device) -> Va
         there = batch.to(device)
         with torch.inference_mode():
             fused = net(there.cells)
-            found, _ = read(there.cells)
+            found, _ = fit_windows(there.cells)
         maps = {NETWORK: (fused.strain, fused.strain_std)} | {
             f"{window.length:g} x {window.width:g} cells": (found.strain[:, k], found.strain_std[:, k])
             for k, window in enumerate(WINDOWS)

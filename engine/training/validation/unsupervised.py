@@ -32,12 +32,12 @@ MIN_COHERENCE = 0.5  # of a pixel that figures use: pixels below are decorrelate
 MIN_MEAN = 5e-4  # of strain: gentler pairs have no relative image
 INTERVAL = 0.05  # s between frames as far as fusion's fading goes: the same before and after
 NOISE_ROWS = 16.0  # over which errors of strain are alike: a window of the middle
-TOLERANCE = 1.05  # what closure and unsteadiness may grow by: held-out blocks are few
+TOLERANCE = 1.05  # of closure and of the fused image's change: held-out blocks are few
 TINY = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LabelFree:
+class UnsupervisedFigures:
     """Figures on held-out frames."""
 
     closure: float
@@ -48,13 +48,13 @@ class LabelFree:
     """Fall of `ncc` that sigma explains: displacement errors of its size cost that much of it."""
     ncc_explained: float
     """The most that the closed form of sigma explains: see `matches`. Above it, noise was fitted."""
-    unsteadiness: float
+    fused_change: float
     """RMS change of the fused relative image from pair to pair, tissue followed."""
     pairs: int
 
-    def worse_than(self, before: "LabelFree") -> str | None:
+    def worse_than(self, before: "UnsupervisedFigures") -> str | None:
         """The first figure that got worse, in words; None where none did."""
-        if not np.isfinite([self.closure, self.ncc, self.unsteadiness]).all():
+        if not np.isfinite([self.closure, self.ncc, self.fused_change]).all():
             return f"figures are not finite: {self}"
         if self.closure > TOLERANCE * before.closure:
             return f"closure over sigma rose from {before.closure:.2f} to {self.closure:.2f}"
@@ -65,16 +65,16 @@ class LabelFree:
             )
         if before.ncc - self.ncc > before.ncc_leeway:
             return f"NCC fell from {before.ncc:.4f} to {self.ncc:.4f}, more than sigma explains"
-        if self.unsteadiness > TOLERANCE * before.unsteadiness:
-            return f"the fused image's change rose from {before.unsteadiness:.3f} to {self.unsteadiness:.3f}"
+        if self.fused_change > TOLERANCE * before.fused_change:
+            return f"the fused image's change rose from {before.fused_change:.3f} to {self.fused_change:.3f}"
         return None
 
-    def against(self, before: "LabelFree") -> str:
+    def against(self, before: "UnsupervisedFigures") -> str:
         """How much better than before, in words; the change of the fused image counts."""
-        gain = 1.0 - self.unsteadiness / before.unsteadiness if before.unsteadiness > 0 else 0.0
+        gain = 1.0 - self.fused_change / before.fused_change if before.fused_change > 0 else 0.0
         verdict = f"better by {100 * gain:.1f} %" if gain > 0 else "no better"
         return (
-            f"{verdict} (change of the fused image {before.unsteadiness:.3f} to {self.unsteadiness:.3f}), "
+            f"{verdict} (change of the fused image {before.fused_change:.3f} to {self.fused_change:.3f}), "
             f"closure over sigma {before.closure:.2f} to {self.closure:.2f}, NCC {before.ncc:.4f} to "
             f"{self.ncc:.4f}, on held-back frames"
         )
@@ -95,7 +95,9 @@ class _Seen:
         return PairMaps(axial=self.axial, lateral=self.lateral, strain=self.strain, std=self.std)
 
 
-def label_free(net: LiveNet, blocks: Sequence[FrameBlock], device: torch.device) -> LabelFree:
+def unsupervised_figures(
+    net: LiveNet, blocks: Sequence[FrameBlock], device: torch.device
+) -> UnsupervisedFigures:
     """Figures of `net` on whole frames of `blocks`."""
     training = net.training
     net.eval()
@@ -121,12 +123,12 @@ def label_free(net: LiveNet, blocks: Sequence[FrameBlock], device: torch.device)
             closed = closed + closure(first.pair_maps(), second.pair_maps(), both.pair_maps(), region)
         still = still + _steady(seen[: len(CONSECUTIVE)], block, lines)
     net.train(training)
-    return LabelFree(
+    return UnsupervisedFigures(
         closure=closed.z,
         ncc=float(np.mean(alike)),
         ncc_leeway=float(np.mean(leeway)),
         ncc_explained=float(np.mean(explained)),
-        unsteadiness=still.change,
+        fused_change=still.change,
         pairs=len(alike),
     )
 

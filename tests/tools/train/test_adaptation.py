@@ -22,7 +22,7 @@ from engine.simulation.effects import Noise
 from engine.spec import EngineSpec
 from engine.training.data.recorded import block_of, split
 from engine.training.data.scenes import FRAMES
-from engine.training.validation.unsupervised import LabelFree, label_free, matches, whole
+from engine.training.validation.unsupervised import UnsupervisedFigures, matches, unsupervised_figures, whole
 from streamer.errors import ConfigError
 from tests.engine.training.tiny_training import RECIPE, TINY, Scenes, trained
 from tools.errors import ToolError
@@ -139,18 +139,20 @@ def test_weights_that_got_worse_are_refused_by_figure_and_not_saved(
 
 
 def test_every_figure_is_compared() -> None:
-    before = LabelFree(closure=0.9, ncc=0.9, ncc_leeway=0.01, ncc_explained=0.95, unsteadiness=0.2, pairs=9)
-    assert before.worse_than(before) is None
-    assert replace(before, closure=0.94, ncc=0.94, unsteadiness=0.1).worse_than(before) is None
-    assert (
-        replace(before, unsteadiness=0.1).against(before).startswith("better by 50.0 % (change of the fused")
+    before = UnsupervisedFigures(
+        closure=0.9, ncc=0.9, ncc_leeway=0.01, ncc_explained=0.95, fused_change=0.2, pairs=9
     )
-    assert replace(before, unsteadiness=0.205).against(before).startswith("no better (")
+    assert before.worse_than(before) is None
+    assert replace(before, closure=0.94, ncc=0.94, fused_change=0.1).worse_than(before) is None
+    assert (
+        replace(before, fused_change=0.1).against(before).startswith("better by 50.0 % (change of the fused")
+    )
+    assert replace(before, fused_change=0.205).against(before).startswith("no better (")
     changes: list[tuple[dict[str, Any], str]] = [
         ({"closure": 0.96}, "closure"),
         ({"ncc": 0.96}, "fitted noise"),
         ({"ncc": 0.88}, "NCC fell"),
-        ({"unsteadiness": 0.3}, "fused image"),
+        ({"fused_change": 0.3}, "fused image"),
         ({"closure": float("nan")}, "not finite"),
     ]
     for change, reason in changes:
@@ -177,11 +179,11 @@ def test_an_image_of_noise_is_worse_by_these_figures(scanner: SimulatedAcquisiti
     block = block_of([scanner.frame(k) for k in range(FRAMES)], SPEC)
     torch.manual_seed(0)
     net = LiveNet(TINY)
-    before = label_free(net, [block], CPU)
+    before = unsupervised_figures(net, [block], CPU)
     for head in net.trunk.decoder.heads:
         assert isinstance(head, torch.nn.Conv2d)
         torch.nn.init.normal_(head.weight, std=3.0)
-    assert label_free(net, [block], CPU).worse_than(before)
+    assert unsupervised_figures(net, [block], CPU).worse_than(before)
 
 
 def test_held_out_frames_are_never_learnt_from(scanner: SimulatedAcquisition) -> None:

@@ -85,7 +85,7 @@ def watch(recording: Recording, config: Config, engine: str, engines: Engines, l
     )
 
 
-def unlabelled_figures(watched: Watched) -> dict[str, float]:
+def unsupervised_figures(watched: Watched) -> dict[str, float]:
     """Figures of one engine on one recording; NaN where the recording does not determine one."""
     pairs = [m for m in watched.messages if m.header.pre_index is not None]
     accepted = [m for m in pairs if m.header.rejection is None]

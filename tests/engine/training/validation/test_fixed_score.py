@@ -9,7 +9,7 @@ import torch
 from engine.factory import shipped_weights
 from engine.musse.checkpoint import load
 from engine.musse.net import LiveNet
-from engine.musse.residual import read
+from engine.musse.residual import fit_windows
 from engine.training.data.batches import Batch
 from engine.training.validation.fixed_score import fixed_batches, fixed_score
 
@@ -26,7 +26,7 @@ def departure(found: Mapping[str, float], recorded: Mapping[str, float]) -> floa
 
 def of_best_window(batch: Batch) -> float:
     """The least error of the network's six strain windows, chosen with the truth."""
-    found, _ = read(batch.cells)
+    found, _ = fit_windows(batch.cells)
     truth = batch.strain[batch.counted]
     errors = [(window[batch.counted] - truth).square().mean() for window in found.strain.unbind(dim=1)]
     return float((torch.stack(errors).min() / truth.square().mean()).sqrt())

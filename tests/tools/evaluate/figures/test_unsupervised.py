@@ -18,7 +18,7 @@ from engine.spec import EngineSpec, FrameArray, Stopwatch, StrainResult, no_stop
 from streamer.config import Config
 from streamer.config_file import load_config
 from tools.cli import app
-from tools.evaluate.figures.unsupervised import unlabelled_figures, watch
+from tools.evaluate.figures.unsupervised import unsupervised_figures, watch
 from tools.evaluate.methods import Engines, Setting
 from tools.evaluate.report import consecutive
 from tools.formats import open_recording
@@ -57,7 +57,7 @@ class Opening(Engines):
 
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("unlabelled") / "press.h5"
+    path = tmp_path_factory.mktemp("unsupervised") / "press.h5"
     settings = SimulationSettings(
         frames=7,
         frame_rate=15.0,
@@ -74,7 +74,7 @@ FINE = load_config(Path("fine"))  # neighbours of a small recording, all of it
 
 def figures(recording: Path, how: str, config: Config | None = None) -> dict[str, float]:
     with open_recording(recording) as opened:
-        return unlabelled_figures(watch(opened, config or FINE, "reference", Opening(how)))
+        return unsupervised_figures(watch(opened, config or FINE, "reference", Opening(how)))
 
 
 def assert_sound(found: dict[str, float]) -> None:
