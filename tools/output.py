@@ -72,14 +72,13 @@ class StatusLine:
 
 
 def write_text(path: Path, text: str, *, overwrite: bool) -> None:
-    """Write a text file as UTF-8. Raises ToolError where it exists or cannot be written."""
-    try:
-        with path.open("w" if overwrite else "x", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-    except FileExistsError:
-        raise ToolError(f"{path} exists: choose another name, or give --overwrite") from None
-    except OSError as error:
-        raise ToolError(f"{path} cannot be written: {error.strerror}") from error
+    """Write a text file as UTF-8. Raises ToolError where it exists or cannot be written, DiskFull."""
+    from tools.part import writing  # HDF5 with it, which commands that write nothing need not wait for
+
+    if path.exists() and not overwrite:
+        raise ToolError(f"{path} exists: choose another name, or give --overwrite")
+    with writing(path), path.open("w", encoding="utf-8", newline="\n") as stream:
+        stream.write(text)
 
 
 def _brief(value: Any) -> str:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 Map = NDArray[np.floating[Any]]
 Z95: Final = 1.959964
 """Two-sided 95 % of a normal distribution."""
+_ROUNDING: Final = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +35,8 @@ class RegionMean:
 
     @property
     def snre(self) -> float:
-        """mean / spread; NaN where there is none."""
-        return self.mean / self.spread if self.spread > 0 else math.nan
+        """mean / spread; NaN where there is none, or no more than rounding leaves."""
+        return self.mean / self.spread if self.spread > _ROUNDING * abs(self.mean) else math.nan
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as serialized
+from torch import Tensor
 
 from engine.errors import EngineUnavailable
 from engine.musse.manifest import FORMAT, FORMAT_VERSION, Manifest, MeasuredErrors, digest, read_manifest
@@ -37,7 +39,7 @@ def save(
     tensors = {name: tensor.contiguous() for name, tensor in net.state_dict().items()}
     if isinstance(net, MusseNet):
         tensors = {n: t.half() if t.is_floating_point() else t for n, t in tensors.items()}
-    save_file(tensors, part)
+    _write(tensors, part, path)
     manifest = Manifest(
         kind="live" if isinstance(net, LiveNet) else "paper",
         configuration=net.trunk.configuration if isinstance(net, LiveNet) else net.configuration.stage,
@@ -52,6 +54,16 @@ def save(
     part.replace(path)
     described.replace(path.with_suffix(".json"))
     return manifest
+
+
+def _write(tensors: dict[str, Tensor], part: Path, path: Path) -> None:
+    """Not by `save_file`, whose error on a full disk is none of the system's."""
+    try:
+        part.write_bytes(serialized(tensors))
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        error.filename = str(path)
+        raise
 
 
 def load(path: Path) -> tuple[LiveNet, Manifest]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
@@ -122,8 +122,12 @@ class Trainer:
         part = self._folder / f"{CHECKPOINT}.{os.getpid()}.part"
         contiguous = {name: value.detach().contiguous() for name, value in tensors.items()}
         try:
-            save_file(contiguous, part, metadata={"step": str(self.step), "recipe": as_text(self.recipe)})
+            about = {"step": str(self.step), "recipe": as_text(self.recipe)}
+            part.write_bytes(save(contiguous, metadata=about))  # save_file hides a full disk in its own error
             part.replace(self._folder / CHECKPOINT)
+        except OSError as error:
+            error.filename = error.filename or str(self._folder / CHECKPOINT)
+            raise
         finally:
             part.unlink(missing_ok=True)
 

@@ -15,12 +15,15 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from engine.musse.checkpoint import save
+from engine.musse.net import LiveNet
+from tests.engine.training.tiny_training import TINY
 from tests.root import ROOT
 from tests.tools.programs import write_press
 from tests.tools.tape.tapes import assert_true, rf_parts
 from tools.cli import app
 from tools.errors import DiskFull
-from tools.part import writing
+from tools.part import is_disk_full, writing
 from tools.tape.reader import Tape
 from tools.tape.writer import TapeWriter
 
@@ -64,6 +67,49 @@ def test_a_command_names_the_file_and_leaves_nothing(
     assert isinstance(result.exception, DiskFull), result.exception
     assert "the disk is full: out." in str(result.exception)
     assert list(tmp_path.iterdir()) == []
+
+
+REGIONS = '{"a": {"x": -2, "z": 8, "width": 4, "height": 4}, "b": {"x": 2, "z": 8, "width": 4, "height": 4}}'
+OF_IMAGES = {
+    "measure": (
+        "measure",
+        "PRESS",
+        "--engine",
+        "trivial",
+        "--every",
+        "--regions",
+        REGIONS,
+        "--csv",
+        "out.csv",
+    ),
+    "figure": ("figure", "PRESS", "--engine", "trivial", "--output", "out.svg"),
+    "movie": ("movie", "PRESS", "--engine", "trivial", "--output", "out.webm"),
+    "animation": ("movie", "PRESS", "--engine", "trivial", "--output", "out.gif"),
+    "config": ("config", "show", "--output", "out.toml"),
+}
+
+
+@pytest.mark.parametrize("name", OF_IMAGES)
+def test_a_file_of_images_numbers_or_settings_is_named_and_gone(
+    name: str, press: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = [str(press) if word == "PRESS" else word for word in OF_IMAGES[name]]
+    with room_for(1000):
+        result = CliRunner().invoke(app, arguments)
+    assert isinstance(result.exception, DiskFull), result.exception
+    assert "the disk is full: out." in str(result.exception)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_weights_that_do_not_fit_are_named_and_those_before_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "live.safetensors"
+    path.write_bytes(b"before")
+    with room_for(1000), pytest.raises(OSError, match="live") as caught:
+        save(LiveNet(TINY), path, trained={})
+    assert is_disk_full(caught.value)  # which the command ends with code 9 for
+    assert path.read_bytes() == b"before"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def limited(blocks: int, *arguments: str, **streams: Any) -> "subprocess.CompletedProcess[str]":

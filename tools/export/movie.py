@@ -1,6 +1,7 @@
 """A movie of a recording's images, as the window shows them. OpenCV alone."""
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -15,11 +16,13 @@ from tools.display.render import render
 from tools.errors import ToolError
 from tools.export.views import bmode_of, view_of
 from tools.measure.frames import ImageFrame
+from tools.part import writing
 
 SIZE: Final = (1280, 720)
 CODECS: Final = {".webm": "VP90", ".mp4": "mp4v"}
 ENDINGS: Final = (*CODECS, ".gif")
 _GIF_SIZE: Final = (960, 600)
+_PROBE: Final = 2**20  # bytes: what a codec may have held back
 
 
 def check_ending(path: Path) -> None:
@@ -34,7 +37,10 @@ def write_movie(
     options: DisplayOptions,
     on_frame: Callable[[int], object] = lambda done: None,
 ) -> float:
-    """Write all frames at their own pace; returns frames/s. Raises ToolError where that is impossible."""
+    """Write all frames at their own pace; returns frames/s.
+
+    Raises ToolError where that is impossible, DiskFull where there is no room for them.
+    """
     check_ending(path)
     if not frames:
         raise ToolError("there is no image to make a movie of")
@@ -50,16 +56,41 @@ def write_movie(
 
     if gif:
         _write_gif([drawn(position) for position in range(len(frames))], path, rate)
-        return rate
+    else:
+        _write_video((drawn(position) for position in range(len(frames))), path, rate, size)
+    _check_whole(path, len(frames))
+    return rate
+
+
+def _write_video(images: Iterable[NDArray[np.uint8]], path: Path, rate: float, size: tuple[int, int]) -> None:
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*CODECS[path.suffix.lower()]), rate, size)
     if not writer.isOpened():
         raise ToolError(f"cannot write {path}: the folder does not exist or this codec is missing here")
     try:
-        for position in range(len(frames)):
-            writer.write(drawn(position))
+        for image in images:
+            writer.write(image)
     finally:
         writer.release()
-    return rate
+
+
+def _check_whole(path: Path, count: int) -> None:
+    """Raise DiskFull or ToolError where an image cannot be read back: OpenCV does not report a full disk."""
+    if path.suffix.lower() == ".gif":
+        found = cv2.imcount(str(path), cv2.IMREAD_COLOR)
+    else:
+        reader, found = cv2.VideoCapture(str(path)), 0
+        while reader.grab():
+            found += 1
+        reader.release()
+    if found == count:
+        return
+    with writing(path), path.open("ab", buffering=0) as file:  # why not: ask the disk
+        file.write(bytes(_PROBE))
+        os.fsync(file.fileno())
+    path.unlink()
+    raise ToolError(
+        f"{path} could not be written: {found} of {count} images arrived in it; nothing of it is left"
+    )
 
 
 def frame_rate(frames: Sequence[ImageFrame]) -> float:
@@ -77,5 +108,5 @@ def _write_gif(images: list[NDArray[np.uint8]], path: Path, rate: float) -> None
         written = cv2.imwriteanimation(str(path), animation)
     except cv2.error as error:
         raise ToolError(f"cannot write {path}: {error.err}") from error
-    if not written:
+    if not written and not path.exists():
         raise ToolError(f"cannot write {path}")

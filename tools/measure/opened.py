@@ -9,23 +9,19 @@ from tools.formats import Recording
 from tools.measure.best import best_frames
 from tools.measure.frames import ImageFrame
 from tools.measure.offline import image_frames
-from tools.measure.tape import tape_frames
+from tools.measure.published import holds_images, published_frames
 
 
 def frames_of_file(
     path: Path, config: Config, open_rf: Callable[[Path], Recording], *, with_bmode: bool = False
 ) -> Iterator[ImageFrame]:
-    """The images that a tape holds as they were published; otherwise those that its RF frames give.
+    """The images that a tape or a file of results holds as they were published; else those of its RF frames.
 
     Raises RecordingError, ConfigError, EngineError.
     """
-    if path.suffix.lower() == ".mcap":
-        published = tape_frames(path, with_bmode=with_bmode)
-        first = next(published, None)
-        if first is not None:
-            yield first
-            yield from published
-            return
+    if holds_images(path):
+        yield from published_frames(path, with_bmode=with_bmode)
+        return
     with open_rf(path) as recording:
         yield from image_frames(recording, config, with_bmode=with_bmode)
 

@@ -1,5 +1,6 @@
 """Results of a file as the messages a node sent: of a tape as they were, of HDF5 made from its rows."""
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from streamer.config import FusionConfig
 from streamer.headers import ArrayEntry, BmodeHeader, FusedHeader, Grid, ResultHeader, StrainHeader
 from streamer.wire import encode
 from tools.errors import RecordingError
@@ -20,6 +22,8 @@ from tools.tape.reader import Tape
 Timed: TypeAlias = tuple[int, ResultHeader, list[bytes]]
 """ns on the file's own clock, header, and topic, header, arrays as on the wire."""
 MAPS: Final = ("axial_strain", "strain_std")
+DEFAULT_TIME_CONSTANT: Final = FusionConfig().time_constant
+"""s of fusion where a file does not state its settings."""
 TYPICAL_INTERVAL: Final = 50_000_000  # ns between two pairs whose times are unknown
 
 
@@ -62,6 +66,8 @@ class _Rows:
         self._grid = self._grid_of("axial_position", "lateral_position")
         self._fused_grid = self._grid_of("fused_axial_position", "fused_lateral_position")
         region = str(self._about["region"])
+        settings = json.loads(str(self._about.get("configuration") or "{}"))
+        self._time_constant = float(settings.get("fusion", {}).get("time_constant", DEFAULT_TIME_CONSTANT))
         self._region = None if region == "whole frame" else tuple(map(float, region.split()))
 
     def messages(self) -> Iterator[Timed]:
@@ -128,7 +134,7 @@ class _Rows:
             ),
             post_index=int(self._file["post_index"][row]),
             grid=self._fused_grid,
-            time_constant=0.5,
+            time_constant=self._time_constant,
             effective_pairs=pairs,
             region=self._region,  # type: ignore[arg-type]
             origin="replay",

@@ -18,7 +18,7 @@ REGIONS = '{"a": {"x": -2, "z": 8, "width": 4, "height": 4}, "b": {"x": 2, "z": 
 def press(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A recording under a patient's name."""
     folder = tmp_path_factory.mktemp("Ada_Lovelace")
-    return write_press(folder / "Lovelace_Ada.h5", 16)
+    return write_press(folder / "Lovelace_Ada.h5", 10)
 
 
 def run(command: str, recording: Path, output: Path, *more: str) -> str:
