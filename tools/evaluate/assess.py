@@ -104,10 +104,7 @@ def run_assessment(
         for (file, engine), found in figures.items()
     ]
     missed = sum(not line.met(found[line.figure]) for found in figures.values() for line in LINES)
-    text = (
-        f"assessed {len(files)} recordings with {', '.join(engines)}: "
-        f"{missed or 'no'} figures miss their criterion"
-    )
+    text = f"assessed with {', '.join(engines)}; figures that miss their criterion: {missed or 'none'}"
     emit("assess", {"loop": loop, "figures": entries}, as_json=as_json, text=text)
 
 

@@ -214,9 +214,13 @@ def criteria_table(criteria: list[CriterionResult]) -> Table:
     return table
 
 
+def _baselines_last(method: str) -> tuple[bool, str]:
+    return method.partition("/")[0] == COMPARATOR, method
+
+
 def criteria_met(criteria: list[CriterionResult]) -> str:
     """How many criteria each method meets."""
-    methods = dict.fromkeys(c.method for c in criteria)
+    methods = sorted({c.method for c in criteria}, key=_baselines_last)
     counts = {name: [c.met for c in criteria if c.method == name] for name in methods}
     return ", ".join(f"{name} {sum(met)} of {len(met)}" for name, met in counts.items()) or "none applies"
 
