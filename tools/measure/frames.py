@@ -52,8 +52,9 @@ class ImageFrame:
 
     @property
     def valid_share(self) -> float:
-        """Share of pixels with a value."""
-        return float(np.isfinite(self.relative_strain).mean())
+        """Share of the region's pixels with a value."""
+        inside = region_mask(self.grid, self.relative_strain.shape, self.region)
+        return float(np.isfinite(self.relative_strain[inside]).mean()) if inside.any() else 0.0
 
     def within(self, region: tuple[float, float, float, float]) -> "ImageFrame | None":
         """The image of another region of interest, in the grid's units: 1 is the median there.

@@ -46,7 +46,7 @@ def of_step(message: StrainMessage, time: float) -> ImageFrame:
 def of_messages(
     fused: FusedHeader, relative: FloatMap, std: FloatMap, strain: StrainHeader | None, time: float
 ) -> ImageFrame:
-    """The image of a fused message, with the numbers of its newest pair."""
+    """The image of a fused message inside its region, with the numbers of its newest pair."""
     mask = region_mask(fused.grid, relative.shape, fused.region)
     newest = strain if strain is not None and strain.post_index == fused.post_index else None
     along, across = fused.correlation_axial, fused.correlation_lateral
@@ -55,8 +55,8 @@ def of_messages(
         session_id=fused.session_id,
         frame_index=fused.post_index,
         time=time,
-        relative_strain=relative,
-        relative_std=std,
+        relative_strain=np.where(mask, relative, np.float32(np.nan)),
+        relative_std=np.where(mask, std, np.float32(np.nan)),
         grid=fused.grid,
         region=fused.region,
         mean_strain=newest.mean_strain if newest is not None else None,

@@ -3,13 +3,26 @@
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+from tools.display.view import BmodeImage
 from tools.measure.frames import ImageFrame
 
 SECONDS: Final = 60.0
+_LATE: Final = 8  # images that a B-mode may lag behind
 MAX_BYTES: Final = 384 * 2**20  # 60 s of 256 x 128 maps at 20 frames/s
+
+
+def with_bmode(image: ImageFrame, own: BmodeImage) -> ImageFrame:
+    """The image beside the B-mode of the same frame."""
+    return replace(
+        image,
+        bmode=own.image,
+        bmode_grid=own.grid,
+        dynamic_range_db=own.dynamic_range_db,
+        exposure_db=own.exposure_db,
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,6 +68,16 @@ class Cine:
         self._bytes += frame.image.nbytes
         while not self._pins and len(self._frames) > 1 and self._too_much():
             self._bytes -= self._frames.popleft().image.nbytes
+
+    def complete(self, own: BmodeImage) -> None:
+        """Put a B-mode to its strain image: it follows on the wire, and may come in a later message."""
+        for at in range(len(self._frames) - 1, max(len(self._frames) - _LATE, -1), -1):
+            frame = self._frames[at]
+            if (frame.image.session_id, frame.image.frame_index) == own.frame:
+                if frame.image.bmode is None:
+                    self._frames[at] = replace(frame, image=with_bmode(frame.image, own))
+                    self._bytes += own.image.nbytes
+                return
 
     def get(self, number: int) -> CineFrame | None:
         """The image of this number, or the nearest that is still held; None where none is."""

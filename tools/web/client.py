@@ -55,6 +55,28 @@ class Client:
         number = self.first - len(self.older) + self.older.index(older)
         self._show(CineFrame(number, image), presses_before)
 
+    def without_bmode(self) -> Older | None:
+        """The frozen image as the tape process finds it, where its B-mode did not reach this server."""
+        source = self._feed.source()
+        if self.shown is None or self.shown.image.bmode is not None or source is None:
+            return None
+        image = self.shown.image
+        return Older(source, image.session_id, image.frame_index, image.time, image.mean_strain)
+
+    def complete(self, older: Older, image: ImageFrame) -> None:
+        """Take the B-mode of the frozen image from the tape process's copy of it."""
+        shown, newest = self.shown, self._feed.cine.get(2**62)
+        if shown is None or shown.image.frame_index != older.frame_index or newest is None:
+            return
+        with_bmode = replace(
+            shown.image,
+            bmode=image.bmode,
+            bmode_grid=image.bmode_grid,
+            dynamic_range_db=image.dynamic_range_db,
+            exposure_db=newest.image.exposure_db,
+        )
+        self.shown = replace(shown, image=with_bmode)
+
     def follow_older(self, rows: list[Older]) -> None:
         """Frames that the tape process pins, oldest first; those before the images in memory are used."""
         first = next(iter(self._feed.cine), None)

@@ -82,7 +82,8 @@ class Composer:
             strain = self._own[1]
         if client.shown is not None:
             image = client.shown.image
-            return strain, key, None if image.bmode is None else (image.bmode, image.bmode_grid), key
+            bmode_key = (key, image.bmode is None)
+            return strain, key, None if image.bmode is None else (image.bmode, image.bmode_grid), bmode_key
         bmode = None if view.bmode is None else (view.bmode.image, view.bmode.grid)
         return strain, key, bmode, None if view.bmode is None else view.bmode.frame
 
@@ -124,7 +125,6 @@ class Composer:
         cine = self._feed.cine
         newest = cine.get(2**62)
         frozen = view.frozen
-        bmode_age = view.ages.bmode.seconds
         return {
             "banner": {"text": view.banner.text, "level": view.banner.level, "detail": view.banner.detail},
             "recording": self._feed.recording,
@@ -137,7 +137,7 @@ class Composer:
             "bmode_grey": view.bmode_greyed,
             "rates_grey": view.ages.rates.grey,
             "caption": _caption(view, empty=strain is None and client.options.region is not None),
-            "bmode_caption": f"last B-mode, {ago(bmode_age)} old" if view.bmode_greyed and bmode_age else "",
+            "bmode_caption": _bmode_caption(view, bmode),
             "quality": view.quality,
             "quality_color": None if view.quality is None else _hex(quality_color(view.quality)),
             "snre": view.predicted_snre,
@@ -213,6 +213,13 @@ def _caption(view: View, *, empty: bool) -> str:
     if age is None:
         return view.held or ""
     return f"last good image, {ago(age)} old: {view.held or view.banner.detail}"
+
+
+def _bmode_caption(view: View, bmode: Any) -> str:
+    if view.frozen is not None:
+        return "" if bmode is not None else "no B-mode of this frame"
+    age = view.ages.bmode.seconds
+    return f"last B-mode, {ago(age)} old" if view.bmode_greyed and age else ""
 
 
 def _outline(view: View, strain: ImageFrame | None, bmode: Any) -> list[list[float]]:

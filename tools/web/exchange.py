@@ -82,11 +82,23 @@ class Exchange:
             older = None if number is None else client.older_at(number)
             if older is None:
                 client.freeze(number)
+                older = client.without_bmode()
+                number = None
+            if older is None:
                 return
-        image = await asyncio.to_thread(self._tape.image, older)
-        presses = await asyncio.to_thread(self._tape.presses_before, older, client.older)
+        try:
+            image = await asyncio.to_thread(self._tape.image, older)
+        except ToolError:
+            if number is None:  # a B-mode that nobody has
+                return
+            raise
+        presses = (
+            [] if number is None else await asyncio.to_thread(self._tape.presses_before, older, client.older)
+        )
         with self._feed.lock:
-            if client.older_at(number or 0) == older:  # still frozen
+            if number is None:
+                client.complete(older, image)
+            elif client.older_at(number) == older:  # still frozen
                 client.show_older(older, image, presses)
 
     def _recent(self) -> Iterator[ImageFrame]:

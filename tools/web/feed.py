@@ -3,11 +3,10 @@
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
 
 from streamer.curve import Security
-from streamer.headers import FusedHeader, StrainHeader
+from streamer.headers import BmodeHeader, FusedHeader, StrainHeader
 from streamer.subscriber import Received, Subscriber
 from tools.display.options import DisplayOptions
 from tools.display.state import DisplayState
@@ -15,7 +14,7 @@ from tools.display.strain_image import StrainImage
 from tools.display.view import View
 from tools.measure.frames import ImageFrame
 from tools.measure.offline import of_messages
-from tools.web.cine import Cine, CineFrame
+from tools.web.cine import Cine, CineFrame, with_bmode
 
 POLL: Final = 0.03  # s
 FIRST_NUMBER: Final = 10**6  # frames that only the tape process holds are counted down from here
@@ -64,6 +63,10 @@ class Feed:
         skipped, refused = self._subscriber.skipped.total(), self._subscriber.refused.total()
         return self._state.view(time.monotonic(), skipped, refused)
 
+    def source(self) -> str | None:
+        """The source that is shown. Under `lock`."""
+        return self._state.link.source
+
     def unix_now(self) -> float:
         """Unix time on the clock that images are stamped with."""
         return time.monotonic() + self._offset
@@ -98,6 +101,10 @@ class Feed:
                 continue
             if isinstance(header, StrainHeader):
                 self._newest = header
+            elif isinstance(header, BmodeHeader):
+                late = self._state.bmode_of(header.session_id, header.frame_index)
+                if late is not None:
+                    self.cine.complete(late)
             elif isinstance(header, FusedHeader):
                 maps = message.arrays["relative_strain"], message.arrays["relative_std"]
                 image = of_messages(header, *maps, self._newest, now + self._offset)
@@ -108,13 +115,7 @@ class Feed:
             return
         own = self._state.bmode_of(image.session_id, image.frame_index)
         if own is not None:
-            image = replace(
-                image,
-                bmode=own.image,
-                bmode_grid=own.grid,
-                dynamic_range_db=own.dynamic_range_db,
-                exposure_db=own.exposure_db,
-            )
+            image = with_bmode(image, own)
         self._number += 1
         self.cine.append(CineFrame(self._number, image))
 

@@ -13,16 +13,17 @@ from scipy.ndimage import gaussian_filter
 from typer.testing import CliRunner
 
 from streamer.config_file import load_config
-from streamer.headers import Grid
+from streamer.headers import FusedHeader, Grid
 from tests.echo_frames import STRAIN, echoes, rf_header
+from tests.tools.display.display_messages import fused_message
 from tests.tools.programs import write_press
 from tools.cli import app
 from tools.errors import ToolError
 from tools.formats import Acquisition, open_recording, write_recording
 from tools.measure.best import best_frames, worth
 from tools.measure.frames import ImageFrame
-from tools.measure.offline import image_frames
-from tools.measure.quality import image_quality
+from tools.measure.offline import image_frames, of_messages
+from tools.measure.quality import image_quality, region_mask
 from tools.measure.ratio import as_row, measure, presses
 from tools.measure.regions import Region, Regions, parse_regions
 
@@ -188,3 +189,14 @@ def test_presses_and_ranking_never_cross_a_change_of_engine_or_session() -> None
     assert len(presses(frames, REGIONS).values) == 1
     same = [replace(frame, engine="reference") for frame in frames]  # the control
     assert len(presses(same, REGIONS).values) == 2
+
+
+def test_outside_the_region_of_interest_there_is_no_value() -> None:
+    """Window and page hatch it: nothing there may be measured either."""
+    message = fused_message(region=(10e-3, 30e-3, -10e-3, 12e-3))
+    assert isinstance(message.header, FusedHeader)
+    maps = message.arrays["relative_strain"], message.arrays["relative_std"]
+    found = of_messages(message.header, *maps, None, 0.0)
+    inside = region_mask(found.grid, found.relative_strain.shape, found.region)
+    np.testing.assert_array_equal(np.isfinite(found.relative_strain), inside)
+    assert found.valid_share == 1.0

@@ -56,7 +56,8 @@ def chromium() -> Iterator[webdriver.Chrome]:
 
 @contextmanager
 def page_server(results: str, *more: str) -> Iterator[str]:
-    """`musse-stream web` as a process; yields the page's address."""
+    """`musse-stream web` as a process, without a tape process; yields the page's address."""
+    more = more if "--keep" in more else ("--keep", "tcp://127.0.0.1:9", *more)
     command = [
         sys.executable,
         "-m",

@@ -233,7 +233,7 @@ def test_a_client_that_stops_hinders_no_other_and_widths_fit(
         page = Page(browser, address)
         first = page.state("s.frame")
         page.wait(lambda: page.state("s.frame") > first + 10, "images beside a stopped client")
-        for width, height in ((390, 844), (3840, 2160), (1920, 1080)):
+        for width, height in ((390, 844), (820, 1180), (3840, 2160), (1920, 1080)):
             browser.set_window_size(width, height)
             page.wait(
                 lambda: page.run("return document.documentElement.scrollWidth <= window.innerWidth"),
@@ -241,6 +241,8 @@ def test_a_client_that_stops_hinders_no_other_and_widths_fit(
             )
             size = page.run("return parseFloat(getComputedStyle(document.body).fontSize)")
             assert size >= (14 if width < 3840 else 25)
+            assert page.run("const v = musse.views[1]; return v.place.scale * v.raster.geometry.width"
+                            " / v.canvas.width > 0.5")  # fmt: skip  # the image fills its room
         browser.refresh()
         page.wait(lambda: page.state("s.frame !== null"), "the page after a reload")
 

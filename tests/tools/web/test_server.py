@@ -6,6 +6,7 @@ import struct
 import urllib.error
 import urllib.request
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,10 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
+from tests.tools.display.display_messages import STRAIN_GRID
 from tests.tools.display.synthetic_node import SyntheticNode
 from tests.tools.web.chromium import page_server
+from tools.display.view import BmodeImage
 from tools.measure.frames import ImageFrame
 from tools.web.access import Access
 from tools.web.cine import Cine, CineFrame
@@ -147,6 +150,18 @@ def test_the_cine_forgets_the_oldest_unless_it_is_pinned() -> None:
     cine.append(frame(35))
     assert [f.number for f in cine][-1] == 35
     assert len(cine) == 10
+
+
+def test_a_bmode_that_comes_after_its_image_is_put_to_it() -> None:
+    cine = Cine()
+    for number in range(3):
+        cine.append(frame(number, bmode=None))
+    own = BmodeImage(np.full((50, 20), 7, np.uint8), STRAIN_GRID, 60.0, ("s", 1), 3.0)
+    cine.complete(own)
+    cine.complete(replace(own, frame=("s", 9)))
+    images = [f.image.bmode for f in cine]
+    assert (images[0], images[2]) == (None, None)
+    np.testing.assert_array_equal(images[1], own.image)
 
 
 def test_a_node_without_fusion_is_shown_by_its_single_pairs() -> None:

@@ -70,7 +70,7 @@ function reply(answer) {
     if (answer.best.length) showFrame(answer.best[0]);
     else note("no image is good enough yet");
   }
-  if (answer.kept) note(answer.kept);
+  if (answer.kept) note(answer.kept, "good");
   if (answer.error) note(answer.error);
 }
 
@@ -83,8 +83,9 @@ function lost(isLost) {
   }
 }
 
-function note(text) {
+function note(text, level = "warning") {
   $("message").textContent = text;
+  $("message").className = level;
   clearTimeout(note.timer);
   note.timer = setTimeout(() => ($("message").textContent = ""), 8000);
 }

@@ -138,8 +138,13 @@ export class View {
     context.fillText("SOFT", left - 0.2 * em, top - 0.4 * em);
     context.fillText("HARD", left - 0.2 * em, top + height + 1.1 * em);
     context.font = `${0.8 * em}px system-ui, sans-serif`;
-    for (const [share, label] of p.labels) {
+    const taken = [];
+    const rank = ([share, label]) => (label.includes("average") ? 0 : share === 0 ? 1 : 2); // 1 and 0 stay
+    for (const [share, label] of [...p.labels].sort((a, b) => rank(a) - rank(b))) {
       const at = top + height * (1 - share);
+      const [from, to] = [at - 0.5 * em, at + (label.includes("average") ? 1.5 : 0.5) * em];
+      if (taken.some(([low, high]) => from < high && to > low)) continue; // a small image has no room for all
+      taken.push([from, to]);
       context.fillText(label.replace(" average", ""), left + 1.5 * em, at + 0.3 * em);
       if (label.includes("average")) context.fillText("average", left + 1.5 * em, at + 1.2 * em);
     }
