@@ -15,7 +15,19 @@ from tests.root import ROOT
 ALERTS = (ROOT / "configs" / "alerts.yml").read_text(encoding="utf-8")
 DASHBOARD = json.loads((ROOT / "configs" / "dashboard.json").read_text(encoding="utf-8"))
 # what PromQL and Prometheus' scraping bring along
-WORDS = {"absent", "by", "histogram_quantile", "increase", "label_values", "rate", "sum", "time", "without"}
+WORDS = {
+    "absent",
+    "or",
+    "up",
+    "by",
+    "histogram_quantile",
+    "increase",
+    "label_values",
+    "rate",
+    "sum",
+    "time",
+    "without",
+}
 ALWAYS = {"instance", "job"}
 OPEN = {"version", "engine", "precision", "device", "le", "instance"}  # labels whose values are not listed
 

@@ -91,11 +91,11 @@ class Program:
                 continue  # another user's, or gone meanwhile
         return found
 
-    def end(self, number: int | None = None) -> int:
+    def end(self, number: int | None = None, patience: float = PATIENCE) -> int:
         """Send a signal, if any, and wait for the end; the exit code. Nothing of it may be left running."""
         if number is not None:
             self.process.send_signal(number)
-        code = self.process.wait(PATIENCE)
+        code = self.process.wait(patience)
         for reader in self._readers:
             reader.join(PATIENCE)
         assert self.orphans() == []

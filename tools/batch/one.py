@@ -69,9 +69,7 @@ def _processed(path: Path, output: Path, config: BatchConfig) -> Report:
     if output.exists() and not holds_results(output):
         raise RecordingError(f"{output} is there and holds no strain results: choose another --output")
     output.parent.mkdir(parents=True, exist_ok=True)
-    for part in output.parent.iterdir():  # of a worker that was killed
-        if part.name.startswith(f"{output.name}.") and part.name.endswith(".part"):
-            part.unlink()
+    _remove_parts(output)
     finished.forget(output)
     start = time.perf_counter()
     with open_recording(path, preset=config.preset, overrides=config.overrides) as recording:
@@ -79,6 +77,15 @@ def _processed(path: Path, output: Path, config: BatchConfig) -> Report:
     report = summarise(output, time.perf_counter() - start, done.refused)
     finished.write(output, key, report)
     return report
+
+
+def _remove_parts(output: Path) -> None:
+    """Remove what a killed worker left of this result file."""
+    # the folder is listed only then: with 10^5 results in it, listing it for each would take hours
+    if output.exists() or output.with_name(f"{output.name}.part").exists():
+        for part in output.parent.iterdir():
+            if part.name.startswith(f"{output.name}.") and part.name.endswith(".part"):
+                part.unlink(missing_ok=True)
 
 
 def summarise(results: Path, seconds: float, refused: int) -> Report:

@@ -1,4 +1,7 @@
-"""The contact sheet: one HTML file with a small strain image of every recording, and nothing to load."""
+"""The contact sheet: HTML with a small strain image of every recording, and nothing to load.
+
+An image takes 23 kB, so that a sheet of an archive of 10^5 would be 2 GB: it is cut into pages.
+"""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -17,19 +20,27 @@ body {{ font: 13px sans-serif; background: #181a1e; color: #e4e6e8; }}
 main {{ display: flex; flex-wrap: wrap; gap: 12px; }}
 figure {{ margin: 0; padding: 8px; width: 176px; background: #26292e; overflow-wrap: anywhere; }}
 .error {{ color: #f04646; }}
+a {{ color: #7ee0ff; }}
 </style></head><body>
 <h1>Strain of {count} recordings</h1>
 <p>Relative axial strain, not stiffness; research use only. Blue is harder, red softer than the average of its
 own image; stripes: no value.</p>
+{pages}
 <main>
 """
+PAGE: Final = 1000
+"""Recordings on a page."""
 
 
 def write_sheet(path: Path, tasks: Sequence[Task], reports: Mapping[Task, Report], *, names: bool) -> None:
-    """Write the sheet, in the order of the tasks. Raises ToolError."""
-    figures = [_figure(task.label, reports[task], names=names) for task in tasks]
-    text = _HEAD.format(count=len(tasks)) + "\n".join(figures) + "\n</main></body></html>\n"
-    write_text(path, text, overwrite=True)
+    """Write the sheet, in the order of the tasks: NAME.html, then NAME-page-2.html, ... Raises ToolError."""
+    pages = [tasks[start : start + PAGE] for start in range(0, len(tasks), PAGE)]
+    files = [path if n == 0 else path.with_stem(f"{path.stem}-page-{n + 1}") for n in range(len(pages))]
+    links = " ".join(f'<a href="{file.name}">{n}</a>' for n, file in enumerate(files, 1))
+    for file, page in zip(files, pages, strict=True):
+        figures = [_figure(task.label, reports[task], names=names) for task in page]
+        head = _HEAD.format(count=len(tasks), pages=f"<p>Pages: {links}</p>" if len(pages) > 1 else "")
+        write_text(file, head + "\n".join(figures) + "\n</main></body></html>\n", overwrite=True)
 
 
 def _figure(label: str, report: Report, *, names: bool) -> str:

@@ -19,8 +19,10 @@ import pytest
 from streamer.config_file import load_config
 from tests.root import ROOT
 from tests.tools.programs import PATIENCE, Program, write_press
+from tools.batch import sheet
 from tools.batch.one import BatchConfig, process_one
-from tools.batch.plan import Shard, plan
+from tools.batch.plan import Shard, Task, plan
+from tools.batch.report import Report
 from tools.batch.workers import RETRIES
 from tools.errors import RecordingError, ToolError
 from tools.formats import open_recording
@@ -34,7 +36,7 @@ TRIVIAL = BatchConfig(load_config(Path("fine"), {"engine": {"name": "trivial"}})
 def batch(*arguments: object) -> tuple[int, str]:
     """Exit code and everything that was printed."""
     with Program(("batch", *map(str, arguments)), {}) as program:
-        code = program.end()
+        code = program.end(patience=4 * PATIENCE)
         return code, "".join(program.out + program.err)
 
 
@@ -99,9 +101,9 @@ def test_two_workers_equal_process_and_a_bad_file_stops_nothing(archive: Path, t
         assert (row["engine"], row["error"]) == ("trivial", "")
     with pytest.raises(AssertionError):  # the control: other echoes
         assert_same(tmp_path / "jones-alone.h5", tmp_path / "miller-alone.h5")
-    sheet = (output / "batch.html").read_text(encoding="utf-8")
-    assert len(re.findall(r'src="data:image/png;base64,[\w+/=]{200,}"', sheet)) == 4
-    assert not re.search(r"https?://|<script|<link", sheet)
+    shown = (output / "batch.html").read_text(encoding="utf-8")
+    assert len(re.findall(r'src="data:image/png;base64,[\w+/=]{200,}"', shown)) == 4
+    assert not re.search(r"https?://|<script|<link", shown)
     # the control of the test without names
     assert names_in(output, printed) == {"smith", "anna", "wing7", "jones", "miller", "taylor"}
     bad.unlink()
@@ -122,7 +124,7 @@ def test_a_worker_that_is_killed_is_replaced(tmp_path: Path) -> None:
     with Program(("batch", str(folder), "--output", str(output), "--engine", "trivial"), {}) as program:
         kill_writer(program, output / "a.h5.h5.part")
         program.wait_for("a.h5: its worker was killed, it is tried again")
-        assert program.end() == 0, program.err
+        assert program.end(patience=4 * PATIENCE) == 0, program.err
     assert [row["error"] for row in rows(output / "batch.csv")] == ["", ""]
     assert sorted(path.name for path in output.iterdir()) == [
         "a.h5.h5", "a.h5.h5.done.json", "b.h5.h5", "b.h5.h5.done.json", "batch.csv", "batch.html"
@@ -288,3 +290,51 @@ def test_a_dask_cluster_computes_the_same_though_a_worker_is_killed(tmp_path: Pa
         with open_recording(folder / f"{name}.h5") as recording:
             process_to_file(recording, TRIVIAL.config, tmp_path / f"{name}.h5", frames=recording.n_frames)
         assert_same(output / f"{name}.h5.h5", tmp_path / f"{name}.h5")
+
+
+@pytest.mark.long
+def test_thirty_recordings_are_the_same_in_every_way(tmp_path: Path) -> None:
+    """One and two processes, shards, and a cluster of two workers of which one is killed."""
+    folder = tmp_path / "archive"
+    for number in range(30):
+        path = folder / f"day{number % 3}" / f"scan{number:02d}.h5"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_press(path, 24, seed=number)
+    common = ("batch", str(folder), "--engine", "trivial", "--output")
+    ways = {"one": ("--jobs", "1"), "two": ("--jobs", "2")}
+    for name, way in ways.items():
+        with Program((*common, str(tmp_path / name), *way), {}) as program:
+            assert program.end(patience=900) == 0, program.err
+    with (
+        Program((*common, str(tmp_path / "shards"), "--shard", "1/2"), {}) as first,
+        Program((*common, str(tmp_path / "shards"), "--shard", "2/2"), {}) as second,
+    ):
+        assert (first.end(patience=900), second.end(patience=900)) == (0, 0), first.err + second.err
+    with Program((*common, str(tmp_path / "shards")), {}) as program:
+        assert program.end(patience=900) == 0, program.err
+        assert "0 processed, 30 finished before" in program.out[-1]
+    with cluster(tmp_path / "scheduler.json", 2) as (address, workers):
+        output = tmp_path / "cluster"
+        with Program((*common, str(output), "--scheduler", address), {}) as program:
+            until(lambda: len(list(output.rglob("*.done.json"))) >= 3)
+            workers[0].kill()
+            assert len(list(output.rglob("*.done.json"))) < 30  # there was work left
+            assert program.end(patience=900) == 0, program.err
+    for name in ("two", "shards", "cluster"):
+        table = rows(tmp_path / name / "batch.csv")
+        assert [row["error"] for row in table] == [""] * 30
+        for row in table:
+            assert_same(tmp_path / name / row["results"], tmp_path / "one" / row["results"])
+
+
+def test_a_long_contact_sheet_is_cut_into_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sheet, "PAGE", 2)
+    tasks = [Task(tmp_path / f"{k}.h5", tmp_path / f"{k}.h5.h5", f"scan{k}") for k in range(5)]
+    reports = {task: Report(error="cut", error_kind="cut") for task in tasks}
+    sheet.write_sheet(tmp_path / "batch.html", tasks, reports, names=True)
+    names = ["batch.html", "batch-page-2.html", "batch-page-3.html"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
+    pages = [(tmp_path / name).read_text() for name in names]
+    assert [page.count("<figure>") for page in pages] == [2, 2, 1]
+    assert all(f'href="{name}"' in page for name in names for page in pages)
+    assert all("Strain of 5 recordings" in page for page in pages)
