@@ -34,6 +34,8 @@ _PLAUSIBLE: Final[dict[str, tuple[float, float, str]]] = {
     "probe_radius": (0.0, 0.5, "m"),
     "frame_rate": (0.01, 1e5, "Hz"),
 }
+_LOWEST_DEMODULATION: Final = 1e5
+"""Hz; a smaller one is in MHz or kHz."""
 _PLAUSIBLE_PITCH: Final[dict[bool, tuple[float, float, str]]] = {
     True: (1e-5, 5e-3, "m"),
     False: (1e-4, 0.1, "rad"),  # as on the wire
@@ -99,6 +101,8 @@ def checked_number(name: str, value: object, *, linear: bool = True) -> float:
         number = float(value)  # type: ignore[arg-type]  # the error is what we are after
     except (TypeError, ValueError):
         raise RecordingError(f"{name} = {value!r} is no number; give it with {OPTIONS[name]}") from None
+    if name == "demodulation_frequency" and 0 < number < _LOWEST_DEMODULATION:
+        low = _LOWEST_DEMODULATION  # 0 is analytic RF
     if not (math.isfinite(number) and low <= number <= high):
         raise RecordingError(
             f"{name} = {number:g} is not a value in {unit} (expected {low:g} to {high:g}): "

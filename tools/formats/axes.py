@@ -18,6 +18,7 @@ from tools.formats.samples import handed_out_dtype
 
 FEWEST_AXIAL: Final = 64  # the protocol's least; a shorter axis cannot be the beam
 FEWEST_LATERAL: Final = 4
+_SPOILT: Final = 0.01  # share of samples that are not finite from which on they are the reason
 _LOOKED_AT: Final = 24  # places along each other axis: the whole of a long recording would be copied
 
 
@@ -111,6 +112,8 @@ def _beam_axis(path: Path, name: str, samples: Samples, frame_axis: int | None) 
         raise RecordingError(f"{path}: {name} holds no finite sample")
     if not looked_at.any():
         raise RecordingError(f"{path}: every sample looked at of {name} is zero")
+    if (share := 1 - np.isfinite(looked_at).mean()) > _SPOILT:
+        raise RecordingError(f"{path}: {share:.0%} of the samples of {name} are not finite (NaN, infinity)")
     raise RecordingError(
         f"{path}: {name} {samples.shape} is not RF: it has no carrier along any axis, as B-mode images, "
         "envelopes and noise have none. Record RF before envelope detection"

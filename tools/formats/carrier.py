@@ -30,7 +30,7 @@ def axial_spectrum(blocks: Sequence[NDArray[Any]]) -> tuple[NDArray[np.float64],
     """(frequencies, mean power) along axis 0 of blocks (n_axial, n_columns), Welch's method.
 
     Frequencies are in cycles per sample and rise, 0 to 0.5 for real data and -0.5 to 0.5 for complex ones.
-    The mean of every segment is taken off, so a converter's offset is no carrier; columns with NaN or
+    The mean of every segment is taken off, so a converter's offset is no carrier; segments with NaN or
     infinity are left out.
     """
     n_axial = blocks[0].shape[0]
@@ -43,9 +43,9 @@ def axial_spectrum(blocks: Sequence[NDArray[Any]]) -> tuple[NDArray[np.float64],
     power = np.zeros(frequencies.size)
     for block in blocks:
         columns = block[:, :: max(1, block.shape[1] // _COLUMNS)]
-        columns = columns[:, np.isfinite(columns).all(axis=0)]
         for start in range(0, n_axial - length + 1, length // 2):
             segment = columns[start : start + length]
+            segment = segment[:, np.isfinite(segment).all(axis=0)]
             segment = (segment - segment.mean(axis=0)) * window
             bins = (
                 np.fft.fftshift(np.fft.fft(segment, axis=0), 0)

@@ -15,6 +15,11 @@ def results_instead(path: Path) -> RecordingError:
     )
 
 
+def cut_note(whole: int, stated: int) -> str:
+    """The note on a file that ends within a frame."""
+    return f"frames: {whole} whole ones in the file, its header describes {stated}"
+
+
 @contextmanager
 def naming_damage(path: Path, kind: str) -> Iterator[None]:
     """Turn any error raised within into a RecordingError that `path` is no readable `kind`.

@@ -15,6 +15,7 @@ from tools.errors import RecordingError
 from tools.formats.acquisition import OPTIONS, PartialAcquisition
 from tools.formats.carrier import measure_carrier
 from tools.formats.contents import Contents, Layout
+from tools.formats.damage import cut_note
 from tools.formats.metaimage_data import Blocks, IqBlocks, open_blocks
 from tools.formats.metaimage_header import ASSUMED, MetaHeader, parse_header
 from tools.formats.missing import LayoutUnclear
@@ -54,7 +55,7 @@ def read_metaimage(path: Path, layout: Layout) -> Contents:
     cut = "" if surplus == 0 else f"frames: {surplus} bytes behind the last whole frame were left alone"
     if blocks.shape[0] < max(n_frames, described):
         wanted = max(n_frames, described)
-        cut = f"frames: {blocks.shape[0]} whole ones in the file, its header describes {wanted}"
+        cut = cut_note(blocks.shape[0], wanted)
         header = header.first(blocks.shape[0])
     try:
         times = header.times() if layout.times_wanted else None

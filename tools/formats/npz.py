@@ -1,5 +1,7 @@
 """Reading NumPy's .npz and .npy; names and units of the arrays stand in `tools.formats.arrays`."""
 
+import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,7 @@ import numpy as np
 from tools.errors import RecordingError
 from tools.formats.arrays import contents_of
 from tools.formats.contents import Contents, Layout
-from tools.formats.damage import naming_damage, results_instead
+from tools.formats.damage import cut_note, naming_damage, results_instead
 from tools.results.layout import FORMAT as RESULTS_FORMAT
 
 
@@ -40,16 +42,41 @@ def read_npz(path: Path, layout: Layout) -> Contents:
 def read_npy(path: Path, layout: Layout) -> Contents:
     """The one array at `path`, named after the file."""
     with naming_damage(path, ".npy of plain numbers"):
+        cut = _whole_frames(path, layout)
+        if cut is not None:
+            array, axis, note = cut
+            return contents_of(path, {path.stem: array}, replace(layout, frame_axis=axis), notes=(note,))
         array = np.load(path, allow_pickle=False)
     return contents_of(path, {path.stem: array}, layout)
+
+
+def _whole_frames(path: Path, layout: Layout) -> tuple[Any, int, str] | None:
+    """Of a file that ends within its last frames: the whole ones, their axis, and a note; else None."""
+    with path.open("rb") as file:
+        shape, fortran, dtype = _header(file)
+        present, start = path.stat().st_size - file.tell(), file.tell()
+    axis = len(shape) - 1 if fortran else 0
+    if len(shape) != 3 or dtype.hasobject or layout.frame_axis not in {None, axis} or 0 in shape:
+        return None
+    whole = present // (dtype.itemsize * math.prod(shape) // shape[axis])
+    if not 0 < whole < shape[axis]:
+        return None
+    kept = (*shape[:axis], whole, *shape[axis + 1 :])
+    array = np.memmap(path, dtype, "r", start, kept, "F" if fortran else "C")
+    return array, axis, cut_note(whole, shape[axis])
 
 
 def _holds_objects(archive: Any, name: str) -> bool:
     """Read from the header of the member, without its data."""
     with archive.zip.open(f"{name}.npy" if f"{name}.npy" in archive.zip.namelist() else name) as member:
-        version = np.lib.format.read_magic(member)
-        read = (
-            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        )
-        dtype = read(member)[2]
-    return bool(dtype.hasobject)
+        return bool(_header(member)[2].hasobject)
+
+
+def _header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether the first axis is fastest, and type of the .npy that begins here."""
+    version = np.lib.format.read_magic(file)
+    if version not in {(1, 0), (2, 0), (3, 0)}:  # the length of its header is no length
+        raise ValueError(f"there is no version {version[0]}.{version[1]} of the format")
+    old = version == (1, 0)
+    read = np.lib.format.read_array_header_1_0 if old else np.lib.format.read_array_header_2_0
+    return read(file)
