@@ -153,6 +153,14 @@ class Completion:
                 f"{self._path}: the carrier lies across the lines, so the axes are exchanged: "
                 f"give {OPTIONS['axes']}"
             )
+        if (
+            blocks[0].dtype.kind == "i"
+            and measure_carrier([block.byteswap() for block in blocks]) is not None
+        ):
+            raise RecordingError(
+                f"{self._path}: its samples are RF in the other byte order: correct what the file states "
+                "of it (BinaryDataByteOrderMSB, endian)"
+            )
         raise RecordingError(
             f"{self._path} is not RF: its samples have no carrier along the beam, as B-mode images, "
             "envelopes and noise have none. Record RF before envelope detection"

@@ -115,7 +115,8 @@ def test_strain_results_are_described(tmp_path: Path) -> None:
 def test_results_are_shown_in_units_and_are_no_recording(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"strain{suffix}"
     press = write_press(tmp_path / "press.h5", 3)
-    (tmp_path / "region.toml").write_text("[region]\naxial_from = 1.0\n")
+    settings = "[region]\naxial_from = 1.0\n[engine]\naxial_window = 2.0\nlateral_window = 1.0\n"
+    (tmp_path / "region.toml").write_text(settings)
     process = ["process", str(press), "--output", str(path), "--engine", "trivial"]
     done = CliRunner().invoke(app, [*process, "--config", str(tmp_path / "region.toml")])
     assert done.exit_code == 0, done.output

@@ -223,6 +223,7 @@ BROKEN: list[tuple[str, dict[str, Any], str]] = [
     ("broken number", {"DimSize": "32 256.5 5"}, "DimSize"),
     ("negative", {"DimSize": "32 -256 -5"}, "DimSize"),
     ("byte orders", {"BinaryDataByteOrderMSB": "True"}, "contradict"),
+    ("other byte order", {"BinaryDataByteOrderMSB": "T", "ElementByteOrderMSB": None}, "other byte order"),
     ("as text", {"BinaryData": "False"}, "BinaryData"),
     ("list", {"ElementDataFile": "LIST"}, "join the frames"),
     ("pattern", {"ElementDataFile": "frame%03d.raw 1 5 1"}, "join the frames"),
