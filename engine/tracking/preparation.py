@@ -87,11 +87,11 @@ class Preparation:
         return prepared.normalised
 
     def _front_of(self, grid: IqGrid) -> PairInitialiser:
-        if self._front is None or grid != self._grid:
+        self._grid = grid
+        if self._front is None or grid != self._front.grid:  # a reset keeps what depends on the grid alone
             spec = self._spec
             rows = grid.n_rows if self._every_row else ALL_ROWS
             self._front = PairInitialiser(
                 grid, spec.shape[1], spec.line_spacing, spec.sample_pitch, max_rows=rows
             )
-            self._grid = grid
         return self._front

@@ -41,6 +41,8 @@ def test_it_ends_in_one_line_of_figures(tmp_path: Path) -> None:
     assert 0 < found["results_with_values"] <= found["results_published"]
     for name in ("step", "node_added", "bare"):
         assert 0 < found[f"{name}_p50_ms"] <= found[f"{name}_p99_ms"]
+    assert found["stages"].keys() >= {"wait", "prepare", "post", "fuse", "the rest"}
+    assert any(line.startswith("fuse") for line in bench.err)
     ratio = found["node_added_p50_ms"] / found["bare_p50_ms"]
     assert abs(found["node_added_over_bare_p50"] - ratio) < 0.01
     assert (found["engine"], found["shape"], found["displays"]) == ("trivial", [512, 16], 1)

@@ -10,7 +10,9 @@ from rich.console import Console
 from engine.factory import resolve
 from streamer.stopping import Stop
 from tools.bench.comparison import compare, lines, matching_run, recorded_runs
+from tools.bench.highest import find_rate
 from tools.bench.measure import measure
+from tools.bench.stages import draw_stages, stage_lines
 from tools.demo import demo_recording
 from tools.formats import open_recording
 from tools.output import emit
@@ -27,10 +29,13 @@ def run_bench(
     seconds: float,
     displays: int,
     against: Path | None,
+    searching: bool,
+    plot: Path | None,
     as_json: bool,
 ) -> None:
     """Send `file`, or the demo's recording, and print the figures, compared with those of `against`.
 
+    `searching`: at one rate after the other from `rate` on, until the highest sustained one is found.
     Raises ToolError where `against` holds no run of these settings, RecordingError, EngineError, and whatever
     ends a child process.
     """
@@ -53,17 +58,24 @@ def run_bench(
             "displays": displays,
         }
         before = None if against is None else matching_run(runs_before, settings, against)
-        figures = measure(
-            recording,
-            engine=engine,
-            device=device,
-            weights=weights,
-            rate=rate,
-            seconds=seconds,
-            displays=displays,
-            stop=stop,
-            folder=Path(folder),
-        )
+
+        def run(rate: float) -> dict[str, Any]:
+            return measure(
+                recording,
+                engine=engine,
+                device=device,
+                weights=weights,
+                rate=rate,
+                seconds=seconds,
+                displays=displays,
+                stop=stop,
+                folder=Path(folder),
+            )
+
+        figures = find_rate(run, rate) if searching else run(rate)
+    if plot is not None:
+        draw_stages(figures, plot)
+    typer.echo("\n".join(stage_lines(figures["stages"])), err=as_json)
     if before is not None:
         comparison = compare(before, figures)
         typer.echo("\n".join(lines(comparison)), err=as_json)

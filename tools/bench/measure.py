@@ -9,7 +9,7 @@ receive and copy of the same frame, in another process of the same run.
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import zmq
@@ -19,6 +19,7 @@ from streamer.sockets import Socket, bind_publisher, bound_address, open_context
 from streamer.stopping import Stop
 from streamer.subscriber import Subscriber
 from streamer.wire import encode
+from tools.bench.stages import stage_times
 from tools.children import Child, child
 from tools.errors import NothingReceived
 from tools.formats import Recording
@@ -31,6 +32,7 @@ SETTLE = 30.0  # s for the engine to be built and the first results to come
 DRAIN = 2.0  # s for the last ones
 POLL = 0.1  # s
 HIGH_WATER_MARK = 64
+STEP_STAGES: Final = ("prepare", "upload", "infer", "post", "fuse")
 
 
 def measure(
@@ -172,22 +174,28 @@ def _send(
     return sent
 
 
-def _stamps(peer: Child) -> dict[int, tuple[int, float]]:
+Stamps: TypeAlias = dict[int, tuple[int, dict[str, float]]]
+"""ns of the monotonic clock at arrival and s of each stage, by frame index."""
+
+
+def _stamps(peer: Child) -> Stamps:
     peer.ask_to_stop()
-    return {index: (arrived, step) for index, arrived, step in peer.wait_for("stamps")["stamps"]}
+    return {index: (arrived, stages) for index, arrived, stages in peer.wait_for("stamps")["stamps"]}
 
 
 def _figures(
     sent: dict[int, int],
     summary: dict[str, Any],
-    bare: dict[int, tuple[int, float]],
-    results: dict[int, tuple[int, float]],
+    bare: Stamps,
+    results: Stamps,
 ) -> dict[str, Any]:
     measured = [index for index in results if index >= WARM_UP_FRAMES]
     if not measured:
         raise NothingReceived("no strain came: see the node's log above")
-    step = [results[i][1] * 1e3 for i in measured]
-    added = [(results[i][0] - sent[i]) * 1e-6 - results[i][1] * 1e3 for i in measured]
+    stages = [results[i][1] for i in measured]
+    total = [(results[i][0] - sent[i]) * 1e-9 for i in measured]
+    step = [sum(pair.get(name, 0.0) for name in STEP_STAGES) * 1e3 for pair in stages]
+    added = [whole * 1e3 - own for whole, own in zip(total, step, strict=True)]
     plain = [(bare[i][0] - sent[i]) * 1e-6 for i in bare if i >= WARM_UP_FRAMES]
     times = {
         f"{name}_p{percent}_ms": round(float(np.percentile(values, percent)), 3)
@@ -205,6 +213,7 @@ def _figures(
         "results_with_values": summary["published_valid"],
         "frames_unaccounted": summary["unaccounted"] + len(sent) - summary["received"] - summary["lost"],
         **times,
+        "stages": stage_times(stages, total),
         "node_added_over_bare_p50": round(times["node_added_p50_ms"] / times["bare_p50_ms"], 2),
         "node_added_over_bare_p99": round(times["node_added_p99_ms"] / times["bare_p99_ms"], 2),
     }

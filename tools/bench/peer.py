@@ -1,13 +1,14 @@
 """The other end of a link, in a process of its own: stamps every message and prints the stamps at the end.
 
 python -m tools.bench.peer bare ADDRESS     RF frames: what pyzmq alone needs to receive and copy one
-python -m tools.bench.peer strain ADDRESS   strain results of a node, with the time its engine took
+python -m tools.bench.peer strain ADDRESS   strain results of a node, with the time of each of its stages
 """
 
 import json
 import sys
 import time
 from contextlib import ExitStack
+from typing import TypeAlias
 
 import numpy as np
 
@@ -20,16 +21,19 @@ from streamer.wire import decode, topic
 from tools.processes import on_stop_signal
 
 POLL = 0.05  # s; how soon a stop is noticed
-STEP_STAGES = ("prepare", "upload", "infer", "post", "fuse")
 HIGH_WATER_MARK = 1000  # a measuring device loses nothing
 
 
-def receive(kind: str, address: str, stop: Stop) -> list[tuple[int, int, float]]:
-    """(frame_index, ns of the monotonic clock at arrival, s of the engine's step) of every message.
+Stamp: TypeAlias = tuple[int, int, dict[str, float]]
+"""frame_index, ns of the monotonic clock at arrival, s of each stage of the node."""
+
+
+def receive(kind: str, address: str, stop: Stop) -> list[Stamp]:
+    """The stamp of every message; frames have no stages.
 
     Raises MessageRefused for a message that breaks the protocol: the figures would not be those of the node.
     """
-    stamps: list[tuple[int, int, float]] = []
+    stamps: list[Stamp] = []
     with ExitStack() as closing:
         context = open_context()
         closing.callback(context.term)
@@ -55,12 +59,11 @@ def receive(kind: str, address: str, stop: Stop) -> list[tuple[int, int, float]]
                 payload = read_rf_payload(parts, header)
                 if buffer.size != len(payload):
                     buffer = np.empty(len(payload), np.uint8)  # every later frame is copied into this
-                stamps.append((header.frame_index, arrived, 0.0))
+                stamps.append((header.frame_index, arrived, {}))
             else:
                 result = decode([bytes(part) for part in parts]).header
                 if isinstance(result, StrainHeader):
-                    step = sum(result.stage_seconds.get(stage, 0.0) for stage in STEP_STAGES)
-                    stamps.append((result.post_index, arrived, step))
+                    stamps.append((result.post_index, arrived, dict(result.stage_seconds)))
     return stamps
 
 

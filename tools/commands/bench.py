@@ -24,6 +24,17 @@ def bench(
     against: Annotated[
         Path | None, typer.Option(help="File of recorded JSON lines; compare with the run of equal settings.")
     ] = None,
+    find_rate: Annotated[
+        bool,
+        typer.Option(
+            "--find-rate",
+            help="Search the highest rate sustained for --seconds (no frame lost, at most 0.5 % without a "
+            "result), from --rate on in steps of 6 %.",
+        ),
+    ] = False,
+    plot: Annotated[
+        Path | None, typer.Option(help="Chart of where the time of a pair goes: .png, .svg or .pdf.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="End in one JSON line.")] = False,
 ) -> None:
     """Measure the node with real sockets and processes, relative to a bare receiver of the same frames.
@@ -37,6 +48,8 @@ def bench(
         musse-stream bench --engine reference --rate 12 --displays 1
 
         musse-stream bench --engine reference --rate 12 --against docs/benchmarks/2026-11-28-amd-epyc.json
+
+        musse-stream bench --engine musse --displays 1 --rate 20 --seconds 60 --find-rate --plot stages.png
 
         musse-stream bench --yardstick --json
     """
@@ -66,5 +79,7 @@ def bench(
         seconds=seconds,
         displays=displays,
         against=against,
+        searching=find_rate,
+        plot=plot,
         as_json=json,
     )
