@@ -79,10 +79,19 @@ def changed(folder: Path, old: str, new: str) -> Path:
     return path
 
 
-def test_a_pasted_stream_becomes_strain_that_a_pasted_viewer_reads() -> None:
+def test_a_pasted_stream_becomes_strain_that_pasted_viewers_read(capsys: pytest.CaptureFixture[str]) -> None:
+    """The example subscriber, and the block of docs/api.md."""
+    block = next(text for text in python_blocks((DOCS / "api.md").read_text("utf-8")) if "Subscriber" in text)
     with sending([sys.executable, str(PUBLISHER)]) as (node, results):
         with script(EXAMPLES / "subscriber.py", results) as lines:
             reported = [re.match(r"frames (\d+) to (\d+): strain (\S+)%", line) for line in islice(lines, 30)]
+        local = block.replace("tcp://127.0.0.1:5561", results)
+        assert local != block
+        printed = ""
+        end = time.monotonic() + 30.0
+        while not printed and time.monotonic() < end:  # the first answers may hold a status message only
+            exec(compile(local, "docs/api.md", "exec"), {})  # noqa: S102 - runs the project's own document
+            printed = capsys.readouterr().out
         summary = summary_of(node)
     pairs = [(int(m[1]), int(m[2]), float(m[3])) for m in reported if m]
     assert len(pairs) >= 29  # all but a first pair, which has no pre frame
@@ -90,6 +99,7 @@ def test_a_pasted_stream_becomes_strain_that_a_pasted_viewer_reads() -> None:
         direction = -1 if 1 <= post % 20 <= 10 else 1  # ten frames pressed, ten let go
         assert pre == post - 1
         assert strain == pytest.approx(direction * PRESSED, abs=0.01)
+    assert abs(float(printed.split()[-1])) == pytest.approx(PRESSED / 100, rel=0.05)
     assert summary["refused"] == {}
     assert summary["lost"] == 0
 
@@ -113,23 +123,6 @@ def test_a_broken_stream_is_refused_by_name(tmp_path: Path, old: str, new: str, 
     assert status.state == "WAITING"
     assert set(summary["refused"]) == {reason}
     assert summary["published_valid"] == 0
-
-
-def test_the_documented_subscriber_prints_live_strain(capsys: pytest.CaptureFixture[str]) -> None:
-    block = next(text for text in python_blocks((DOCS / "api.md").read_text("utf-8")) if "Subscriber" in text)
-    with sending([sys.executable, str(PUBLISHER)]) as (node, results):
-        status_when(results, lambda status: status.published_valid > 0)
-        local = block.replace("tcp://127.0.0.1:5561", results)
-        assert local != block
-        printed = ""
-        end = time.monotonic() + 30.0
-        while time.monotonic() < end:  # the first answers may hold a status message only
-            exec(compile(local, "docs/api.md", "exec"), {})  # noqa: S102 - runs the project's own document
-            printed = capsys.readouterr().out
-            if printed:
-                break
-        summary_of(node)
-    assert abs(float(printed.split()[-1])) == pytest.approx(PRESSED / 100, rel=0.05)
 
 
 ALLOWED = {"sys", "time", "msgpack", "numpy", "zmq"}
