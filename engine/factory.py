@@ -40,7 +40,7 @@ def resolve(
 
         device cpu     onnx; eager for the published network
         device cuda    tensorrt where an engine verified on this card fits the working grid, else cuda;
-                       eager for IQ and for the published network
+                       eager for IQ
 
     Which of `tensorrt` and `cuda` it is shows when the carrier is measured: `Estimator.name` and `note`; here
     it is `cuda`. `auto` is `musse` inside the range that its weights were trained on, else the classical
@@ -52,7 +52,7 @@ def resolve(
         return (
             ("auto", "auto: decided for each acquisition") if spec is None else _best(spec, weights, device)
         )
-    if name == "musse" and weights is not None and _kind(weights) == "paper":
+    if name == "musse" and device == "cpu" and weights is not None and _kind(weights) == "paper":
         return "eager", "musse: eager, because the published network has no program for other runtimes"
     if name == "musse" and device != "cpu" and spec is not None and spec.kind != "rf":
         return "eager", f"musse: eager, because the whole frame runs on a card for RF only, not {spec.kind}"
@@ -204,12 +204,9 @@ def _eager(weights: Path, threads: int, policy: Policy) -> Opener:
     if _kind(weights) == "paper":
         if policy != "fp32":
             raise EngineUnavailable(f"the published network computes in fp32 only, not in {policy}")
-        from engine.musse.published import PublishedEstimator
+        from engine.musse.opening import published_opener
 
-        def published(spec: EngineSpec, device: Device = "cpu") -> Estimator:
-            return PublishedEstimator(spec, weights, device)
-
-        return published
+        return published_opener(weights)
     from engine.musse.chain import HostChain
     from engine.musse.estimator import MusseEstimator
     from engine.musse.runtimes.eager import EagerRuntime

@@ -1,25 +1,22 @@
 """Frames through real sockets and processes give the same bits as the same frames through `process`."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 import pytest
-import torch
 from typer.testing import CliRunner
 
 from engine.factory import model_hash
 from engine.musse.checkpoint import save
 from engine.musse.net import LiveNet
-from engine.musse.published import PublishedEstimator
-from engine.network.configuration import PAPER
+from engine.musse.published_chain import HostPublished
 from engine.network.decoder import State
-from engine.network.musse import MusseConfiguration, MusseNet
 from engine.spec import FrameArray
 from engine.tracking.iq import IqGrid
 from streamer.headers import StrainHeader
+from tests.engine.musse.published_weights import small_published
 from tests.tools.programs import program, write_press
 from tools.cli import app
 from tools.convert import convert_tape
@@ -142,23 +139,11 @@ def test_real_frames(tmp_path: Path, arm_dir: Path) -> None:
     check(tmp_path, *frames, engine="reference", count=18, config=config, speed="0.25")
 
 
-def small_published(folder: Path) -> Path:
-    """Weights of a small network of the published form whose heads move something."""
-    torch.manual_seed(1)
-    stage = replace(PAPER, channels=(4, 8), bottleneck=8)
-    net = MusseNet(MusseConfiguration(window=3, stage=stage))
-    for name, parameter in net.named_parameters():
-        if ".heads." in name:
-            torch.nn.init.normal_(parameter, std=1e-3)
-    save(net.eval(), folder / "small.safetensors", trained={})
-    return folder / "small.safetensors"
-
-
 def check_published(
     tmp_path: Path, recording: Path, monkeypatch: pytest.MonkeyPatch, *, speed: str, count: int = 16
 ) -> None:
     record = tmp_path / "live.mcap"
-    given = ("--weights", str(small_published(tmp_path)))
+    given = ("--weights", str(small_published(tmp_path, spread=1e-3)))
     config = settings(tmp_path, "")
     live(recording, record, *given, engine="eager", count=count, config=config, speed=speed)
     convert_tape(record, tmp_path / "live.h5")
@@ -173,13 +158,13 @@ def check_published(
         headers = [message.header for message in tape.messages({"strain"})]
     assert max(header.state_age for header in headers if isinstance(header, StrainHeader)) > 1
     # the control: the state that a pair finds is another one
-    found = PublishedEstimator._state
+    found = HostPublished._state
 
-    def shuffled(self: PublishedEstimator, pre: FrameArray, grid: IqGrid) -> State | None:
+    def shuffled(self: HostPublished, pre: FrameArray, grid: IqGrid) -> State | None:
         state = found(self, pre, grid)
         return None if state is None else tuple(values.flip(2) for values in state)
 
-    monkeypatch.setattr(PublishedEstimator, "_state", shuffled)
+    monkeypatch.setattr(HostPublished, "_state", shuffled)
     offline(recording, tmp_path / "shuffled.h5", *again)
     with pytest.raises(AssertionError):
         assert_same_bits(there, contents(tmp_path / "shuffled.h5"))

@@ -38,6 +38,12 @@ def engine(
     weights: Annotated[
         str | None, typer.Option(help="build: weights file (.safetensors) [default: the package's].")
     ] = None,
+    axial_window: Annotated[
+        float | None, typer.Option(help="build: mm, strain window of the published network.")
+    ] = None,
+    lateral_window: Annotated[
+        float | None, typer.Option(help="build: mm, the same across the lines.")
+    ] = None,
     config: options.ConfigFile = None,
     live: Annotated[
         bool, typer.Option("--live", help="build: for the frames that come from input.connect.")
@@ -88,5 +94,6 @@ def engine(
         end_with_parent()
     require_package()
     settings = configured(load_config(config, options.given(input={"connect": connect})), precision, weights)
-    acquired = subject_of(target, opening, settings, shape=shape, from_stream=live)
+    windows = axial_window, lateral_window
+    acquired = subject_of(target, opening, settings, shape=shape, windows=windows, from_stream=live)
     build_engine(acquired, settings, carrier=carrier, events=events)

@@ -91,8 +91,13 @@ def live(config: Config, seconds: float) -> Acquired:
         )
 
 
-def given(opening: Opens, shape: str | None) -> Acquired:
-    """An acquisition of options, and its stated carrier. Raises ToolError with all that is missing."""
+def given(
+    opening: Opens, shape: str | None, windows: tuple[float | None, float | None] = (None, None)
+) -> Acquired:
+    """An acquisition of options, and its stated carrier. Raises ToolError with all that is missing.
+
+    `windows`: mm along the beam and across; the published network's strain depends on them.
+    """
     missing = [f"--{name.replace('_', '-')}" for name in NEEDED if opening.overrides.get(name) is None]
     sizes = [] if shape is None else shape.lower().split("x")
     if len(sizes) != 2 or not all(size.isdecimal() for size in sizes):
@@ -102,6 +107,9 @@ def given(opening: Opens, shape: str | None) -> Acquired:
     facts = {
         name: opening.overrides[name] for name in (*NEEDED, *TAKEN) if opening.overrides.get(name) is not None
     }
+    for name, window in zip(("axial_window", "lateral_window"), windows, strict=True):
+        if window is not None:
+            facts[name] = window * 1e-3
     spec = EngineSpec(shape=(int(sizes[0]), int(sizes[1])), **facts)
     return Acquired(spec, spec.center_frequency / spec.sampling_frequency)
 

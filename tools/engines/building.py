@@ -77,14 +77,20 @@ def configured(config: Config, precision: Policy | None, weights: str | None) ->
 
 
 def subject_of(
-    target: str | None, opening: Opens, config: Config, *, shape: str | None, from_stream: bool
+    target: str | None,
+    opening: Opens,
+    config: Config,
+    *,
+    shape: str | None,
+    windows: tuple[float | None, float | None],
+    from_stream: bool,
 ) -> Acquired:
-    """The acquisition that the options of `engine build` name."""
+    """The acquisition that the options of `engine build` name. `windows`: mm along the beam and across."""
     if target is not None and from_stream:
         raise ToolError("build for a recording or for the live stream: leave out one of FILE and --live")
     if target is not None:
         return recorded(Path(target), opening, config)
-    return live(config, LISTEN) if from_stream else given(opening, shape)
+    return live(config, LISTEN) if from_stream else given(opening, shape, windows)
 
 
 class BuildsBeside:

@@ -8,9 +8,10 @@ from typing import Any, Final, NamedTuple
 from rich.console import Console
 
 from engine.errors import EngineError, EngineUnavailable
-from engine.factory import shipped_weights
+from engine.factory import SHIPPED, shipped_weights
 from engine.musse.artefact import store
-from engine.spec import POLICIES, EngineSpec
+from engine.musse.manifest import read_manifest
+from engine.spec import POLICIES, EngineSpec, Policy
 from engine.tracking.torch_device import has_card
 from engine.user_cache import engines_folder
 from tools.engines.listing import row_of, show_rows, write_rows
@@ -55,10 +56,15 @@ def verify_engines(target: str | None, *, everything: bool, json_file: Path | No
 
 def _all() -> Iterator[_Row]:
     """`eager` and `cuda` on a card in each precision, then every compiled engine."""
-    for name in ("eager", "cuda"):
-        for policy in POLICIES:
-            stated = {"engine": f"{name} {policy}", "frame": "2000x128", "precision": policy}
-            yield _Row(name, stated, partial(_measured, name, policy))
+    for weights in map(shipped_weights, SHIPPED):
+        policies: tuple[Policy, ...] = tuple(POLICIES)
+        if read_manifest(weights).kind == "paper":
+            policies = ("fp32",)
+        for name in ("eager", "cuda"):
+            for policy in policies:
+                engine = f"{name} {policy}" if weights.stem == "live" else f"{name} {policy} {weights.stem}"
+                stated = {"engine": engine, "frame": "2000x128", "precision": policy}
+                yield _Row(engine, stated, partial(_measured, name, policy, weights))
     for folder in store.folders(engines_folder()):
         yield _compiled(folder)
 
@@ -75,14 +81,14 @@ def _compiled(folder: Path) -> _Row:
     return _Row(folder.name, row_of(folder), run)
 
 
-def _measured(name: str, policy: Any, report: Report) -> dict[str, Any]:
+def _measured(name: str, policy: Policy, weights: Path, report: Report) -> dict[str, Any]:
     from engine.musse.artefact.key import card
     from engine.musse.artefact.subject import Subject
     from engine.musse.artefact.verify import measured
 
     spec = REFERENCE_FRAME
     carrier = spec.center_frequency / spec.sampling_frequency
-    subject = Subject(spec=spec, carrier=carrier, policy=policy, weights=shipped_weights())
+    subject = Subject(spec=spec, carrier=carrier, policy=policy, weights=weights)
     found = measured(name, subject, report)
     status = "refused" if found["reason"] else "verified"
     return {"status": status, "card": card()["card"], "facts": card(), **found}

@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 import torch
 
-from engine.musse.chain import Chain
+from engine.musse.artefact.recurrent import MapsOfPairs
 from engine.spec import FrameArray
 
 REPLAYS: Final = 10_000
@@ -18,7 +18,7 @@ PERCENTILES: Final = {
 """The distribution of a pair's time, by name."""
 
 
-def benchmark(chain: Chain, frames: Iterable[FrameArray], replays: int = REPLAYS) -> dict[str, Any]:
+def benchmark(chain: MapsOfPairs, frames: Iterable[FrameArray], replays: int = REPLAYS) -> dict[str, Any]:
     """Milliseconds a pair, as percentiles and extremes, and how often the device allocated memory.
 
     `frames` are two frames; pre and post change places at every replay.

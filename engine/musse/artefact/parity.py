@@ -7,11 +7,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from engine.musse.chain import Chain
+from engine.musse.artefact.recurrent import MapsOfPairs
 from engine.musse.program_io import MIN_COVERAGE
 from engine.spec import FrameArray
 
 PAIRS: Final = 64
+DRIFT: Final = 1000
+"""Pairs of a sequence through a network with memory; its last `PAIRS` have to hold the same tolerances."""
 CORRELATED: Final = 0.5  # ncc: below, the coarse search picks one of several equal peaks by rounding
 
 
@@ -53,11 +55,18 @@ TOLERANCES: Final[dict[str, Parity]] = {
 """By policy: the most that is allowed, and the least pairs. Never loosened for one card."""
 
 
-def measure(chain: Chain, expected: Chain, frames: Iterable[FrameArray]) -> Parity:
-    """Both chains over a sequence, each with its own memory of earlier frames."""
+def measure(
+    chain: MapsOfPairs, expected: MapsOfPairs, frames: Iterable[FrameArray], *, skipping: int = 0
+) -> Parity:
+    """Both chains over a sequence, each with its own memory of earlier frames.
+
+    The first `skipping` pairs are computed and not compared.
+    """
     moved, wrong, truth, strain_max, not_finite, pairs = [], [], [], 0.0, 0, 0
-    for pre, post in pairwise(frames):
+    for number, (pre, post) in enumerate(pairwise(frames)):
         (maps, cells), (wanted, _) = chain.maps(pre, post), expected.maps(pre, post)
+        if number < skipping:
+            continue
         pairs += 1
         not_finite += sum(int(np.count_nonzero(~np.isfinite(values))) for values in maps)
         good = (wanted.ncc > CORRELATED) & (wanted.coverage > MIN_COVERAGE)

@@ -7,15 +7,16 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from engine.errors import EngineUnavailable
-from engine.musse.checkpoint import load
-from engine.musse.device.frame_program import PairProgram
+from engine.musse.checkpoint import load, load_published
 from engine.musse.device.plan import example_inputs, pair_program
+from engine.musse.device.published import published_pair
+from engine.musse.manifest import read_manifest
 from engine.musse.program import LiveProgram
 from engine.musse.runtimes.policy import with_policy
-from engine.spec import EngineSpec, Policy
+from engine.spec import AXIAL_WINDOW, LATERAL_WINDOW, EngineSpec, Policy
 from engine.tracking.iq import IqTransform
 
 PACKAGE: Final = Path(str(files("engine.musse"))) / "weights"
@@ -56,17 +57,24 @@ class Subject:
         except (KeyError, TypeError, ValueError) as error:
             raise EngineUnavailable("the compiled engine is of another version: build it again") from error
 
-    def program(self) -> tuple[PairProgram, tuple[Tensor, ...]]:
+    @property
+    def recurrent(self) -> bool:
+        """Whether a pair depends on earlier ones: the published network does."""
+        return read_manifest(self.weights).kind == "paper"
+
+    def program(self) -> tuple[nn.Module, tuple[Tensor, ...]]:
         """The pair program on the CPU, and example inputs."""
-        net, _ = load(self.weights)
         transform = IqTransform(self.spec)
         grid = transform.grid(self.carrier)
+        if self.recurrent:
+            return published_pair(self.spec, grid, load_published(self.weights)[0])
+        net, _ = load(self.weights)
         pair = pair_program(self.spec, grid, with_policy(LiveProgram(net), self.policy))
         return pair, example_inputs(transform, grid, pair)
 
     def model_hash(self) -> str:
         """Of the weights: see `engine.musse.manifest.Manifest`."""
-        return load(self.weights)[1].model_hash
+        return read_manifest(self.weights).model_hash
 
 
 def build_arguments(subject: Subject) -> tuple[str, ...]:
@@ -84,6 +92,10 @@ def build_arguments(subject: Subject) -> tuple[str, ...]:
     for name, default in (("sound_speed", 1540.0), ("probe_type", "linear"), ("probe_radius", 0.0)):
         if getattr(spec, name) != default:
             given[name] = getattr(spec, name)
+    # the published network's strain is the slope over this window; the live one chooses its own
+    for name, window in (("axial_window", AXIAL_WINDOW), ("lateral_window", LATERAL_WINDOW)):
+        if getattr(spec, name) != window:
+            given[name] = getattr(spec, name) * 1e3
     words = ((f"--{name.replace('_', '-')}", _word(value)) for name, value in given.items())
     return ("engine", "build", *(word for pair in words for word in pair))
 

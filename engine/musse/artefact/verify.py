@@ -1,6 +1,6 @@
 """Run an engine on this card: its results beside the network's own, then how long it takes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -12,17 +12,22 @@ from engine.musse.artefact.build import Report, engine_of
 from engine.musse.artefact.facts import key_of
 from engine.musse.artefact.frames import pressed_frames
 from engine.musse.artefact.key import card, facts_of
-from engine.musse.artefact.parity import PAIRS, failures, measure
+from engine.musse.artefact.parity import DRIFT, PAIRS, failures, measure
+from engine.musse.artefact.recurrent import MapsOfPairs, RecurrentMaps
 from engine.musse.artefact.subject import Subject, build_command
-from engine.musse.chain import Chain, HostChain
-from engine.musse.checkpoint import load
+from engine.musse.chain import HostChain
+from engine.musse.checkpoint import load, load_published
 from engine.musse.device.chain import DeviceChain
 from engine.musse.device.plan import Replace, Runner, unchanged
+from engine.musse.device.published import DevicePublished
 from engine.musse.device.step import GraphStep
 from engine.musse.program import LiveProgram
+from engine.musse.published import PublishedEstimator
+from engine.musse.published_chain import HostPublished
 from engine.musse.runtimes.eager import EagerRuntime
 from engine.musse.runtimes.tensorrt import exported
 from engine.musse.runtimes.tensorrt_engine import TensorRtModule
+from engine.spec import Device, FrameArray, Policy
 from engine.tracking.torch_device import has_card, torch_device
 
 NO_CARD: Final = "needs an NVIDIA card; none was found here"
@@ -80,10 +85,8 @@ def measured(engine: str, subject: Subject, report: Report = lambda step: None) 
     if not has_card():
         raise EngineUnavailable(f"engine {engine!r} {NO_CARD}")
 
-    def chain() -> Chain:
-        if engine == "cuda":
-            return _on_card(subject, unchanged)
-        return HostChain(subject.spec, EagerRuntime(subject.weights, "cuda", subject.policy))
+    def chain() -> MapsOfPairs:
+        return _on_card(subject, unchanged) if engine == "cuda" else _by_torch(subject, "cuda")
 
     outcome = _outcome(chain, subject, report)
     return {"parity": outcome.parity, "reason": outcome.reason, **(outcome.times or {})}
@@ -96,30 +99,58 @@ class _Outcome(NamedTuple):
     times: dict[str, Any] | None
 
 
-def _outcome(make: Callable[[], Chain], subject: Subject, report: Report) -> _Outcome:
+def _outcome(make: Callable[[], MapsOfPairs], subject: Subject, report: Report) -> _Outcome:
     try:
         chain = make()
         report(f"parity over {PAIRS} pairs")
-        expected = HostChain(subject.spec, EagerRuntime(subject.weights))
-        found = measure(chain, expected, pressed_frames(subject.spec, subject.carrier, PAIRS + 1))
-        if missed := failures(found, subject.policy):
-            return _Outcome(f"parity failed: {'; '.join(missed)}", asdict(found), None)
+        found = measure(chain, _by_torch(subject, "cpu"), _frames(subject, PAIRS))
+        parity, missed = asdict(found), failures(found, subject.policy)
+        if subject.recurrent and not missed:
+            report(f"drift over {DRIFT} pairs")
+            exact = _by_torch(subject, "cuda")  # a CPU would take hours
+            late = measure(make(), exact, _frames(subject, DRIFT), skipping=DRIFT - PAIRS)
+            parity["drift"] = asdict(late)
+            missed = [f"after {DRIFT} pairs {failure}" for failure in failures(late, subject.policy)]
+        if missed:
+            return _Outcome(f"parity failed: {'; '.join(missed)}", parity, None)
         report("10,000 replays")
-        times = benchmark(chain, pressed_frames(subject.spec, subject.carrier, 2))
-        return _Outcome("", asdict(found), times)
+        return _Outcome("", parity, benchmark(chain, _frames(subject, 1)))
     except EngineUnavailable as error:  # the frame cannot be captured, or TensorRT cannot load the engine
         return _Outcome(str(error), None, None)
 
 
-def _on_card(subject: Subject, replacing: Replace) -> DeviceChain:
-    net, manifest = load(subject.weights)
+def _frames(subject: Subject, pairs: int) -> Iterator[FrameArray]:
+    return pressed_frames(subject.spec, subject.carrier, pairs + 1)
+
+
+def _by_torch(subject: Subject, device: Device) -> MapsOfPairs:
+    """The network in PyTorch in float32 on the CPU; on a card in the subject's precision."""
+    on = torch_device(device)
+    if subject.recurrent:
+        net, manifest = load_published(subject.weights)
+        chain = HostPublished(subject.spec, net.to(on), manifest, on)
+        return RecurrentMaps(PublishedEstimator(subject.spec, chain))
+    policy: Policy = "fp32" if device == "cpu" else subject.policy
+    return HostChain(subject.spec, EagerRuntime(subject.weights, device, policy))
+
+
+def _on_card(subject: Subject, replacing: Replace) -> MapsOfPairs:
+    """The whole frame on the card."""
+    on = torch_device("cuda")
+    if subject.recurrent:
+        net, manifest = load_published(subject.weights)
+        chain = DevicePublished(
+            subject.spec, net, manifest, name="cuda", device=on, make_step=GraphStep, replace=replacing
+        )
+        return RecurrentMaps(PublishedEstimator(subject.spec, chain))
+    live, manifest = load(subject.weights)
     return DeviceChain(
         subject.spec,
-        LiveProgram(net),
+        LiveProgram(live),
         manifest,
         name="cuda",
         policy=subject.policy,
-        device=torch_device("cuda"),
+        device=on,
         make_step=GraphStep,
         replace=replacing,
     )

@@ -14,7 +14,7 @@ from engine.factory import shipped_weights
 from engine.musse.chain import Chain, HostChain
 from engine.musse.checkpoint import load
 from engine.musse.device.chain import DeviceChain
-from engine.musse.device.plan import Plan, StepResult
+from engine.musse.device.plan import Carry, Plan, StepResult
 from engine.musse.device.step import GraphStep, MakeStep, PlainStep
 from engine.musse.program import LiveProgram
 from engine.musse.runtimes.eager import EagerRuntime
@@ -82,7 +82,7 @@ def test_tf32_is_noticed() -> None:
 def test_a_wrong_slot_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     run = Plan.run
 
-    def shifted(self: Plan, post: FrameArray, pre_slot: int, post_slot: int) -> StepResult:
+    def shifted(self: Plan, post: FrameArray, pre_slot: int, post_slot: int, *carry: Carry) -> StepResult:
         first = self._slots[0].shape[0] - 1  # slots are taken from the last one down
         return run(self, post, min(pre_slot + 1, first), post_slot)  # of the frame before
 
@@ -96,7 +96,7 @@ def test_frames_are_uploaded_once_and_their_carrier_comes_down_with_the_maps(
     uploads: list[int] = []
     run = Plan.run
 
-    def counting(self: Plan, post: FrameArray, pre_slot: int, post_slot: int) -> StepResult:
+    def counting(self: Plan, post: FrameArray, pre_slot: int, post_slot: int, *carry: Carry) -> StepResult:
         uploads.append(post_slot)
         return run(self, post, pre_slot, post_slot)
 

@@ -9,13 +9,15 @@ import torch
 
 from engine.errors import EngineNotBuilt, EngineUnavailable
 from engine.musse.artefact import store
+from engine.musse.artefact import verify as verifying
 from engine.musse.artefact.build import build, load_module
 from engine.musse.artefact.subject import Subject, build_arguments, build_command
 from engine.musse.artefact.verify import Refused, measured, verify
 from engine.spec import EngineSpec
 from engine.tracking.iq import IqTransform
-from tests.engine.musse.artefact.card import SPEC, SUBJECT, play_card, without_compiler
+from tests.engine.musse.artefact.card import COMPILED, SPEC, SUBJECT, play_card, without_compiler
 from tests.engine.musse.artefact.test_parity import Off
+from tests.engine.musse.published_weights import small_published
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -92,6 +94,33 @@ def test_engines_without_a_compiler_are_measured_too(monkeypatch: pytest.MonkeyP
     assert (found["reason"], found["parity"]["pairs"], found["replays"]) == ("", 2, 0)
     play_card(monkeypatch, make_step=no_capture)
     assert ("captured" in measured(engine, SUBJECT)["reason"]) == (engine == "cuda")
+
+
+class Forgetful(torch.nn.Module):
+    """The published pair without its memory, as a compiler might make a constant of it."""
+
+    def __init__(self, pair: torch.nn.Module) -> None:
+        super().__init__()
+        self.pair = pair
+
+    def forward(self, *inputs: torch.Tensor) -> Any:
+        return self.pair(*inputs[:4], *(torch.zeros_like(values) for values in inputs[4:]))
+
+
+def test_a_network_with_memory_is_verified_with_it_and_over_a_long_sequence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject = replace(SUBJECT, weights=small_published(tmp_path))
+    play_card(monkeypatch)
+    monkeypatch.setattr(verifying, "DRIFT", 4)
+    built = verify(build(subject, tmp_path / "engines"))
+    parity = store.content(built, store.PARITY)
+    assert (parity["pairs"], parity["drift"]["pairs"]) == (2, 2)
+    wide = replace(subject, spec=replace(SPEC, axial_window=4e-3))
+    assert build_command(wide).endswith("--axial-window 4")
+    monkeypatch.setattr(verifying, "TensorRtModule", lambda engine: Forgetful(COMPILED[engine.data]))
+    with pytest.raises(Refused, match=r"parity failed: .*strain_nrmse"):
+        verify(built)
 
 
 def test_a_damaged_engine_is_refused_with_the_command_that_rebuilds_it(

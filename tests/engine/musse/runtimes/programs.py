@@ -11,6 +11,7 @@ from engine.factory import shipped_weights
 from engine.musse.chain import HostChain
 from engine.musse.checkpoint import load
 from engine.musse.program import LiveProgram
+from engine.musse.published_pair import PublishedPair
 from engine.musse.runtimes.eager import EagerRuntime
 from engine.musse.runtimes.policy import with_policy
 from engine.network.configuration import PAPER
@@ -18,6 +19,7 @@ from engine.network.musse import MusseConfiguration, MusseNet
 from engine.network.stateful import StatefulProgram
 from engine.network.usse import UsseNet
 from engine.spec import EngineSpec, Policy
+from engine.tracking.iq import IqTransform
 from tests.engine.moved_scatterers import make_pair
 from tests.engine.network.small_networks import wake
 
@@ -57,6 +59,17 @@ def musse(size: Size, configuration: MusseConfiguration | None = None) -> Exampl
     return StatefulProgram(net, 2), (pre.clone(), post.clone(), *own_state(net, size))
 
 
+def published(size: Size) -> Example:
+    """What a card computes of a pair with MUSSE-Net as published: alignment, network, strain, correlation."""
+    torch.manual_seed(0)
+    spec = EngineSpec(shape=size, sampling_frequency=40e6, center_frequency=5e6, line_pitch=0.3e-3)
+    net = trained_looking(MusseNet(MusseConfiguration(window=WINDOW)))
+    pair = PublishedPair(net, spec, IqTransform(spec).grid(0.125)).eval().requires_grad_(False)
+    pre, post = torch.randn(2, 1, 1, *size).unbind()
+    motion, slopes = torch.randn(1, 2, *size), 0.01 * torch.randn(2, 2)
+    return pair, (pre.clone(), post.clone(), motion, slopes, *own_state(net, size))
+
+
 def own_state(net: UsseNet | MusseNet, size: Size) -> tuple[Tensor, ...]:
     """Random state tensors, each its own."""
     return tuple(0.3 * torch.randn_like(tensor) for tensor in net.zero_state(size))
@@ -79,5 +92,5 @@ PROGRAMS: Final[dict[str, Callable[[Size], Example]]] = {
     "live": live,
     "live, fp16 trunk": partial(live, policy="fp16-trunk"),
     "USSE-Net": usse,
-    "MUSSE-Net": musse,
+    "MUSSE-Net": published,
 }
