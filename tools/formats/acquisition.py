@@ -1,6 +1,7 @@
 """The constants of an acquisition: what stays the same from the first frame of a recording to the last."""
 
 import math
+import re
 from dataclasses import dataclass, fields
 from typing import Any, Final, get_args
 
@@ -112,11 +113,11 @@ def checked_number(name: str, value: object, *, linear: bool = True) -> float:
 
 
 def checked_probe_type(value: object) -> ProbeType:
-    """`value` as a probe type; 'convex' and 'curvilinear' are read as 'curved'.
+    """`value` as a probe type; 'convex' and 'curvilinear' are read as 'curved', 'linear array' as 'linear'.
 
     Raises RecordingError for any other word.
     """
-    word = str(value).strip().lower()
+    word = re.sub(r"[\s_-]*(array|probe|transducer)$", "", str(value).strip().lower())
     word = "curved" if word in {"convex", "curvilinear"} else word
     for kind in get_args(ProbeType):
         if word == kind:

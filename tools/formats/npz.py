@@ -1,6 +1,7 @@
 """Reading NumPy's .npz and .npy; names and units of the arrays stand in `tools.formats.arrays`."""
 
 import math
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,10 @@ def read_npz(path: Path, layout: Layout) -> Contents:
 
     Raises RecordingError for a file that is damaged, or holds no RF.
     """
+    if not zipfile.is_zipfile(path):
+        raise RecordingError(
+            f"{path} is not a readable .npz of plain arrays: it was cut, or it is another kind of file"
+        )
     arrays: dict[str, Any] = {}
     objects: list[str] = []
     with naming_damage(path, ".npz of plain arrays"), np.load(path, allow_pickle=False) as archive:

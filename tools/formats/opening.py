@@ -58,8 +58,11 @@ def open_recording(
             raise RecordingError(f"nothing named {name!r} can be stated about a recording; {hint}")
     if not path.is_file():
         raise RecordingError(f"{path} is not there" if not path.exists() else f"{path} is not a file")
+    reader = _reader(path)
+    if path.stat().st_size == 0:
+        raise RecordingError(f"{path} is empty: nothing was written, or copying it failed")
     try:
-        contents = _reader(path)(path, _layout(given))
+        contents = reader(path, _layout(given))
     except LayoutUnclear as unclear:
         raise RecordingError(everything_missing(unclear, given, preset)) from unclear
     try:

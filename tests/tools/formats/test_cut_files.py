@@ -1,4 +1,4 @@
-"""Files that end within a frame give the whole frames before it, with a note; others are refused."""
+"""Files that were cut or are no recording: whole frames are read, with a note, the rest is refused."""
 
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tests.tools.formats.rf_samples import band_noise
 from tools.errors import RecordingError
 from tools.formats import open_recording
+from tools.formats.acquisition import checked_probe_type
 
 STATED: dict[str, object] = {
     "sampling_frequency": 40e6,
@@ -83,3 +84,28 @@ def test_a_demodulation_frequency_in_mhz_is_asked_about(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", iq=iq, fdemod=5.0, fc=5e6)
     with pytest.raises(RecordingError, match="demodulation_frequency = 5 is not a value in Hz"):
         open_recording(tmp_path / "a.npz", overrides=STATED | {"frame_axis": 0})
+
+
+@pytest.mark.parametrize("ending", ["mha", "npz", "npy", "nrrd", "mat", "h5", "tar", "rf", "mcap"])
+def test_an_empty_file_is_named_as_such(tmp_path: Path, ending: str) -> None:
+    (tmp_path / f"a.{ending}").touch()
+    with pytest.raises(RecordingError, match=rf"a\.{ending} is empty"):
+        open_recording(tmp_path / f"a.{ending}")
+
+
+def test_another_file_named_npz_is_refused_without_advice_to_unpickle(
+    tmp_path: Path, rf: NDArray[np.int16]
+) -> None:
+    np.savez(tmp_path / "a.npz", rf=rf)
+    for content in (b"MATLAB 5.0 MAT-file" + bytes(512), cut(tmp_path / "a.npz", 300).read_bytes()):
+        (tmp_path / "a.npz").write_bytes(content)
+        with pytest.raises(RecordingError, match=r"it was cut, or it is another kind of file$"):
+            open_recording(tmp_path / "a.npz", overrides=STATED)
+
+
+@pytest.mark.parametrize("word", ["Linear Array", "linear_array", "linear probe", "LINEAR"])
+def test_words_for_a_probe_type(word: str) -> None:
+    assert checked_probe_type(word) == "linear"
+    assert checked_probe_type(word.lower().replace("linear", "convex")) == "curved"
+    with pytest.raises(RecordingError, match="no probe type"):
+        checked_probe_type("array")

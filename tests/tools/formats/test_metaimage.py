@@ -348,7 +348,13 @@ def test_the_error_of_an_unfinished_header_names_the_remedy(
 
 
 def test_other_files_are_not_metaimage(tmp_path: Path) -> None:
-    for content in (b"", b"\x00" * 1000, b"# a text\n", b"key = value\n", b"\x89HDF\r\n\x1a\n" + bytes(500)):
+    for content in (
+        b"\n",
+        b"\x00" * 1000,
+        b"# a text\n",
+        b"key = value\n",
+        b"\x89HDF\r\n\x1a\n" + bytes(500),
+    ):
         (tmp_path / "a.mhd").write_bytes(content)
         with pytest.raises(RecordingError, match="not MetaImage"):
             open_recording(tmp_path / "a.mhd")
