@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.baselines.trivial import TrivialEstimator
+from engine.errors import EngineNotBuilt
 from engine.factory import load
-from engine.spec import EngineSpec
+from engine.spec import EngineSpec, StrainResult
 from streamer.config import Config
 from streamer.config_file import load_config
 from streamer.errors import MessageRefused
@@ -225,3 +227,19 @@ def test_the_fused_header_states_the_lengths_of_errors_in_metres(monkeypatch: py
     assert stated.header.correlation_axial == pytest.approx(50 * estimator.spec.sample_pitch)
     assert stated.header.correlation_lateral == pytest.approx(4 * estimator.spec.line_pitch)
     sound(step_for(config).run(pair, Stopwatch()))
+
+
+class NotBuilt(TrivialEstimator):
+    """Lacks a compiled engine for every pair."""
+
+    def propose(self, *arguments: Any) -> StrainResult:
+        raise EngineNotBuilt("no engine was built for this acquisition", ("engine", "build"))
+
+
+def test_an_engine_that_has_to_be_built_first_ends_the_work_instead_of_rejecting_every_pair() -> None:
+    config, header = Config(), rf_header(0)
+    region = FrameRegion.whole(header)
+    step = StrainStep(NotBuilt(engine_spec(header, region, config)), region, config)
+    assert step.run(FramePair(None, frame(0), "first"), Stopwatch()).header.rejection == "first"
+    with pytest.raises(EngineNotBuilt, match="no engine was built"):
+        step.run(FramePair(frame(0), frame(1), None), Stopwatch())
