@@ -44,6 +44,9 @@ class Measurement:
     depth_a: float
     """mm"""
     depth_b: float
+    beams_a: float | None
+    """mm between beams at the middle of A, with which windows across widen; None of a linear probe."""
+    beams_b: float | None
     ratio: Ratio
     correlation_assumed: bool
     warnings: tuple[str, ...]
@@ -71,6 +74,9 @@ def measure(frame: ImageFrame, regions: Regions) -> Measurement:
     means = [_mean(frame, region, areas) for region in (regions.a, regions.b)]
     lesion, reference = means
     depths = [region.depth(grid) for region in (regions.a, regions.b)]
+    spacings = [
+        _pitch(frame, region)[1] * 1e3 if is_curved(grid) else None for region in (regions.a, regions.b)
+    ]
     return Measurement(
         frame_index=frame.frame_index,
         time=frame.time,
@@ -80,6 +86,8 @@ def measure(frame: ImageFrame, regions: Regions) -> Measurement:
         b=reference,
         depth_a=depths[0],
         depth_b=depths[1],
+        beams_a=spacings[0],
+        beams_b=spacings[1],
         ratio=ratio(reference, lesion, _shared(frame, regions, areas)),
         correlation_assumed=not frame.correlation_stated,
         warnings=_warnings(frame, regions, means, depths),
@@ -132,9 +140,9 @@ def as_row(measurement: Measurement, regions: Regions, **more: Any) -> dict[str,
         "ratio_high": measurement.ratio.high,
         "ratio_text": measurement.ratio.text,
     }
-    for name, mean, depth in (
-        ("a", measurement.a, measurement.depth_a),
-        ("b", measurement.b, measurement.depth_b),
+    for name, mean, depth, beams in (
+        ("a", measurement.a, measurement.depth_a, measurement.beams_a),
+        ("b", measurement.b, measurement.depth_b, measurement.beams_b),
     ):
         row |= {
             f"{name}_mean": mean.mean,
@@ -142,6 +150,7 @@ def as_row(measurement: Measurement, regions: Regions, **more: Any) -> dict[str,
             f"{name}_snre": mean.snre,
             f"{name}_valid": mean.valid_share,
             f"{name}_depth_mm": depth,
+            f"{name}_beam_spacing_mm": beams,
         }
         region: Region = getattr(regions, name)
         row |= {f"{name}_{key}": value for key, value in region.model_dump().items()}
@@ -164,7 +173,7 @@ def _mean(frame: ImageFrame, region: Region, areas: Any) -> RegionMean:
         frame.relative_std,
         region.mask(frame.grid, frame.relative_strain.shape),
         pitch=_pitch(frame, region),
-        correlation=frame.correlation,
+        correlation=_correlation(frame, region),
         areas=areas,
     )
 
@@ -177,6 +186,15 @@ def _pitch(frame: ImageFrame, region: Region) -> tuple[float, float]:
     return grid.axial_step, across
 
 
+def _correlation(frame: ImageFrame, region: Region) -> tuple[float, float]:
+    """m over which errors are alike at the region's depth; under a curved probe they widen with its beams."""
+    grid, (axial, lateral) = frame.grid, frame.correlation
+    if not is_curved(grid):
+        return axial, lateral
+    middle = grid.axial_start + grid.axial_step * (frame.relative_strain.shape[0] - 1) / 2
+    return axial, lateral * (grid.probe_radius + region.depth(grid) * 1e-3) / (grid.probe_radius + middle)
+
+
 def _shared(frame: ImageFrame, regions: Regions, areas: Any) -> float:
     """Covariance of both means: errors of regions that touch are alike."""
     maps = []
@@ -186,7 +204,7 @@ def _shared(frame: ImageFrame, regions: Regions, areas: Any) -> float:
         weights = np.where(valid, areas, 0.0)
         total = weights.sum()
         maps.append(np.where(valid, frame.relative_std, 0.0) * weights / total if total else weights)
-    return covariance(*maps, pitch=_pitch(frame, regions.a), correlation=frame.correlation)
+    return covariance(*maps, pitch=_pitch(frame, regions.a), correlation=_correlation(frame, regions.a))
 
 
 def _warnings(

@@ -200,3 +200,18 @@ def test_outside_the_region_of_interest_there_is_no_value() -> None:
     inside = region_mask(found.grid, found.relative_strain.shape, found.region)
     np.testing.assert_array_equal(np.isfinite(found.relative_strain), inside)
     assert found.valid_share == 1.0
+
+
+def test_under_a_curved_probe_windows_across_widen_with_the_beams() -> None:
+    curved = Grid(axial_start=1e-3, axial_step=0.2e-3, lateral_start=-0.4, lateral_step=0.008,
+                  probe_type="curved", probe_radius=0.03)  # fmt: skip
+    shallow, deep = (Region(x=0, z=z, width=8, height=8) for z in (8, 30))
+    found = measure(image(grid=curved), Regions(a=shallow, b=deep))
+    assert (found.beams_a, found.beams_b) == pytest.approx((0.008 * 38, 0.008 * 60))  # mm
+    row = as_row(found, Regions(a=shallow, b=deep))
+    assert row["b_beam_spacing_mm"] == pytest.approx(0.48)
+    # regions of one size in mm: fewer independent values lie in the deeper one, by the widening of the beams
+    assert found.b.std / found.a.std == pytest.approx((60 / 38) ** 0.5, rel=0.15)
+    linear = measure(image(), REGIONS)
+    assert (linear.beams_a, linear.beams_b) == (None, None)
+    assert as_row(linear, REGIONS)["a_beam_spacing_mm"] is None

@@ -57,10 +57,11 @@ function measurement(found) {
   text("ratio", found ? found.ratio.text : "–");
   text("presses", found ? found.per_press : "–");
   for (const name of ["a", "b"]) {
-    const mean = found?.[name], depth = found?.[`depth_${name}`];
+    const mean = found?.[name], depth = found?.[`depth_${name}`], beams = found?.[`beams_${name}`];
     const known = mean && mean.mean !== null;
     const said = known
-      ? `${mean.mean.toFixed(2)} ± ${mean.std.toFixed(2)}, SNRe ${number(mean.snre, 1)}, ${depth.toFixed(0)} mm deep`
+      ? `${mean.mean.toFixed(2)} ± ${mean.std.toFixed(2)}, SNRe ${number(mean.snre, 1)}, ${depth.toFixed(0)} mm deep` +
+        (beams ? `, beams ${beams.toFixed(2)} mm apart` : "")
       : mean ? "no value" : "–";
     text(`mean-${name}`, said);
   }
