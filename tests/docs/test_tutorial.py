@@ -1,5 +1,6 @@
 """The tutorial runs as it stands: its commands and its Python blocks."""
 
+import csv
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,14 @@ from tests.docs.docs_reading import DOCS, python_blocks
 from tools.cli import app
 
 TEXT = (DOCS / "tutorial.md").read_text(encoding="utf-8")
-OFFLINE = ("simulate", "info", "process")  # step 3 is three programs that run until they are stopped
+OFFLINE = (
+    "simulate",
+    "info",
+    "process",
+    "measure",
+    "figure",
+    "movie",
+)  # the others run until they are stopped
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +31,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     path = tmp_path_factory.mktemp("tutorial")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(path)
+        (regions,) = re.findall(r"^```json\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+        (path / "regions.json").write_text(regions)
         for arguments in command_lines(re.sub(r"`[^`\n]+`", "", TEXT)):
             if arguments[0] in OFFLINE:
                 assert CliRunner().invoke(app, arguments).exit_code == 0, arguments
@@ -46,6 +56,14 @@ def test_the_figure_is_drawn(names: dict[str, Any], folder: Path) -> None:
     assert image is not None
     assert image.std() > 10  # not one empty page
     assert 0.2 < names["image"][names["inside"]].min() < names["image"][names["around"]].max() < 2.5
+
+
+def test_the_commands_leave_what_the_page_names(folder: Path) -> None:
+    with (folder / "table.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert float(row["ratio"]) == pytest.approx(2.2, abs=0.3)
+    assert (folder / "figure.pdf").read_bytes().startswith(b"%PDF")
+    assert (folder / "talk.mp4").stat().st_size > 10_000
 
 
 def test_the_ratio_is_the_one_that_the_page_states(names: dict[str, Any]) -> None:

@@ -197,6 +197,8 @@ def draw_status(canvas: Image, view: View, area: Area) -> None:
 
 def status_line(view: View) -> list[str]:
     """Age, rates and losses of the link, in words; everything else is in the notes."""
+    if not view.address:  # images of a file: there is no link
+        return [f"engine {view.engine}"]
     status, rates = view.status, view.rates
     parts = [f"newest frame {ago(rates.frame_age)} old" if rates.frame_age is not None else "no frame yet"]
     old = view.ages.rates.seconds

@@ -81,7 +81,8 @@ def _draw_top(canvas: Image, view: View) -> None:
         x += 16 + draw_text(canvas, "REC", x + 16, 25, weight=BOLD, color=red) + 14
     if view.frozen is not None:
         x += draw_text(canvas, view.frozen.label, x, 25, weight=BOLD, color=ACCENT) + 14
-    right = width - 14 - draw_text(canvas, "h: help", width - 14, 25, size=SMALL, color=MUTED, align="right")
+    keys = "h: help" if view.address else ""  # images of a file have no keys
+    right = width - 14 - draw_text(canvas, keys, width - 14, 25, size=SMALL, color=MUTED, align="right")
     source = f"source {view.source}" if view.source else ""
     if view.other_sources:
         source += f"  (not shown: {', '.join(view.other_sources)})"
