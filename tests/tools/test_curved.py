@@ -37,7 +37,9 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_strain_along_the_beams_is_the_truth(
     recording: Path, tmp_path: Path, engine: str, bar: float
 ) -> None:
-    run("process", str(recording), "--output", str(tmp_path / "a.h5"), "--engine", engine)
+    (tmp_path / "whole.toml").write_text("[region]\nwhole = true\n")  # beyond the usual 20 degrees
+    settings = ("--config", str(tmp_path / "whole.toml"), "--engine", engine)
+    run("process", str(recording), "--output", str(tmp_path / "a.h5"), *settings)
     with h5py.File(tmp_path / "a.h5") as file:
         strain, angles = file["axial_strain"][1], file["lateral_position"][:]
     assert math.degrees(angles[-1]) == pytest.approx(36.1, abs=0.5)
