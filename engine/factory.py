@@ -94,7 +94,8 @@ def weights_file(weights: Path | None) -> Path:
         raise EngineUnavailable(
             f"no weights {weights.name!r} come with the package: give a .safetensors file, or one of "
             f"{', '.join(SHIPPED)}; those of the published network come from: "
-            "musse-stream train --recipe paper"
+            "musse-stream train --recipe paper-motion --output motion, and then "
+            "musse-stream train --recipe paper --from motion/paper-motion.safetensors --output published"
         )
     return shipped_weights(weights.name)
 

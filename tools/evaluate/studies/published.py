@@ -225,14 +225,15 @@ def consistency(weights: Path) -> dict[str, dict[str, Any]]:
 
 def draw(found: Mapping[str, Mapping[str, Any]], path: Path) -> None:
     """Error of relative strain over the pairs; the last ones follow a cut to another scene."""
-    figure = Figure(figsize=(8.0, 4.0), layout="constrained")
+    figure = Figure(figsize=(9.0, 4.0), layout="constrained")
     axis = figure.subplots()
     for name, figures in found.items():
         style = ":" if name in ("frozen", "constant") else "-"
         axis.plot(figures["error"], style, marker=".", label=f"{name} (change {figures['change']:.2f})")
     axis.axvline(len(found["frozen"]["error"]) - AFTER_CUT + 0.5, color="gray", linewidth=0.8)
-    axis.set(xlabel="pair (cut to another scene at the line)", ylabel="RMSE of relative strain", yscale="log")
-    axis.legend(fontsize="small", frameon=False)
+    axis.set(xlabel="pair (cut to another scene at the line)", ylabel="RMSE of relative strain")
+    axis.set_ylim(bottom=0.0)
+    figure.legend(loc="outside right upper", fontsize="small", frameon=False)
     save_png(figure, path)
 
 
