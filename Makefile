@@ -25,12 +25,13 @@ test: lint
 	$(PYTEST) -m "not alone and not long" -n 2 $(ARGS) || [ $$? -eq 5 ]
 	$(PYTEST) -m "alone and not long" $(ARGS) || [ $$? -eq 5 ]
 
-# what takes minutes: more seeds, more kills; then coverage by all other tests, which must not fall below its floor
+# what takes minutes: more seeds, more kills; then coverage by all other tests. Its floor is what the tests in two
+# workers reached alone on 2026-11-28, 76.9 %, rounded down
 test-long: .venv/installed-dev
 	mkdir -p build
 	$(PYTEST) -m long --timeout 3600 --junit-xml build/long.xml $(ARGS)
 	$(PYTEST) -m "not alone and not long" -n 2 --timeout 600 --cov --cov-report=
-	$(PYTEST) -m "alone and not long" --cov --cov-append --cov-report=json:build/coverage.json --cov-fail-under=70
+	$(PYTEST) -m "alone and not long" --cov --cov-append --cov-report=json:build/coverage.json --cov-fail-under=76
 
 format: .venv/installed-dev
 	$(BIN)/ruff format .
