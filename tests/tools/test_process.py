@@ -120,6 +120,7 @@ def test_the_file_states_units_sign_engine_windows_and_versions(trivial: dict[st
     assert (about["format"], about["format_version"]) == ("musse-strain", 1)
     assert (about["strain_unit"], about["strain_sign"]) == ("1", "compression negative")
     assert (about["engine"], about["precision"], about["model_hash"]) == ("trivial", "float32", "")
+    assert about["device"] == "cpu"
     assert (about["axial_window"], about["lateral_window"], about["window_unit"]) == (2e-3, 1e-3, "m")
     assert (about["region"], about["probe_type"], about["source_id"]) == ("whole frame", "linear", "replay")
     assert "numpy" in about["versions"]

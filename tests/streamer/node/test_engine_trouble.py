@@ -281,9 +281,10 @@ def test_the_warm_up_may_fail_without_harm(setup: Setup) -> None:
 def test_the_configured_precision_is_used_and_stated(setup: Setup) -> None:
     _, listener = setup.start(engine={"name": "eager", "precision": "fp16-trunk"})
     setup.scanner.send_all([0, 1])
-    assert listener.strain_of(1).precision == "float16 trunk"
+    strain = listener.strain_of(1)
+    assert (strain.precision, strain.device) == ("float16 trunk", "cpu")
     status = setup.settle(listener)
-    assert status.precision == "float16 trunk"
+    assert (status.precision, status.device) == ("float16 trunk", "cpu")
     assert '"precision": "fp16-trunk"' in status.configuration
 
 
