@@ -45,11 +45,12 @@ def verify_engines(target: str | None, *, everything: bool, json_file: Path | No
     if json_file is not None:
         write_rows(json_file, rows)
     show_rows(rows)
-    not_run = [row for row in rows if row["status"] not in ("verified", "refused")]
+    not_run: dict[str, list[str]] = {}
+    for row in rows:
+        if row["status"] not in ("verified", "refused"):
+            not_run.setdefault(row["reason"], []).append(row["engine"])
     if not_run:
-        raise EngineUnavailable(
-            "; ".join(dict.fromkeys(f"{row['engine']}: {row['reason']}" for row in not_run))
-        )
+        raise EngineUnavailable("; ".join(f"{', '.join(names)}: {why}" for why, names in not_run.items()))
     if refused := [row["engine"] for row in rows if row["status"] == "refused"]:
         raise EngineError(f"these engines are not used, see their reasons: {', '.join(refused)}")
 
