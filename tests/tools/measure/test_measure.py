@@ -215,3 +215,18 @@ def test_under_a_curved_probe_windows_across_widen_with_the_beams() -> None:
     linear = measure(image(), REGIONS)
     assert (linear.beams_a, linear.beams_b) == (None, None)
     assert as_row(linear, REGIONS)["a_beam_spacing_mm"] is None
+
+
+def test_the_interval_uses_the_correlation_lengths_that_the_image_states() -> None:
+    def measured(**fields: Any) -> tuple[float, bool]:
+        message = fused_message(grid=GRID, relative=image().relative_strain, std=0.1, **fields)
+        assert isinstance(message.header, FusedHeader)
+        maps = message.arrays["relative_strain"], message.arrays["relative_std"]
+        found = measure(of_messages(message.header, *maps, None, 0.0), REGIONS)
+        return found.ratio.high - found.ratio.low, found.correlation_assumed
+
+    width, assumed = measured()
+    stated, still_assumed = measured(correlation_axial=4e-3, correlation_lateral=2e-3)
+    assert (assumed, still_assumed) == (True, False)
+    assert stated == pytest.approx(2 * width, rel=0.25)  # twice as long in both directions
+    assert measured(correlation_axial=4e-3)[1]  # one of the two is none
