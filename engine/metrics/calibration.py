@@ -25,7 +25,7 @@ class Calibration(Sums):
 
     @property
     def z(self) -> float:
-        """Root mean square of error / std: 1 is calibrated, above 1 too sure of itself."""
+        """Root mean square of error / std: 1 is calibrated, above 1 the std is too small."""
         return float(np.sqrt(self.squared_z / self.pixels)) if self.pixels else float("nan")
 
     @property

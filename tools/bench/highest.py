@@ -5,8 +5,8 @@ from typing import Any, Final
 
 STEP: Final = 1.06
 """Ratio of two neighbouring rates of the search."""
-MOST_TRIALS: Final = 10
-AT_MOST_MISSED: Final = 0.005
+MAX_TRIALS: Final = 10
+MAX_MISSED: Final = 0.005
 """Share of the frames without a result at a rate that counts as sustained."""
 
 Measure = Callable[[float], dict[str, Any]]
@@ -15,7 +15,7 @@ Measure = Callable[[float], dict[str, Any]]
 def sustained(figures: Mapping[str, Any]) -> bool:
     """Whether no frame was lost, and at most 0.5 % of those after the warm-up have no result."""
     missed = figures["measured_without_result"] / max(1, figures["frames_sent"])
-    return figures["frames_lost"] == 0 and missed <= AT_MOST_MISSED
+    return figures["frames_lost"] == 0 and missed <= MAX_MISSED
 
 
 def find_rate(measure: Measure, start: float) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def find_rate(measure: Measure, start: float) -> dict[str, Any]:
     best: dict[str, Any] | None = None
     last: dict[str, Any] = {}
     rate, rising = start, True
-    while len(trials) < MOST_TRIALS:
+    while len(trials) < MAX_TRIALS:
         last = measure(rate)
         good = sustained(last)
         trials.append({"rate": round(rate, 2), "sustained": good, "missed": last["measured_without_result"]})

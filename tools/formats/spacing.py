@@ -10,7 +10,7 @@ _LATERAL_MM: Final = (0.01, 5.0)
 def plausible_spacing(axial: float, lateral: float) -> tuple[float | None, float | None]:
     """(axial, lateral) in metres from mm, None where the number cannot be the one of RF.
 
-    SUPRA writes one number, the axial one, for both axes; PLUS writes 1 for what it does not know.
+    SUPRA writes one number, the axial one, for both axes; PLUS writes 1 for an unknown one.
     """
     axial_known = _AXIAL_MM[0] <= axial <= _AXIAL_MM[1]
     lateral_known = _LATERAL_MM[0] <= lateral <= _LATERAL_MM[1] and lateral != axial

@@ -85,7 +85,7 @@ class RecipeFile(_Table):
     paper: PaperTable = PaperTable()
 
     def ignored(self) -> list[str]:
-        """Keys given that networks of this kind do not know."""
+        """Keys given that networks of this kind do not use."""
         foreign = {
             "paper": {"scenes_at_start", "unsupervised", "coupled", "contrast"},
             "live": {"paper", "warm_start", "first_stage", "shifted", "strain_weight"},
@@ -134,7 +134,7 @@ def read_recipe(name: str) -> Recipe:
         mistakes = "\n".join(f"  {explain(mistake, RecipeFile)}" for mistake in error.errors())
         raise ConfigError(f"{path} has mistakes:\n{mistakes}") from error
     if ignored := file.ignored():
-        raise ConfigError(f'{path}: kind = "{file.kind}" does not know {", ".join(ignored)}: take it out')
+        raise ConfigError(f'{path}: kind = "{file.kind}" does not use {", ".join(ignored)}: take it out')
     return file.recipe()
 
 

@@ -134,7 +134,7 @@ def test_a_tiny_training_lowers_the_loss_and_learns_strain(tmp_path: Path, truth
     before = _error(untrained)
     trainer, losses = trained(tmp_path, recipe, scenes)
     assert sum(losses[-10:]) / 10 < sum(losses[:10]) / 10 - 0.2
-    assert before > 1.0, "negative control: an untrained network does not know strain"
+    assert before > 1.0, "negative control: an untrained network gives no strain"
     assert _error(trainer) < 0.6 * before
 
 

@@ -20,7 +20,7 @@ from tools.evaluate.studies.rejection import sequences
 SEED: Final = 32_000
 FRAME: Final = 16  # early in the second press: the strain of its pair is a third of a percent
 TOP: Final = 2.0  # of relative strain
-UNSURE: Final = 1.0  # of its standard deviation: as large as the average strain
+UNCERTAIN: Final = 1.0  # of its standard deviation: as large as the average strain
 
 
 def draw(path: Path) -> None:
@@ -52,7 +52,7 @@ def draw(path: Path) -> None:
             values,
             extent=(-half, half, depth, 0.0),
             vmin=0.0,
-            vmax=TOP if colors is COLORS else UNSURE,
+            vmax=TOP if colors is COLORS else UNCERTAIN,
             cmap=colors,
             aspect="equal",
         )
