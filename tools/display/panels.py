@@ -140,7 +140,8 @@ def _title(title: str, view: View) -> str:
     else:
         value = "1 = average of the region" if view.options.value == "normalised" else "signed, in %"
         pairs = view.strain.pairs if view.strain is not None else None
-        made = "" if view.strain is None else ", one pair" if pairs is None else f", {pairs:.0f} pairs fused"
+        fused = "" if pairs is None else f", {pairs:.0f} {'pair' if round(pairs) == 1 else 'pairs'} fused"
+        made = "" if view.strain is None else fused or ", one pair"
         caption = f"{title}: {value}{made}"
     return caption
 

@@ -59,6 +59,18 @@ def test_q_asks_only_while_a_recording_runs() -> None:
     assert not hand.press(["q"], state.view(12.0), IMAGE, None)  # too late for the first
 
 
+def test_f11_fills_the_screen_and_space_freezes() -> None:
+    turned: list[str] = []
+
+    class Window:
+        def toggle_full_screen(self) -> None:
+            turned.append("F11")
+
+    state = shown(0.5)
+    Hand(state).press(["F11", " "], state.view(0.0), IMAGE, Window())
+    assert (turned, state.frozen) == (["F11"], True)
+
+
 def test_a_node_that_fuses_no_more_leaves_no_old_fused_image() -> None:
     state = shown(0.5)
     assert state.view(0.1).strain is not None

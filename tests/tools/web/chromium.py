@@ -16,6 +16,7 @@ from selenium import webdriver
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.actions.pointer_input import PointerInput
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
@@ -121,8 +122,10 @@ class Page:
                     return value
             assert time.monotonic() - begun < seconds, f"{what} did not come within {seconds:g} s"
 
-    def drag(self, canvas: str, start: tuple[float, float], end: tuple[float, float]) -> None:
-        """Drag with the mouse between two points given in mm."""
+    def drag(
+        self, canvas: str, start: tuple[float, float], end: tuple[float, float], *, finger: bool = False
+    ) -> None:
+        """Drag with the mouse or a finger between two points given in mm."""
         points = self.run(
             "const v = musse.views.find((v) => v.canvas.id === arguments[0]);"
             "const box = v.canvas.getBoundingClientRect(), k = v.canvas.width / box.width;"
@@ -131,7 +134,8 @@ class Page:
             canvas, start, end,
         )  # fmt: skip
         element = self.element(canvas)
-        chain = ActionChains(self.browser, duration=50)
+        pointers = [PointerInput("touch", "finger")] if finger else []
+        chain = ActionChains(self.browser, duration=50, devices=pointers)  # type: ignore[arg-type]
         chain.move_to_element_with_offset(element, *map(round, points[0])).click_and_hold()
         chain.move_to_element_with_offset(element, *map(round, points[1])).release().perform()
 

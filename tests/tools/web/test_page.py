@@ -243,6 +243,12 @@ def test_a_client_that_stops_hinders_no_other_and_widths_fit(
             assert size >= (14 if width < 3840 else 25)
             assert page.run("const v = musse.views[1]; return v.place.scale * v.raster.geometry.width"
                             " / v.canvas.width > 0.5")  # fmt: skip  # the image fills its room
+        browser.set_window_size(820, 1180)  # a tablet, upright, and a finger
+        page.mode("box")
+        page.drag("strain", (-12, 9), (15, 30), finger=True)
+        page.wait(lambda: page.state("s.own_region"), "the region that a finger drew")
+        np.testing.assert_allclose(page.state("s.own_region"), (9, 30, -12, 15), atol=0.8)
+        assert page.run("return window.scrollY") == 0  # it drew, and did not scroll
         browser.refresh()
         page.wait(lambda: page.state("s.frame !== null"), "the page after a reload")
 

@@ -33,7 +33,7 @@ export function fill(state, palette) {
   $("status").classList.toggle("old", state.rates_grey);
   text("assumed", state.assumed.length ? `Assumed: ${state.assumed.join("; ")}` : "");
   persistence($("persistence"), state.fusion);
-  const pairs = state.pairs === null ? "" : state.persistence ? `, ${state.pairs.toFixed(0)} pairs fused` : ", one pair";
+  const pairs = state.pairs === null ? "" : state.persistence ? `, ${state.pairs.toFixed(0)} ${state.pairs < 1.5 ? "pair" : "pairs"} fused` : ", one pair";
   text("strain-title", `Strain: 1 = average of the region${pairs}`);
   text("bmode-title", palette ? `B-mode, ${palette.options.bmode_range} dB` : "B-mode");
   measurement(state.measure);
