@@ -2,7 +2,8 @@
 
 layout      what a tape holds, byte by byte
 writer      messages to a tape, each one in the file as soon as it is appended
-reader      messages of a tape in file order, whole or torn
+records     the records of a file one after the other, behind damage too
+reader      messages of a tape in file order, whole, torn or damaged
     ring        the newest messages in memory
     service     the process that holds a ring, and saves or serves it
     protocol    what it is asked and answers, and a client
