@@ -1,6 +1,7 @@
 """The classical engine: canonical IQ, coarse search, phase tracking, weighted least-squares strain."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -8,7 +9,16 @@ import torch
 from engine.errors import InvalidAcquisition
 from engine.estimator import StatelessEstimator
 from engine.reference.measure import MIN_COVERAGE, Products, measure
-from engine.spec import Device, EngineSpec, FloatArray, FrameArray, Stopwatch, StrainResult, no_stopwatch
+from engine.spec import (
+    Device,
+    EngineSpec,
+    ErrorModel,
+    FloatArray,
+    FrameArray,
+    Stopwatch,
+    StrainResult,
+    no_stopwatch,
+)
 from engine.strain.least_squares import StrainWindow
 from engine.tracking.normalisation import NormalisedFrame, PairInitialiser
 from engine.tracking.phase import PhaseZeroTracker, Track
@@ -42,6 +52,18 @@ class ReferenceEstimator(StatelessEstimator):
         self._lateral_index = np.arange(n_lateral, dtype=np.float32)
         self._front: PairInitialiser | None = None
         self._uploaded: tuple[NormalisedFrame, list[torch.Tensor]] | None = None
+
+    @property
+    def error_model(self) -> ErrorModel:
+        """That of least squares, with correlation lengths of half its windows.
+
+        With these the means of regions of 2 x 6 to 6 x 6 mm in fused images of 16 simulated phantoms, windows
+        of 4 x 2 and 2 x 1 mm, err as much as predicted.
+        """
+        errors = super().error_model
+        if errors.window is None:
+            return errors
+        return replace(errors, correlation=(errors.window[0] / 2, errors.window[1] / 2))
 
     def propose(self, pre: FrameArray, post: FrameArray, stopwatch: Stopwatch = no_stopwatch) -> StrainResult:
         """Estimate strain from pre to post: see `engine.estimator.Estimator.propose`.

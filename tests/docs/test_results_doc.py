@@ -28,9 +28,13 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     press = write_press(folder / "press.h5")
     arguments = ["process", str(press), "--engine", "trivial", "--output", str(folder / "strain.h5")]
     assert CliRunner().invoke(app, arguments).exit_code == 0
-    tape = write_parts(folder / "live.mcap", [strain_parts(1), fused_parts(1), bmode_parts(1)])
+    tape = write_parts(folder / "live.mcap", [strain_parts(1), _fused(), bmode_parts(1)])
     convert_tape(tape, folder / "live.h5")
     return [folder / "strain.h5", folder / "live.h5"]
+
+
+def _fused() -> list[Any]:
+    return fused_parts(1, correlation_axial=2e-3, correlation_lateral=1e-3)
 
 
 def test_every_array_and_attribute_is_listed(files: list[Path]) -> None:

@@ -11,6 +11,8 @@ NO_PRE: Final = -1
 NO_TIME: Final = -(2**63)
 """t_acq of a pair whose acquisition time is unknown."""
 FUSED: Final = ("relative_strain", "relative_std")
+LENGTHS: Final = ("correlation_axial", "correlation_lateral")
+"""Attributes, m: over which errors of the fused image are alike; absent where they were not measured."""
 INTEGERS: Final = ("pre_index", "post_index", "t_acq")
 TEXTS: Final = ("session_id", "rejection")
 SCALARS: Final = ("mean_strain", "quality", "predicted_snre", "median_ncc", "lateral_motion", "interval")

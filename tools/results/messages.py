@@ -114,8 +114,8 @@ class _Rows:
             state_age=0,
             precision=str(self._about["precision"]),
             device=str(self._about.get("device", "")),
-            axial_window=self._window("axial_window"),
-            lateral_window=self._window("lateral_window"),
+            axial_window=self._metres("axial_window"),
+            lateral_window=self._metres("lateral_window"),
             origin="replay",
             stage_seconds={},
             t_acq=None if acquired in {None, NO_TIME} else int(acquired),
@@ -136,6 +136,8 @@ class _Rows:
             grid=self._fused_grid,
             time_constant=self._time_constant,
             effective_pairs=pairs,
+            correlation_axial=self._metres("correlation_axial"),
+            correlation_lateral=self._metres("correlation_lateral"),
             region=self._region,  # type: ignore[arg-type]
             origin="replay",
         )
@@ -162,7 +164,7 @@ class _Rows:
         value = self._file[name][row]
         return None if np.isnan(value) else value.item()
 
-    def _window(self, name: str) -> float | None:
+    def _metres(self, name: str) -> float | None:
         return float(self._about[name]) if name in self._about else None
 
     def _grid_of(self, axial: str, lateral: str) -> Grid | None:

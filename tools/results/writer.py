@@ -20,6 +20,7 @@ from tools.part import PartFile, check_output, write_failure
 from tools.results.layout import (
     FUSED,
     INTEGERS,
+    LENGTHS,
     NO_PRE,
     NO_TIME,
     SCALARS,
@@ -174,6 +175,8 @@ class ResultWriter:
         if self._fused is not None and fused is not None:
             arrays = dict(zip(FUSED, fused.arrays, strict=True))
             self._fused.write(self._file, self.n_pairs, fused.header.grid, arrays)
+            lengths = {name: getattr(fused.header, name) for name in LENGTHS}
+            self._provenance |= {name: value for name, value in lengths.items() if value is not None}
         if self._zea is not None and bmode is not None:
             self._zea.image(self._file, self.n_pairs, *bmode)
 

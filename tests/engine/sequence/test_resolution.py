@@ -88,6 +88,13 @@ def test_the_std_is_not_smaller_than_the_error(std: float) -> None:
     assert 0.2 < np.sqrt(square / predicted) < 1.25
 
 
+def test_what_the_window_leaves_out_makes_edges_uncertain_and_not_the_lesion() -> None:
+    _, spread = _images(_lesion(20.0), 0.01, seed=None)
+    middle, edge, far = spread[100, 32], spread[80, 32], spread[25, 6]
+    assert middle < 1.3 * far
+    assert edge > 2 * far
+
+
 def test_one_uncertain_pixel_is_taken_from_its_neighbours() -> None:
     truth = np.ones(SHAPE)
     information = np.full(SHAPE, 1e4)
