@@ -57,4 +57,4 @@ def measure(
             check_output(path, overwrite=overwrite, inputs=[file])
     frames = list(frames_of_file(file, settings, opening.open))
     chosen = None if every else choose(frames, frame, file)
-    write_measurements(frames, chosen, wanted, settings, csv=csv, json_file=json_file)
+    write_measurements(frames, chosen, wanted, settings, source=file, csv=csv, json_file=json_file)

@@ -12,6 +12,7 @@ from tools.measure.ratio import as_row, measure, presses
 from tools.measure.regions import Regions
 from tools.measure.table import to_csv, to_json
 from tools.part import writing
+from tools.results.provenance import sha256
 
 
 def write_measurements(
@@ -20,13 +21,15 @@ def write_measurements(
     regions: Regions,
     config: Config,
     *,
+    source: Path,
     csv: Path | None,
     json_file: Path | None,
 ) -> None:
     """Measure the `chosen` one of a file's frames, None: all of them, and write the files that are given.
 
-    One measurement is also printed; all of them are printed as CSV where no file is given. Raises
-    RecordingError or DiskFull where a file cannot be written.
+    `source` is the file that was measured: the JSON holds its SHA-256. One measurement is also printed; all
+    of them are printed as CSV where no file is given. Raises RecordingError or DiskFull where a file cannot
+    be written.
     """
     rows = []
     for image in frames if chosen is None else [chosen]:
@@ -40,6 +43,8 @@ def write_measurements(
             for line in result.warnings:
                 typer.echo(f"note: {line}")
     details: dict[str, Any] = {"regions": regions.model_dump(), "pairing": config.pairing.model_dump()}
+    if json_file is not None:
+        details["source_sha256"] = sha256(source)
     for path, text in ((csv, to_csv(rows)), (json_file, to_json(rows, details))):
         if path is not None:
             with writing(path):

@@ -1,6 +1,7 @@
 """Ratio, presses, best images and files: measured on images of known truth."""
 
 import csv
+import hashlib
 import io
 import json
 from dataclasses import replace
@@ -153,6 +154,8 @@ def test_the_command_writes_the_table(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "a.json").read_text())["rows"][0]["ratio"] == pytest.approx(
         float(row["ratio"])
     )
+    settings = json.loads((tmp_path / "a.json").read_text())["settings"]
+    assert settings["source_sha256"] == hashlib.sha256(recording.read_bytes()).hexdigest()
     again = CliRunner().invoke(app, [*common, "--csv", str(tmp_path / "a.csv")])
     assert isinstance(again.exception, Exception)  # exists
     every = CliRunner().invoke(app, [*common, "--every", "--csv", str(tmp_path / "b.csv")])
