@@ -77,10 +77,10 @@ def test_levels_of_the_live_network() -> None:
         "mid skips": skips,
         "bottleneck": [(48, 8, 4)],
         "caf": skips[::-1],
-        "heads": [(8, 8, 4), (8, 16, 8), (8, 32, 16), (8, 64, 32)],  # six gates, the residual, sigma
+        "heads": [(9, 8, 4), (9, 16, 8), (9, 32, 16), (9, 64, 32)],  # six gates, residual, sigma, prior sigma
     }
     assert net.trunk.state_shapes((64, 32)) == []
-    assert sum(parameter.numel() for parameter in net.parameters()) == 179_552
+    assert sum(parameter.numel() for parameter in net.parameters()) == 180_636
 
 
 def test_size_of_the_paper() -> None:
