@@ -15,7 +15,7 @@ Measure = Callable[[float], dict[str, Any]]
 def sustained(figures: Mapping[str, Any]) -> bool:
     """Whether no frame was lost, and at most 0.5 % of those after the warm-up have no result."""
     missed = figures["measured_without_result"] / max(1, figures["frames_sent"])
-    return figures["frames_lost"] == 0 and missed <= MAX_MISSED
+    return bool(figures["frames_lost"] == 0 and missed <= MAX_MISSED)
 
 
 def find_rate(measure: Measure, start: float) -> dict[str, Any]:

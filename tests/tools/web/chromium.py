@@ -134,7 +134,7 @@ class Page:
             canvas, start, end,
         )  # fmt: skip
         element = self.element(canvas)
-        pointers = [PointerInput("touch", "finger")] if finger else []
+        pointers = [PointerInput("touch", "finger")] if finger else []  # type: ignore[no-untyped-call]
         chain = ActionChains(self.browser, duration=50, devices=pointers)  # type: ignore[arg-type]
         chain.move_to_element_with_offset(element, *map(round, points[0])).click_and_hold()
         chain.move_to_element_with_offset(element, *map(round, points[1])).release().perform()
