@@ -12,9 +12,10 @@ from tests.left_behind import LeftBehind
 
 NO_ARM = "arm data not found beside the project; set MUSSE_DATA_DIR to the folder that holds arm/"
 
-# a module that starts processes, opens sockets or windows, or reads a clock: a second worker would disturb it
+# a module that runs beside a process, opens sockets or windows, or reads a clock: a second worker would
+# disturb it; one that only waits for the end of a process marks itself where that is timed
 TIMED = re.compile(
-    r"\b(subprocess|zmq|threading|perf_counter|monotonic|Xvfb|chromium)\b|tests\.tools\.programs|tests\.soak|streamer\.node"
+    r"\b(Popen|zmq|threading|perf_counter|monotonic|Xvfb|chromium)\b|tests\.tools\.programs|tests\.soak|streamer\.node"
 )
 
 

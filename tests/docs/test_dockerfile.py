@@ -12,6 +12,8 @@ from tests.docs.dockerfile_reading import command, health_command, mistakes, sta
 from tests.root import ROOT
 from tools.children import child
 
+pytestmark = pytest.mark.alone
+
 TEXT = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 IGNORED = (ROOT / ".dockerignore").read_text(encoding="utf-8")
 ROUTES = {"/metrics", "/livez", "/readyz"}

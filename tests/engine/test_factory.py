@@ -21,6 +21,8 @@ from engine.spec import EngineSpec
 from engine.tracking.torch_device import has_card
 from tests.echo_frames import SHAPE, STRAIN, echoes
 
+pytestmark = pytest.mark.alone
+
 HAS_CARD = has_card()
 CONSTANTS: dict[str, Any] = {
     "shape": SHAPE,
