@@ -12,6 +12,7 @@ from streamer.stopping import Stop, StopRequested
 from tools.errors import ToolError
 from tools.processes import ask_to_stop, start, wait_or_kill
 
+CRASHED = 1  # the exit code of an exception that nobody expected
 POLL = 0.05  # s
 LATEST_READY = 30.0  # s; a cold start imports torch from a slow disk
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from streamer.config import Config
-from tools.children import Child
+from tools.children import CRASHED, Child
 
 _LOOPBACK: Final = {"tcp://0.0.0.0:": "tcp://127.0.0.1:", "tcp://[::]:": "tcp://[::1]:"}
 AGAIN_AFTER: Final = 5.0  # s between two starts of the process
@@ -32,8 +32,10 @@ class Keeper:
         if time.monotonic() - self._started < AGAIN_AFTER:
             return
         if self.process is not None:
+            if 0 <= self.process.finish() != CRASHED:  # it has written why, and another would end like it
+                self.process, self._arguments = None, None
+                return
             log.warning("the tape process has ended, and what it held is lost: it is started again")
-            self.process.finish()
         self._started = time.monotonic()
         try:
             self.process = Child(self._arguments, "tools")

@@ -7,6 +7,7 @@ No frame passes through here, and nothing that could hang with the engine: no so
 
 import json
 import logging
+import math
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -15,16 +16,16 @@ from typing import Any, Final
 from streamer.config import Config
 from streamer.reasons import RESTARTS, Restart
 from streamer.stopping import Stop
-from tools.children import Child
+from tools.children import CRASHED, Child
 from tools.errors import NodeEnded
 from tools.systemd import notify
 
 STARTING_AT_MOST: Final = 120.0  # s to the first line of a process; a slow disk, a cold cache
 POLL: Final = 0.05  # s
+NOTIFIED: Final = 1.0  # s between two notifications of the service manager's watchdog
 SUSPENDED: Final = 1.0  # s that this process did not run: what the node sent meanwhile is read first
 SOON: Final = 30.0  # s between two restarts that are no coincidence
 PAUSE: Final = 5.0  # s before the second of them
-CRASHED: Final = 1  # the exit code of an exception that nobody expected
 
 log = logging.getLogger(__name__)
 
@@ -44,15 +45,12 @@ def supervise(
     it.
     """
     restarts: Counter[Restart] = Counter()
-    started, announced = -SOON, False
+    failed, announced = -math.inf, False
 
     def look() -> None:
         """Nothing beside the node before the first one is ready."""
 
     while True:
-        if time.monotonic() - started < SOON and restarts and stop.wait(PAUSE):
-            return None
-        started = time.monotonic()
         node = _Node(settings, restarts, log_json=log_json)
         try:
             ready = node.wait_until_ready(stop)
@@ -64,9 +62,15 @@ def supervise(
         finally:
             summary = node.end()
         if failure is None:
-            return None if summary is None else {**summary, "restarts": restarts.total()}
+            if summary is None:
+                log.warning("the node did not end in time and was killed: there is no summary")
+                return None
+            return {**summary, "restarts": restarts.total()}
         restarts[failure] += 1
         log.error("%s: it is started again", RESTARTS[failure])
+        again, failed = time.monotonic() - failed < SOON, time.monotonic()
+        if again and stop.wait(PAUSE):
+            return None
 
 
 class _Node:
@@ -76,7 +80,7 @@ class _Node:
         own = settings.model_dump_json(include=set(Config.model_fields))
         arguments = ["node", "--settings", own, "--restarts", json.dumps(restarts)]
         self._child = Child([*arguments, *["--log-json"] * log_json], "tools")
-        self._due = self._looked = time.monotonic()
+        self._due = self._looked = self._notified = time.monotonic()
         self._promised(STARTING_AT_MOST)
         self._ready: dict[str, Any] | None = None
         self._summary: dict[str, Any] | None = None
@@ -99,7 +103,7 @@ class _Node:
         """End it: politely, unless it hangs. Returns its summary, None where it gave none."""
         if self._failure == "hung":
             self._child.kill()
-        else:
+        elif self._failure is None:
             notify("STOPPING=1")
             self._child.ask_to_stop()
         self._child.finish()
@@ -113,6 +117,9 @@ class _Node:
         if now - self._looked > SUSPENDED:
             self._promised(SUSPENDED)  # its lines may be waiting to be read
         self._looked = now
+        if now - self._notified > NOTIFIED:
+            self._notified = now
+            notify("WATCHDOG=1")  # of this process: the node's promises are judged here
         if fields is not None:
             self._take(fields)
         elif now > self._due:
@@ -122,14 +129,13 @@ class _Node:
         match fields["event"]:
             case "turn":
                 self._due = time.monotonic() + fields["within"]
-                notify("WATCHDOG=1")
             case "ready":
                 self._ready = {key: value for key, value in fields.items() if key != "event"}
             case "summary":
                 self._summary = {key: value for key, value in fields.items() if key != "event"}
             case "end":
                 code = self._child.finish()
-                if 0 <= code != CRASHED:
+                if code >= 0 and (code != CRASHED or self._ready is None):
                     raise NodeEnded(code)
                 self._failure = "died"
 

@@ -8,12 +8,13 @@ import psutil
 import pytest
 from typer.testing import CliRunner
 
+from streamer.config import Config
 from tests.tools.programs import program, write_press
 from tests.tools.tape.keeper import wait_for
 from tools.cli import app
 from tools.errors import ToolError
 from tools.formats import open_recording
-from tools.keep import reachable
+from tools.keep import Keeper, reachable
 from tools.tape.protocol import KeepClient
 from tools.tape.reader import Tape
 
@@ -88,3 +89,30 @@ def test_nobody_to_ask_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_the_results_of_this_machine_are_reached(bound: str, reached: str) -> None:
     assert reachable(bound) == reached
+
+
+@pytest.mark.parametrize(("code", "started"), [(-9, 2), (1, 2), (6, 1)])
+def test_a_tape_process_that_ends_by_its_own_code_is_not_started_again(
+    code: int, started: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 6: a second node on this machine has the address."""
+    begun: list[object] = []
+
+    class Ended:
+        def __init__(self, *given: object) -> None:
+            begun.append(given)
+
+        def running(self) -> bool:
+            return False
+
+        def finish(self) -> int:
+            return code
+
+    monkeypatch.setattr("tools.keep.Child", Ended)
+    monkeypatch.setattr("tools.keep.AGAIN_AFTER", 0.0)
+    keeper = Keeper(Config(), "tcp://127.0.0.1:1")
+    keeper.look()
+    assert len(begun) == started
+    if started == 1:
+        keeper.look()
+        assert len(begun) == 1

@@ -15,6 +15,7 @@ from streamer.stopping import Stop
 from tests.streamer.node.node_harness import Listener, Scanner
 from tests.tools.programs import program
 from tools import supervision, turns
+from tools.children import CRASHED
 from tools.errors import NodeEnded
 
 GIVEN = ("--engine", "trivial", "--bind", "tcp://127.0.0.1:0", "--http", "127.0.0.1:0", "--json", "--no-keep")
@@ -61,6 +62,8 @@ class Script:
         self.now = 0.0
         self.killed = 0
         self.stop = Stop()
+        self.paused: list[float] = []
+        self.notified: list[str] = []
         self._nodes = list(nodes)
         self._events: list[tuple[float, dict[str, Any]]] = []
 
@@ -77,6 +80,10 @@ class Script:
             return fields
         self.now += timeout
         return None
+
+    def pause(self, seconds: float) -> bool:
+        self.paused.append(seconds)
+        return False
 
     def kill(self) -> None:
         self.killed += 1
@@ -101,7 +108,8 @@ def _supervise(script: Script, monkeypatch: pytest.MonkeyPatch) -> list[dict[str
     ready: list[dict[str, Any]] = []
     monkeypatch.setattr(supervision, "Child", script)
     monkeypatch.setattr("tools.supervision.time.monotonic", lambda: script.now)
-    monkeypatch.setattr(supervision, "PAUSE", 0.0)
+    monkeypatch.setattr(script.stop, "wait", script.pause)
+    monkeypatch.setattr(supervision, "notify", script.notified.append)
 
     def on_ready(fields: dict[str, Any]) -> Callable[[], None]:
         ready.append(fields)
@@ -136,6 +144,36 @@ def test_time_in_which_this_process_was_suspended_is_not_the_silence_of_the_node
     script.code = -9
     _supervise(script, monkeypatch)
     assert script.killed == 0
+
+
+def test_only_the_second_of_two_restarts_that_follow_each_other_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    dead = [READY, _turn(1.1, 5.0), (1.2, {"event": "end"})]
+    script = Script(dead, [(at + 1.0, fields) for at, fields in dead])
+    script.code = -9
+    _supervise(script, monkeypatch)
+    assert script.paused == [supervision.PAUSE]
+
+
+def test_the_service_manager_hears_nothing_of_a_restart_and_gets_its_watchdog_while_one_is_built(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    script = Script([READY, _turn(1.1, 120.0), _turn(61.0, 5.0), (61.2, {"event": "end"})])
+    script.code = -9
+    _supervise(script, monkeypatch)
+    assert script.notified.count("WATCHDOG=1") > 50  # 60 s without a turn, within the promise
+    assert [word for word in script.notified if word != "WATCHDOG=1"] == ["READY=1", "STOPPING=1"]
+
+
+@pytest.mark.parametrize("code", [CRASHED, 6])
+def test_a_node_that_ends_before_it_is_ready_is_not_replaced(
+    code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = Script([(1.0, {"event": "end"})], [READY])
+    script.code = code
+    with pytest.raises(NodeEnded, match=str(code)):
+        _supervise(script, monkeypatch)
 
 
 def test_a_node_that_ends_with_a_code_of_its_own_is_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
