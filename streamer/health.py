@@ -45,9 +45,9 @@ class Health:
         self.engine = ("none", "")
         """Name of the engine that runs or is to run, and why it was taken."""
         self.precision = ""
+        """Arithmetic of the engine that runs; empty before there is one."""
         self.device = ""
         """Where the engine computes; empty before it is built."""
-        """Arithmetic of the engine that runs; empty before there is one."""
         self.building = False
         self.progress = ""
         """What is done beside the stream while an engine is built; "" where there is nothing to add."""
