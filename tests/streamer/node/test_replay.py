@@ -1,6 +1,7 @@
 """A recording through the replay tool into a node, and the replay's own report."""
 
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,7 @@ class RunningReplay:
 
 def test_every_frame_of_a_recording_arrives_with_its_timing(setup: Setup, recording_file: Path) -> None:
     played = RunningReplay(recording_file)
+    time.sleep(0.3)  # the replay waits for its subscriber, longer than the bucket below
     node, listener = setup.start(connect=played.address, http={"bind": "127.0.0.1:0"})
     sent = played.join().sent
     assert sent == 12
@@ -58,10 +60,13 @@ def test_every_frame_of_a_recording_arrives_with_its_timing(setup: Setup, record
     headers = listener.strain_headers
     assert [header.post_index for header in headers] == list(range(12))
     assert [header.interval for header in headers[1:]] == pytest.approx([0.02] * 11)
-    age = next(line for line in node.get("/metrics")[1].splitlines() if "frame_age_seconds_sum" in line)
-    latency = next(line for line in node.get("/metrics")[1].splitlines() if "to_strain_seconds_sum" in line)
-    # a frame is due when it is acquired: its age is its latency and the hop, not the replay's preparations
-    assert float(age.split()[1]) - float(latency.split()[1]) < 12 * 0.04
+    # a frame is due when it is acquired: its age does not contain the replay's preparations
+    younger = next(
+        line
+        for line in node.get("/metrics")[1].splitlines()
+        if line.startswith('musse_frame_age_seconds_bucket{le="0.25"}')
+    )
+    assert float(younger.split()[1]) >= 1
 
 
 def test_restart_is_a_new_session_and_bounce_is_not(setup: Setup, recording_file: Path) -> None:
