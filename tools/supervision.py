@@ -25,7 +25,7 @@ POLL: Final = 0.05  # s
 NOTIFIED: Final = 1.0  # s between two notifications of the service manager's watchdog
 SUSPENDED: Final = 1.0  # s that this process did not run: what the node sent meanwhile is read first
 SOON: Final = 30.0  # s between two restarts that are no coincidence
-PAUSE: Final = 5.0  # s before the second of them
+APART: Final = 5.0  # s between the starts of two nodes then: failing at once keeps no core busy
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ def supervise(
         restarts[failure] += 1
         log.error("%s: it is started again", RESTARTS[failure])
         again, failed = time.monotonic() - failed < SOON, time.monotonic()
-        if again and stop.wait(PAUSE):
+        if again and stop.wait(max(0.0, node.begun + APART - failed)):
             return None
 
 
@@ -80,7 +80,7 @@ class _Node:
         own = settings.model_dump_json(include=set(Config.model_fields))
         arguments = ["node", "--settings", own, "--restarts", json.dumps(restarts)]
         self._child = Child([*arguments, *["--log-json"] * log_json], "tools")
-        self._due = self._looked = self._notified = time.monotonic()
+        self.begun = self._due = self._looked = self._notified = time.monotonic()
         self._promised(STARTING_AT_MOST)
         self._ready: dict[str, Any] | None = None
         self._summary: dict[str, Any] | None = None

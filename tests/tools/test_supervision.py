@@ -146,14 +146,22 @@ def test_time_in_which_this_process_was_suspended_is_not_the_silence_of_the_node
     assert script.killed == 0
 
 
-def test_only_the_second_of_two_restarts_that_follow_each_other_waits(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    ("second", "paused"),
+    [([(1.2, {"event": "end"})], [pytest.approx(supervision.APART - 1.2)]), ([], [0.0])],
+    ids=["dies at once", "hangs"],
+)
+def test_only_a_second_node_that_fails_at_once_delays_the_next_one(
+    second: list[tuple[float, dict[str, Any]]], paused: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dead = [READY, _turn(1.1, 5.0), (1.2, {"event": "end"})]
-    script = Script(dead, [(at + 1.0, fields) for at, fields in dead])
+    """A hung node has used up its time-out already: results are to come again within 10 s of its last."""
+    young = [READY, _turn(1.1, 5.0)]
+    script = Script(
+        [*young, (1.2, {"event": "end"})], [(1.2 + at, fields) for at, fields in [*young, *second]]
+    )
     script.code = -9
     _supervise(script, monkeypatch)
-    assert script.paused == [supervision.PAUSE]
+    assert script.paused == paused
 
 
 def test_the_service_manager_hears_nothing_of_a_restart_and_gets_its_watchdog_while_one_is_built(
