@@ -20,14 +20,13 @@ from engine.network.upsample import BandLimitedWarp
 from engine.training.data.rf_scenes import RfScene, Sequences, as_batch, draw_sequence, rf_scene
 from engine.training.losses.displacement import displacement_loss, strain_loss
 from engine.training.losses.paper import Terms, unsupervised
-from engine.training.recipe import Recipe
+from engine.training.recipe import FIRST_HELD_OUT, Recipe
 
 METHODS: Final = ("network", "alignment", "constant", "no motion")
 STRAIN_WINDOW: Final = 49  # canonical rows: 12 cycles
 WARM_LENGTH: Final = 2  # frames of a warm-start sequence: state from zero, and carried once
 FROZEN_SHARE: Final = 0.1  # of the warm start, at its end: batch statistics fixed from there on
 MAX_SCENES: Final = 4096  # in memory, 0.5-1 MB each
-FIRST_HELD_OUT: Final = 100_000
 TINY: Final = 1e-12
 TERMS: Final = ("displacement", "strain", "similarity", "smoothness", "consistency")
 
@@ -77,7 +76,12 @@ class PaperTask:
         rng = np.random.default_rng([recipe.seed, step])
         length = (1 if alone else min(WARM_LENGTH, recipe.length)) if warm else recipe.length
         drawn = [
-            draw_sequence(self._scene(int(rng.integers(recipe.scenes))), length, rng, shifted=recipe.shifted)
+            draw_sequence(
+                self._scene(recipe.first_scene + int(rng.integers(recipe.scenes))),
+                length,
+                rng,
+                shifted=recipe.shifted,
+            )
             for _ in range(max(1, recipe.batch // length))
         ]
         coarse = recipe.half_precision and not frozen

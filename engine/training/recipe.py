@@ -3,7 +3,7 @@
 import json
 import math
 from dataclasses import asdict, dataclass, field
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from engine.musse.net import TRUNK
 from engine.network.configuration import UsseConfiguration
@@ -12,6 +12,10 @@ from engine.training.losses.paper import Objective
 
 Kind: TypeAlias = Literal["live", "paper"]
 """Network: the one that runs live, on cells, or the paper's two stages on raw RF."""
+
+
+FIRST_HELD_OUT: Final = 100_000
+"""Number of the first held-out scene: no recipe learns from it or from those after it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +48,13 @@ class Recipe:
     """Of the error of strain beside that of displacement, in the warm start."""
     warm_up: int = 200
     """Steps over which the learning rate rises; then it falls as a cosine."""
+    first_scene: int = 0
+    """Number of the first scene: training that goes on from weights may learn from new ones."""
     scenes: int = 2000
     scenes_at_start: int = 48
     """Scenes that must be there before the first step."""
     half_precision: bool = False
-    """Trunk in bfloat16 until the last tenth of the steps: 1.7 times as fast on CPUs that have it."""
+    """Trunk in bfloat16 until the last tenth of the steps: see `engine.training.precision`."""
     validate_every: int = 1000
     """Steps between two looks at held-out scenes."""
     held_out: int = 32

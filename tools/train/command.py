@@ -14,6 +14,7 @@ from rich.console import Console
 
 from engine.musse.manifest import read_manifest
 from engine.spec import Device
+from engine.training.recipe import Recipe
 from tools.errors import ToolError
 from tools.output import emit
 from tools.processes import cache_folder, ctrl_c_asks
@@ -61,6 +62,8 @@ def run_training(request: TrainingRequest, console: Console, *, as_json: bool) -
     device = prepare_torch(request.threads, request.device)
     from engine.training.trainer import Trainer
 
+    recipe = _at_speed(recipe, device, console)
+
     def late() -> bool:
         return 0 < request.minutes * 60 < time.monotonic() - begun
 
@@ -106,6 +109,16 @@ def run_training(request: TrainingRequest, console: Console, *, as_json: bool) -
     )
     text = f"{saved}; on held-out scenes: {reached}" if reached else saved
     emit("train", fields | last, as_json=as_json, text=text)
+
+
+def _at_speed(recipe: Recipe, device: Any, console: Console) -> Recipe:
+    """The recipe, in float32 where bfloat16 would slow it down."""
+    from engine.training.precision import bfloat16_is_fast
+
+    if not recipe.half_precision or bfloat16_is_fast(device):
+        return recipe
+    console.print("in float32: this processor has no instructions for bfloat16")
+    return replace(recipe, half_precision=False)
 
 
 def _finish(chosen: Experiment, step: int, request: TrainingRequest, console: Console) -> str:

@@ -13,14 +13,12 @@ from engine.training.data.batches import Scenes
 from engine.training.data.pool import ScenePool
 from engine.training.live_task import LiveTask
 from engine.training.paper_task import PaperTask
-from engine.training.recipe import Recipe
+from engine.training.recipe import FIRST_HELD_OUT, Recipe
 from engine.training.starting import start_from
 from engine.training.task import Task
 from engine.training.validation.held_out import NETWORK, held_out_batches, validate
 from engine.training.validation.measured_errors import measured_errors
 from tools.train.writing import how_trained, write_live
-
-HELD_OUT = 100_000  # number of the first held-out scene: beyond those that any recipe learns from
 
 
 class Experiment(Protocol):
@@ -107,10 +105,10 @@ def experiment(
         yield PaperExperiment(recipe, device, start)
         return
     net = None if start is None else start_from(start)
-    with ScenePool(folder, first=HELD_OUT, count=recipe.held_out, workers=workers) as held_out:
+    with ScenePool(folder, first=FIRST_HELD_OUT, count=recipe.held_out, workers=workers) as held_out:
         for index in range(recipe.held_out):
             held_out.scene(index)  # made and kept from here on
-    with ScenePool(folder, first=0, count=recipe.scenes, workers=workers) as pool:
+    with ScenePool(folder, first=recipe.first_scene, count=recipe.scenes, workers=workers) as pool:
         yield LiveExperiment(recipe, LiveTask(recipe, pool, device, net), held_out, device)
 
 

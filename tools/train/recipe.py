@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from engine.network.configuration import PAPER
 from engine.training.losses.live_unsupervised import UnsupervisedWeights
 from engine.training.losses.paper import Objective
-from engine.training.recipe import Kind, Recipe
+from engine.training.recipe import FIRST_HELD_OUT, Kind, Recipe
 from streamer.config_file import explain
 from streamer.errors import ConfigError
 from streamer.ranges import NonNegative as Weight
@@ -69,7 +69,12 @@ class RecipeFile(_Table):
     shifted: float = Field(_RECIPE.shifted, ge=0, le=1, description="share of frames moved by a row")
     strain_weight: Weight = Field(_RECIPE.strain_weight, description="of the error of strain, with truth")
     warm_up: int = Field(_RECIPE.warm_up, ge=0, description="steps over which the learning rate rises")
-    scenes: Count = Field(_RECIPE.scenes, description="simulated scenes to learn from")
+    first_scene: int = Field(
+        _RECIPE.first_scene, ge=0, lt=FIRST_HELD_OUT // 2, description="number of the first simulated scene"
+    )
+    scenes: int = Field(
+        _RECIPE.scenes, ge=1, le=FIRST_HELD_OUT // 2, description="simulated scenes to learn from"
+    )
     scenes_at_start: Count = Field(
         _RECIPE.scenes_at_start, description="scenes that must be there before the first step"
     )

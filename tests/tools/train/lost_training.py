@@ -15,6 +15,7 @@ import pytest
 import torch
 from rich.console import Console
 
+import engine.training.precision
 import tools.train.command as module
 from engine.musse.checkpoint import save
 from engine.musse.manifest import MeasuredErrors
@@ -68,6 +69,7 @@ def train(output: Path, form: str, lost_at: int = 0) -> None:
         patched.setattr(experiments, "write_live", write)
         patched.setattr(module, "experiment", experiment)
         patched.setattr(module, "read_recipe", lambda name: recipe)
+        patched.setattr(engine.training.precision, "bfloat16_is_fast", lambda device: True)  # also here
         patched.setattr(module, "RunLog", Lost)
         patched.setattr(run_log, "EVERY", ROWS_EVERY)
         module.run_training(request, Console(stderr=True), as_json=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Self
 
 import pytest
 import torch
@@ -13,12 +14,15 @@ import typer
 from rich.console import Console
 from typer.testing import CliRunner
 
+import engine.training.precision
 import tools.train.command as module
 from engine.musse.checkpoint import load, save
 from engine.musse.manifest import MeasuredErrors
 from engine.musse.net import LiveNet
+from engine.training.data.pool import ScenePool
+from engine.training.data.samples import Samples
 from engine.training.live_task import LiveTask
-from engine.training.recipe import Recipe
+from engine.training.recipe import FIRST_HELD_OUT, Recipe
 from engine.training.trainer import OtherRun, Progress
 from engine.training.validation.held_out import BEST_WINDOW, NETWORK, held_out_batches, validate
 from streamer.errors import ConfigError
@@ -155,6 +159,42 @@ def test_a_run_leaves_weights_log_figures_and_curve(
     with (tiny.output / "log.csv").open() as file:
         assert [row["step"] for row in csv.DictReader(file)] == ["10", "20", "30"]
     assert (tiny.output / "curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_half_precision_is_taken_only_where_the_processor_has_it(
+    fast: bool, tiny: TrainingRequest, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine.training.precision, "bfloat16_is_fast", lambda device: fast)
+    monkeypatch.setattr(
+        module, "read_recipe", lambda name: replace(RECIPE, steps=1, held_out=2, half_precision=True)
+    )
+    run_training(tiny, Console(stderr=True), as_json=True)
+    streams = capsys.readouterr()
+    _, manifest = load(Path(json.loads(streams.out)["weights"]))
+    assert manifest.trained["recipe"]["half_precision"] is fast
+    assert ("in float32: " in streams.err) is not fast
+
+
+def test_scenes_begin_at_the_number_of_the_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = []
+
+    class Pool(ScenePool):
+        def __enter__(self) -> Self:
+            numbers.append((self.first, self.count))
+            return self
+
+        def __exit__(self, *ended: object) -> None: ...
+
+        def scene(self, index: int) -> Samples:
+            return Scenes(0.2).scene(index)
+
+    monkeypatch.setattr(experiments, "ScenePool", Pool)
+    with experiments.experiment(
+        replace(RECIPE, first_scene=2400, scenes=7, held_out=2), tmp_path, workers=1, device=CPU
+    ):
+        pass
+    assert numbers == [(FIRST_HELD_OUT, 2), (2400, 7)]
 
 
 def test_ctrl_c_checkpoints_and_the_same_command_goes_on(
