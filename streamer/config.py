@@ -194,6 +194,8 @@ class HttpConfig(Section):
     """Metrics and health over HTTP."""
 
     bind: str = Field("127.0.0.1:5562", description="host:port of /metrics, /livez, /readyz; empty: off")
+    certificate: str = Field("", description="PEM file for TLS, the chain included; empty: unencrypted")
+    certificate_key: str = Field("", description="PEM file of its key; empty: in the same file")
 
 
 class KeepConfig(Section):

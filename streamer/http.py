@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import socketserver
+import ssl
 import sys
 import threading
 from collections.abc import Callable
@@ -22,15 +23,17 @@ Answer = tuple[int, str, bytes]
 class HealthServer:
     """Serves /metrics, /livez and /readyz from its own thread until closed.
 
-    `routes` maps a path to a function that any thread may call. Raises AddressInUse where host:port cannot be
-    bound, ConfigError where it is no host:port.
+    `routes` maps a path to a function that any thread may call; with `tls` it is HTTPS. Raises AddressInUse
+    where host:port cannot be bound, ConfigError where it is no host:port.
     """
 
-    def __init__(self, bind: str, routes: dict[str, Callable[[], Answer]]) -> None:
+    def __init__(
+        self, bind: str, routes: dict[str, Callable[[], Answer]], tls: ssl.SSLContext | None = None
+    ) -> None:
         host, port = split_host_port(bind, "http.bind")
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
-            self._server = _BoundedServer(family, (host, port), _handler(routes))
+            self._server = _BoundedServer(family, (host, port), _handler(routes), tls)
         except OSError as error:
             raise AddressInUse(f"cannot bind HTTP to {bind}: {error.strerror}; change http.bind") from error
         taken, port = self._server.server_address[:2]
@@ -64,8 +67,10 @@ class _BoundedServer(ThreadingHTTPServer):
         family: socket.AddressFamily,
         address: tuple[str, int],
         handler: type[BaseHTTPRequestHandler],
+        tls: ssl.SSLContext | None,
     ) -> None:
         self.address_family = family
+        self._tls = tls
         self._open: list[socket.socket] = []
         self._lock = threading.Lock()
         super().__init__(address, handler)
@@ -73,6 +78,13 @@ class _BoundedServer(ThreadingHTTPServer):
     def server_bind(self) -> None:
         # past HTTPServer's own, which asks the name service for this host: seconds without a network
         socketserver.TCPServer.server_bind(self)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, client_address = super().get_request()
+        if self._tls is not None:
+            # the handshake comes with the first read, in the connection's own thread and within its time-out
+            connection = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        return connection, client_address
 
     def process_request(self, request: Any, client_address: Any) -> None:
         with self._lock:

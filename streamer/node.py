@@ -17,7 +17,7 @@ from streamer.addresses import is_loopback
 from streamer.beside import Beside, Compile
 from streamer.bmode_message import bmode_message
 from streamer.builder import EngineBuilder, OpenEngine, weights_of
-from streamer.config import Config
+from streamer.config import Config, HttpConfig
 from streamer.events import NodeEvents
 from streamer.frame import RfFrame
 from streamer.frame_counters import FrameCounters
@@ -37,6 +37,7 @@ from streamer.status import StatusPublisher
 from streamer.step import StrainMessage, StrainStep
 from streamer.stopping import Stop, StopRequested
 from streamer.stopwatch import Stopwatch
+from streamer.tls import server_tls
 from streamer.wire import encode
 
 log = logging.getLogger(__name__)
@@ -118,7 +119,7 @@ def run(
             health=health,
             metrics=metrics,
         )
-        http = HealthServer(config.http.bind, status.routes()) if config.http.bind else None
+        http = _serve_health(config.http, status)
         if http is not None:
             closing.callback(http.close)
         beside = Beside(compile_engine, health, on_turn)
@@ -187,6 +188,12 @@ def insecurities(config: Config) -> tuple[str, ...]:
     if not security.rf and not is_loopback(config.input.connect):
         found.append(f"INSECURE RF: frames come unencrypted from {config.input.connect}")
     return tuple(found)
+
+
+def _serve_health(http: HttpConfig, status: StatusPublisher) -> HealthServer | None:
+    """Metrics and health over HTTP or HTTPS; None where they are turned off."""
+    tls = server_tls(http.certificate, http.certificate_key)
+    return HealthServer(http.bind, status.routes(), tls) if http.bind else None
 
 
 def _publish_strain(

@@ -1,6 +1,7 @@
 """Every path, extra, command, option and address in the Dockerfile exists; its command and check run."""
 
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from engine.user_cache import engines_folder
 from tests.docs.dockerfile_reading import command, health_command, mistakes, stages
 from tests.root import ROOT
-from tools.children import child
+from tests.tools.programs import program
 
 pytestmark = pytest.mark.alone
 
@@ -94,17 +95,16 @@ def test_the_command_runs_and_its_health_check_distinguishes_alive_from_dead() -
     }
     words = command(FINAL)[1:]
     assert replaced.keys() <= set(words)
-    with child(
+    with program(
         *(replaced.get(word, word) for word in words), "--engine", "trivial", "--insecure", "--json"
     ) as node:
-        http = node.wait_for("ready")["http"]
+        http = node.event("ready")["http"]
         port = http.rpartition(":")[2]
         check = [word.replace("5562", port) for word in health_command(FINAL)]
         assert check[0] == "python"
         alive = subprocess.run([sys.executable, *check[1:]], check=False, capture_output=True)
-        node.ask_to_stop()
-        node.wait_for("summary")
-        code = node.finish()
+        code = node.end(signal.SIGTERM)
+        assert node.event("summary")
     dead = subprocess.run([sys.executable, *check[1:]], check=False, capture_output=True)
     assert (alive.returncode, code) == (0, 0)
     assert dead.returncode != 0

@@ -2,20 +2,24 @@
 
 import contextlib
 import socket
+import ssl
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from streamer.errors import AddressInUse, ConfigError
 from streamer.http import MAX_CONNECTIONS, HealthServer
+from streamer.tls import server_tls
+from tests.certificates import certificate, encrypted_key, trusting
 
 
 @contextlib.contextmanager
-def server() -> Iterator[HealthServer]:
-    running = HealthServer("127.0.0.1:0", {"/livez": lambda: (200, "text/plain", b"alive\n")})
+def server(tls: ssl.SSLContext | None = None) -> Iterator[HealthServer]:
+    running = HealthServer("127.0.0.1:0", {"/livez": lambda: (200, "text/plain", b"alive\n")}, tls)
     try:
         yield running
     finally:
@@ -122,3 +126,38 @@ def test_an_address_that_is_none_is_refused_with_an_example(bind: str) -> None:
 def test_a_port_that_does_not_exist_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"http\.bind = '127\.0\.0\.1:65536': there is no port 65536"):
         HealthServer("127.0.0.1:65536", {})
+
+
+def test_with_a_certificate_only_tls_is_answered_and_no_silent_client_is_waited_for(tmp_path: Path) -> None:
+    made, key = certificate(tmp_path)
+    trusted = trusting(made)
+    with server(server_tls(str(made), str(key))) as running, contextlib.ExitStack() as closing:
+        silent = [closing.enter_context(connect(running)) for _ in range(MAX_CONNECTIONS - 1)]
+        for _ in range(2):
+            with urllib.request.urlopen(
+                f"https://{running.address}/livez", timeout=20, context=trusted
+            ) as answer:
+                assert (answer.status, answer.read()) == (200, b"alive\n")
+        with pytest.raises(OSError):  # noqa: PT011 - the library's choice among connection errors
+            get(running)
+        assert [idle.recv(1) for idle in silent] == [b""] * len(silent)
+
+
+def test_files_that_make_no_tls_are_named_and_nobody_is_asked_for_a_password(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="No such file or directory"):
+        server_tls(str(tmp_path / "certificate.pem"), "")
+    made, key = map(str, certificate(tmp_path))
+    wrong = "they are no certificate and its unencrypted key, in PEM"
+    with pytest.raises(ConfigError, match=wrong):
+        server_tls(made, made)
+    with pytest.raises(ConfigError, match=wrong):
+        server_tls(str(Path(__file__)), key)
+    encrypted_key(Path(key))
+    with pytest.raises(ConfigError, match=wrong):
+        server_tls(made, key)
+
+
+def test_a_key_without_a_certificate_is_a_mistake_and_neither_is_plain_http() -> None:
+    with pytest.raises(ConfigError, match="needs its certificate"):
+        server_tls("", "key.pem")
+    assert server_tls("", "") is None

@@ -24,23 +24,30 @@ def web(
     keep: Annotated[
         str, typer.Option(help="Address of the tape process that saves what was just seen.")
     ] = "tcp://127.0.0.1:5564",
+    certificate: Annotated[
+        str, typer.Option(help="PEM file for TLS, the chain included [default: unencrypted].")
+    ] = "",
+    certificate_key: Annotated[
+        str, typer.Option(help="PEM file of its key [default: in the same file].")
+    ] = "",
     config: options.KeysOf = None,
     json: Annotated[bool, typer.Option("--json", help="Print events as JSON lines.")] = False,
 ) -> None:
     """Serve the page for measuring, cine and export; open the address it prints in a browser.
 
-    On this computer only, unless --bind names another address: then the printed address holds a token. The
-    page is not encrypted: use a network you trust. Relative axial strain, not stiffness: for research use
-    only.
+    On this computer only, unless --bind names another address: then the printed address holds a token.
+    Without --certificate the page is not encrypted: use a network you trust. Relative axial strain, not
+    stiffness: for research use only.
 
     Examples:
 
         musse-stream web
 
-        musse-stream web --bind 0.0.0.0:5565
+        musse-stream web --bind 0.0.0.0:5565 --certificate ward.pem --certificate-key ward.key
     """
     import asyncio
 
+    from streamer.tls import server_tls
     from tools.log import log_to_stderr
     from tools.output import emit
     from tools.processes import on_stop_signal
@@ -58,6 +65,7 @@ def web(
         token=token,
         keep=keep,
         security=options.security(config),
+        tls=server_tls(certificate, certificate_key),
     )
 
     async def serve() -> None:

@@ -28,11 +28,15 @@ class Access:
 
     host: str
     token: str | None = field(default=None)
+    encrypted: bool = False
 
     @classmethod
-    def of(cls, host: str, token: str | None) -> "Access":
-        """The rules for an address: without a token given, one is made for every address but loopback."""
-        return cls(host, token or (None if is_loopback(host) else secrets.token_urlsafe(16)))
+    def of(cls, host: str, token: str | None, *, encrypted: bool = False) -> "Access":
+        """The rules for an address: without a token given, one is made for every address but loopback.
+
+        `encrypted` is whether this server itself speaks TLS.
+        """
+        return cls(host, token or (None if is_loopback(host) else secrets.token_urlsafe(16)), encrypted)
 
     def refusal(self, path: str, headers: Headers) -> str | None:
         """Why a request is refused; None where it is allowed."""
@@ -49,7 +53,10 @@ class Access:
 
     def cookie(self) -> str | None:
         """Set-Cookie of the page, so that its scripts and its socket are allowed too."""
-        return None if self.token is None else f"{COOKIE}={self.token}; HttpOnly; SameSite=Strict; Path=/"
+        if self.token is None:
+            return None
+        secure = "; Secure" if self.encrypted else ""
+        return f"{COOKIE}={self.token}; HttpOnly; SameSite=Strict; Path=/{secure}"
 
     def _knows(self, path: str, headers: Headers) -> bool:
         given = parse_qs(urlsplit(path).query).get("token", [])

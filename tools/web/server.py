@@ -5,6 +5,7 @@ import json
 import logging
 import mimetypes
 import os
+import ssl
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -56,7 +57,9 @@ class WebSettings:
     keep: str = "tcp://127.0.0.1:5564"
     """Address of the tape process."""
     security: Security = PLAIN
-    """Keys of the links to node and tape process; the page itself is plain HTTP."""
+    """Keys of the links to node and tape process."""
+    tls: ssl.SSLContext | None = None
+    """What the page is encrypted with; None: plain HTTP."""
 
 
 class WebServer:
@@ -64,7 +67,7 @@ class WebServer:
 
     def __init__(self, settings: WebSettings) -> None:
         self._settings = settings
-        self.access = Access.of(settings.host, settings.token)
+        self.access = Access.of(settings.host, settings.token, encrypted=settings.tls is not None)
         self._page = _page_files()
         self._clients: dict[ServerConnection, Client] = {}
         self._count = count(1)
@@ -134,6 +137,8 @@ class WebServer:
                 ping_timeout=ALIVE_EVERY,
                 close_timeout=1.0,
                 server_header=None,
+                ssl=settings.tls,
+                ssl_handshake_timeout=None if settings.tls is None else OPEN_WITHIN,
             )
         except OSError as error:
             raise AddressInUse(
@@ -144,7 +149,8 @@ class WebServer:
     def _address(self, server: Server) -> str:
         port = next(iter(server.sockets)).getsockname()[1]
         query = f"?token={self.access.token}" if self.access.token else ""
-        return f"http://{self._settings.host}:{port}/{query}"
+        scheme = "http" if self._settings.tls is None else "https"
+        return f"{scheme}://{self._settings.host}:{port}/{query}"
 
     def _process_request(self, connection: ServerConnection, request: Request) -> Response | None:
         refused = self.access.refusal(request.path, request.headers)

@@ -10,6 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from streamer.config import Config
+from streamer.http import HealthServer
+from streamer.tls import server_tls
+from tests.certificates import certificate
 from tests.tools.programs import PATIENCE, program, write_press
 from tests.tools.recorder import Sender
 from tools.cli import app
@@ -123,6 +126,18 @@ def test_another_protocol_is_a_fault_with_a_remedy(free: str) -> None:
     assert "change the port" in str(finding.remedy)
     assert http.level == "attention"
     assert "another program" in http.text
+
+
+def test_a_node_with_a_certificate_is_asked_over_tls(tmp_path: Path) -> None:
+    made, key = certificate(tmp_path)
+    node = HealthServer(
+        "127.0.0.1:0", {"/livez": lambda: (200, "text/plain", b"alive\n")}, server_tls(str(made), str(key))
+    )
+    try:
+        finding = services.check_http(settings(http={"bind": node.address, "certificate": str(made)}))
+    finally:
+        node.close()
+    assert (finding.level, finding.text) == ("ok", f"a node answers at https://{node.address}: alive")
 
 
 def test_the_trial_pair_measures_the_true_strain(monkeypatch: pytest.MonkeyPatch) -> None:

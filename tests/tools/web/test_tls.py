@@ -1,0 +1,70 @@
+"""The page over TLS, by a certificate of its own and behind a proxy: token and origin are checked in both."""
+
+import socket
+import ssl
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+from websockets.typing import Origin
+
+from tests.certificates import certificate, tls_proxy, trusting
+from tests.tools.web.chromium import page_server
+from tools.web.server import OPEN_WITHIN
+
+NOBODY = "tcp://127.0.0.1:9"
+TOKEN = ("--token", "a-secret-of-the-ward")
+
+
+@contextmanager
+def encrypted(how: str, made: Path, key: Path) -> Iterator[str]:
+    """HOST:PORT where the page answers over TLS."""
+    if how == "own":
+        given = ("--certificate", str(made), "--certificate-key", str(key))
+        with page_server(NOBODY, *TOKEN, *given) as address:
+            assert address.startswith("https://127.0.0.1:")
+            yield address.split("/")[2]
+    else:
+        with (
+            page_server(NOBODY, *TOKEN) as address,
+            tls_proxy(int(address.split("/")[2].rpartition(":")[2]), made, key) as port,
+        ):
+            yield f"127.0.0.1:{port}"
+
+
+@pytest.mark.parametrize("how", ["own", "proxy"])
+def test_token_and_origin_are_checked_over_tls(how: str, tmp_path: Path) -> None:
+    made, key = certificate(tmp_path)
+    trusted = trusting(made)
+    with encrypted(how, made, key) as at:
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            urllib.request.urlopen(f"https://{at}/", timeout=20, context=trusted)
+        with urllib.request.urlopen(f"https://{at}/?token={TOKEN[1]}", timeout=20, context=trusted) as page:
+            assert b"musse-stream" in page.read()
+            cookie = page.headers["Set-Cookie"]
+        assert ("Secure" in cookie) == (how == "own")
+        sent = {"Cookie": cookie.partition(";")[0]}
+        wanted = f"wss://{at}/ws"
+        with connect(wanted, ssl=trusted, additional_headers=sent, origin=Origin(f"https://{at}")) as link:
+            assert isinstance(link.recv(timeout=20), bytes)
+        for headers, origin in ((sent, "https://evil.example"), ({}, f"https://{at}")):
+            with pytest.raises(InvalidStatus, match="403"):
+                connect(wanted, ssl=trusted, additional_headers=headers, origin=Origin(origin))
+        with pytest.raises((ssl.SSLError, urllib.error.URLError)):
+            urllib.request.urlopen(f"https://{at}/", timeout=20)  # who does not trust the certificate
+        if how == "own":
+            _silent_client_is_cut_off(at)
+
+
+def _silent_client_is_cut_off(at: str) -> None:
+    """One that connects and begins no handshake."""
+    begun = time.monotonic()
+    with socket.create_connection(("127.0.0.1", int(at.rpartition(":")[2])), 20) as idle:
+        assert idle.recv(1) == b""
+    assert OPEN_WITHIN - 1.0 < time.monotonic() - begun < 4 * OPEN_WITHIN
