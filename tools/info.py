@@ -49,6 +49,14 @@ def results_table(about: dict[str, Any]) -> Table:
     return _two_columns(about["file"], rows)
 
 
+def export_table(about: dict[str, Any]) -> Table:
+    """What a figure or movie was made of; from `tools.export.stamp`."""
+    facts = {name: value for name, value in about.items() if name != "file"}
+    return _two_columns(
+        about["file"], [(name.replace("_", " "), str(value)) for name, value in facts.items()]
+    )
+
+
 def tape_table(about: dict[str, Any]) -> Table:
     """Messages, acquisitions, node and condition; from `tools.formats.tape_description`."""
     rejected = ", ".join(f"{count} {reason}" for reason, count in about["rejections"].items())

@@ -5,14 +5,17 @@ from typing import Annotated, Literal
 
 import typer
 
+from tools.commands import options as shared
+
 
 def display(
     file: Annotated[
         Path | None, typer.Argument(help="Tape or result file (.h5) to show instead of a node.")
     ] = None,
     connect: Annotated[
-        str, typer.Option(help="Address the node publishes results at.")
-    ] = "tcp://127.0.0.1:5561",
+        str | None,
+        typer.Option(help="Address the node publishes results at [default: tcp://127.0.0.1:5561]."),
+    ] = None,
     source: Annotated[
         str | None, typer.Option(help="source_id to show. Default: the first one that sends.")
     ] = None,
@@ -64,8 +67,11 @@ def display(
         float, typer.Option(min=0, help="Headless: give up after so many seconds without any strain result.")
     ] = 120.0,
     keep: Annotated[
-        str, typer.Option(help="Address of the tape process that the key g asks; '' for none.")
-    ] = "tcp://127.0.0.1:5564",
+        str | None,
+        typer.Option(
+            help="Address of the tape process that the key g asks; '' for none [default: tcp://127.0.0.1:5564]."
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON line.")] = False,
 ) -> None:
     """Show strain and B-mode of a running node in a window; the key h lists the others.
@@ -95,6 +101,8 @@ def display(
     from tools.output import emit
     from tools.processes import on_stop_signal
 
+    if file is not None:
+        shared.refuse(f"{file} is shown instead of a node", {"connect": connect, "keep": keep})
     chosen = {
         "layout": mode,
         "value": value,
@@ -126,13 +134,13 @@ def display(
             connect = player.wait_for("ready")["results"]
         summary = run_display(
             options,
-            address=connect,
+            address="tcp://127.0.0.1:5561" if connect is None else connect,
             source=source,
             headless=headless,
             seconds=seconds,
             save=save,
             timeout=timeout,
-            keep="" if file is not None else keep,
+            keep="" if file is not None else "tcp://127.0.0.1:5564" if keep is None else keep,
             security=security,
             stopped=lambda: bool(signals),
         )

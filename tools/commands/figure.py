@@ -42,12 +42,16 @@ def figure(
     from tools.measure.opened import choose, frames_of_file
     from tools.measure.regions import read_regions
     from tools.part import check_output, writing
+    from tools.results.provenance import sha256
 
     log_to_stderr()
     check_output(output, overwrite=overwrite, inputs=[file])
     wanted = None if regions is None else read_regions(regions)
-    settings = options.configuration(config, engine=engine, weights=weights, pairing=pairing, stride=stride)
+    settings = options.of_images(
+        file, opening, config=config, engine=engine, weights=weights, pairing=pairing, stride=stride
+    )
     image = choose(list(frames_of_file(file, settings, opening.open, with_bmode=True)), frame, file)
     with writing(output):
-        write_figure(image, output, DisplayOptions(color_map=color_map, range_max=range_max), wanted)
+        shown = DisplayOptions(color_map=color_map, range_max=range_max)
+        write_figure(image, output, shown, wanted, source_sha256=sha256(file))
     typer.echo(f"{output}: frame {image.frame_index}")

@@ -13,8 +13,8 @@ def info(
     file: Annotated[
         Path,
         typer.Argument(
-            help="Recording in any readable format, tape (.mcap), strain results (.h5, .npz) or weights "
-            "(.safetensors)."
+            help="Recording in any readable format, tape (.mcap), strain results (.h5, .npz), weights "
+            "(.safetensors), or a figure or movie of this program."
         ),
     ],
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
@@ -24,7 +24,8 @@ def info(
     """Show what a recording holds: frames, times, acquisition, signal levels, and what was assumed.
 
     Of a file of strain results: pairs, rejections, engine and settings. Of a tape: what is on it and whether
-    it is complete; --variable 1 shows the frames of its first acquisition. Of weights: their model card.
+    it is complete; --variable 1 shows the frames of its first acquisition. Of weights: their model card. Of a
+    figure or movie: the SHA-256 of the file it was made of, frames and engine.
 
     Examples:
 
@@ -34,11 +35,14 @@ def info(
 
         musse-stream info strain.h5 --json
     """
+    from tools.export.stamp import ENDINGS, describe_export
     from tools.formats.description import describe
     from tools.results.description import describe_results, holds_results
     from tools.weights_card import SUFFIX, describe_weights, weights_table
 
-    if file.suffix.lower() == SUFFIX:
+    if file.suffix.lower() in ENDINGS:
+        about = describe_export(file)
+    elif file.suffix.lower() == SUFFIX:
         about = describe_weights(file)
     elif file.suffix.lower() == ".mcap" and opening.overrides.get("variable") is None:
         from tools.formats.tape_description import describe_tape
@@ -56,9 +60,11 @@ def info(
         return
     from rich.console import Console
 
-    from tools.info import recording_tables, results_table, tape_table
+    from tools.info import export_table, recording_tables, results_table, tape_table
 
-    if "sha256" in about:
+    if "source_sha256" in about:
+        Console().print(export_table(about))
+    elif "sha256" in about:
         Console().print(weights_table(about))
     elif "per_frame" in about:
         Console().print(*recording_tables(about))

@@ -51,7 +51,9 @@ def measure(
     if every and frame is not None:
         raise typer.BadParameter("give --frame or --every, not both")
     wanted = read_regions(regions)
-    settings = options.configuration(config, engine=engine, weights=weights, pairing=pairing, stride=stride)
+    settings = options.of_images(
+        file, opening, config=config, engine=engine, weights=weights, pairing=pairing, stride=stride
+    )
     for path in (csv, json_file):
         if path is not None:
             check_output(path, overwrite=overwrite, inputs=[file])

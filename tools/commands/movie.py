@@ -45,14 +45,23 @@ def movie(
     from tools.log import log_to_stderr
     from tools.measure.opened import frames_of_file
     from tools.part import check_output
+    from tools.results.provenance import sha256
 
     log_to_stderr()
     check_ending(output)
     check_output(output, overwrite=overwrite, inputs=[file])
-    settings = options.configuration(config, engine=engine, weights=weights, pairing=pairing, stride=stride)
+    settings = options.of_images(
+        file, opening, config=config, engine=engine, weights=weights, pairing=pairing, stride=stride
+    )
     shown = DisplayOptions(layout=mode, color_map=color_map, range_max=range_max)
     frames = list(frames_of_file(file, settings, opening.open, with_bmode=True))
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("images", total=len(frames))
-        rate = write_movie(frames, output, shown, lambda done: progress.update(task, completed=done))
+        rate = write_movie(
+            frames,
+            output,
+            shown,
+            lambda done: progress.update(task, completed=done),
+            source_sha256=sha256(file),
+        )
     typer.echo(f"{output}: {len(frames)} images, {rate:.1f} per second")

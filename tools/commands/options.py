@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -10,6 +11,7 @@ import typer
 if TYPE_CHECKING:
     from streamer.config import Config
     from streamer.curve import Security
+    from tools.commands.recordings import Opening
 
 ConfigFile = Annotated[
     Path | None, typer.Option(help="TOML file (see `musse-stream config show`), or a preset: fine, light.")
@@ -88,6 +90,37 @@ def configuration(
             pairing={"mode": pairing, "stride": stride},
         ),
     )
+
+
+def of_images(
+    file: Path,
+    opening: "Opening",
+    *,
+    config: Path | None,
+    engine: str | None,
+    weights: Path | None,
+    pairing: str | None,
+    stride: int | None,
+) -> "Config":
+    """The configuration that computes strain images of a recording; the defaults for a file that holds them.
+
+    Raises ToolError where such a file comes with options that compute strain, and ConfigError.
+    """
+    from tools.measure.published import holds_images
+
+    chosen = {"config": config, "engine": engine, "weights": weights, "pairing": pairing, "stride": stride}
+    if holds_images(file):
+        refuse(f"{file} holds strain images that are computed already", {**chosen, **opening.given})
+    return configuration(config, engine=engine, weights=weights, pairing=pairing, stride=stride)
+
+
+def refuse(why: str, given: Mapping[str, object]) -> None:
+    """Raise ToolError naming the options that are given (None: not), since here they do nothing."""
+    from tools.errors import ToolError
+
+    names = [f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None]
+    if names:
+        raise ToolError(f"{why}: leave out {', '.join(names)}")
 
 
 def metres(millimetres: float | None) -> float | None:

@@ -39,6 +39,11 @@ class Opening:
     preset: str | None
     overrides: dict[str, Any]
 
+    @property
+    def given(self) -> dict[str, Any]:
+        """All of them by parameter; None: not given."""
+        return {"preset": self.preset, **self.overrides}
+
     def open(self, file: Path) -> "Recording":
         """Open it; raises RecordingError."""
         from tools.formats import open_recording

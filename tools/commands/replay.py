@@ -36,7 +36,7 @@ def replay(
             help="Start when so many have subscribed [default: 1 at a terminal, otherwise 0].", min=0
         ),
     ] = None,
-    source: Annotated[str, typer.Option(help="source_id of the frames.")] = "replay",
+    source: Annotated[str | None, typer.Option(help="source_id of the frames [default: replay].")] = None,
     config: options.KeysOf = None,
     insecure: options.Insecure = False,
     json: Annotated[bool, typer.Option("--json", help="Print ready and summary as JSON lines.")] = False,
@@ -69,11 +69,13 @@ def replay(
     from tools.replay_results import holds_only_results, replay_results
 
     log_to_stderr()
+    unused = {"source": source, "rate": rate, "loop": loop if loop == "bounce" else None, **opening.given}
     somebody = options.at_terminal()
     loop = loop or ("bounce" if somebody else "off")
     wait_subscribers = int(somebody) if wait_subscribers is None else wait_subscribers
     security = options.security(config, insecure=insecure)
     if what == "results" or (what is None and holds_only_results(file)):
+        options.refuse(f"the results of {file} are sent as they were computed", unused)
         pairs = replay_results(
             file,
             stop,
@@ -91,7 +93,7 @@ def replay(
             recording,
             stop,
             bind=bind or "tcp://127.0.0.1:5560",
-            source_id=options.source_id(source),
+            source_id=options.source_id("replay" if source is None else source),
             loop=loop,
             rate=rate,
             speed=speed,

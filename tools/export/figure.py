@@ -1,5 +1,6 @@
 """One image as a figure for a paper: B-mode, strain, colour bar, scale and regions. Needs matplotlib."""
 
+import logging
 import math
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +13,7 @@ from tools.display.colors import MAP_NAMES, blend, colorize, grey_levels, hatch,
 from tools.display.options import DisplayOptions
 from tools.display.readouts import scale_labels
 from tools.errors import ToolError
+from tools.export.stamp import facts_of, stamp_text
 from tools.export.views import bmode_of, strain_of, view_of
 from tools.geometry import (
     OBLIQUE,
@@ -36,14 +38,23 @@ _COLORS: Final = {"a": "#ffd34d", "b": "#7ee0ff"}
 
 
 def write_figure(
-    frame: ImageFrame, path: Path, options: DisplayOptions, regions: Regions | None = None
+    frame: ImageFrame,
+    path: Path,
+    options: DisplayOptions,
+    regions: Regions | None = None,
+    *,
+    source_sha256: str = "",
 ) -> None:
-    """Write one image. Raises ToolError where matplotlib is missing or the ending is unknown."""
+    """Write one image; its metadata hold the SHA-256 of the file it was made of.
+
+    Raises ToolError where matplotlib is missing or the ending is unknown.
+    """
     if path.suffix.lower() not in ENDINGS:
         raise ToolError(f"{path.name}: a figure ends in {', '.join(ENDINGS)}")
     try:
         import matplotlib as mpl
 
+        logging.getLogger("fontTools").setLevel(logging.WARNING)  # else it reports every letter of a PDF
         mpl.use("agg")
         from matplotlib import pyplot as plt
     except ImportError as error:
@@ -54,6 +65,7 @@ def write_figure(
         parts.append((bmode.grid, bmode.image.shape))
     place = fit(extent_of(parts), 0, 0, _RASTER, _RASTER, flip=options.flip)
     oblique = oblique_lines(frame.grid, frame.relative_strain.shape)
+    stamp = stamp_text(facts_of([frame], options, source_sha256))
     images = [("Relative strain (1 = average of the region)", _strain(strain, place, options))]
     if bmode is not None:
         gain = bmode.exposure_db + options.bmode_gain
@@ -83,7 +95,7 @@ def write_figure(
         _bar(figure, axes[0][-1], frame, options)
         figure.text(0.5, -0.02, _caption(frame, options, regions), ha="center", va="top", fontsize=7)
         try:
-            figure.savefig(path, dpi=_DPI, bbox_inches="tight", metadata=_metadata(path))
+            figure.savefig(path, dpi=_DPI, bbox_inches="tight", metadata=_metadata(path, stamp))
         finally:
             plt.close(figure)
 
@@ -168,7 +180,9 @@ def _caption(frame: ImageFrame, options: DisplayOptions, regions: Regions | None
     return caption + "\nRelative axial strain, not stiffness; research use only."
 
 
-def _metadata(path: Path) -> dict[str, Any]:
+def _metadata(path: Path, stamp: str) -> dict[str, Any]:
     if path.suffix.lower() == ".svg":
-        return {"Date": None, "Creator": "musse-stream"}
-    return {"Creator": "musse-stream", "CreationDate": None} if path.suffix.lower() == ".pdf" else {}
+        return {"Date": None, "Creator": "musse-stream", "Source": stamp}
+    if path.suffix.lower() == ".pdf":
+        return {"Creator": "musse-stream", "CreationDate": None, "Subject": stamp}
+    return {"Source": stamp}

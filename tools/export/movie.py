@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tools.display.options import DisplayOptions
 from tools.display.render import render
 from tools.errors import ToolError
+from tools.export.stamp import facts_of, stamp_movie, stamp_text
 from tools.export.views import bmode_of, view_of
 from tools.measure.frames import ImageFrame
 from tools.part import writing
@@ -36,8 +37,10 @@ def write_movie(
     path: Path,
     options: DisplayOptions,
     on_frame: Callable[[int], object] = lambda done: None,
+    *,
+    source_sha256: str = "",
 ) -> float:
-    """Write all frames at their own pace; returns frames/s.
+    """Write all frames at their own pace, and the SHA-256 of the file they were made of; returns frames/s.
 
     Raises ToolError where that is impossible, DiskFull where there is no room for them.
     """
@@ -58,6 +61,8 @@ def write_movie(
         _write_gif([drawn(position) for position in range(len(frames))], path, rate)
     else:
         _write_video((drawn(position) for position in range(len(frames))), path, rate, size)
+    with writing(path):
+        stamp_movie(path, stamp_text(facts_of(frames, options, source_sha256)))
     _check_whole(path, len(frames))
     return rate
 

@@ -8,6 +8,7 @@ import typer
 
 from streamer.config import Config
 from tools.measure.frames import ImageFrame
+from tools.measure.published import holds_images, published_pairing
 from tools.measure.ratio import as_row, measure, presses
 from tools.measure.regions import Regions
 from tools.measure.table import to_csv, to_json
@@ -42,8 +43,10 @@ def write_measurements(
             )
             for line in result.warnings:
                 typer.echo(f"note: {line}")
-    details: dict[str, Any] = {"regions": regions.model_dump(), "pairing": config.pairing.model_dump()}
+    details: dict[str, Any] = {"regions": regions.model_dump()}
     if json_file is not None:
+        computed = holds_images(source)
+        details["pairing"] = published_pairing(source) if computed else config.pairing.model_dump()
         details["source_sha256"] = sha256(source)
     for path, text in ((csv, to_csv(rows)), (json_file, to_json(rows, details))):
         if path is not None:

@@ -1,17 +1,19 @@
 """Images as they were published: of a tape or of a file of results."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from streamer.headers import BmodeHeader, FusedHeader, StrainHeader
 from streamer.wire import Message, decode
 from tools.errors import RecordingError
 from tools.measure.frames import ImageFrame
 from tools.measure.offline import of_messages
-from tools.results.description import holds_results
+from tools.results.description import describe_results, holds_results
 from tools.results.messages import result_messages
-from tools.tape.layout import SUFFIX
+from tools.tape.layout import ABOUT_NODE, SUFFIX
 from tools.tape.reader import Tape
 
 
@@ -30,6 +32,19 @@ def holds_images(path: Path) -> bool:
             f"{path} holds strain results as .npz: write them as .h5 to measure or draw them"
         )
     return True
+
+
+def published_pairing(path: Path) -> dict[str, Any] | None:
+    """The `[pairing]` that the images of such a file were made with; None where it is not stated."""
+    if path.suffix.lower() == SUFFIX:
+        with Tape(path) as tape:
+            for _ in tape.messages(["status"]):
+                pass  # what is known of the node stands between the messages
+            text = tape.condition.about.get(ABOUT_NODE, {}).get("configuration")
+    else:
+        text = describe_results(path)["attributes"].get("configuration")
+    pairing: dict[str, Any] | None = json.loads(text).get("pairing") if text else None
+    return pairing
 
 
 def published_frames(path: Path, *, with_bmode: bool = False) -> Iterator[ImageFrame]:

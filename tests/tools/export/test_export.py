@@ -1,6 +1,9 @@
 """Figures and movies of a recording, without names in them."""
 
+import hashlib
+import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -29,6 +32,14 @@ def run(command: str, recording: Path, output: Path, *more: str) -> str:
     return result.output
 
 
+def stated(file: Path) -> dict[str, Any]:
+    """What `info` reads out of an exported file."""
+    result = CliRunner().invoke(app, ["info", str(file), "--json"])
+    assert result.exit_code == 0, result.output
+    facts: dict[str, Any] = json.loads(result.output)
+    return facts
+
+
 @pytest.mark.parametrize("ending", ["pdf", "svg", "png"])
 def test_a_figure_shows_its_words_and_no_name(press: Path, tmp_path: Path, ending: str) -> None:
     output = tmp_path / f"figure.{ending}"
@@ -47,6 +58,7 @@ def test_a_figure_shows_its_words_and_no_name(press: Path, tmp_path: Path, endin
         assert drawn is not None
         image = drawn.astype(int)
         assert ((image.max(axis=2) - image.min(axis=2)) > 60).mean() > 0.05  # colours
+    assert stated(output)["source_sha256"] == hashlib.sha256(press.read_bytes()).hexdigest()
     again = tmp_path / f"again.{ending}"
     run("figure", press, again, "--regions", REGIONS)
     assert again.read_bytes() == data
@@ -69,6 +81,9 @@ def test_a_movie_holds_every_image_at_the_recordings_pace(press: Path, tmp_path:
             images.append(read[1])
         assert reader.get(cv2.CAP_PROP_FPS) == pytest.approx(50, rel=0.05)
     assert len(images) == int(printed.split(": ")[1].split(" ")[0])
+    facts = stated(output)
+    assert facts["source_sha256"] == hashlib.sha256(press.read_bytes()).hexdigest()
+    assert (facts["engine"], facts["last_frame"]) == ("trivial", 9)
     first, last = (np.asarray(image)[..., :3].astype(int) for image in (images[0], images[-1]))
     assert np.abs(first - last).mean() > 0.5  # it moves
     assert ((first.max(axis=2) - first.min(axis=2)) > 60).mean() > 0.05
@@ -81,3 +96,6 @@ def test_other_endings_and_missing_frames_are_named(press: Path, tmp_path: Path)
         run("figure", press, tmp_path / "a.jpg")
     with pytest.raises(ToolError, match="no strain image of frame 99"):
         run("figure", press, tmp_path / "a.png", "--frame", "99")
+    (tmp_path / "other.gif").write_bytes(b"GIF89a;")
+    other = CliRunner().invoke(app, ["info", str(tmp_path / "other.gif")])
+    assert "no figure or movie of this program" in str(other.exception)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from tests.tools.programs import write_press
 from tests.tools.tape.tapes import bmode_parts, fused_parts, strain_parts, write_parts
 from tools.cli import app
 from tools.convert import convert_tape
-from tools.errors import RecordingError
+from tools.errors import RecordingError, ToolError
 from tools.formats import open_recording
 from tools.measure.opened import frames_of_file
 
@@ -98,3 +99,57 @@ def test_results_as_npz_are_refused_with_the_remedy(results: Path, tmp_path: Pat
     run("process", str(results.parent / "press.h5"), "--engine", "trivial", "--output", str(npz))
     with pytest.raises(RecordingError, match=r"as \.npz: write them as \.h5"):
         table(npz)
+
+
+@pytest.fixture
+def in_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test runs in its own folder."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("in_its_folder")
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("measure", "FILE", "--regions", REGIONS, "--engine", "trivial"), "--engine"),
+        (("measure", "FILE", "--regions", REGIONS, "--config", "fine"), "--config"),
+        (
+            ("figure", "FILE", "--output", "a.png", "--stride", "2", "--weights", "live"),
+            "--weights, --stride",
+        ),
+        (("movie", "FILE", "--output", "a.gif", "--pairing", "auto", "--preset", "x"), "--pairing, --preset"),
+        (("replay", "FILE", "--what", "results", "--rate", "5", "--frame-rate", "9"), "--rate, --frame-rate"),
+        (("replay", "FILE", "--what", "results", "--loop", "bounce"), "--loop"),
+        (("display", "FILE", "--headless", "--connect", "tcp://127.0.0.1:9"), "--connect"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["HDF5", "tape"])
+def test_options_that_change_no_computed_result_are_refused(
+    results: Path,
+    tmp_path: Path,
+    kind: str,
+    arguments: tuple[str, ...],
+    named: str,
+) -> None:
+    file = results
+    if kind == "tape":
+        file = write_parts(tmp_path / "a.mcap", [strain_parts(1, t_acq=10**9), fused_parts(1)])
+    with pytest.raises(ToolError, match=f"leave out {named}$"):
+        run(*(str(file) if word == "FILE" else word for word in arguments))
+
+
+def test_the_json_states_the_pairing_that_the_images_were_made_with(results: Path, tmp_path: Path) -> None:
+    processed = tmp_path / "stride.h5"
+    run(
+        "process",
+        str(results.parent / "press.h5"),
+        "--engine",
+        "trivial",
+        "--stride",
+        "2",
+        "--output",
+        str(processed),
+    )
+    run("measure", str(processed), "--regions", REGIONS, "--json", str(tmp_path / "a.json"))
+    stated = json.loads((tmp_path / "a.json").read_text())["settings"]["pairing"]
+    assert (stated["mode"], stated["stride"]) == ("stride", 2)
