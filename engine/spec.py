@@ -179,6 +179,9 @@ class StrainResult:
     """(cols,), line of each column, evenly spaced."""
     rejection: QualityRejection | None = None
     """None, or the reason why the estimator itself calls this pair unusable."""
+    lateral_std: Callable[[], FloatArray] | None = None
+    """Computes the standard deviation of `lateral_displacement`, (rows, cols) in lines, inf: no information.
+    It reads the pair's pre frame, so it is asked before that is overwritten. None: not known."""
     state: Any = None
     """The estimator's state after this pair; `Estimator.commit` makes it current."""
     fresh_state: bool = False

@@ -1,5 +1,7 @@
 """The network engine: the classical front end, then the live program on some runtime. NumPy only."""
 
+from functools import partial
+
 import numpy as np
 
 from engine.errors import EstimateFailed
@@ -15,6 +17,7 @@ from engine.spec import (
     StrainResult,
     no_stopwatch,
 )
+from engine.tracking.lateral_precision import LateralPrecision
 
 
 class MusseEstimator(StatelessEstimator):
@@ -31,6 +34,7 @@ class MusseEstimator(StatelessEstimator):
         self.model_hash: str | None = chain.model_hash
         self._chain = chain
         self._output = OutputGrid(spec)
+        self._lateral = LateralPrecision(spec)
 
     @property
     def name(self) -> str:
@@ -80,6 +84,7 @@ class MusseEstimator(StatelessEstimator):
                 ncc=maps.ncc,
                 axial_index=self._output.axial_index,
                 lateral_index=self._output.lateral_index,
+                lateral_std=partial(self._lateral.std, pre, maps.ncc, self._output.axial_index),
             )
 
     def reset(self) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from engine.spec import (
     no_stopwatch,
 )
 from engine.strain.least_squares import StrainWindow
+from engine.tracking.lateral_precision import LateralPrecision
 from engine.tracking.normalisation import NormalisedFrame, PairInitialiser
 from engine.tracking.phase import PhaseZeroTracker, Track
 from engine.tracking.preparation import Preparation, PreparedPair
@@ -45,6 +47,7 @@ class ReferenceEstimator(StatelessEstimator):
         self.spec = spec
         self._passes = PhaseZeroTracker()
         self._preparation = Preparation(spec)
+        self._lateral = LateralPrecision(spec)
         n_axial, n_lateral = spec.shape
         self._axial_window = spec.axial_window / spec.sample_pitch
         step = max(1, round(self._axial_window / ROWS_PER_WINDOW))
@@ -98,14 +101,16 @@ class ReferenceEstimator(StatelessEstimator):
             result = measure(products, window)
             rows = np.rint(self._axial_index / window.row_pitch)
             nearest = np.clip(rows, 0, window.n_rows - 1).astype(np.intp)
+            ncc = depth_first(result.ncc)
             return StrainResult(
                 axial_displacement=depth_first(result.axial),
                 lateral_displacement=depth_first(download(track.lateral).take(nearest, axis=1)),
                 axial_strain=depth_first(result.strain),
                 strain_std=depth_first(result.strain_std),
-                ncc=depth_first(result.ncc),
+                ncc=ncc,
                 axial_index=self._axial_index,
                 lateral_index=self._lateral_index,
+                lateral_std=partial(self._lateral.std, pre, ncc, self._axial_index),
             )
 
     def _for_grid(self, pair: PreparedPair) -> StrainWindow:

@@ -9,6 +9,6 @@ INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "sve_bf16")
 def bfloat16_is_fast(device: torch.device) -> bool:
     """Whether `device` has instructions for bfloat16."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     has = torch.cpu.get_capabilities()
     return any(has.get(name, False) for name in INSTRUCTIONS)

@@ -127,7 +127,14 @@ def test_the_file_states_units_sign_engine_windows_and_versions(trivial: dict[st
     assert "torch" in about["versions"]
     assert about["musse_stream_version"]
     with h5py.File(press.with_name("strain.h5")) as file:
-        for name in (*MAPS, "axial_position", "relative_strain", "fused_lateral_position", "interval"):
+        for name in (
+            *MAPS,
+            "lateral_std",
+            "axial_position",
+            "relative_strain",
+            "fused_lateral_position",
+            "interval",
+        ):
             assert file[name].attrs["unit"]
         assert file["axial_displacement"].attrs["unit"].startswith("m,")
 
@@ -139,6 +146,7 @@ def test_displacement_is_in_metres(trivial: dict[str, Any]) -> None:
         np.testing.assert_allclose(slope, trivial["axial_strain"][row], rtol=0.02)
     assert trivial["axial_position"][-1] == pytest.approx(511 * 1540 / 2 / 40e6)
     assert trivial["lateral_position"][[0, -1]] == pytest.approx([-7.5 * 3e-4, 7.5 * 3e-4])
+    assert empty(trivial["lateral_std"]).all()  # this engine does not look sideways
 
 
 @pytest.fixture(scope="module")
@@ -164,6 +172,9 @@ def hardest(maps: NDArray[Any], rows: NDArray[Any], cols: NDArray[Any]) -> tuple
 def test_an_inclusion_lies_where_it_is(phantom: Path, tmp_path: Path, delay: float, shift: float) -> None:
     process(phantom, tmp_path / "a.h5", "--engine", "reference", "--initial-time", str(delay))
     found = contents(tmp_path / "a.h5")
+    valid = np.isfinite(found["lateral_displacement"])
+    np.testing.assert_array_equal(np.isfinite(found["lateral_std"]), valid)
+    assert 2e-6 < np.median(found["lateral_std"][valid]) < 1e-4  # m: a fraction of the line pitch
     best = np.nanargmax(np.where(found["rejection"] == b"", found["predicted_snre"], -1.0))
     single = found["axial_strain"][best] / found["mean_strain"][best]
     last = found["relative_strain"][~empty(found["relative_strain"])][-1]

@@ -23,6 +23,7 @@ UNITS: Final = {
     "strain_std": "1, standard deviation of axial_strain",
     "axial_displacement": "m, post minus pre, positive away from the probe",
     "lateral_displacement": "m (rad for curved probes), post minus pre, positive towards the last line",
+    "lateral_std": "m (rad for curved probes), standard deviation of lateral_displacement; NaN: not known",
     "cumulative_axial_displacement": (
         "m, from the first pre frame after a pair without one, or whose frames did not match, to post; "
         "on that first frame's coordinates"

@@ -17,6 +17,7 @@ MAPS = (
     "strain_std",
     "axial_displacement",
     "lateral_displacement",
+    "lateral_std",
     "cumulative_axial_displacement",
 )
 
@@ -40,11 +41,14 @@ class OfflineMaps:
         if not message.arrays or message.result is None or message.pair_quality is None or cumulative is None:
             return {}
         result, valid = message.result, message.pair_quality.valid
+        unknown = np.float32(np.nan)
+        lateral_std = unknown if result.lateral_std is None else result.lateral_std()
         displacements = (
             result.axial_displacement * self._axial_unit,
             result.lateral_displacement * self._lateral_unit,
+            lateral_std * self._lateral_unit,
         )
-        masked = [np.where(valid, u, np.float32(np.nan)) for u in displacements]
+        masked = [np.where(valid, u, unknown) for u in displacements]
         return dict(zip(MAPS, (*message.arrays, *masked, cumulative * self._axial_unit), strict=True))
 
     def _follow(self, message: StrainMessage) -> FloatArray | None:
