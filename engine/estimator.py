@@ -9,8 +9,9 @@ from engine.spec import EngineSpec, ErrorModel, FrameArray, Stopwatch, StrainRes
 class Estimator(Protocol):
     """From two frames to a `StrainResult`, with a state that changes only on `commit` and `reset`.
 
-    One thread at a time may call it. Frames are (n_axial, n_lateral), int16 or float32 RF or complex64 IQ
-    according to `spec.kind`, of any gain and any memory order; they are read, never kept or changed.
+    One thread at a time may call it, but for `foresee`. Frames are (n_axial, n_lateral), int16 or float32 RF
+    or complex64 IQ according to `spec.kind`, of any gain and any memory order; they are read, never kept or
+    changed.
     """
 
     @property
@@ -58,6 +59,14 @@ class Estimator(Protocol):
         """
         ...
 
+    def foresee(self, pre: FrameArray, post: FrameArray) -> None:
+        """Prepare for a pair that `propose` may be given next, in a second thread if that is at hand.
+
+        Results are the same with it and without, bit for bit, whether the pair comes or not. Raises as
+        `propose`.
+        """
+        ...
+
     def commit(self, result: StrainResult) -> None:
         """Make the state that `result` carries the current one."""
         ...
@@ -95,6 +104,9 @@ class StatelessEstimator(ABC):
     def ready(self, pre: FrameArray) -> bool:
         """Always: everything was prepared when it was opened."""
         return True
+
+    def foresee(self, pre: FrameArray, post: FrameArray) -> None:  # noqa: B027 - one that may be left out
+        """Nothing to prepare."""
 
     def commit(self, result: StrainResult) -> None:  # noqa: B027 - there is no state
         """Nothing to keep."""

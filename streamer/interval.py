@@ -32,6 +32,12 @@ class IntervalChoice:
         self._posts: deque[int] = deque(maxlen=MAX_FRAMES)
 
     def pre(self, post: RfFrame, earlier: Sequence[RfFrame]) -> RfFrame | None:
+        """What `nearest` gives; `post` counts as a post from now on."""
+        found = self.nearest(post, earlier)
+        self._posts.append(post.header.frame_index)
+        return found
+
+    def nearest(self, post: RfFrame, earlier: Sequence[RfFrame]) -> RfFrame | None:
         """The frame of this stream nearest to an interval before `post`; None after a gap.
 
         A frame that was a post before is preferred: its preparation need not be computed again. The first
@@ -61,7 +67,6 @@ class IntervalChoice:
             if (apart := times.get(frame.header.frame_index)) is not None
             and (apart <= LONGEST * interval or frame.header.frame_index == index - 1)
         ]
-        self._posts.append(index)
         return min(near, key=distance, default=None)
 
     def update(self, header: StrainHeader) -> None:

@@ -2,6 +2,7 @@
 
 RF link -> [receiver thread] -> ring -> [main thread] pair -> step -> strain, B-mode -> results socket
                                                       status at a fixed rate
+                         [foresight] prepares the pair that is likely next while the main thread infers
 """
 
 import logging
@@ -19,6 +20,7 @@ from streamer.bmode_message import bmode_message
 from streamer.builder import EngineBuilder, OpenEngine, weights_of
 from streamer.config import Config, HttpConfig
 from streamer.events import NodeEvents
+from streamer.foresight import Foresight
 from streamer.frame import RfFrame
 from streamer.frame_counters import FrameCounters
 from streamer.geometry import check_frame
@@ -122,18 +124,20 @@ def run(
         http = _serve_health(config.http, status)
         if http is not None:
             closing.callback(http.close)
-        beside = Beside(compile_engine, health, on_turn)
-        builder = EngineBuilder(open_engine, beside, config, health, metrics)
+        builder = EngineBuilder(open_engine, Beside(compile_engine, health, on_turn), config, health, metrics)
         receiver = Receiver(context, config.input, ring, events, partial(check_frame, config=config))
         closing.callback(receiver.stop)
         health.insecure = insecurities(config)
         receiver.start()
+        foresight = closing.enter_context(Foresight(ring, pairing))
         on_ready(Ready(publisher.address, http.address if http else None))
 
         def process_pair(pair: FramePair) -> StrainMessage:
             step = builder.step_for(pair.post, stop, status.tick)
             on_turn(builder.pair_at_most)
-            message = _publish_strain(pair, step, publisher, events, stop)
+            message = _publish_strain(
+                pair, step, foresight.beside(step, pair), publisher=publisher, events=events, stop=stop
+            )
             _publish_bmode(pair.post, publisher, config)
             return message
 
@@ -197,13 +201,18 @@ def _serve_health(http: HttpConfig, status: StatusPublisher) -> HealthServer | N
 
 
 def _publish_strain(
-    pair: FramePair, step: StrainStep, publisher: Publisher, events: NodeEvents, stop: Stop
+    pair: FramePair,
+    step: StrainStep,
+    watch: Stopwatch,
+    *,
+    publisher: Publisher,
+    events: NodeEvents,
+    stop: Stop,
 ) -> StrainMessage:
     """Process one pair, publish its result and update the counters.
 
     A stop signal may interrupt the computation (StopRequested) but never the publish.
     """
-    watch = Stopwatch()
     watch.seconds["wait"] = time.perf_counter() - pair.post.received
     with stop.interruptible():
         message = step.run(pair, watch)

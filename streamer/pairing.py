@@ -73,6 +73,18 @@ class Pairing:
             return FramePair(None, post, "geometry_changed")
         return FramePair(pre, post, None)
 
+    def likely(self, post: RfFrame, earlier: Sequence[RfFrame]) -> FramePair:
+        """What `choose` would return; changes nothing. May be wrong where an outcome is still to come."""
+        pre = None
+        if post.stream == self._stream:
+            if self._config.mode == "keyframe":
+                pre = self.key
+            elif self._config.mode == "time":
+                pre = self._interval.nearest(post, earlier)
+            else:
+                pre = self._before(post, earlier)
+        return FramePair(pre, post, None)
+
     def report_outcome(self, pair: FramePair, header: StrainHeader) -> None:
         """Take in how a pair went: for the next interval or stride, or a new key when the old is spent."""
         if pair.pre is None:

@@ -95,7 +95,7 @@ class FrameRing:
             slot.frame = RfFrame(header, view_samples(header, slot.payload), received)
             slot.loans, slot.pending = 0, True
             self._order.append(slot)
-            self._changed.notify()
+            self._changed.notify_all()
 
     def abandon(self, slot: Slot) -> None:
         """The claimed slot will not be used."""
@@ -117,14 +117,26 @@ class FrameRing:
             for slot in waiting[:passed]:
                 slot.pending = False
             chosen.pending = False
-            if chosen.frame is None:
-                raise AssertionError("a pending slot has a frame")  # cannot happen: commit sets both
-            earlier = [slot.frame for slot in self._order[: self._order.index(chosen)] if slot.frame]
-            pair = choose(chosen.frame, earlier)
-            self._lend(pair, +1)
+            pair = self._lent(chosen, choose)
         if passed:
             self._on_overwritten(passed)
         return pair
+
+    def foreseen(self, choose: Choose, timeout: float) -> FramePair | None:
+        """The pair that `next_pair` would return now, on loan until `let_go`; its frames still wait.
+
+        None when no frame came in time (s). Any thread; `choose` must change nothing.
+        """
+        with self._changed:
+            if not self._changed.wait_for(self._any_pending, timeout):
+                return None
+            waiting = [slot for slot in self._order if slot.pending]
+            return self._lent(waiting[0] if self._keep_all else waiting[-1], choose)
+
+    def let_go(self, pair: FramePair) -> None:
+        """End the loan of a foreseen pair."""
+        with self._changed:
+            self._lend(pair, -1)
 
     def give_back(self, pair: FramePair, key: RfFrame | None = None) -> None:
         """End the loan of both frames; the key frame stays on loan until a call names another or none."""
@@ -142,6 +154,15 @@ class FrameRing:
 
     def _any_pending(self) -> bool:
         return any(slot.pending for slot in self._order)
+
+    def _lent(self, post: Slot, choose: Choose) -> FramePair:
+        """The pair that ends in this slot's frame, on loan."""
+        if post.frame is None:
+            raise AssertionError("a pending slot has a frame")  # cannot happen: commit sets both
+        earlier = [slot.frame for slot in self._order[: self._order.index(post)] if slot.frame]
+        pair = choose(post.frame, earlier)
+        self._lend(pair, +1)
+        return pair
 
     def _lend(self, pair: FramePair, change: int) -> None:
         for slot in self._slots:

@@ -102,6 +102,15 @@ class StrainStep:
         self._age = self._rejected_in_row = 0
         self._silent_for = 0.0
 
+    def foresee(self, pair: FramePair) -> None:
+        """Prepare a pair that may come next, in any thread, while `run` computes another."""
+        if self.estimator is None or pair.pre is None:
+            return
+        try:
+            self.estimator.foresee(*(self.region.crop(frame.samples) for frame in (pair.pre, pair.post)))
+        except Exception:  # `run` reports it if the pair comes
+            log.debug("a foreseen pair cannot be prepared", exc_info=True)
+
     def run(self, pair: FramePair, stopwatch: Stopwatch) -> StrainMessage:
         """Estimate one pair, assess its quality, describe it.
 

@@ -1,5 +1,6 @@
 """The seam between the estimator and what computes: two frames in, maps on a cell grid out. NumPy only."""
 
+from threading import Lock
 from typing import Protocol
 
 from engine.musse.cells import CellGrid, cell_grid
@@ -60,6 +61,10 @@ class Chain(Identified, Protocol):
         """
         ...
 
+    def foresee(self, pre: FrameArray, post: FrameArray) -> None:
+        """See `engine.estimator.Estimator.foresee`."""
+        ...
+
     def reset(self) -> None:
         """Forget every earlier frame."""
         ...
@@ -84,13 +89,14 @@ class HostChain:
         self._spec = spec
         self._runtime = runtime
         self._preparation = Preparation(spec, every_row=True)
+        self._preparing = Lock()  # free while the network runs: the next pair is foreseen then
         self._grid: IqGrid | None = None
 
     def maps(
         self, pre: FrameArray, post: FrameArray, stopwatch: Stopwatch = no_stopwatch
     ) -> tuple[LiveOutputs[FloatArray], CellGrid]:
         """See `Chain`."""
-        with stopwatch("prepare"):
+        with stopwatch("prepare"), self._preparing:
             inputs, cells = self.inputs(pre, post)
         with stopwatch("infer"):
             return self._runtime.run(inputs), cells
@@ -106,9 +112,15 @@ class HostChain:
         """Always: see `Chain`."""
         return True
 
+    def foresee(self, pre: FrameArray, post: FrameArray) -> None:
+        """See `Chain`."""
+        with self._preparing:
+            self._preparation.foresee(pre, post)
+
     def reset(self) -> None:
         """Forget every earlier frame: the working grid is chosen anew."""
-        self._preparation.reset()
+        with self._preparing:
+            self._preparation.reset()
 
     def _for_grid(self, grid: IqGrid) -> CellGrid:
         """What depends on the canonical grid alone: built again only when the measured carrier moves."""

@@ -87,6 +87,10 @@ class MusseEstimator(StatelessEstimator):
                 lateral_std=partial(self._lateral.std, pre, maps.ncc, self._output.axial_index),
             )
 
+    def foresee(self, pre: FrameArray, post: FrameArray) -> None:
+        """See `Estimator`."""
+        self._chain.foresee(pre, post)
+
     def reset(self) -> None:
         """Forget every earlier frame: the working grid is chosen again."""
         self._chain.reset()

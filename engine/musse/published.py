@@ -80,6 +80,9 @@ class PublishedEstimator:
         """See `Estimator`."""
         return self._chain.ready(pre)
 
+    def foresee(self, pre: FrameArray, post: FrameArray) -> None:
+        """Nothing: beside the network's seconds on a CPU, preparation is short."""
+
     def commit(self, result: StrainResult) -> None:
         """Make the state that `result` carries the current one."""
         self._chain.commit(result.state)

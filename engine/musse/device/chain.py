@@ -68,6 +68,9 @@ class DeviceChain:
         computed = self._frames.compute(pre, post, stopwatch)
         return LiveOutputs(*computed.result.maps), computed.plan.cells
 
+    def foresee(self, pre: FrameArray, post: FrameArray) -> None:
+        """Nothing: preparing a frame is part of the graph."""
+
     def reset(self) -> None:
         """Forget every earlier frame: the working grid is chosen anew."""
         self._frames.reset()
