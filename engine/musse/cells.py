@@ -18,12 +18,10 @@ CELL_WIDTH = 0.6e-3  # m, about: a beam width, which speckle has no detail below
 
 
 class CellMatrices(NamedTuple, Generic[Array]):
-    """Averages over cells, as matrices."""
+    """What a cell is: lines that it averages over, and its length along depth."""
 
     cell_across: Array
     """(cols, lines)"""
-    cell_along: Array
-    """(canonical rows, rows)"""
     cell_samples: Array
     """(1,) samples of one cell along depth."""
     cell_radians: Array
@@ -39,17 +37,16 @@ class CellGrid:
     lateral_index: FloatArray
     """(cols,) line of each cell's centre."""
     across: FloatArray
-    along: FloatArray
+    """(cols, lines)"""
     samples: float
     """Samples of one cell along depth."""
 
     def matrices(self, radians: FloatArray) -> CellMatrices[FloatArray]:
-        """What `gather` needs; `radians` (canonical rows,) is the phase per sample of displacement."""
+        """What averages need; `radians` (canonical rows,) is the phase per sample of displacement."""
+        rows = len(self.axial_index)
+        mean = radians[: rows * ROWS_PER_CELL].reshape(rows, ROWS_PER_CELL).mean(axis=1)
         return CellMatrices(
-            self.across,
-            self.along,
-            np.array([self.samples], np.float32),
-            (radians @ self.along) * np.float32(self.samples),
+            self.across, np.array([self.samples], np.float32), mean * np.float32(self.samples)
         )
 
 
@@ -63,13 +60,10 @@ def cell_grid(grid: IqGrid, n_lines: int, line_pitch: float) -> CellGrid:
     first = (n_lines - cols * lines) // 2
     across = np.zeros((cols, n_lines), np.float32)
     across[np.arange(cols).repeat(lines), first + np.arange(cols * lines)] = 1 / lines
-    along = np.zeros((grid.n_rows, rows), np.float32)
-    along[np.arange(rows * ROWS_PER_CELL), np.arange(rows).repeat(ROWS_PER_CELL)] = 1 / ROWS_PER_CELL
     samples = ROWS_PER_CELL * grid.pitch
     return CellGrid(
         axial_index=((np.arange(rows) + 0.5) * samples - 0.5 * grid.pitch).astype(np.float32),
         lateral_index=(first + (np.arange(cols) + 0.5) * lines - 0.5).astype(np.float32),
         across=across,
-        along=along,
         samples=samples,
     )

@@ -66,7 +66,7 @@ def couple(
     `prior_std`, and are finite in float32; `std_share` has none.
     """
     prior = integrated(strain)
-    along = (distances(strain, -2).abs() <= LOCAL_REACH[0]).to(strain.dtype)
+    along = within(distances(strain, -2), LOCAL_REACH[0])
     residual, precision = measure(cells, prior, along)
     if measured is not None:
         precision = precision * measured
@@ -92,7 +92,7 @@ def integrated(strain: Tensor) -> Tensor:
 
     A product with 1 below the diagonal and 1/2 on it: TensorRT makes a loop over rows of cumsum.
     """
-    return (0.5 * (distances(strain, -2).clamp(-1, 1) + 1)) @ strain
+    return (0.5 * distances(strain, -2) + 0.5).clamp(0.0, 1.0) @ strain
 
 
 def measure(cells: TrackingFeatures, prior: Tensor, along: Tensor) -> tuple[Tensor, Tensor]:
@@ -116,7 +116,7 @@ def measure(cells: TrackingFeatures, prior: Tensor, along: Tensor) -> tuple[Tens
     usable = (squared >= MIN_COHERENCE**2) & (cells.coverage >= MIN_COVERAGE) & (cells.weight > 0)
     weight = torch.where(usable, precision, torch.zeros_like(precision))
     residual = torch.where(usable, moved - prior, torch.zeros_like(prior))
-    across = (distances(prior, -1).abs() <= LOCAL_REACH[1]).to(prior.dtype)
+    across = within(distances(prior, -1), LOCAL_REACH[1])
     near = (along @ (weight * residual) @ across) / (along @ weight @ across).clamp(min=TINY)
     return residual, weight * ((residual - near).abs() < MAX_DEVIATION)
 
@@ -134,7 +134,7 @@ def share_across(weight: Tensor, moment: Tensor, along: Tensor) -> tuple[Tensor,
     `LOCAL_REACH` rows, its noise averaged, counts at most 1 / (n `LATERAL_STD`)^2; likewise the less, the
     more this line has measured itself.
     """
-    line = distances(weight, -1).to(weight.dtype)
+    line = distances(weight, -1)
     squared = line * line
     share = (squared > 0).to(weight.dtype) / squared.clamp(min=1.0)
     near, near_moment = along @ weight, along @ moment
@@ -184,5 +184,10 @@ def neighbours(maps: Tensor) -> tuple[Tensor, Tensor]:
 
 def distances(maps: Tensor, axis: int) -> Tensor:
     """(n, n) differences of indices along an axis of `maps`: from its size alone, so static once that is."""
-    index = torch.arange(maps.shape[axis], device=maps.device)
+    index = torch.arange(maps.shape[axis], device=maps.device, dtype=maps.dtype)
     return index[:, None] - index
+
+
+def within(distance: Tensor, reach: int) -> Tensor:
+    """1 where a distance of whole numbers is at most `reach`, else 0; faster than a comparison."""
+    return (reach + 1 - distance.abs()).clamp(0.0, 1.0)

@@ -17,6 +17,7 @@ from engine.errors import EngineError
 from engine.musse.cells import CellMatrices
 from engine.musse.net import LiveNet
 from engine.musse.program_io import HASH, INPUTS, OUTPUTS, PROGRAM_VERSION, VERSION, LiveOutputs
+from engine.musse.rewriting import rewrite
 from engine.musse.tracking_features import tracking_features
 from engine.spec import FloatArray
 from engine.tracking.phase import PhaseZeroTracker
@@ -71,6 +72,7 @@ def export(net: LiveNet, path: Path, example: Sequence[FloatArray], *, weights_h
         raise EngineError("the exporter gave no program")
     model = exported.model_proto
     _without_notes(model.graph)
+    rewrite(model.graph)
     model.metadata_props.add(key=HASH, value=weights_hash)
     model.metadata_props.add(key=VERSION, value=str(PROGRAM_VERSION))
     part = path.with_suffix(".part")
@@ -88,4 +90,4 @@ def _without_notes(graph: Any) -> None:
                 _without_notes(attribute.g)
     for constant in graph.initializer:
         del constant.metadata_props[:]
-    del graph.value_info[:], graph.metadata_props[:]
+    del graph.metadata_props[:]

@@ -19,6 +19,7 @@ from engine.musse.tracking_features import TrackingFeatures
 from engine.musse.window_features import (
     FLOOR,
     MAX_STRAIN,
+    TINY,
     WINDOWS,
     WindowFeatures,
     fit,
@@ -121,7 +122,8 @@ def combine(
 def arsinh(x: Tensor) -> Tensor:
     """Inverse hyperbolic sine, as runtimes compute it fast: they have vectors for logarithms, not for it."""
     size = x.abs()
-    return x.sign() * (size + (size * size + 1.0).sqrt()).log()
+    # not times sign(x), which is as slow as the logarithm
+    return x * ((size + (size * size + 1.0).sqrt()).log() / size.clamp(min=TINY))
 
 
 def shares(logits: Tensor) -> Tensor:

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
-from engine.musse.cells import CellMatrices
+from engine.musse.cells import ROWS_PER_CELL, CellMatrices
 from engine.tracking.phase import Track
 
 
@@ -32,16 +33,17 @@ def tracking_features(track: Track, radians: Tensor, matrices: CellMatrices[Tens
     """Cells of a pair, batch 1, from a track that has every canonical row; `radians` (rows,) per sample."""
 
     def mean(maps: Tensor) -> Tensor:
-        return (matrices.cell_across @ maps @ matrices.cell_along).transpose(-1, -2)
+        by_cell = avg_pool2d(maps[None], (1, ROWS_PER_CELL))[0]  # torch-tensorrt lacks it in three dimensions
+        return (matrices.cell_across @ by_cell).transpose(-1, -2)
 
-    axial, weight = mean(track.axial), mean(track.in_phase)
-    moved = mean(track.in_phase * track.axial + track.quadrature / radians)
+    axial, weight = mean(track.axial[None]), mean(track.in_phase[None])
+    moved = mean((track.in_phase * track.axial + track.quadrature / radians)[None])
     return TrackingFeatures(
-        weight=weight[None],
-        moment=((moved - weight * axial) / matrices.cell_samples)[None],
+        weight=weight,
+        moment=(moved - weight * axial) / matrices.cell_samples,
         energy=mean(track.energy)[None],
-        coverage=mean(track.valid)[None],
-        axial=(axial / matrices.cell_samples)[None],
-        lateral=mean(track.lateral)[None],
+        coverage=mean(track.valid[None]),
+        axial=axial / matrices.cell_samples,
+        lateral=mean(track.lateral[None]),
         radians=matrices.cell_radians[None],
     )

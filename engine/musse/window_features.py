@@ -70,15 +70,20 @@ class Fit:
 
 
 def _kernels(length: float, width: float) -> tuple[Tensor, Tensor]:
-    """(3, 1, n, 1) overlap with the window times distance to the power 0, 1, 2; and (1, 1, 1, m) across."""
+    """Of the three `sums`: (6, 3, n, 1) along depth and (3, 3, 1, m) across.
+
+    Along depth it is the overlap with the window times distance to the power 0, 1, 2 for the weight, 0, 1
+    for weighted displacement, and 0 for power: one convolution, because on so small maps every call counts.
+    """
     half, side = (int(np.ceil((n - 1) / 2)) for n in (length, width))
     overlap, distance = box_overlap(2 * half + 1, 1.0, np.array([float(half)]), length)
-    along = np.stack([(overlap * distance**power)[:, 0] for power in range(3)])
-    across = box_overlap(2 * side + 1, 1.0, np.array([float(side)]), width)[0]
-    return (
-        torch.from_numpy(along.astype(np.float32))[:, None, :, None],
-        torch.from_numpy(across.astype(np.float32)).view(1, 1, 1, -1),
-    )
+    powers = [(overlap * distance**power)[:, 0] for power in range(3)]
+    along = np.zeros((6, 3, 2 * half + 1, 1), np.float32)
+    for out, (of, power) in enumerate(((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (2, 0))):
+        along[out, of, :, 0] = powers[power]
+    across = np.zeros((3, 3, 1, 2 * side + 1), np.float32)
+    across[range(3), range(3), 0] = box_overlap(2 * side + 1, 1.0, np.array([float(side)]), width)[0][:, 0]
+    return torch.from_numpy(along), torch.from_numpy(across)
 
 
 KERNELS: Final = {
@@ -99,10 +104,8 @@ def fit(maps: Tensor, window: FitWindow) -> Fit:
     """Fit a line to displacement around every cell of pooled `sums` (batch, 3, rows, cols)."""
     along, across = (kernel.to(maps) for kernel in _PLACED.get(maps.device, KERNELS)[window])
     rows, cols = along.shape[2] // 2, across.shape[3] // 2
-    beside = [conv2d(maps[:, k : k + 1], across, padding=(0, cols)) for k in range(3)]
-    w = conv2d(beside[0], along, padding=(rows, 0))
-    y = conv2d(beside[1], along[:2], padding=(rows, 0))
-    energy = conv2d(beside[2], along[:1], padding=(rows, 0))
+    beside = conv2d(maps, across, padding=(0, cols))
+    w, y, energy = conv2d(beside, along, padding=(rows, 0)).split((3, 2, 1), dim=1)
     total = w[:, :1]
     safe = total.clamp(min=TINY) + (MIN_COHERENCE * energy - total).clamp(min=0.0)
     mean_t, mean_y = w[:, 1:2] / safe, y[:, :1] / safe

@@ -23,11 +23,12 @@ def warp(planes: Tensor, rows: Tensor, lines: Tensor) -> Tensor:
     line = lines.floor().clamp(-1, planes.shape[1] - 3)
     down, aside = (rows - row).clamp(0, 1), (lines - line).clamp(0, 1)
     # counted in integers: float32 cannot separate the pixels of a large frame
-    corner = (line + 1).to(torch.int64) * width + (row + 1).to(torch.int64)
-    flat, index = planes.flatten(1), corner.view(1, -1).expand(len(planes), -1)
+    corner = ((line + 1).to(torch.int64) * width + (row + 1).to(torch.int64)).view(1, -1)
+    flat = planes.flatten(1)
 
     def at(offset: int) -> Tensor:
-        return flat[:, offset:].gather(1, index).view(-1, *rows.shape)  # ONNX Runtime is slow at index_select
+        # moved indices, not slices of `flat`: those copy it. ONNX Runtime is slow at index_select
+        return flat.gather(1, (corner + offset).expand(len(planes), -1)).view(-1, *rows.shape)
 
     left, right = at(0), at(width)
     left = torch.addcmul(left, at(1) - left, down)

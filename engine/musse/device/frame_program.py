@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engine.musse.cells import CellGrid, CellMatrices
+from engine.musse.cells import ROWS_PER_CELL, CellGrid, CellMatrices
 from engine.musse.device.canonical import CanonicalFrame, CanonicalTransform
 from engine.musse.device.constants import floats
 from engine.musse.device.front import DeviceFront, NormalisedTensors
@@ -33,7 +33,7 @@ class PairProgram(nn.Module):
         self.program = program
         for name, values in front.inputs._asdict().items():
             self.register_buffer(f"grid_{name}", floats(values), persistent=False)
-        no_phase = np.zeros(cells.along.shape[0], np.float32)
+        no_phase = np.zeros(front.grid.n_rows, np.float32)
         for name, values in cells.matrices(no_phase)._asdict().items():
             self.register_buffer(f"matrix_{name}", floats(values), persistent=False)
 
@@ -44,7 +44,9 @@ class PairProgram(nn.Module):
         start, radians = self.front.start(pre, post)
         grid = [self.get_buffer(f"grid_{name}") for name in GridInputs._fields]
         matrices = CellMatrices(*(self.get_buffer(f"matrix_{name}") for name in CellMatrices._fields))
-        matrices = matrices._replace(cell_radians=(radians @ matrices.cell_along) * matrices.cell_samples)
+        rows = matrices.cell_radians.shape[0]
+        by_cell = radians[: rows * ROWS_PER_CELL].view(rows, ROWS_PER_CELL).mean(dim=1)
+        matrices = matrices._replace(cell_radians=by_cell * matrices.cell_samples)
         maps = self.program(pre.planes, pre.valid, post.planes, post.valid, *start, *grid, radians, *matrices)
         return (*maps, *(getattr(post, name) for name in COMPUTED))
 
