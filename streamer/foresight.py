@@ -5,12 +5,14 @@ Nothing waits for it and no result depends on it: a pair that was foreseen takes
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Final, Self
 
+from streamer.frame import RfFrame
 from streamer.pairing import FramePair, Pairing
 from streamer.ring import FrameRing
 from streamer.step import StrainStep
@@ -18,9 +20,12 @@ from streamer.stopwatch import Stopwatch
 
 STAGE: Final = "infer"
 """The stage that leaves a core free."""
+MISSES: Final = 2
+"""Pairs in a row that may fail to come as foreseen: frames then arrive faster than they can be prepared."""
 LONGEST_PAUSE: Final = 15
-"""Pairs without foresight after ones that did not come: frames arrive faster than pairs are computed."""
+"""Pairs without foresight after more than `MISSES`."""
 POLL: Final = 0.02  # s; how soon the thread notices that it is too late to begin
+LOOK: Final = 0.002  # s between looks for a newer frame than the one prepared
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,7 +37,7 @@ class _Current:
 
 
 class Foresight:
-    """Owns a thread that prepares at most one pair for each that is computed; idle on a single core."""
+    """Owns a thread that prepares the newest pair while one is computed; idle on a single core."""
 
     def __init__(self, ring: FrameRing, pairing: Pairing) -> None:
         self._ring = ring
@@ -40,7 +45,7 @@ class Foresight:
         self._requests: SimpleQueue[_Current | None] = SimpleQueue()
         self._current: _Current | None = None
         self._foreseen: FramePair | None = None
-        self._pause = self._left = 0
+        self._misses = self._pause = self._left = 0
         self._useful = _cores() > 1
         self._thread = threading.Thread(target=self._run, name="foresight", daemon=True)
 
@@ -75,21 +80,26 @@ class Foresight:
         foreseen, self._foreseen = self._foreseen, None
         if foreseen is not None:
             came = foreseen.pre is pair.pre and foreseen.post is pair.post
-            self._left = self._pause = 0 if came else min(2 * self._pause + 1, LONGEST_PAUSE)
+            self._misses = 0 if came else self._misses + 1
+            few = self._misses <= MISSES
+            self._left = self._pause = 0 if few else min(2 * self._pause + 1, LONGEST_PAUSE)
         self._left -= 1
         return self._useful and self._left < 0
 
     def _run(self) -> None:
         while (request := self._requests.get()) is not None:
+            newest: RfFrame | None = None
             while self._current is request:
                 pair = self._ring.foreseen(self._pairing.likely, timeout=POLL)
                 if pair is None:
                     continue
                 try:
-                    self._prepare(request, pair)
+                    if pair.post is not newest:
+                        self._prepare(request, pair)
                 finally:
                     self._ring.let_go(pair)
-                break
+                newest = pair.post
+                time.sleep(LOOK)
 
     def _prepare(self, request: _Current, pair: FramePair) -> None:
         acquisition = request.pair.post.header.acquisition
