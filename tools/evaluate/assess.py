@@ -83,7 +83,8 @@ def run_assessment(
         from tools.evaluate.report.page import need_matplotlib
 
         need_matplotlib("the image", "leave out --save")
-    opened = Engines(config.engine.threads, device=config.engine.where)
+    weights = Path(config.engine.weights) if config.engine.weights else None
+    opened = Engines(config.engine.threads, weights=weights, device=config.engine.where)
     watched: dict[tuple[str, str], Watched] = {}
     figures: dict[tuple[str, str], dict[str, float]] = {}
     with ctrl_c() as check:

@@ -110,6 +110,14 @@ def test_the_command_reports_and_draws(recording: Path, tmp_path: Path) -> None:
     assert target.read_bytes().startswith(b"\x89PNG")
 
 
+def test_the_weights_of_the_configuration_are_the_ones_assessed(recording: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text('[engine]\nweights = "not-there.safetensors"\n')
+    asked = ["assess", str(recording), "--config", str(tmp_path / "a.toml"), "--engine"]
+    result = CliRunner().invoke(app, [*asked, "eager"])
+    assert "not-there" in str(result.exception)
+    assert CliRunner().invoke(app, [*asked, "reference"]).exception is None  # which has none
+
+
 def test_without_matplotlib_the_remedy_is_an_option_of_this_command(
     recording: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
