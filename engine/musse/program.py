@@ -17,7 +17,6 @@ from engine.errors import EngineError
 from engine.musse.cells import CellMatrices
 from engine.musse.net import LiveNet
 from engine.musse.program_io import HASH, INPUTS, OUTPUTS, PROGRAM_VERSION, VERSION, LiveOutputs
-from engine.musse.rewriting import rewrite
 from engine.musse.tracking_features import tracking_features
 from engine.spec import FloatArray
 from engine.tracking.phase import PhaseZeroTracker
@@ -50,10 +49,12 @@ class LiveProgram(nn.Module):
 
 
 def export(net: LiveNet, path: Path, example: Sequence[FloatArray], *, weights_hash: str) -> None:
-    """Write the program of `net` to `path`, about 40 s; `example` holds the inputs of any one pair.
+    """Write the program of `net` to `path`, a minute or two; `example` holds the inputs of any one pair.
 
     The file appears only when complete. `weights_hash` is the SHA-256 of the weights, kept in the file.
     """
+    from engine.musse.rewriting import rewrite  # needs onnx, which only training installs
+
     tensors = tuple(torch.from_numpy(values) for values in example)
     # all but pairs and single numbers are free; which ones are equal follows from the products they enter
     sizes = tuple({axis: Dim.AUTO for axis, n in enumerate(values.shape) if n > 2} for values in example)
