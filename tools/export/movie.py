@@ -61,9 +61,9 @@ def write_movie(
         _write_gif([drawn(position) for position in range(len(frames))], path, rate)
     else:
         _write_video((drawn(position) for position in range(len(frames))), path, rate, size)
+    _check_whole(path, len(frames))
     with writing(path):
         stamp_movie(path, stamp_text(facts_of(frames, options, source_sha256)))
-    _check_whole(path, len(frames))
     return rate
 
 
