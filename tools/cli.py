@@ -36,7 +36,7 @@ from tools.commands.simulate import simulate
 from tools.commands.tape import tape
 from tools.commands.train import train
 from tools.commands.web import web
-from tools.errors import DiskFull, NoScreen, NothingReceived, RecordingError, ToolError
+from tools.errors import DiskFull, NodeEnded, NoScreen, NothingReceived, RecordingError, ToolError
 
 EXIT_CODES = {
     0: "success, also when ended by Ctrl-C, SIGTERM or q",
@@ -151,6 +151,8 @@ def main() -> None:
     substitute_unknown_characters()
     try:
         app()
+    except NodeEnded as ended:  # it has written why
+        sys.exit(max(1, ended.code))
     except tuple(kind for kind, _ in _CODE_OF) as error:
         print(f"musse-stream: {error}", file=sys.stderr)  # noqa: T201 - the one place that speaks to people
         sys.exit(next(code for kind, code in _CODE_OF if isinstance(error, kind)))

@@ -13,7 +13,7 @@ from engine.factory import resolve
 from streamer.config_file import load_config
 from streamer.stopping import Stop, StopRequested
 from tools.children import Child, child
-from tools.errors import NoScreen, NothingReceived, ToolError
+from tools.errors import NodeEnded, NoScreen, NothingReceived, ToolError
 from tools.keep import keeping
 from tools.processes import cache_folder
 
@@ -62,7 +62,7 @@ def run_demo(
     """Run replay, node and display until the display ends or `stop` is set; returns the node's summary.
 
     Raises StopRequested where `stop` is set before all of them run, NothingReceived where the display saw no
-    strain, ToolError where one of them ends by itself.
+    strain, NodeEnded where the node ends by itself with a code of its own, ToolError where another does.
     """
     replayed = ("replay", str(recording), "--loop", "bounce", "--wait-subscribers", "1")
     with child(*replayed, "--bind", ANY_PORT, "--json") as replay:
@@ -79,9 +79,10 @@ def run_demo(
                 while display.running() and not stop.is_set():
                     for other in (replay, node):
                         if not other.running():
-                            raise ToolError(
-                                f"{other.name} ended with exit code {other.finish()}: see above for why"
-                            )
+                            code = other.finish()
+                            if other is node and code > 0:
+                                raise NodeEnded(code)
+                            raise ToolError(f"{other.name} ended with exit code {code}: see above for why")
                     stop.wait(POLL)
                 display.ask_to_stop()
                 code = display.finish()

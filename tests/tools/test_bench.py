@@ -50,6 +50,14 @@ def test_it_ends_in_one_line_of_figures(tmp_path: Path) -> None:
         assert found["environment"][name], name
 
 
+def test_a_node_that_has_no_such_engine_ends_it_at_once_with_the_nodes_own_code(tmp_path: Path) -> None:
+    file = write_press(tmp_path / "a.h5")
+    with program("bench", "--file", str(file), "--engine", "tensorrt", "--seconds", "600") as bench:
+        assert bench.end() == 5, bench.err
+    assert "engine 'tensorrt' needs " in bench.err[-1]
+    assert bench.out == []
+
+
 def test_it_compares_with_a_recorded_run(tmp_path: Path) -> None:
     file = write_press(tmp_path / "a.h5")
     arguments = ("--file", str(file), "--engine", "trivial", "--rate", "40", "--seconds", "1", "--json")

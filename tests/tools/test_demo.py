@@ -95,6 +95,13 @@ def test_a_signal_while_it_simulates_leaves_no_half_recording(tmp_path: Path) ->
     assert not any("Traceback" in line for line in demo.err)
 
 
+def test_an_engine_that_cannot_run_here_ends_it_with_the_nodes_own_code(cache: str) -> None:
+    arguments = ("demo", "--headless", "--engine", "tensorrt", "--seconds", "600")
+    with program(*arguments, XDG_CACHE_HOME=cache) as demo:
+        assert demo.end() == 5
+    assert any("engine 'tensorrt' needs " in line for line in demo.err)
+
+
 def test_a_child_that_dies_is_named_and_ends_the_rest(cache: str) -> None:
     with program(*headless("--seconds", "600"), XDG_CACHE_HOME=cache) as demo:
         demo.wait_for("engine trivial ready")

@@ -21,7 +21,7 @@ from streamer.subscriber import Subscriber
 from streamer.wire import encode
 from tools.bench.stages import stage_times
 from tools.children import Child, child
-from tools.errors import NothingReceived
+from tools.errors import NodeEnded, NothingReceived
 from tools.formats import Recording
 from tools.machine import machine
 from tools.playback import playback
@@ -50,7 +50,8 @@ def measure(
     """Send the recording, bounced, at `rate` Hz for `seconds`; returns counts, times in ms and environment.
 
     `displays` headless displays watch strain, B-mode and status; their images go to `folder`.
-    Raises NothingReceived where no result comes, ToolError where a process ends by itself.
+    Raises NothingReceived where no result comes, NodeEnded where the node ends by itself, ToolError where
+    another process does.
     """
     context = open_context()
     link = bind_publisher(
@@ -92,8 +93,8 @@ def measure(
                 child("display", "--connect", results, "--headless", "--save", image, "--json")
             )
         _await_subscribers(link, 2)
-        sent = _send(link, recording, rate, seconds, stop=stop, results=results)
-        _await_frames(results, len(sent), DRAIN, stop)
+        sent = _send(link, recording, rate, seconds, stop=stop, node=node, results=results)
+        _await_frames(node, results, len(sent), DRAIN, stop)
         node.ask_to_stop()
         summary = node.wait_for("summary")
         stamps = [_stamps(peer) for peer in (bare, listener)]
@@ -117,8 +118,10 @@ def _await_subscribers(link: Socket, count: int) -> None:
         link.recv()
 
 
-def _await_frames(results: str, count: int, seconds: float, stop: Stop) -> None:
+def _await_frames(node: Child, results: str, count: int, seconds: float, stop: Stop) -> None:
     """Until so many frames have come to an end in the node, or are lost; at most `seconds`.
+
+    Raises NodeEnded where it ends instead.
 
     Subscribed only meanwhile: libzmq 4.3.5 aborts the process that does not read from a socket with
     heartbeats for longer than their timeout (libzmq issue 3937).
@@ -126,6 +129,8 @@ def _await_frames(results: str, count: int, seconds: float, stop: Stop) -> None:
     until = time.monotonic() + seconds
     with Subscriber(results, kinds=["status"]) as status:
         while time.monotonic() < until and not stop.is_set():
+            if not node.running():
+                raise NodeEnded(node.finish())
             for message in status.poll(timeout=POLL).messages:
                 header = message.header
                 if isinstance(header, StatusHeader) and _ended(header) >= count:
@@ -143,6 +148,7 @@ def _send(
     seconds: float,
     *,
     stop: Stop,
+    node: Child,
     results: str,
 ) -> dict[int, int]:
     """Send frames at `rate`; returns ns of the monotonic clock at the send call per frame index."""
@@ -156,7 +162,7 @@ def _send(
             1,
             WARM_UP_FRAMES,
         ):  # the engine is built on frame 0, while none wait behind
-            _await_frames(results, cue.frame_index, SETTLE, stop)
+            _await_frames(node, results, cue.frame_index, SETTLE, stop)
             begun = time.perf_counter() - cue.offset_ns * 1e-9
         due = begun + cue.offset_ns * 1e-9
         if stop.wait(max(0.0, due - time.perf_counter())) or (

@@ -56,7 +56,6 @@ def run(
 
     from streamer.config import UNENCRYPTED
     from tools.configuration import load_config
-    from tools.errors import NodeEnded
     from tools.keep import keeping
     from tools.log import log_to_stderr
     from tools.output import emit, node_line
@@ -86,9 +85,6 @@ def run(
             emit("ready", ready, as_json=json)
             return beside.enter_context(keeping(settings, ready["results"])).look
 
-        try:
-            summary = supervise(settings, stop, on_ready, log_json=log_json)
-        except NodeEnded as ended:
-            raise typer.Exit(ended.code) from ended
+        summary = supervise(settings, stop, on_ready, log_json=log_json)
         if summary is not None:
             emit("summary", summary, as_json=json, text=node_line(summary))
