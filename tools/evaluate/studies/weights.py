@@ -23,7 +23,7 @@ from engine.training.data.batches import Batch
 from engine.training.data.pool import PoolFigures, ScenePool
 from engine.training.data.samples import Samples, make_samples
 from engine.training.data.scenes import draw_scene
-from engine.training.losses.accumulated import sums
+from engine.training.losses.accumulated import TINY, sums
 from engine.training.recipe import FIRST_HELD_OUT
 from engine.training.validation.held_out import MIN_CONTRAST, held_out_batches
 
@@ -109,7 +109,7 @@ def _accumulate(result: Figures, found: LiveEstimate, batch: Batch) -> None:
     """Squared sums of the prior's error over what its sigma states, where that decides."""
     error = torch.where(batch.counted, found.prior.strain - batch.strain, 0.0)
     for squared, variance, weight in sums(error, found.prior.strain_std, found.prior, batch.counted.float()):
-        over = weight * squared / variance.clamp(min=1e-12)
+        over = weight * squared / variance.clamp(min=TINY)
         result.accumulated.append((float(over.sum()), float(weight.sum())))
 
 
