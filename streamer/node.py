@@ -125,11 +125,11 @@ def run(
         if http is not None:
             closing.callback(http.close)
         builder = EngineBuilder(open_engine, Beside(compile_engine, health, on_turn), config, health, metrics)
+        foresight = closing.enter_context(Foresight(ring, pairing))  # ends after the receiver
         receiver = Receiver(context, config.input, ring, events, partial(check_frame, config=config))
         closing.callback(receiver.stop)
         health.insecure = insecurities(config)
         receiver.start()
-        foresight = closing.enter_context(Foresight(ring, pairing))
         on_ready(Ready(publisher.address, http.address if http else None))
 
         def process_pair(pair: FramePair) -> StrainMessage:

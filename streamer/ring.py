@@ -188,7 +188,8 @@ class FrameRing:
         for slot in self._slots:
             if slot.frame is None and not slot.loans:
                 return slot
-        slot = next(slot for slot in self._order if not slot.loans)  # s + 4 slots: one is always free
+        # one is always free: of `history` + 5 slots at most 5 are on loan, two pairs and a key frame
+        slot = next(slot for slot in self._order if not slot.loans)
         self._order.remove(slot)
         slot.frame = None
         if slot.pending:
