@@ -7,6 +7,9 @@ import typer
 
 from tools.commands import options as shared
 
+_RESULTS = "tcp://127.0.0.1:5561"
+_TAPE = "tcp://127.0.0.1:5564"
+
 
 def display(
     file: Annotated[
@@ -14,7 +17,7 @@ def display(
     ] = None,
     connect: Annotated[
         str | None,
-        typer.Option(help="Address the node publishes results at [default: tcp://127.0.0.1:5561]."),
+        typer.Option(help=f"Address the node publishes results at [default: {_RESULTS}]."),
     ] = None,
     source: Annotated[
         str | None, typer.Option(help="source_id to show. Default: the first one that sends.")
@@ -69,7 +72,7 @@ def display(
     keep: Annotated[
         str | None,
         typer.Option(
-            help="Address of the tape process that the key g asks; '' for none [default: tcp://127.0.0.1:5564]."
+            help=f"Address of the tape process that the key g asks; '' for none [default: {_TAPE}]."
         ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON line.")] = False,
@@ -134,13 +137,13 @@ def display(
             connect = player.wait_for("ready")["results"]
         summary = run_display(
             options,
-            address="tcp://127.0.0.1:5561" if connect is None else connect,
+            address=_RESULTS if connect is None else connect,
             source=source,
             headless=headless,
             seconds=seconds,
             save=save,
             timeout=timeout,
-            keep="" if file is not None else "tcp://127.0.0.1:5564" if keep is None else keep,
+            keep="" if file is not None else _TAPE if keep is None else keep,
             security=security,
             stopped=lambda: bool(signals),
         )
