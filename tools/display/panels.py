@@ -141,7 +141,8 @@ def _title(title: str, view: View) -> str:
         value = "1 = average of the region" if view.options.value == "normalised" else "signed, in %"
         pairs = view.strain.pairs if view.strain is not None else None
         fused = "" if pairs is None else f", {pairs:.0f} {'pair' if round(pairs) == 1 else 'pairs'} fused"
-        made = "" if view.strain is None else fused or ", one pair"
+        single = ", single pairs" if view.options.persistence else ", one pair"
+        made = "" if view.strain is None else fused or single
         caption = f"{title}: {value}{made}"
     return caption
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 import cv2
 
 from tools.display.colors import MAP_NAMES, Image
-from tools.display.readouts import persistence_label
+from tools.display.readouts import persistence_label, source_of_percent
 from tools.display.view import View
 from tools.part import writing
 from tools.results.layout import assumed_fields
@@ -53,7 +53,7 @@ def facts_of(view: View) -> dict[str, Any]:
     if view.taken_at is not None:
         facts["Image Time"] = time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(view.taken_at))
     facts["Settings"] = {
-        "value": options.value,
+        "value": options.value if options.value == "normalised" else f"% of {source_of_percent(view)}",
         "color_map": MAP_NAMES[options.color_map],
         "range_top": round(view.range_top, 3),
         "persistence": persistence_label(view),

@@ -43,7 +43,8 @@ def draw_scale(canvas: Image, view: View, area: Area) -> None:
     canvas[top:bottom, left : left + _BAR_WIDTH] = bar
     cv2.rectangle(canvas, (left - 1, top - 1), (left + _BAR_WIDTH, bottom), LINE, 1)
     percent = view.options.value == "percent"
-    draw_text(canvas, "strain in %" if percent else "relative strain", x + 4, y + 20, size=SMALL, weight=BOLD)
+    heading = f"% of {source_of_percent(view)}" if percent else "relative strain"
+    draw_text(canvas, heading, x + 4, y + 20, size=SMALL, weight=BOLD)
     draw_text(canvas, "SOFT", middle, top - 8, weight=BOLD, align="center")
     draw_text(canvas, "HARD", middle, bottom + 19, weight=BOLD, align="center")
     for share, label in scale_labels(view):
@@ -81,6 +82,11 @@ def _draw_legend(canvas: Image, view: View, left: int, y: int) -> None:
         parts.append("left-right flipped")
     for number, line_text in enumerate(parts):
         draw_text(canvas, line_text, left, y + 54 + number * 18, size=SMALL, color=MUTED)
+
+
+def source_of_percent(view: View) -> str:
+    """What signed strain in % is taken from: there is no fused image of it."""
+    return "single pairs" if view.options.persistence else "one pair"
 
 
 def persistence_label(view: View) -> str:
@@ -260,7 +266,9 @@ def pointer_text(view: View) -> str:
         return f"{place}: outside the strain image"
     if view.options.value == "percent":
         value = image.percent[row, column] * image.sign
-        return f"{place}: " + (f"{signed(value, 2)} %" if np.isfinite(value) else "no value")
+        if not np.isfinite(value):
+            return f"{place}: no value"
+        return f"{place}: {signed(value, 2)} % of {source_of_percent(view)}"
     value, std = image.normalised[row, column], image.std[row, column]
     return f"{place}: " + (f"{value:.2f} ± {std:.2f}" if np.isfinite(value) else "no value")
 

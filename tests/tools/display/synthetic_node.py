@@ -41,10 +41,13 @@ class SyntheticNode:
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.XPUB)
         self._socket.setsockopt(zmq.LINGER, 0)
+        self._socket.setsockopt(zmq.XPUB_VERBOSE, 1)
         self._socket.bind(address)
         self.address = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
         self.subscribed = threading.Event()
         """Set once a display has subscribed to anything."""
+        self.subscriptions = 0
+        """How many came from all displays together."""
         self._time_constant = 0.5
         self.silent = threading.Event()
         """While it is set, nothing is sent."""
@@ -57,7 +60,9 @@ class SyntheticNode:
         number = 0
         while not self._stop.wait(1 / self._rate):
             while self._socket.poll(0):
-                request = read_request(self._socket.recv())
+                message = self._socket.recv()
+                self.subscriptions += message[:1] == b"\x01"
+                request = read_request(message)
                 self._time_constant = request.time_constant if request else self._time_constant
                 self.subscribed.set()
             number += 1

@@ -11,8 +11,11 @@ from tests.tools.display.display_messages import (
     status_message,
     strain_message,
 )
+from tools.display import panels, readouts
 from tools.display.options import DisplayOptions
-from tools.display.render import render
+from tools.display.png import facts_of
+from tools.display.readouts import pointer_text
+from tools.display.render import SIZE, render
 from tools.display.state import DisplayState
 from tools.display.strain_image import StrainImage, fused_image, strain_image
 
@@ -39,6 +42,23 @@ def test_signed_percent_is_always_that_of_a_pair() -> None:
     shown = state.view(1.0).strain
     assert shown is not None
     assert np.isfinite(shown.percent).all()
+
+
+@pytest.mark.parametrize(("persistence", "words"), [(0.0, "one pair"), (0.5, "single pairs")])
+def test_signed_percent_is_marked_as_that_of_a_pair_wherever_it_stands(
+    persistence: float, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = opened(DisplayOptions(value="percent", persistence=persistence))
+    state.update(received(status_message(), strain_message(), fused_message()), 1.0)
+    state.pointer = (0.0, 5.0)
+    view, drawn = state.view(1.0), list[str]()
+    for module in (panels, readouts):
+        monkeypatch.setattr(module, "draw_text", lambda canvas, text, *_, **__: drawn.append(text))
+    render(view, SIZE)
+    assert f"% of {words}" in drawn  # at the colour bar
+    assert any(text.endswith(f"signed, in %, {words}") for text in drawn)
+    assert pointer_text(view).endswith(f"% of {words}")
+    assert facts_of(view)["Settings"]["value"] == f"% of {words}"
 
 
 def test_without_a_fused_image_the_pair_is_shown() -> None:

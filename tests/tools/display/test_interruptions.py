@@ -1,5 +1,6 @@
 """The image that `display` saves after its node was killed, was replaced by another, or was silent."""
 
+import json
 import subprocess
 import sys
 import time
@@ -13,9 +14,17 @@ from numpy.typing import NDArray
 
 from tests.root import ROOT
 from tests.tools.display.synthetic_node import SyntheticNode
+from tests.tools.tape.keeper import wait_for
+from tools.display.png import png_text
 
 SHOWN, AWAY = 0.5, 1.5  # s with results, and without: a node is lost after 1.2 s
-SECONDS = {"killed": SHOWN + AWAY, "replaced": 2 * SHOWN + AWAY, "silent": 2 * SHOWN + AWAY}
+TWIN = "killed, the second display"
+SECONDS = {
+    "killed": SHOWN + AWAY,
+    TWIN: SHOWN + AWAY,
+    "replaced": 2 * SHOWN + AWAY,
+    "silent": 2 * SHOWN + AWAY,
+}
 RANGE = {"replaced": "4"}  # top of the colour range; the others have the default
 IMAGES, B_MODE, STRAIN, LOWER = slice(75, 490), slice(100, 520), slice(660, 1100), slice(560, None)
 
@@ -24,15 +33,20 @@ Screen = NDArray[np.int16]
 
 
 @pytest.fixture(scope="module")
-def screens(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Screen]:
-    """What three displays saved last, each on a node of its own."""
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of what displays saved last, each on a node of its own but for one, which has two."""
     folder = tmp_path_factory.mktemp("screens")
     with ExitStack() as ending:
-        nodes = {name: ending.enter_context(SyntheticNode(steady=True, fused=True)) for name in SECONDS}
+        names = [name for name in SECONDS if name != TWIN]
+        nodes = {name: ending.enter_context(SyntheticNode(steady=True, fused=True)) for name in names}
         for node in nodes.values():
             node.silent.set()
-        displays = [ending.enter_context(_display(name, nodes[name].address, folder)) for name in SECONDS]
+        displays = [
+            ending.enter_context(_display(name, nodes[name.partition(",")[0]].address, folder))
+            for name in SECONDS
+        ]
         assert all(node.subscribed.wait(30) for node in nodes.values())
+        wait_for(lambda: nodes["killed"].subscriptions == 2 * nodes["silent"].subscriptions or None)
         for node in nodes.values():
             node.silent.clear()
         time.sleep(SHOWN)
@@ -44,7 +58,13 @@ def screens(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Screen]:
         time.sleep(AWAY)
         nodes["silent"].silent.clear()
         assert [display.wait(30) for display in displays] == [0] * len(displays)
-    read = {name: cv2.imread(str(folder / f"{name}.png")) for name in SECONDS}
+    return folder
+
+
+@pytest.fixture(scope="module")
+def screens(saved: Path) -> dict[str, Screen]:
+    """The saved images by the name of their display."""
+    read = {name: cv2.imread(str(saved / f"{name}.png")) for name in SECONDS}
     return {name: np.asarray(image, np.int16) for name, image in read.items()}
 
 
@@ -75,6 +95,18 @@ def test_a_killed_node_leaves_no_number_and_no_image_as_current(screens: dict[st
     assert colourful(lost[IMAGES, STRAIN]) < 0.05
     assert colourful(live[IMAGES, STRAIN]) > 0.9
     assert lost[IMAGES, B_MODE].std() < 0.7 * live[IMAGES, B_MODE].std()  # grey over the B-mode too
+
+
+def test_two_displays_of_one_node_state_the_same(saved: Path, screens: dict[str, Screen]) -> None:
+    facts = [png_text(saved / f"{name}.png") for name in ("killed", TWIN, "silent")]
+    numbers = [json.loads(fact["Numbers"]) for fact in facts]
+    ages = [number.pop("strain_age_s") for number in numbers]
+    assert numbers[0] == numbers[1] != numbers[2]
+    assert ages[0] == pytest.approx(ages[1], abs=0.5)
+    for what in ("State", "Settings"):
+        assert facts[0][what] == facts[1][what]
+    assert facts[0]["State"].startswith("NODE LOST")
+    np.testing.assert_array_equal(screens["killed"][IMAGES, STRAIN], screens[TWIN][IMAGES, STRAIN])
 
 
 def test_a_new_source_is_shown_when_the_first_is_gone(screens: dict[str, Screen]) -> None:

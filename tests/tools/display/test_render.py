@@ -250,7 +250,7 @@ def test_every_needed_word_is_on_the_image(monkeypatch: pytest.MonkeyPatch) -> N
         assert words in drawn, words
     options = DisplayOptions(value="percent", persistence=0.3, range_mode="held")
     drawn = texts_of(monkeypatch, live(phantom(0.005), 0.005, options))
-    for words in ("+0.2", "strain in %", "Release", "+0.50 %", "persistence 0.3 s", "range held, 1 s"):
+    for words in ("+0.2", "% of single pairs", "Release", "+0.50 %", "persistence 0.3 s", "range held, 1 s"):
         assert words in drawn, words
 
 
