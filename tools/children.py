@@ -4,8 +4,9 @@ import json
 import queue
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 
 from streamer.stopping import Stop, StopRequested
@@ -20,9 +21,11 @@ LATEST_READY = 30.0  # s; a cold start imports torch from a slow disk
 class Child:
     """A running `musse-stream` subcommand whose JSON lines are read in a thread of its own."""
 
-    def __init__(self, arguments: Sequence[str], module: str) -> None:
+    def __init__(
+        self, arguments: Sequence[str], module: str, changes: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self.name = arguments[0]
-        self._process = start(arguments, module)
+        self._process = start(arguments, module, changes)
         self._events: queue.Queue[dict[str, Any]] = queue.Queue()
         self._reader = threading.Thread(target=self._read, name=f"{self.name}-output")
         self._reader.start()

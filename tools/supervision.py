@@ -18,6 +18,7 @@ from streamer.reasons import RESTARTS, Restart
 from streamer.stopping import Stop
 from tools.children import CRASHED, Child
 from tools.errors import NodeEnded
+from tools.processes import few_arenas
 from tools.systemd import notify
 
 STARTING_AT_MOST: Final = 120.0  # s to the first line of a process; a slow disk, a cold cache
@@ -79,7 +80,7 @@ class _Node:
     def __init__(self, settings: Config, restarts: Counter[Restart], *, log_json: bool) -> None:
         own = settings.model_dump_json(include=set(Config.model_fields))
         arguments = ["node", "--settings", own, "--restarts", json.dumps(restarts)]
-        self._child = Child([*arguments, *["--log-json"] * log_json], "tools")
+        self._child = Child([*arguments, *["--log-json"] * log_json], "tools", few_arenas())
         self.begun = self._due = self._looked = self._notified = time.monotonic()
         self._promised(STARTING_AT_MOST)
         self._ready: dict[str, Any] | None = None

@@ -3,6 +3,7 @@
 import threading
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -27,7 +28,7 @@ class Life:
     role: str
     seconds: list[float] = field(default_factory=list)
     memory: list[float] = field(default_factory=list)
-    """MB that the process does not share."""
+    """MB of anonymous memory: pages of files are the system's to take back."""
     files: list[int] = field(default_factory=list)
     threads: list[int] = field(default_factory=list)
 
@@ -137,15 +138,15 @@ class Bench:
                 try:
                     role = next((r for r in ("node", "tape") if r in process.cmdline()), "run")
                     memory, files, threads = (
-                        process.memory_full_info().uss,
+                        _anonymous(process.pid),
                         process.num_fds(),
                         process.num_threads(),
                     )
-                except psutil.Error:
+                except (psutil.Error, OSError):
                     continue  # it has just ended
                 life = self.lives.setdefault(process.pid, Life(role))
                 life.seconds.append(time.monotonic() - begun)
-                life.memory.append(memory / 2**20)
+                life.memory.append(memory)
                 life.files.append(files)
                 life.threads.append(threads)
 
@@ -158,3 +159,12 @@ class Bench:
             thread.join()
         self.running.__exit__(*error)
         self._scanner.close()
+
+
+def _anonymous(pid: int) -> float:
+    """MB."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+    kb = [line.split()[1] for line in status.splitlines() if line.startswith("RssAnon:")]
+    if not kb:
+        raise psutil.ZombieProcess(pid)
+    return int(kb[0]) / 1024

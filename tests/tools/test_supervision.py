@@ -3,7 +3,7 @@
 import signal
 import threading
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from tests.tools.programs import program
 from tools import supervision, turns
 from tools.children import CRASHED
 from tools.errors import NodeEnded
+from tools.processes import few_arenas
 
 GIVEN = ("--engine", "trivial", "--bind", "tcp://127.0.0.1:0", "--http", "127.0.0.1:0", "--json", "--no-keep")
 
@@ -51,6 +52,7 @@ def test_the_end_of_the_watching_process_ends_the_node() -> None:
     with program("run", *GIVEN) as running:
         running.event("ready")
         node = running.child("node")
+        assert node.environ().items() >= few_arenas().items()
         running.process.kill()
         assert psutil.wait_procs([node], timeout=10)[1] == []
 
@@ -67,7 +69,7 @@ class Script:
         self._nodes = list(nodes)
         self._events: list[tuple[float, dict[str, Any]]] = []
 
-    def __call__(self, arguments: list[str], module: str) -> "Script":
+    def __call__(self, arguments: list[str], module: str, changes: Mapping[str, str]) -> "Script":
         if not self._nodes:
             self.stop.set()
         self._events = self._nodes.pop(0) if self._nodes else []
