@@ -25,7 +25,7 @@ from engine.training.recipe import FIRST_HELD_OUT, Recipe
 METHODS: Final = ("network", "alignment", "constant", "no motion")
 STRAIN_WINDOW: Final = 49  # canonical rows: 12 cycles
 WARM_LENGTH: Final = 2  # frames of a warm-start sequence: state from zero, and carried once
-FROZEN_SHARE: Final = 0.1  # of the warm start, at its end: batch statistics fixed from there on
+CLEAN_IN: Final = 20  # consecutive scenes, of which the first ones are clean
 MAX_SCENES: Final = 4096  # in memory, 0.5-1 MB each
 TINY: Final = 1e-12
 TERMS: Final = ("displacement", "strain", "similarity", "smoothness", "consistency")
@@ -71,7 +71,7 @@ class PaperTask:
         warm, alone = step < recipe.warm_start, step < recipe.first_stage
         if step == recipe.first_stage > 0:
             self.net.stages[1].load_state_dict(self.net.stages[0].state_dict())
-        frozen = step >= (1.0 - FROZEN_SHARE) * recipe.warm_start
+        frozen = step >= (1.0 - recipe.fixed_statistics) * recipe.warm_start
         self._freeze_statistics(frozen)
         rng = np.random.default_rng([recipe.seed, step])
         length = (1 if alone else min(WARM_LENGTH, recipe.length)) if warm else recipe.length
@@ -201,7 +201,8 @@ class PaperTask:
     def _scene(self, number: int) -> RfScene:
         if number not in self._scenes:
             begun = time.monotonic()
-            self._scenes[number] = rf_scene(number)
+            clean = number < FIRST_HELD_OUT and number % CLEAN_IN < self._recipe.clean * CLEAN_IN
+            self._scenes[number] = rf_scene(number, clean=clean)
             self.waited += time.monotonic() - begun
             if len(self._scenes) > MAX_SCENES:
                 self._scenes.popitem(last=False)

@@ -42,6 +42,9 @@ class Recipe:
     first_stage: int = 0
     """Steps at the beginning of `paper` that train the first stage alone; the second then starts as its
     copy."""
+    fixed_statistics: float = 0.1
+    """Share of the warm start, at its end, with fixed batch statistics, which is what the network sees when
+    it runs; 1 where training starts from weights with good ones."""
     shifted: float = 0.0
     """Share of frames that `paper` moves by a row after the alignment: motion is learnt first."""
     strain_weight: float = 1.0
@@ -51,6 +54,9 @@ class Recipe:
     first_scene: int = 0
     """Number of the first scene: training that goes on from weights may learn from new ones."""
     scenes: int = 2000
+    clean: float = 0.0
+    """Share of `paper`'s scenes without noise and disturbances: among noisy ones alone it does not learn how
+    small an error can be."""
     scenes_at_start: int = 48
     """Scenes that must be there before the first step."""
     half_precision: bool = False

@@ -66,6 +66,9 @@ class RecipeFile(_Table):
     first_stage: int = Field(
         _RECIPE.first_stage, ge=0, description="steps that train the paper's first stage alone"
     )
+    fixed_statistics: float = Field(
+        _RECIPE.fixed_statistics, ge=0, le=1, description="share of the warm start without batch statistics"
+    )
     shifted: float = Field(_RECIPE.shifted, ge=0, le=1, description="share of frames moved by a row")
     strain_weight: Weight = Field(_RECIPE.strain_weight, description="of the error of strain, with truth")
     warm_up: int = Field(_RECIPE.warm_up, ge=0, description="steps over which the learning rate rises")
@@ -74,6 +77,9 @@ class RecipeFile(_Table):
     )
     scenes: int = Field(
         _RECIPE.scenes, ge=1, le=FIRST_HELD_OUT // 2, description="simulated scenes to learn from"
+    )
+    clean: float = Field(
+        _RECIPE.clean, ge=0, le=1, description="share of the paper's scenes without noise and disturbances"
     )
     scenes_at_start: Count = Field(
         _RECIPE.scenes_at_start, description="scenes that must be there before the first step"

@@ -70,10 +70,10 @@ class Sequences:
     """T of (b, 2, rows, lines): the motion that aligning took out."""
 
 
-def rf_scene(number: int) -> RfScene:
+def rf_scene(number: int, *, clean: bool = False) -> RfScene:
     """The frames of scene `number`: `engine.training.data.scenes.draw_scene`; about 2 s."""
     for attempt in range(MAX_ATTEMPTS):
-        acquisition = draw_scene(number, attempt=attempt).acquisition
+        acquisition = draw_scene(number, attempt=attempt, clean=clean).acquisition
         spec = acquisition.imaging.spec
         transform = IqTransform(spec)
         try:

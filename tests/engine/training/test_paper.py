@@ -86,7 +86,7 @@ def test_a_small_scene_is_continued_with_zeros_and_without_truth() -> None:
 def test_its_error_falls_with_truth_and_without(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warm_start: int
 ) -> None:
-    monkeypatch.setattr(paper_task, "rf_scene", lambda number: _scene(number, 2))
+    monkeypatch.setattr(paper_task, "rf_scene", lambda number, clean: _scene(number, 2))
     monkeypatch.setattr(rf_scenes, "ROWS", 64)
     recipe = replace(RECIPE, warm_start=warm_start, first_stage=warm_start // 2)
     task = PaperTask(recipe, torch.device("cpu"))
@@ -100,6 +100,38 @@ def test_its_error_falls_with_truth_and_without(
     assert before["network"][figure] == before["alignment"][figure]  # the control: untrained, it is still
     assert after["alignment"] == before["alignment"]
     assert after["network"][figure] < 0.9 * after["alignment"][figure]  # on a scene it never saw
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_a_share_of_the_scenes_is_clean_and_no_held_out_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[int, bool] = {}
+
+    def scene(number: int, *, clean: bool) -> RfScene:
+        seen[number] = clean
+        return _scene(number, 2)
+
+    monkeypatch.setattr(paper_task, "rf_scene", scene)
+    monkeypatch.setattr(rf_scenes, "ROWS", 64)
+    task = PaperTask(replace(RECIPE, scenes=20, batch=40, clean=0.25), torch.device("cpu"))
+    task.terms(0)
+    task.held_out()
+    assert {number for number, clean in seen.items() if clean} == {0, 1, 2, 3, 4} & set(seen)
+    assert len(seen) > 10
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_batch_statistics_are_fixed_for_a_share_of_the_warm_start(
+    monkeypatch: pytest.MonkeyPatch, share: float
+) -> None:
+    monkeypatch.setattr(paper_task, "rf_scene", lambda number, clean: _scene(number, 2))
+    monkeypatch.setattr(rf_scenes, "ROWS", 64)
+    task = PaperTask(replace(RECIPE, warm_start=10, fixed_statistics=share), torch.device("cpu"))
+    buffers = [name for name in task.net.state_dict() if name.endswith("running_var")]
+    before = {name: task.net.state_dict()[name].clone() for name in buffers}
+    task.terms(0)
+    moved = [name for name in buffers if not torch.equal(task.net.state_dict()[name], before[name])]
+    assert bool(moved) == (share == 0.0)
 
 
 @pytest.mark.usefixtures("one_thread")
