@@ -27,7 +27,7 @@ WITH_HALF: Final = ("eager", *ON_CARD)  # those that can compute in half precisi
 BEST_ON_CARD: Final = "best"  # of the two, for each working grid
 ANY: Final = ("auto", "musse")
 """Names that stand for one of several engines."""
-SHIPPED: Final = ("live",)
+SHIPPED: Final = ("live", "paper")
 """Names of the weights that come with the package."""
 
 
@@ -93,9 +93,7 @@ def weights_file(weights: Path | None) -> Path:
     if weights.name not in SHIPPED:
         raise EngineUnavailable(
             f"no weights {weights.name!r} come with the package: give a .safetensors file, or one of "
-            f"{', '.join(SHIPPED)}; those of the published network come from: "
-            "musse-stream train --recipe paper-motion --output motion, and then "
-            "musse-stream train --recipe paper --from motion/paper-motion.safetensors --output published"
+            f"{', '.join(SHIPPED)}"
         )
     return shipped_weights(weights.name)
 

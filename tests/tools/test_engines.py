@@ -71,6 +71,7 @@ def test_without_a_card_every_engine_is_listed_as_not_run(tmp_path: Path) -> Non
     assert refusal(result).count("verifying needs an NVIDIA card; none was found here") == 1
     rows = json.loads((tmp_path / "rows.json").read_text())
     expected = [f"{name} {policy}" for name in ("eager", "cuda") for policy in ("fp32", "fp16-trunk")]
+    expected += ["eager fp32 paper", "cuda fp32 paper"]
     assert [row["engine"] for row in rows] == [*expected, "broken"]
     assert {row["status"] for row in rows} == {"no card"}
 

@@ -147,9 +147,10 @@ def check_published(
     speed: str,
     count: int = 16,
     region: str = "",
+    weights: str = "",
 ) -> None:
     record = tmp_path / "live.mcap"
-    given = ("--weights", str(small_published(tmp_path, spread=1e-3)))
+    given = ("--weights", weights or str(small_published(tmp_path, spread=1e-3)))
     config = settings(tmp_path, region)
     live(recording, record, *given, engine="eager", count=count, config=config, speed=speed)
     convert_tape(record, tmp_path / "live.h5")
@@ -185,6 +186,6 @@ def test_the_published_network_on_real_frames(
     tmp_path: Path, arm_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # a part of the frame, so that a busy machine keeps up
-    region = "[region]\naxial_from = 5.0\naxial_to = 15.0\nlateral_from = -6.0\nlateral_to = 6.0\n"
+    region = "[region]\naxial_from = 5.0\naxial_to = 12.0\nlateral_from = -4.0\nlateral_to = 4.0\n"
     recording = arm_dir / "rf0304_86.mhd"
-    check_published(tmp_path, recording, monkeypatch, speed="0.1", count=8, region=region)
+    check_published(tmp_path, recording, monkeypatch, speed="0.1", count=6, region=region, weights="paper")

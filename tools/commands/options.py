@@ -26,7 +26,9 @@ Device = Annotated[
 ]
 Weights = Annotated[
     Path | None,
-    typer.Option(help="Weights: live, or a .safetensors file, of the published network too [default: live]."),
+    typer.Option(
+        help="Weights: live, paper (the network as published), or a .safetensors file [default: live]."
+    ),
 ]
 Precision = Annotated[
     Literal["fp32", "fp16-trunk"] | None,

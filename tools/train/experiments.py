@@ -90,7 +90,9 @@ class PaperExperiment:
 
     def write(self, path: Path, step: int) -> None:
         """See `Experiment`. Stored in half precision; there is no program for other runtimes."""
-        save(self.task.net.cpu().eval(), path, trained=how_trained(self._recipe, step, **self._more))
+        held_out = self.look()["methods"]["network"]
+        trained = how_trained(self._recipe, step, held_out=held_out, **self._more)
+        save(self.task.net.cpu().eval(), path, trained=trained)
 
 
 @contextmanager

@@ -39,7 +39,16 @@ CPU = torch.device("cpu")
 
 
 def test_every_shipped_recipe_is_valid() -> None:
-    assert set(shipped()) == {"live", "refine", "quick", "unsupervised", "paper", "paper-motion", "adapt"}
+    assert set(shipped()) == {
+        "live",
+        "refine",
+        "quick",
+        "unsupervised",
+        "paper",
+        "paper-motion",
+        "paper-clean",
+        "adapt",
+    }
     recipes = {name: read_recipe(name) for name in shipped()}
     assert (recipes["live"].steps, recipes["live"].scenes, recipes["live"].learning_rate) == (
         12000,
