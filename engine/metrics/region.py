@@ -26,6 +26,8 @@ class RegionMean:
     mean: float
     std: float
     """Standard deviation of `mean`, from the map's own deviations and their correlation lengths."""
+    pixel_std: float
+    """RMS of those deviations."""
     spread: float
     """Standard deviation of the values inside the region."""
     valid_share: float
@@ -79,15 +81,20 @@ def region_mean(
     weights = np.where(valid, weights, 0.0)
     valid_area = float(weights.sum())
     if valid_area == 0:
-        return RegionMean(mean=math.nan, std=math.nan, spread=math.nan, valid_share=0.0, pixels=0)
+        nothing = math.nan
+        return RegionMean(
+            mean=nothing, std=nothing, pixel_std=nothing, spread=nothing, valid_share=0.0, pixels=0
+        )
     weights /= valid_area
     filled = np.where(valid, values, 0.0).astype(np.float64)
     mean = float((weights * filled).sum())
     spread = math.sqrt(max(0.0, float((weights * np.square(filled - mean)).sum())))
-    variance = covariance(weights * np.where(valid, std, 0.0), None, pitch=pitch, correlation=correlation)
+    errors = np.where(valid, std, 0.0).astype(np.float64)
+    variance = covariance(weights * errors, None, pitch=pitch, correlation=correlation)
     return RegionMean(
         mean=mean,
         std=math.sqrt(max(variance, 0.0)),
+        pixel_std=math.sqrt(float((weights * np.square(errors)).sum())),
         spread=spread,
         valid_share=valid_area / total,
         pixels=int(valid.sum()),

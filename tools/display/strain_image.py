@@ -63,7 +63,8 @@ class StrainImage:
     @property
     def quality(self) -> float:
         """Q of the region, 0 to 1; see `image_quality`."""
-        return image_quality(self.std, region_mask(self.grid, self.std.shape, self.region))
+        inside = region_mask(self.grid, self.std.shape, self.region)
+        return image_quality(self.normalised, self.std, inside, self.engine)
 
 
 def opposite_sign(normalised: FloatMap, std: FloatMap) -> NDArray[np.bool_]:

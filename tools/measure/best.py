@@ -1,4 +1,4 @@
-"""Which images are worth measuring: never ranked by contrast or ratio."""
+"""Which images are worth measuring: those that stand out of their noise and repeat the press before."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -6,23 +6,31 @@ from typing import Final
 import numpy as np
 
 from tools.measure.frames import ImageFrame
+from tools.measure.quality import parts, region_mask
 
 OFFERED: Final = 3
-_FULL_STRAIN: Final = 0.003  # |mean strain| from which more does not count
 _MAX_STRAIN: Final = 0.015
 _APART: Final = 1.0  # s between two offers
 
 
 def worth(frame: ImageFrame, previous: ImageFrame | None) -> float:
-    """W = Q x valid share x min(1, |mean strain| / 0.3 %) x NCC with the previous press's image, 0 to 1.
+    """W = valid share / (1 + noise / contrast) x NCC with the previous press's image, 0 to 1.
 
-    Zero above 1.5 %. Without a previous press's image the last factor is left out.
+    Noise and contrast are k mean s^2 and v of the quality bar, without its limit: images of one recording
+    are noisy alike. The contrast that an image keeps is part of its worth: what noise or the network's prior
+    takes away is missing from every measurement, and images on simulated tissue never show more than the
+    truth. W is 0 of a flat image and where the newest pair was strained by more than 1.5 %; how much less
+    does not count, because the image is that of many pairs. Without a previous press's image the last factor
+    is left out.
     """
-    strain = abs(frame.mean_strain or 0.0)
-    if strain > _MAX_STRAIN:
+    if abs(frame.mean_strain or 0.0) > _MAX_STRAIN:
+        return 0.0
+    inside = region_mask(frame.grid, frame.relative_strain.shape, frame.region)
+    noise, contrast, share = parts(frame.relative_strain, frame.relative_std, inside, frame.engine)
+    if not contrast > 0:
         return 0.0
     alike = 1.0 if previous is None else likeness(frame, previous)
-    return frame.quality * frame.valid_share * min(1.0, strain / _FULL_STRAIN) * alike
+    return share * contrast / (contrast + noise) * alike
 
 
 def likeness(first: ImageFrame, second: ImageFrame) -> float:

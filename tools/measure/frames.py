@@ -65,7 +65,7 @@ class ImageFrame:
         maps = renormalised(self.relative_strain, self.relative_std, inside)
         if maps is None:
             return None
-        quality = image_quality(maps[1], inside)
+        quality = image_quality(*maps, inside, self.engine)
         return replace(self, relative_strain=maps[0], relative_std=maps[1], region=region, quality=quality)
 
     @property

@@ -62,7 +62,7 @@ def of_messages(
         mean_strain=newest.mean_strain if newest is not None else None,
         median_ncc=newest.median_ncc if newest is not None else None,
         predicted_snre=newest.predicted_snre if newest is not None else None,
-        quality=image_quality(std, mask),
+        quality=image_quality(relative, std, mask, fused.engine),
         pairs=fused.effective_pairs,
         time_constant=fused.time_constant,
         engine=fused.engine,

@@ -1,4 +1,16 @@
-"""Q, the quality of a strain image, from its own deviations."""
+"""Q, the quality of a strain image: what its own deviations leave of the contrast that it shows.
+
+    Q = valid share x max(0, 1 - k mean s^2 / min(v, C^2))
+
+over the region, with s the deviation of relative strain, v the variance of its values, and C = 0.3, so that
+noise whose size an engine underestimates never counts as contrast. 1 - NRMSE^2 is the same with the true
+error and contrast. k is 1 where an engine's deviation holds all of its error; the reference engine's lacks
+what its strain window erases. An image without contrast has nothing to trust and a quality of 0.
+
+Chosen on 14 simulated hands on drawn tissue, of seven forms: docs/evaluation/quality.md has the figures on
+others. The median of 1 - s^2 / C^2, as consoles have it, was green in 34 of 95 images of the network with an
+NRMSE above 0.6, and with C = 0.15 in 17.
+"""
 
 from typing import Any, Final
 
@@ -7,20 +19,30 @@ from numpy.typing import NDArray
 
 from streamer.headers import Grid
 
-NOISE_STD: Final = 0.3
-"""c of the quality bar: standard deviation of relative strain at which an image is worth nothing."""
+Values = NDArray[np.floating[Any]]
+MAX_CONTRAST: Final = 0.3
+"""C, relative strain."""
+LEFT_OUT: Final = {"reference": 4.0}
+"""k by engine. Its squared error on drawn tissue is 5.6 times s^2 in the median image, on inclusions 1.3."""
+_MAX_STD: Final = 1.0  # an error as large as the average is worth no more than no value
 
 
-def image_quality(std: NDArray[np.floating[Any]], region: NDArray[np.bool_]) -> float:
-    """Q = median over the region of max(0, 1 - s^2 / c^2), 0 to 1; s is the deviation of relative strain.
+def image_quality(relative: Values, std: Values, region: NDArray[np.bool_], engine: str) -> float:
+    """Q of relative strain and its deviation, 0 to 1; 0 where the region holds no value."""
+    noise, contrast, share = parts(relative, std, region, engine)
+    return share * max(0.0, 1.0 - noise / min(contrast, MAX_CONTRAST**2)) if contrast > 0 else 0.0
 
-    A pixel without a value counts as 0. 0 where the region is empty.
-    """
-    s = std[region]
-    if not s.size:
-        return 0.0
-    finite = np.where(np.isfinite(s), s, np.float32(np.inf))
-    return float(np.median(np.maximum(0.0, 1.0 - np.square(finite / np.float32(NOISE_STD)))))
+
+def parts(
+    relative: Values, std: Values, region: NDArray[np.bool_], engine: str
+) -> tuple[float, float, float]:
+    """k mean s^2, v and the share of the region with values; zeros where it has none."""
+    valid = region & np.isfinite(relative) & np.isfinite(std)
+    if not valid.any():
+        return 0.0, 0.0, 0.0
+    noise = np.mean(np.square(np.minimum(std[valid], _MAX_STD), dtype=np.float64))
+    contrast = np.var(relative[valid], dtype=np.float64)
+    return LEFT_OUT.get(engine, 1.0) * float(noise), float(contrast), float(valid.sum() / region.sum())
 
 
 def renormalised(

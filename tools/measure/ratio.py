@@ -11,6 +11,7 @@ import numpy as np
 from engine.metrics.region import Ratio, RegionMean, covariance, ratio, region_mean
 from tools.geometry import OBLIQUE, cell_areas, is_curved
 from tools.measure.best import of_newest_scene
+from tools.measure.deviation import limited
 from tools.measure.frames import ImageFrame
 from tools.measure.regions import Region, Regions
 
@@ -71,8 +72,9 @@ def measure(frame: ImageFrame, regions: Regions) -> Measurement:
     """Means of both regions and their ratio B/A; values are NaN where a region holds none."""
     grid, shape = frame.grid, frame.relative_strain.shape
     areas = cell_areas(grid, shape) * np.ones(shape)
-    means = [_mean(frame, region, areas) for region in (regions.a, regions.b)]
-    lesion, reference = means
+    limits = [limited(_mean(frame, region, areas)) for region in (regions.a, regions.b)]
+    (lesion, local_a), (reference, local_b) = limits
+    shared = math.sqrt(local_a * local_b) * _shared(frame, regions, areas)
     depths = [region.depth(grid) for region in (regions.a, regions.b)]
     spacings = [
         _pitch(frame, region)[1] * 1e3 if is_curved(grid) else None for region in (regions.a, regions.b)
@@ -88,9 +90,9 @@ def measure(frame: ImageFrame, regions: Regions) -> Measurement:
         depth_b=depths[1],
         beams_a=spacings[0],
         beams_b=spacings[1],
-        ratio=ratio(reference, lesion, _shared(frame, regions, areas)),
+        ratio=ratio(reference, lesion, shared),
         correlation_assumed=not frame.correlation_stated,
-        warnings=_warnings(frame, regions, means, depths),
+        warnings=_warnings(frame, regions, (lesion, reference), depths),
     )
 
 

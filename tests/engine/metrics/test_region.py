@@ -60,7 +60,7 @@ def test_weights_follow_areas_and_missing_values_are_left_out() -> None:
 
 
 def region_of(mean: float, std: float) -> RegionMean:
-    return RegionMean(mean=mean, std=std, spread=0.1, valid_share=1.0, pixels=99)
+    return RegionMean(mean=mean, std=std, pixel_std=0.1, spread=0.1, valid_share=1.0, pixels=99)
 
 
 def test_fieller_covers_the_truth_in_95_percent_and_is_open_where_a_may_be_0() -> None:

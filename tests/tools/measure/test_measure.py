@@ -92,6 +92,24 @@ def test_one_value_per_press_and_too_few_are_called_not_repeated() -> None:
     assert presses(frames[:45], REGIONS).text.startswith("not repeated (2 of 3")
 
 
+@pytest.mark.parametrize(
+    ("engine", "lesion", "noise", "green"),
+    [
+        ("musse", 0.4, 0.05, True),
+        ("musse", 1.0, 0.05, False),  # flat
+        ("musse", 0.4, 0.25, False),
+        ("reference", 0.4, 0.05, False),  # with what its strain window erases
+        ("reference", 0.4, 0.03, True),
+    ],
+)
+def test_quality_is_green_where_contrast_stands_out_of_the_noise(
+    engine: str, lesion: float, noise: float, green: bool
+) -> None:
+    made = image(lesion=lesion, noise=noise, engine=engine)
+    quality = image_quality(made.relative_strain, made.relative_std, np.ones(SHAPE, bool), engine)
+    assert (quality >= 0.6) is green
+
+
 def test_best_images_are_one_per_press_and_never_flat_weak_or_too_strong() -> None:
     frames = []
     for press, (strain, noise, lesion) in enumerate(
@@ -108,7 +126,7 @@ def test_best_images_are_one_per_press_and_never_flat_weak_or_too_strong() -> No
                 strain, noise=noise, lesion=lesion, seed=10 * press + step, time=1.5 * press + 0.1 * step,
                 frame_index=10 * press + step,
             )  # fmt: skip
-            quality = image_quality(made.relative_std, np.ones(SHAPE, bool))
+            quality = image_quality(made.relative_strain, made.relative_std, np.ones(SHAPE, bool), "musse")
             frames.append(replace(made, quality=quality))
         frames.append(
             image(0.004, noise=0.25, time=1.5 * press + 0.6, frame_index=10 * press + 9, quality=0.1)

@@ -1,0 +1,28 @@
+"""The deviation of a region's mean: limited by the region's scatter, and never small where noise rules."""
+
+from dataclasses import replace
+
+import pytest
+
+from engine.metrics.region import RegionMean
+from tools.measure.deviation import limited
+
+EVEN = RegionMean(mean=1.0, std=0.02, pixel_std=0.08, spread=0.08, valid_share=1.0, pixels=900)  # 16 cells
+
+
+def test_deviations_that_the_region_does_not_show_count_less() -> None:
+    assert limited(EVEN)[0].std == pytest.approx(0.02, rel=0.05)
+    calm, share = limited(replace(EVEN, spread=0.02))
+    assert calm.std < 0.5 * EVEN.std
+    assert share < 0.25
+    assert limited(replace(EVEN, spread=0.5))[0].std == pytest.approx(0.02, rel=0.05)  # contrast is no error
+
+
+def test_a_few_cells_do_not_show_their_scatter() -> None:
+    tiny = replace(EVEN, std=0.08, spread=0.0)
+    assert limited(tiny)[0].std > 0.6 * tiny.std
+
+
+def test_where_noise_hides_the_tissue_the_whole_region_may_be_wrong() -> None:
+    flat = replace(EVEN, std=0.06, pixel_std=0.24, spread=0.01)
+    assert limited(flat)[0].std == pytest.approx(0.24, rel=0.05)
