@@ -27,6 +27,8 @@ from tools.errors import NoScreen
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Xvfb is a Linux program")
 
+MIDDLE = np.s_[150:450, 500:850]
+"""Of the screen: where the list of keys lies, half over the strain image."""
 COMMAND = [
     sys.executable,
     "-c",
@@ -37,7 +39,7 @@ COMMAND = [
 def program(name: str) -> str:
     path = shutil.which(name)
     if path is None:
-        pytest.skip(f"{name} is not installed: apt-get install xvfb imagemagick xdotool")
+        pytest.skip(f"{name} is not installed: apt-get install xvfb imagemagick xdotool openbox")
     return path
 
 
@@ -78,6 +80,19 @@ def display(*arguments: str) -> Iterator[subprocess.Popen[str]]:
         finally:
             if child.poll() is None:
                 child.kill()
+
+
+@contextmanager
+def window_manager() -> Iterator[None]:
+    """Openbox, from now on: without a manager of windows nobody grants a full screen."""
+    manager = subprocess.Popen(
+        [program("openbox"), "--sm-disable"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        yield
+    finally:
+        manager.terminate()
+        manager.wait(10)
 
 
 @pytest.fixture
@@ -167,6 +182,17 @@ def frozen_pair(folder: Path) -> list[Path]:
     return pair
 
 
+def _activated(window: str) -> bool:
+    """Whether a manager of windows is there and has given the window the keyboard."""
+    command = [program("xdotool"), "windowactivate", "--sync", window]
+    asked = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    return not asked.stderr and xdotool("getactivewindow").strip() == window
+
+
+def _measures(window: str, size: str) -> bool:
+    return size in xdotool("getwindowgeometry", window)
+
+
 def _saved(folder: Path, number: int) -> bool:
     return len(list(folder.glob("musse-*.png"))) == number
 
@@ -185,13 +211,22 @@ def test_the_window_shows_the_image_obeys_keys_saves_and_quits(screen: str, tmp_
             xdotool("windowfocus", "--sync", window)
             xdotool("key", "s")
             wait_for(lambda: list(tmp_path.glob("musse-*.png")), "the saved image")
+            xdotool("key", "h")
+            wait_for(lambda: colourful(screenshot(shot)[MIDDLE]) < 0.05, "the list of keys")
+            xdotool("key", "Escape")
+            wait_for(lambda: colourful(screenshot(shot)[MIDDLE]) > 0.2, "the image behind it")
             # from clinical over reversed and perceptual to grey; Qt keeps one key between two images
             xdotool("key", "--delay", "200", "c", "c", "c")
             wait_for(lambda: colourful(screenshot(shot)) < 0.02, "the grey map")
             xdotool("key", "space")
             pair = frozen_pair(tmp_path)
-            xdotool("key", "q")
-            output, complaint = ended(child)
+            with window_manager():
+                wait_for(partial(_activated, window), "the manager of windows")
+                for size in ("1400x900", "1280x720"):  # the whole screen, and a window again
+                    xdotool("key", "F11")
+                    wait_for(partial(_measures, window, size), f"{size} px")
+                xdotool("key", "q")
+                output, complaint = ended(child)
         assert (child.returncode, complaint) == (0, "")
         assert re.match(r"summary: results \d+, shown \d+, skipped \d+, refused 0, saved none", output)
         saved = min(tmp_path.glob("musse-*.png"))
