@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from engine.errors import EngineNotBuilt, EngineUnavailable
 from engine.musse.artefact import store
 from engine.musse.artefact.facts import key_of
-from engine.musse.artefact.key import facts_of
+from engine.musse.artefact.key import card, facts_of
 from engine.musse.artefact.subject import Subject, build_arguments, build_command
 from engine.musse.runtimes.tensorrt import CompiledEngine, compiled, exported
 from engine.musse.runtimes.tensorrt_engine import TensorRtModule
@@ -58,10 +58,14 @@ class Loaded(NamedTuple):
 def load_module(subject: Subject, folder: Path, pair: nn.Module, inputs: tuple[Tensor, ...]) -> Loaded:
     """The verified engine of a pair program.
 
-    Raises EngineNotBuilt with the command that builds it, EngineUnavailable for one that was refused here.
+    Raises EngineNotBuilt with the command that builds it, or that verifies one which was not run yet;
+    EngineUnavailable for one that was refused here.
     """
     facts = facts_of(exported(pair, inputs), inputs, subject.policy, subject.model_hash())
     built = store.folder_of(folder, key_of(facts))
+    brought = store.folder_of(folder, key_of({**facts, **dict.fromkeys(card())}))  # built without a card
+    if not built.is_dir() and brought.is_dir():
+        built = brought
     if not built.is_dir():
         raise _not_built(subject, "engine 'tensorrt' has not been built for this acquisition")
     try:
@@ -73,8 +77,13 @@ def load_module(subject: Subject, folder: Path, pair: nn.Module, inputs: tuple[T
             f"compiled engine {built.name} was refused on this card ({artefact.reason}): use engine cuda, or "
             f"build it again after an update: {build_command(subject)}"
         )
-    if artefact.key != key_of(facts) or artefact.status != "verified":
-        raise _not_built(subject, f"compiled engine {built.name} is {artefact.status}")
+    if artefact.status != "verified":
+        raise EngineNotBuilt(
+            f"compiled engine {built.name} is {artefact.status}: musse-stream engine verify {built.name}",
+            build_arguments(subject),
+        )
+    if artefact.key != key_of(facts):
+        raise _not_built(subject, f"compiled engine {built.name} is another one")
     return Loaded(TensorRtModule(engine_of(built, artefact)), built.name)
 
 

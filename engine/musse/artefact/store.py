@@ -85,23 +85,25 @@ def read(folder: Path) -> Artefact:
     try:
         raw = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         if raw.pop("format") != FORMAT or raw.pop("format_version") != FORMAT_VERSION:
-            raise EngineUnavailable(f"compiled engine {folder} is of another version")
+            raise EngineUnavailable(f"compiled engine {folder.name} is of another version")
         if raw.pop(SEAL) != key_of(raw):
-            raise EngineUnavailable(f"compiled engine {folder} was changed: {MANIFEST}")
+            raise EngineUnavailable(f"compiled engine {folder.name} was changed: {MANIFEST}")
         files = raw.pop("files")
         artefact = Artefact(**{**raw, "outputs": tuple(raw["outputs"])})
         if set(files) != {ENGINE, PARITY, BENCHMARK}:
-            raise EngineUnavailable(f"compiled engine {folder} names other files than an engine has")
+            raise EngineUnavailable(f"compiled engine {folder.name} names other files than an engine has")
         changed = [name for name, sha256 in files.items() if digest(folder / name) != sha256]
         unknown = sorted({path.name for path in folder.iterdir()} - {*files, MANIFEST})
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise EngineUnavailable(
-            f"compiled engine {folder} cannot be read ({type(error).__name__})"
+            f"compiled engine {folder.name} cannot be read ({type(error).__name__})"
         ) from error
     if changed or unknown:
-        raise EngineUnavailable(f"compiled engine {folder} was changed: {', '.join([*changed, *unknown])}")
+        raise EngineUnavailable(
+            f"compiled engine {folder.name} was changed: {', '.join([*changed, *unknown])}"
+        )
     if key_of(artefact.facts) != artefact.key or folder.name != artefact.key[:24]:
-        raise EngineUnavailable(f"compiled engine {folder} was not built for what its name states")
+        raise EngineUnavailable(f"compiled engine {folder.name} was not built for what its name states")
     return artefact
 
 

@@ -9,10 +9,13 @@ from typer.testing import CliRunner
 from engine.errors import EngineNotBuilt, EngineUnavailable
 from engine.factory import load, shipped_weights
 from engine.musse import opening
+from engine.musse.artefact import key
+from engine.musse.artefact.build import build as build_engine
 from engine.musse.artefact.frames import pressed_frames
+from engine.musse.artefact.verify import verify
 from engine.musse.opening import opener_of
 from engine.spec import FrameArray
-from tests.engine.musse.artefact.card import SPEC, play_card, without_compiler
+from tests.engine.musse.artefact.card import CARD, SPEC, SUBJECT, play_card, without_compiler
 from tests.engine.musse.artefact.test_build import no_capture
 from tools.cli import app
 from tools.engines import building
@@ -87,6 +90,23 @@ def test_the_best_on_a_card_never_builds_and_names_the_command() -> None:
     assert command.startswith("engine build --shape 500x24")
     build(tuple(command.split()))
     assert best.name == "cuda"  # decided when the grid was first met
+    again = load("auto")(SPEC, "cuda")
+    again.propose(*pair())
+    assert again.name == "tensorrt"
+
+
+def test_the_best_takes_no_unverified_engine_and_names_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(key, "card", lambda: dict.fromkeys(CARD))
+        brought = build_engine(SUBJECT, tmp_path)
+    best = load("auto")(SPEC, "cuda")
+    best.propose(*pair())
+    assert best.name == "cuda"
+    remedy = f"is unverified: musse-stream engine verify {brought.name}"
+    assert best.note == f"not tensorrt: compiled engine {brought.name} {remedy}"
+    verify(brought)
     again = load("auto")(SPEC, "cuda")
     again.propose(*pair())
     assert again.name == "tensorrt"

@@ -31,9 +31,8 @@ def test_without_a_card_an_engine_is_unverified_and_not_loaded(tmp_path: Path) -
     built = build(SUBJECT, tmp_path)
     assert store.read(built).status == "unverified"
     assert store.content(built, store.PARITY) is None
-    with pytest.raises(
-        EngineNotBuilt, match="is unverified: musse-stream engine build --shape 500x24"
-    ) as lacking:
+    remedy = f"is unverified: musse-stream engine verify {built.name}"
+    with pytest.raises(EngineNotBuilt, match=remedy) as lacking:
         load_module(SUBJECT, tmp_path, *SUBJECT.program())
     assert lacking.value.arguments == build_arguments(SUBJECT)
     with pytest.raises(EngineUnavailable, match="needs an NVIDIA card; none was found here"):
