@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from streamer.errors import ConfigError
+from tools.commands import options
 from tools.configuration import load_config
 
 
@@ -28,3 +29,13 @@ def test_a_reversed_region_of_the_display_is_a_mistake(tmp_path: Path) -> None:
     for region in ([8.0, 3.0, -5.0, 5.0], [3.0, 8.0, 5.0, -5.0], [3.0, 8.0, 0.0, 0.0]):
         with pytest.raises(ConfigError, match="display: region"):
             load_config(written(tmp_path, f"[display]\nregion = {region}\n"))
+
+
+def test_an_interval_means_time_pairing_and_fits_no_other() -> None:
+    pairing = options.configuration(None, interval=0.2).pairing
+    assert (pairing.mode, pairing.interval) == ("time", 0.2)
+    assert options.configuration(None, stride=3).pairing.mode == "stride"
+    with pytest.raises(ConfigError, match="leave it out, or --pairing auto"):
+        options.configuration(None, interval=0.2, pairing="auto")
+    with pytest.raises(ConfigError, match="leave it out, or --stride"):
+        options.configuration(None, interval=0.2, stride=3)

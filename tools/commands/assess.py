@@ -18,6 +18,7 @@ def assess(
         typer.Option(help="May be repeated; ncc is a plain block matcher to compare with, and slow."),
     ] = None,
     pairing: options.Pairing = None,
+    interval: options.Interval = None,
     stride: options.Stride = None,
     loop: Annotated[
         Literal["off", "bounce"],
@@ -47,7 +48,7 @@ def assess(
 
     from tools.evaluate.assess import run_assessment
 
-    settings = options.configuration(config, pairing=pairing, stride=stride)
+    settings = options.configuration(config, pairing=pairing, interval=interval, stride=stride)
     run_assessment(
         files,
         opening.open,

@@ -27,6 +27,7 @@ def batch(
     engine: options.Engine = None,
     weights: options.Weights = None,
     pairing: options.Pairing = None,
+    interval: options.Interval = None,
     stride: options.Stride = None,
     *,
     opening: Opening,
@@ -47,7 +48,9 @@ def batch(
     log_to_stderr()
     if scheduler is not None and jobs > 1:
         raise typer.BadParameter("the cluster's workers do the work: leave out --jobs")
-    settings = options.configuration(config, engine=engine, weights=weights, pairing=pairing, stride=stride)
+    settings = options.configuration(
+        config, engine=engine, weights=weights, pairing=pairing, interval=interval, stride=stride
+    )
     overrides = {name: value for name, value in opening.overrides.items() if value is not None}
     batch_with_progress(
         archive,

@@ -23,6 +23,7 @@ def figure(
     engine: options.Engine = None,
     weights: options.Weights = None,
     pairing: options.Pairing = None,
+    interval: options.Interval = None,
     stride: options.Stride = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
     *,
@@ -48,7 +49,14 @@ def figure(
     check_output(output, overwrite=overwrite, inputs=[file])
     wanted = None if regions is None else read_regions(regions)
     settings = options.of_images(
-        file, opening, config=config, engine=engine, weights=weights, pairing=pairing, stride=stride
+        file,
+        opening,
+        config=config,
+        engine=engine,
+        weights=weights,
+        pairing=pairing,
+        interval=interval,
+        stride=stride,
     )
     image = choose(list(frames_of_file(file, settings, opening.open, with_bmode=True)), frame, file)
     with writing(output):

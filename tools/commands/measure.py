@@ -25,6 +25,7 @@ def measure(
     engine: options.Engine = None,
     weights: options.Weights = None,
     pairing: options.Pairing = None,
+    interval: options.Interval = None,
     stride: options.Stride = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
     *,
@@ -52,7 +53,14 @@ def measure(
         raise typer.BadParameter("give --frame or --every, not both")
     wanted = read_regions(regions)
     settings = options.of_images(
-        file, opening, config=config, engine=engine, weights=weights, pairing=pairing, stride=stride
+        file,
+        opening,
+        config=config,
+        engine=engine,
+        weights=weights,
+        pairing=pairing,
+        interval=interval,
+        stride=stride,
     )
     for path in (csv, json_file):
         if path is not None:

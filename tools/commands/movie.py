@@ -24,6 +24,7 @@ def movie(
     engine: options.Engine = None,
     weights: options.Weights = None,
     pairing: options.Pairing = None,
+    interval: options.Interval = None,
     stride: options.Stride = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
     *,
@@ -51,7 +52,14 @@ def movie(
     check_ending(output)
     check_output(output, overwrite=overwrite, inputs=[file])
     settings = options.of_images(
-        file, opening, config=config, engine=engine, weights=weights, pairing=pairing, stride=stride
+        file,
+        opening,
+        config=config,
+        engine=engine,
+        weights=weights,
+        pairing=pairing,
+        interval=interval,
+        stride=stride,
     )
     shown = DisplayOptions(layout=mode, color_map=color_map, range_max=range_max)
     frames = list(frames_of_file(file, settings, opening.open, with_bmode=True))

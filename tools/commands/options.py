@@ -38,6 +38,10 @@ Pairing = Annotated[
     Literal["time", "sequential", "stride", "keyframe", "auto"] | None,
     typer.Option(help="Which frames make a pair."),
 ]
+Interval = Annotated[
+    float | None,
+    typer.Option(help="s between the frames of a pair of time pairing [default: 0.13].", min=0.005, max=2),
+]
 Stride = Annotated[int | None, typer.Option(help="N of stride pairing: (k - N, k).", min=1, max=64)]
 ImagesOf = Annotated[Path, typer.Argument(help="Recording of RF frames, or a tape that holds results.")]
 Frame = Annotated[int | None, typer.Option(help="Frame number [default: the best image of the file].", min=0)]
@@ -75,6 +79,7 @@ def configuration(
     weights: Path | None = None,
     precision: str | None = None,
     pairing: str | None = None,
+    interval: float | None = None,
     stride: int | None = None,
 ) -> "Config":
     """A configuration file with these options on top; None counts as not given. Raises ConfigError."""
@@ -89,7 +94,7 @@ def configuration(
                 "weights": absolute(weights),
                 "precision": precision,
             },
-            pairing={"mode": pairing, "stride": stride},
+            pairing={"mode": pairing, "interval": interval, "stride": stride},
         ),
     )
 
@@ -102,6 +107,7 @@ def of_images(
     engine: str | None,
     weights: Path | None,
     pairing: str | None,
+    interval: float | None,
     stride: int | None,
 ) -> "Config":
     """The configuration that computes strain images of a recording; the defaults for a file that holds them.
@@ -110,10 +116,19 @@ def of_images(
     """
     from tools.measure.published import holds_images
 
-    chosen = {"config": config, "engine": engine, "weights": weights, "pairing": pairing, "stride": stride}
+    chosen = {
+        "config": config,
+        "engine": engine,
+        "weights": weights,
+        "pairing": pairing,
+        "interval": interval,
+        "stride": stride,
+    }
     if holds_images(file):
         refuse(f"{file} holds strain images that are computed already", {**chosen, **opening.given})
-    return configuration(config, engine=engine, weights=weights, pairing=pairing, stride=stride)
+    return configuration(
+        config, engine=engine, weights=weights, pairing=pairing, interval=interval, stride=stride
+    )
 
 
 def refuse(why: str, given: Mapping[str, object]) -> None:
@@ -151,11 +166,19 @@ def source_id(text: str) -> str:
 def given(**sections: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Overrides for `load_config`: of each section the options given; None counts as not given.
 
-    A stride without a pairing means stride pairing.
+    A stride without a pairing means stride pairing, an interval time pairing. Raises ConfigError for an
+    interval that the pairing does not use.
     """
     pairing = sections.get("pairing", {})
-    if pairing.get("stride") and pairing.get("mode") is None:
-        sections["pairing"] = {**pairing, "mode": "stride"}
+    mode = pairing.get("mode")
+    if pairing.get("interval") and (mode not in (None, "time") or pairing.get("stride")):
+        from streamer.errors import ConfigError
+
+        other = "--stride" if mode in (None, "time") else f"--pairing {mode}"
+        raise ConfigError(f"--interval is that of pairs a fixed time apart: leave it out, or {other}")
+    for number, meant in (("interval", "time"), ("stride", "stride")):
+        if mode is None and pairing.get(number):
+            sections["pairing"] = {**pairing, "mode": meant}
     return {
         section: {key: value for key, value in values.items() if value is not None}
         for section, values in sections.items()

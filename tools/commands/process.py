@@ -19,6 +19,7 @@ def process(
     device: options.Device = None,
     precision: options.Precision = None,
     pairing: options.Pairing = None,
+    interval: options.Interval = None,
     stride: options.Stride = None,
     loop: Annotated[
         Literal["off", "bounce"], typer.Option(help="The order in which the frames were replayed.")
@@ -53,9 +54,9 @@ def process(
     from tools.process import run_process
 
     log_to_stderr()
-    if pairs_from is not None and any(given is not None for given in (frames, pairing, stride)):
+    if pairs_from is not None and any(given is not None for given in (frames, pairing, interval, stride)):
         raise typer.BadParameter(
-            "the result file lists the pairs: leave out --frames, --pairing and --stride"
+            "the result file lists the pairs: leave out --frames, --pairing, --interval and --stride"
         )
     settings = options.configuration(
         config,
@@ -64,6 +65,7 @@ def process(
         weights=weights,
         precision=precision,
         pairing=pairing,
+        interval=interval,
         stride=stride,
     )
     inputs = (file, pairs_from, config, weights)

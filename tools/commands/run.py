@@ -16,6 +16,7 @@ def run(
     device: options.Device = None,
     precision: options.Precision = None,
     pairing: options.Pairing = None,
+    interval: options.Interval = None,
     stride: options.Stride = None,
     policy: Annotated[
         Literal["latest", "every"] | None,
@@ -71,7 +72,7 @@ def run(
                 "precision": precision,
                 "device": device,
             },
-            pairing={"mode": pairing, "stride": stride, "policy": policy},
+            pairing={"mode": pairing, "interval": interval, "stride": stride, "policy": policy},
             output={"bind": bind},
             http={"bind": http},
             keep={"memory": None if keep else 0},
