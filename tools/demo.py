@@ -9,7 +9,8 @@ from typing import Any, Final
 from rich.console import Console
 from rich.progress import Progress
 
-from engine.factory import resolve
+from engine.errors import EngineUnavailable
+from engine.factory import load
 from streamer.config_file import load_config
 from streamer.stopping import Stop, StopRequested
 from tools.children import Child, child
@@ -39,12 +40,30 @@ def demo_recording(on_frame: Callable[[int, int], object]) -> Path:
     return path
 
 
-def prepared_recording(engine: str, stop: Stop) -> Path:
+def check_needs(engine: str, weights: Path | None, check_screen: Callable[[], None] | None) -> None:
+    """Whether the engine can be loaded here and, unless `check_screen` is None, a window can open.
+
+    Raises EngineUnavailable, which names a missing screen too, or the NoScreen of `check_screen`.
+    """
+    screen: NoScreen | None = None
+    try:
+        if check_screen is not None:
+            check_screen()
+    except NoScreen as error:
+        screen = error
+    try:
+        load(engine, weights=weights)
+    except EngineUnavailable as error:
+        raise error if screen is None else EngineUnavailable(f"{error}; and {screen}") from screen
+    if screen is not None:
+        raise screen
+
+
+def prepared_recording(stop: Stop) -> Path:
     """The demo's recording, simulated with a progress bar on first use.
 
-    Raises EngineUnavailable for an unknown `engine`, StopRequested where `stop` is set meanwhile.
+    Raises StopRequested where `stop` is set meanwhile.
     """
-    resolve(engine)
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("Simulating a phantom (first run only)", total=None)
 

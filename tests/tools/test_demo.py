@@ -14,8 +14,11 @@ from typing import Any
 import cv2
 import pytest
 
+from engine.errors import EngineUnavailable
+from engine.tracking.torch_device import has_card
 from tests.tools.programs import PATIENCE, Program, program, write_press
-from tools.demo import demo_path
+from tools.demo import check_needs, demo_path
+from tools.errors import NoScreen
 
 SECONDS_FOR_ONE_IMAGE = "0.3"
 COUNTS = (
@@ -96,10 +99,24 @@ def test_a_signal_while_it_simulates_leaves_no_half_recording(tmp_path: Path) ->
 
 
 def test_an_engine_that_cannot_run_here_ends_it_with_the_nodes_own_code(cache: str) -> None:
-    arguments = ("demo", "--headless", "--engine", "tensorrt", "--seconds", "600")
+    arguments = ("demo", "--headless", "--engine", "onnx", "--device", "cuda", "--seconds", "600")
     with program(*arguments, XDG_CACHE_HOME=cache) as demo:
         assert demo.end() == 5
-    assert any("engine 'tensorrt' needs " in line for line in demo.err)
+    assert any("engine 'onnx' runs on the cpu only" in line for line in demo.err)
+
+
+def test_a_missing_engine_comes_before_a_missing_screen_and_both_are_named() -> None:
+    def no_screen() -> None:
+        raise NoScreen("no screen: DISPLAY is not set")
+
+    check_needs("trivial", None, lambda: None)
+    with pytest.raises(EngineUnavailable, match=r"no engine 'tensorflow'.*; and no screen: DISPLAY"):
+        check_needs("tensorflow", None, no_screen)
+    with pytest.raises(NoScreen):
+        check_needs("trivial", None, no_screen)
+    if not has_card():
+        with pytest.raises(EngineUnavailable, match=r"NVIDIA card.*; and no screen"):
+            check_needs("tensorrt", None, no_screen)
 
 
 def test_a_child_that_dies_is_named_and_ends_the_rest(cache: str) -> None:

@@ -43,15 +43,14 @@ def demo(
     if headless and seconds is None:
         raise typer.BadParameter("--headless needs --seconds, because there is no window to close")
     try:
-        from tools.demo import prepared_recording, run_demo
+        from tools.demo import check_needs, prepared_recording, run_demo
         from tools.display.window import check_screen
         from tools.log import log_to_stderr
         from tools.output import emit, node_line
 
         log_to_stderr()
-        if not headless:
-            check_screen()
-        recording = prepared_recording(engine, stop)
+        check_needs(engine, weights, None if headless else check_screen)
+        recording = prepared_recording(stop)
         on_stop_signal(lambda number, frame: stop.set())
         shown = ["--headless"] if headless else []
         shown += [] if seconds is None else ["--seconds", str(seconds)]
