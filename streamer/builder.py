@@ -5,16 +5,16 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 from engine.device import device_of
 from engine.errors import EngineError, EngineNotBuilt, EngineUnavailable, EstimateFailed
 from engine.estimator import Estimator
-from engine.factory import load, resolve
+from engine.factory import load
 from engine.spec import Acquisition, EngineSpec, StrainResult
 from streamer.beside import Beside, start, wait
 from streamer.config import Config, EngineConfig
+from streamer.engine_choice import choice, weights_of
 from streamer.errors import ConfigError
 from streamer.frame import RfFrame
 from streamer.geometry import FrameRegion, configured_region, engine_spec
@@ -145,9 +145,7 @@ class EngineBuilder:
             log.warning("the engine changes from %s to %s (%s)", self._announced[0], *found)
         self._announced = found
         if self._configured:  # `auto` is decided by the acquisition
-            settings = self._config.engine
-            _, why = resolve(settings.name, weights_of(settings), estimator.spec, settings.where)
-            self._health.engine = estimator.name, "; ".join(filter(None, (why, estimator.note)))
+            self._health.engine = choice(self._config.engine, estimator)
         self._health.precision = estimator.precision
         self._health.device = device_of(estimator.name, self._config.engine.where)
         self._metrics.engine(estimator.name, estimator.precision, self._health.device)
@@ -174,11 +172,6 @@ class EngineBuilder:
         estimator.reset()
         self.pair_at_most = max(self._config.engine.timeout, SLOWER_THAN_FIRST * (time.monotonic() - begun))
         return estimator, region
-
-
-def weights_of(settings: EngineConfig) -> Path | None:
-    """The configured weights, as the engine's factory takes them."""
-    return Path(settings.weights) if settings.weights else None
 
 
 def _opener(settings: EngineConfig) -> OpenEngine:

@@ -136,6 +136,12 @@ class EngineConfig(Section):
     timeout: float = Field(
         5.0, ge=1.0, le=600.0, description="a pair that takes longer ends the node, which starts again; s"
     )
+    build_timeout: float = Field(
+        1800.0,
+        ge=10.0,
+        le=86400.0,
+        description="a compiler that `run` starts beside the stream is ended after this, s",
+    )
     threads: int = Field(
         1, ge=0, le=256, description="CPU threads of the engine; 0: all cores. More than 1 is rarely faster"
     )
@@ -265,5 +271,6 @@ def result_settings(config: Config) -> str:
     """The settings that results depend on, as JSON: numbers and fixed words, no address, no file name."""
     sections = config.model_dump(include={"pairing", "region", "engine", "quality", "fusion"})
     del sections["engine"]["weights"]  # the hash in every strain message identifies them
-    del sections["engine"]["timeout"]
+    for limit in ("timeout", "build_timeout"):
+        del sections["engine"][limit]
     return json.dumps(sections)

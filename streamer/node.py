@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 
-from engine.factory import resolve
 from streamer.addresses import is_loopback
 from streamer.beside import Beside, Compile
 from streamer.bmode_message import bmode_message
-from streamer.builder import EngineBuilder, OpenEngine, weights_of
+from streamer.builder import EngineBuilder, OpenEngine
 from streamer.config import Config, HttpConfig
+from streamer.engine_choice import choice
 from streamer.events import NodeEvents
 from streamer.foresight import Foresight
 from streamer.frame import RfFrame
@@ -96,7 +96,7 @@ def run(
     """
     security = config.security.load()
     frame_counters, health = FrameCounters(), Health(config.input.connect, config.input.source)
-    health.engine = resolve(config.engine.name, weights_of(config.engine), device=config.engine.where)
+    health.engine = choice(config.engine)
     health.restarted(restarts or {})
     metrics = Metrics(frame_counters, version("musse-stream"), restarts)
     events = NodeEvents(frame_counters, health, metrics)

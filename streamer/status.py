@@ -4,7 +4,6 @@ import logging
 import time
 from collections.abc import Callable
 
-from engine.device import device_note
 from streamer.config import Config, result_settings
 from streamer.frame_counters import FrameCounters
 from streamer.headers import StatusHeader
@@ -38,7 +37,6 @@ class StatusPublisher:
         self._health = health
         self._metrics = metrics
         self._configuration = result_settings(config)
-        self._device_note = device_note(config.engine.device)
         self._state: StateName = "STARTING"
         self._reasons: tuple[str, ...] = ()
         self._last_turn = time.perf_counter()
@@ -76,7 +74,7 @@ class StatusPublisher:
             origin=health.origin,
             reasons=tuple(reason[:200] for reason in reasons),
             engine=health.engine[0],
-            engine_note=f"{health.engine[1]}; {self._device_note}"[:600],
+            engine_note=health.engine[1][:600],
             precision=health.precision,
             device=health.device,
             pairing=config.pairing.described,

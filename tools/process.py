@@ -13,6 +13,7 @@ from engine.factory import load
 from engine.spec import EngineSpec
 from streamer.bmode_message import bmode_message
 from streamer.config import Config, result_settings
+from streamer.engine_choice import choice, for_file, weights_of
 from streamer.errors import MessageRefused
 from streamer.frame import RfFrame
 from streamer.geometry import FrameRegion, configured_region, engine_spec
@@ -26,7 +27,7 @@ from tools.formats import Recording
 from tools.playback import Cue, Loop, frames_of, playback
 from tools.processes import ctrl_c
 from tools.results.maps import MAPS, OfflineMaps
-from tools.results.pairs import Limits, RecordedPair, read_pairs, same_settings
+from tools.results.pairs import Limits, RecordedPair, as_made, read_pairs, same_settings
 from tools.results.provenance import provenance
 from tools.results.writer import ResultWriter
 
@@ -55,13 +56,17 @@ def process(
 
 
 def process_pairs(
-    recording: Recording, config: Config, pairs: Iterable[RecordedPair], loop: Loop = "off"
+    recording: Recording,
+    config: Config,
+    pairs: Iterable[RecordedPair],
+    loop: Loop = "off",
+    step: StrainStep | None = None,
 ) -> Iterator[StrainMessage]:
     """Strain of exactly these pairs, in this order, as a live run made them of the same playback.
 
-    Raises RecordingError for a frame that the playback does not have.
+    `step` as in `process`. Raises RecordingError for a frame that the playback does not have.
     """
-    step = open_step(recording, config)
+    step = step or open_step(recording, config)
     frames = _FramesByIndex(recording, loop)
     for pair in pairs:
         post = frames.frame(pair.post_index)
@@ -87,9 +92,9 @@ def spec_and_limits(recording: Recording, config: Config) -> tuple[EngineSpec, L
 def open_step(recording: Recording, config: Config) -> StrainStep:
     """The step that a node with this configuration would run on these frames."""
     header, region = frame_region(recording, config)
-    weights = Path(config.engine.weights) if config.engine.weights else None
-    opener = load(config.engine.name, config.engine.threads, weights, config.engine.precision)
-    estimator = opener(engine_spec(header, region, config), config.engine.where)
+    settings = config.engine
+    opener = load(settings.name, settings.threads, weights_of(settings), settings.precision)
+    estimator = opener(engine_spec(header, region, config), settings.where)
     return StrainStep(estimator, region, config)
 
 
@@ -164,10 +169,11 @@ def process_to_file(
         done.refused += 1
         on_refused(index, refused)
 
+    step = open_step(recording, config)
     if pairs is not None:
-        messages = process_pairs(recording, config, pairs, loop)
+        messages = process_pairs(recording, config, pairs, loop, step)
     else:
-        messages = process(recording, config, frames=frames, loop=loop, on_refused=refuse)
+        messages = process(recording, config, frames=frames, loop=loop, step=step, on_refused=refuse)
     header = recording.header(0, source_id="replay", session_id="0")
     maps = OfflineMaps(header)
     images = _FramesByIndex(recording, loop)
@@ -181,6 +187,7 @@ def process_to_file(
             writer.append(message.header, maps.of(message), message.fused, image)
             done.pairs += 1
             done.valid += message.header.rejection is None
+        writer.add(engine_note=for_file(choice(config.engine, step.estimator)[1]))
     return done
 
 
@@ -204,6 +211,7 @@ def run_process(
     pairs: list[RecordedPair] | None = None
     if pairs_from is not None:
         pairs, attributes = read_pairs(pairs_from)
+        config = as_made(attributes, config)
         same_settings(attributes, config, *spec_and_limits(recording, config), pairs_from)
     total = len(pairs) if pairs is not None else frames or frames_of(recording.n_frames, loop)
     with ctrl_c(at_once=False) as check, Progress(console=console) as progress:

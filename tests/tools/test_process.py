@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from typer.testing import CliRunner
 
+from engine.device import device_note
 from engine.factory import open_estimator
 from engine.simulation import Inclusion
 from engine.simulation.scenario import SimulationSettings
@@ -122,6 +123,7 @@ def test_the_file_states_units_sign_engine_windows_and_versions(trivial: dict[st
     assert (about["strain_unit"], about["strain_sign"]) == ("1", "compression negative")
     assert (about["engine"], about["precision"], about["model_hash"]) == ("trivial", "float32", "")
     assert about["device"] == "cpu"
+    assert about["engine_note"] == f"trivial: as asked; {device_note('auto')}"
     assert (about["axial_window"], about["lateral_window"], about["window_unit"]) == (2e-3, 1e-3, "m")
     assert (about["region"], about["probe_type"], about["source_id"]) == ("whole frame", "linear", "replay")
     assert "numpy" in about["versions"]

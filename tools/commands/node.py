@@ -33,9 +33,10 @@ def node(
     from tools.turns import Turns
 
     log_to_stderr(as_json=log_json)
-    with Turns() as turns, BuildsBeside(stop) as builds:
+    config = Config.model_validate_json(settings)
+    with Turns() as turns, BuildsBeside(stop, config.engine.build_timeout) as builds:
         summary = run(
-            Config.model_validate_json(settings),
+            config,
             stop,
             on_ready=lambda ready: emit("ready", asdict(ready), as_json=True),
             on_turn=turns.on_turn,

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from engine.errors import EngineError, EngineUnavailable
 from engine.factory import ENGINES, ON_CARD, load, resolve
-from streamer.builder import weights_of
 from streamer.config import Config
+from streamer.engine_choice import weights_of
 from streamer.errors import StreamerError
 from streamer.frame import RfFrame
 from streamer.geometry import configured_region, engine_spec

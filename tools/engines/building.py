@@ -1,6 +1,7 @@
 """Build an engine, showing each step; and, for a node, in a child process beside the stream."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +13,7 @@ from engine.factory import weights_file
 from engine.spec import Policy
 from engine.user_cache import engines_folder
 from streamer.config import Config
+from streamer.engine_choice import weights_of
 from streamer.stopping import Stop, StopRequested
 from tools.children import child
 from tools.engines.acquired import Acquired, Opens, given, live, recorded
@@ -34,7 +36,6 @@ def build_engine(acquired: Acquired, config: Config, *, carrier: float | None, e
     from engine.musse.artefact.subject import Subject
     from engine.musse.artefact.verify import verify
     from engine.tracking.torch_device import has_card
-    from streamer.builder import weights_of
 
     subject = Subject(
         spec=acquired.spec,
@@ -96,11 +97,13 @@ def subject_of(
 class BuildsBeside:
     """Builds engines for a node, each in a child process: `streamer.beside.Compile`.
 
-    As a context it ends after the child has: a node that stops leaves none behind.
+    A child that takes longer than `at_most` s is ended. As a context this ends after the child has: a node
+    that stops leaves none behind.
     """
 
-    def __init__(self, stop: Stop, module: str = "tools") -> None:
+    def __init__(self, stop: Stop, at_most: float, module: str = "tools") -> None:
         self._stop = stop
+        self._at_most = at_most
         self._module = module
         self._idle = threading.Event()
         self._idle.set()
@@ -114,14 +117,21 @@ class BuildsBeside:
     def __call__(self, arguments: Sequence[str], report: Callable[[str], None]) -> None:
         """Build one. Raises EngineError with the reason, StopRequested where the node is to end."""
         self._idle.clear()
+        due, step = time.monotonic() + self._at_most, "starting"
         try:
             with child(*arguments, "--events", module=self._module) as process:
                 ended = False
                 while not ended:
                     if self._stop.is_set():
                         raise StopRequested
+                    if time.monotonic() > due:
+                        process.kill()  # a compiler that hangs may not answer a signal
+                        raise EngineError(
+                            f"the build was ended at {step!r} after engine.build_timeout, {self._at_most:g} s"
+                        )
                     if (event := process.next_event(POLL)) is not None:
                         self._take(event, report)
+                        step = event.get("step", step)
                         ended = event.get("event") == "end"
                 code = process.finish()
         finally:

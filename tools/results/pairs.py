@@ -8,7 +8,8 @@ from typing import Any
 
 import h5py
 
-from engine.factory import model_hash, resolve
+from engine.device import device_of
+from engine.factory import ANY, MUSSE, ON_CARD, model_hash, resolve
 from engine.spec import POLICIES, EngineSpec
 from streamer.config import Config
 from streamer.headers import StrainHeader
@@ -96,6 +97,21 @@ def _taped_pairs(path: Path) -> tuple[list[RecordedPair], dict[str, Any]]:
 Limits = tuple[float, float, float, float] | None
 
 
+def as_made(attributes: Mapping[str, Any], config: Config) -> Config:
+    """The configuration that computes results again: an engine and a device left open are those of the file.
+
+    Which runtime of the network `auto` and `musse` take depends on the computer and on what was compiled
+    there; results are equal bit for bit only on the same one.
+    """
+    engine, changes = config.engine, {}
+    made = attributes.get("engine")
+    if engine.name in ANY and made in (*MUSSE, *ON_CARD):
+        changes["name"] = made
+    if engine.device == "auto" and attributes.get("device"):
+        changes["device"] = attributes["device"]
+    return config.model_copy(update={"engine": engine.model_copy(update=changes)})
+
+
 def same_settings(
     attributes: Mapping[str, Any], config: Config, spec: EngineSpec, limits: Limits, path: Path
 ) -> None:
@@ -110,6 +126,7 @@ def same_settings(
     taken = model_hash(name, weights)
     wanted: dict[str, Any] = {
         "engine": name,
+        **({"device": device_of(name, engine.where)} if attributes.get("device") else {}),
         "model_hash": taken or "",
         "precision": POLICIES[engine.precision],
         "region": region_text(limits),

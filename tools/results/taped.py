@@ -36,7 +36,8 @@ def convert_results(
     tape without results and as `ResultWriter`.
     """
     beside = _Beside(tape)
-    about = provenance(tape.path, tape.condition.about.get(ABOUT_NODE, {}).get("configuration", ""))
+    node = tape.condition.about.get(ABOUT_NODE, {})
+    about = provenance(tape.path, node.get("configuration", ""))
     pairs = (m for m in tape.messages(["strain"]) if isinstance(m.header, StrainHeader))
     written: dict[Path, int] = {}
     message = next(pairs, None)
@@ -45,11 +46,14 @@ def convert_results(
     while message is not None:
         number = len(written) + 1
         path = output if number == 1 else output.with_stem(f"{output.stem}-{number}")
-        with ResultWriter(path, MAPS, fused=True, provenance=about, overwrite=overwrite) as writer:
+        assert isinstance(message.header, StrainHeader)  # noqa: S101 - chosen above
+        reason = node.get("engine_note") if node.get("engine") == message.header.engine else None
+        made = about | ({"engine_note": reason} if reason else {})
+        with ResultWriter(path, MAPS, fused=True, provenance=made, overwrite=overwrite) as writer:
             source = message.header.source_id
             while message is not None:
                 header = message.header
-                assert isinstance(header, StrainHeader)  # noqa: S101 - chosen above
+                assert isinstance(header, StrainHeader)  # noqa: S101 - as above
                 maps = decode(message.parts()).arrays
                 if header.source_id != source or not writer.fits(header, maps):
                     break

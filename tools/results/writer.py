@@ -180,6 +180,10 @@ class ResultWriter:
         if self._zea is not None and bmode is not None:
             self._zea.image(self._file, self.n_pairs, *bmode)
 
+    def add(self, **attributes: Any) -> None:
+        """Further attributes, known only after the pairs were computed."""
+        self._provenance |= attributes
+
     def __enter__(self) -> Self:
         self._file = self._part.open()
         return self

@@ -50,10 +50,10 @@ def start(setup: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call
     """Starts a node whose engines are built in children that wait for tmp_path/go."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
 
-    def compiles(stop: Stop) -> Compile:
-        return BuildsBeside(stop, module="tests.streamer.node.slow_compiler")
+    def started(at_most: float = 60.0, **sections: Any) -> Listener:
+        def compiles(stop: Stop) -> Compile:
+            return BuildsBeside(stop, at_most, module="tests.streamer.node.slow_compiler")
 
-    def started(**sections: Any) -> Listener:
         return setup.start(lambda spec: Compiled(spec, tmp_path), compiles=compiles, **sections)[1]
 
     return started
@@ -138,6 +138,20 @@ def test_an_engine_that_cannot_be_built_is_a_fault_with_the_reason(
     setup.scanner.send_all([3, 4])
     assert listener.strain_of(4).rejection is None
     assert listener.status(lambda status: status.published_valid > 1).state != "FAULT"
+
+
+def test_a_compiler_that_hangs_is_ended_and_named_and_the_stream_goes_on(
+    setup: Setup, start: Callable[..., Listener], tmp_path: Path
+) -> None:
+    (tmp_path / "512x16").touch()  # this engine is there
+    listener = start(at_most=1.0)
+    setup.scanner.send_all([0, 1])
+    assert listener.strain_of(1).rejection is None
+    setup.scanner.send(2, echoes(0.0, shape=OTHER), shape=OTHER)
+    fault = listener.status(lambda status: status.state == "FAULT")
+    assert "after engine.build_timeout, 1 s" in fault.reasons[0]
+    setup.scanner.send_all([3, 4])
+    assert listener.strain_of(4).rejection is None
 
 
 def test_a_first_engine_that_cannot_be_built_ends_the_node(

@@ -9,13 +9,14 @@ import h5py
 import numpy as np
 import pytest
 
-from tests.tools.recorder import GRID, maps
+from tests.tools.recorder import GRID, maps, status_header
 from tests.tools.tape.tapes import bmode_parts, fused_parts, rf_parts, strain_parts, write_parts
 from tools.convert import convert_tape
 from tools.errors import RecordingError
 from tools.formats import open_recording
 from tools.results.layout import NO_TIME
 from tools.results.zea import IMAGE, STRAIN
+from tools.tape.about import about_node
 from tools.tape.writer import TapeWriter
 
 NAN = np.full((6, 5), np.nan, np.float32)
@@ -84,8 +85,13 @@ def test_another_grid_engine_or_source_begins_a_further_file(tmp_path: Path, cha
 
 
 def test_a_file_states_its_provenance(tmp_path: Path) -> None:
+    note = (
+        "auto: trivial; not tensorrt: no engine: musse-stream engine build --weights /home/jane/a.safetensors"
+    )
+    stated = {"engine_note": note, "configuration": '{"pairing": {"stride": 3}}'}
+    node = status_header(1, 0).model_copy(update=stated)
     with TapeWriter(tmp_path / "a.mcap") as tape:
-        tape.describe("musse-node", {"configuration": '{"pairing": {"stride": 3}}'})
+        tape.describe("musse-node", about_node(node))
         tape.append(strain_parts(1), "musse.strain", 10**18)
     convert_tape(tmp_path / "a.mcap", tmp_path / "a.h5")
     attributes = contents(tmp_path / "a.h5")["attributes"]
@@ -94,6 +100,7 @@ def test_a_file_states_its_provenance(tmp_path: Path) -> None:
     assert json.loads(attributes["configuration"])["pairing"]["stride"] == 3
     assert attributes["created"].endswith("+00:00")
     assert attributes["engine"] == "trivial"
+    assert attributes["engine_note"] == "auto: trivial; not tensorrt: no engine"
 
 
 def test_rf_of_a_tape_becomes_recordings_and_both_are_offered(tmp_path: Path) -> None:
