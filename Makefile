@@ -18,6 +18,8 @@ lint: .venv/installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# bytecode is written whatever the environment says: else every start of pytest and of a child compiles all sources
+test test-long: unexport PYTHONDONTWRITEBYTECODE
 # the same as continuous integration: tests that are not timed in two workers, the others alone after them.
 # 5: ARGS names no test of that kind
 PYTEST := OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest

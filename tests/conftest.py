@@ -1,34 +1,22 @@
 """Shared by all tests: nothing is left behind, no test is skipped on CI, and the real arm data."""
 
-import inspect
 import os
-import re
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.left_behind import LeftBehind
+from tests.timed import is_timed
 
 NO_ARM = "arm data not found beside the project; set MUSSE_DATA_DIR to the folder that holds arm/"
 
-# a module that runs beside a process, opens sockets or windows, or reads a clock: a second worker would
-# disturb it; one that only waits for the end of a process marks itself where that is timed
-TIMED = re.compile(
-    r"\b(Popen|zmq|threading|perf_counter|monotonic|Xvfb|chromium)\b|tests\.tools\.programs|tests\.soak|streamer\.node"
-)
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of such modules as `alone`: `make test` runs the others in two workers first."""
-    timed: dict[object, bool] = {}
+    """Mark timed tests as `alone`: `make test` runs the others in two workers first."""
     for item in items:
-        module = inspect.getmodule(getattr(item, "function", None))
-        if module is not None:
-            if module not in timed:
-                timed[module] = bool(TIMED.search(inspect.getsource(module)))
-            if timed[module]:
-                item.add_marker(pytest.mark.alone)
+        if isinstance(item, pytest.Function) and is_timed(item):
+            item.add_marker(pytest.mark.alone)
 
 
 @pytest.fixture(autouse=True)
