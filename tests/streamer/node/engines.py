@@ -19,11 +19,11 @@ class Scripted(TrivialEstimator):
         super().__init__(spec)
         self.calls: list[Any] = []
         self._before = before
-        self._calls = -2
+        self._calls = -1
 
     def propose(self, *arguments: Any) -> StrainResult:
-        self._calls += 1
-        if self._calls >= 0:  # the first call is the warm-up
+        if self.calls:  # what comes before the first reset is the warm-up
+            self._calls += 1
             self._before(self._calls)
         return super().propose(*arguments)
 

@@ -23,8 +23,10 @@ class Thinker(TrivialEstimator):
             end = time.monotonic() + 60
             while time.monotonic() < end:
                 time.sleep(0.01)
-        self.warm = True
         return super().propose(*arguments)
+
+    def reset(self) -> None:
+        self.warm = True
 
 
 stop = Stop()

@@ -29,8 +29,10 @@ def test_the_turns_stop_with_a_hung_engine_and_promise_more_while_one_is_built()
             if self.warm:
                 hung.set()
                 released.wait(PATIENCE)
-            self.warm = True
             return super().propose(*arguments)  # type: ignore[arg-type]
+
+        def reset(self) -> None:
+            self.warm = True
 
     def on_turn(within: float) -> None:
         promised.append(within)
