@@ -5,6 +5,9 @@ ARGS ?=
 # first and exactly: a range could bring another release with gigabytes of libraries
 TORCH := torch==2.13.0
 
+# bytecode is written whatever the environment says: else each start of pytest or a child compiles all sources
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo lint test test-long format configs lock clean
 
 demo: .venv/installed
@@ -18,8 +21,6 @@ lint: .venv/installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# bytecode is written whatever the environment says: else every start of pytest and of a child compiles all sources
-test test-long: unexport PYTHONDONTWRITEBYTECODE
 # the same as continuous integration: tests that are not timed in two workers, the others alone after them.
 # 5: ARGS names no test of that kind
 PYTEST := OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest

@@ -27,7 +27,7 @@ def uses_a_module() -> None:
 
 
 def imports_the_node() -> None:
-    from streamer.node import Node  # noqa: F401
+    from streamer.node import run  # noqa: F401
 
 
 @pytest.mark.parametrize(
