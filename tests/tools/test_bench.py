@@ -67,9 +67,12 @@ def test_it_compares_with_a_recorded_run(tmp_path: Path) -> None:
     kept = tmp_path / "2026-11-28-test.json"
     lines = [recorded | {"rate": 20.0}, recorded | {"step_p50_ms": 2 * recorded["step_p50_ms"]}]
     kept.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
-    with program("bench", *arguments, "--against", str(kept)) as second:
+    (tmp_path / "strict.toml").write_text("[quality]\nmax_strain = 0.001\n[engine]\nthreads = 2\n")
+    settings = ("--config", str(tmp_path / "strict.toml"))
+    with program("bench", *arguments, *settings, "--against", str(kept)) as second:
         assert second.end() == 0, second.err
     found = json.loads(second.out[0])
+    assert (found["results_with_values"], found["threads"]) == (0, 2)  # as its configuration has it
     step = found["against"]["figures"]["step_p50_ms"]
     assert step["before"] == pytest.approx(2 * recorded["step_p50_ms"])
     assert step["now"] == found["step_p50_ms"]

@@ -13,6 +13,7 @@ from tools.bench.comparison import compare, lines, matching_run, recorded_runs
 from tools.bench.highest import find_rate
 from tools.bench.measure import measure
 from tools.bench.stages import draw_stages, stage_lines
+from tools.configuration import load_config
 from tools.demo import demo_recording
 from tools.formats import open_recording
 from tools.output import emit
@@ -22,6 +23,7 @@ def run_bench(
     file: Path | None,
     stop: Stop,
     *,
+    config: Path | None,
     engine: str,
     device: str | None,
     weights: Path | None,
@@ -36,10 +38,11 @@ def run_bench(
     """Send `file`, or the demo's recording, and print the figures, compared with those of `against`.
 
     `searching`: at one rate after the other from `rate` on, until the highest sustained one is found.
-    Raises ToolError where `against` holds no run of these settings, RecordingError, EngineError, and whatever
-    ends a child process.
+    Raises ToolError where `against` holds no run of these settings, RecordingError, EngineError, ConfigError,
+    and whatever ends a child process.
     """
     name, _ = resolve(engine)
+    threads = load_config(config).engine.threads
     runs_before = [] if against is None else recorded_runs(against)
     console = Console(stderr=True)
     if file is None:
@@ -62,6 +65,7 @@ def run_bench(
         def run(rate: float) -> dict[str, Any]:
             return measure(
                 recording,
+                config=config,
                 engine=engine,
                 device=device,
                 weights=weights,
@@ -72,7 +76,7 @@ def run_bench(
                 folder=Path(folder),
             )
 
-        figures = find_rate(run, rate) if searching else run(rate)
+        figures = {**(find_rate(run, rate) if searching else run(rate)), "threads": threads}
     if plot is not None:
         draw_stages(figures, plot)
     typer.echo("\n".join(stage_lines(figures["stages"])), err=as_json)

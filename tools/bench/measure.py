@@ -38,6 +38,7 @@ STEP_STAGES: Final = ("prepare", "upload", "infer", "post", "fuse")
 def measure(
     recording: Recording,
     *,
+    config: Path | None,
     engine: str,
     device: str | None = None,
     weights: Path | None = None,
@@ -49,7 +50,8 @@ def measure(
 ) -> dict[str, Any]:
     """Send the recording, bounced, at `rate` Hz for `seconds`; returns counts, times in ms and environment.
 
-    `displays` headless displays watch strain, B-mode and status; their images go to `folder`.
+    `displays` headless displays watch strain, B-mode and status; their images go to `folder`. `config`
+    is the node's; what the arguments name replaces it.
     Raises NothingReceived where no result comes, NodeEnded where the node ends by itself, ToolError where
     another process does.
     """
@@ -78,6 +80,7 @@ def measure(
                 "--json",
                 "--engine",
                 engine,
+                *([] if config is None else ["--config", str(config)]),
                 *([] if weights is None else ["--weights", str(weights)]),
                 *([] if device is None else ["--device", device]),
             )

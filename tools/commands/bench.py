@@ -9,6 +9,7 @@ from tools.commands import options
 
 
 def bench(
+    config: options.ConfigFile = None,
     engine: Annotated[str, typer.Option(help=options.ENGINES)] = "auto",
     device: options.Device = None,
     weights: options.Weights = None,
@@ -72,6 +73,7 @@ def bench(
     run_bench(
         file,
         stop,
+        config=config,
         engine=engine,
         device=device,
         weights=weights,
