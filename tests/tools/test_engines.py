@@ -85,10 +85,13 @@ def test_one_failure_keeps_no_other_engine_from_being_verified(
         "eager fp16-trunk": RuntimeError("an illegal memory access was encountered"),
         "cuda fp32": {"reason": "parity failed: strain_nrmse 0.2, allowed 0.001"},
         "cuda fp16-trunk": EngineUnavailable("made for another card"),
+        "eager fp32 paper": {"reason": ""},
+        "cuda fp32 paper": {"reason": ""},
     }
 
     def measured(name: str, subject: Any, report: Any) -> dict[str, Any]:
-        outcome = outcomes[f"{name} {subject.policy}"]
+        paper = " paper" if subject.weights.stem == "paper" else ""
+        outcome = outcomes[f"{name} {subject.policy}{paper}"]
         if isinstance(outcome, Exception):
             raise outcome
         return dict(outcome)
@@ -99,7 +102,10 @@ def test_one_failure_keeps_no_other_engine_from_being_verified(
     with pytest.raises(EngineUnavailable, match="illegal memory access"):
         verifying.verify_engines(None, everything=True, json_file=tmp_path / "rows.json")
     rows = json.loads((tmp_path / "rows.json").read_text())
-    assert [row["status"] for row in rows] == ["verified", "failed", "refused", "not verified"]
+    assert [row["status"] for row in rows] == [
+        *("verified", "failed", "refused", "not verified"),
+        *("verified", "verified"),  # the published network, in fp32 alone
+    ]
     del outcomes["eager fp16-trunk"], outcomes["cuda fp16-trunk"]
     outcomes |= {"eager fp16-trunk": {"reason": ""}, "cuda fp16-trunk": {"reason": ""}}
     with pytest.raises(EngineError, match="these engines are not used, see their reasons: cuda fp32"):
