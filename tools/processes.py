@@ -18,8 +18,13 @@ from tools.errors import ToolError
 CHILD = "MUSSE_CHILD"  # set in the environment of every process that `start` makes
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 GRACE = 3.0  # s for a child to end by itself
-FEW_ARENAS = {"MALLOC_ARENA_MAX": "2", "MALLOC_TRIM_THRESHOLD_": "131072"}
-"""How glibc's malloc keeps its heap small over weeks: two arenas instead of eight a core."""
+_KEPT = str(16 * 2**20)  # more than any map of a frame: memory that every pair needs again is no page fault
+FEW_ARENAS = {
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_TRIM_THRESHOLD_": _KEPT,
+    "MALLOC_MMAP_THRESHOLD_": _KEPT,  # else 128 KiB, which stays fixed as soon as any limit is set
+}
+"""How glibc's malloc keeps its heap small over weeks: two arenas instead of eight a core, fixed limits."""
 
 
 def on_stop_signal(handler: Callable[[int, object], None]) -> None:
