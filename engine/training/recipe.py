@@ -55,8 +55,8 @@ class Recipe:
     """Number of the first scene: training that goes on from weights may learn from new ones."""
     scenes: int = 2000
     clean: float = 0.0
-    """Share of `paper`'s scenes without noise and disturbances: among noisy ones alone it does not learn how
-    small an error can be."""
+    """Share of `paper`'s scenes without noise and disturbances, rounded up to twentieths: among noisy ones
+    alone it does not learn how small an error can be."""
     scenes_at_start: int = 48
     """Scenes that must be there before the first step."""
     half_precision: bool = False

@@ -79,7 +79,10 @@ class RecipeFile(_Table):
         _RECIPE.scenes, ge=1, le=FIRST_HELD_OUT // 2, description="simulated scenes to learn from"
     )
     clean: float = Field(
-        _RECIPE.clean, ge=0, le=1, description="share of the paper's scenes without noise and disturbances"
+        _RECIPE.clean,
+        ge=0,
+        le=1,
+        description="share of the paper's scenes without noise and disturbances, in twentieths",
     )
     scenes_at_start: Count = Field(
         _RECIPE.scenes_at_start, description="scenes that must be there before the first step"
@@ -99,7 +102,10 @@ class RecipeFile(_Table):
         """Keys given that networks of this kind do not use."""
         foreign = {
             "paper": {"scenes_at_start", "unsupervised", "coupled", "contrast"},
-            "live": {"paper", "warm_start", "first_stage", "shifted", "strain_weight"},
+            "live": {
+                *("paper", "warm_start", "first_stage", "fixed_statistics", "shifted", "strain_weight"),
+                "clean",
+            },
         }
         given = sorted(foreign[self.kind] & self.model_fields_set)
         if self.kind == "paper" and self.truth and "truth" in self.model_fields_set:

@@ -83,7 +83,7 @@ def load_module(subject: Subject, folder: Path, pair: nn.Module, inputs: tuple[T
             build_arguments(subject),
         )
     if artefact.key != key_of(facts):
-        raise _not_built(subject, f"compiled engine {built.name} is another one")
+        raise _not_built(subject, f"compiled engine {built.name} was verified elsewhere")
     return Loaded(TensorRtModule(engine_of(built, artefact)), built.name)
 
 

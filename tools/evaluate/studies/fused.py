@@ -16,7 +16,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from engine.factory import open_estimator
+from engine.factory import load
 from engine.sequence.fusion import Fusion
 from engine.sequence.quality import Thresholds, assess_pair_quality
 from engine.training.data.scenes import draw_scene
@@ -47,13 +47,7 @@ def images(engine: str) -> Iterator[Image]:
     for number in range(FIRST, FIRST + SCENES):
         acquisition = draw_scene(number).acquisition
         spec = acquisition.imaging.spec
-        estimator = open_estimator(
-            engine,
-            shape=spec.shape,
-            sampling_frequency=spec.sampling_frequency,
-            center_frequency=spec.center_frequency,
-            line_pitch=spec.line_pitch,
-        )
+        estimator = load(engine)(spec, "cpu")
         fused, true = (Fusion(TIME_CONSTANT, errors=estimator.error_model) for _ in range(2))
         pairs, last = 0, None
         for k in range(acquisition.n_frames - 1):

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from engine.estimator import Estimator
-from engine.factory import open_estimator
+from engine.factory import load
 from engine.simulation import SimulatedAcquisition
 from engine.training.data.scenes import draw_scene
 from tools.evaluate.report.plots import save_png
@@ -122,13 +122,7 @@ def main() -> None:
         scene = draw_scene(number)
         spec = scene.acquisition.imaging.spec
         for name, engine in ENGINES.items():
-            estimator = open_estimator(
-                engine,
-                shape=spec.shape,
-                sampling_frequency=spec.sampling_frequency,
-                center_frequency=spec.center_frequency,
-                line_pitch=spec.line_pitch,
-            )
+            estimator = load(engine)(spec, "cpu")
             pairs[name] += [measured(estimator, scene.acquisition, scene.pairs[k]) for k in PAIRS]
     typer.echo(
         "| engine | error / std | inside 95 % | median pair | deciles | rank | median error (µm) | pairs |"

@@ -107,7 +107,7 @@ def study(first: int) -> Iterator[tuple[str, list[Row], list[float]]]:
 
 
 def figures(rows: Sequence[Row], offers: Sequence[float]) -> dict[str, Any]:
-    """The figures of CLINIC's tests for one engine."""
+    """What the page states of one engine, and the ranks and offers sequence by sequence."""
     error, quality = (np.array([getattr(row, name) for row in rows]) for name in ("nrmse", "quality"))
     bad, good, green = error > BAD, error < GOOD, quality >= GREEN
     ranks = []
