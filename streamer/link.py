@@ -29,6 +29,8 @@ PEER: Final[dict[int, str]] = {
 NO_PEER: Final = "nothing answers there"
 CLOSES: Final = "it closes every link as soon as it opens: what listens there is no PUB or XPUB socket"
 """A ZeroMQ socket of another type does that, and so does a server of another protocol."""
+UNANSWERED: Final = (zmq.EVENT_CONNECTED, zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL)
+"""Newest events of a link that was closed before any handshake; which one it is, is chance."""
 MAX_PARTS = 16  # kept per message: more than any message of the protocol has
 
 
@@ -122,13 +124,11 @@ class Link:
             return True
         if self._socket is not None and self._monitor in ready:
             event = recv_monitor_message(self._monitor)["event"]
-            refused = event == zmq.EVENT_DISCONNECTED and self._newest == zmq.EVENT_CONNECTED
+            refused = event == zmq.EVENT_DISCONNECTED and self._newest in UNANSWERED
             self._newest = event
             if refused:
                 self.peer = CLOSES
-            elif not (
-                self.peer == CLOSES and event == zmq.EVENT_CONNECTED
-            ):  # the next attempt proves nothing
+            elif not (self.peer == CLOSES and event in UNANSWERED):  # the next attempt proves nothing
                 self.peer = PEER[event]
             if event != zmq.EVENT_DISCONNECTED:
                 return False
