@@ -174,8 +174,9 @@ def _silent(name: str, at: str, heard: Heard, start: str) -> Finding | None:
         text = f"a ZeroMQ program listens at {at} but published nothing meanwhile"
         return Finding(name, "attention", text, "is the scanner frozen, or the replay over? Start it again")
     if CLOSES in heard.peers:
-        text = f"what listens at {at} closes every link as soon as it opens: it is no PUB or XPUB socket"
-        return Finding(name, "fault", text, "let the bridge publish with a PUB socket, or change the port")
+        text = f"what listens at {at} does not publish by ZeroMQ: it closes every link as soon as it opens"
+        remedy = "let the bridge publish with a PUB socket, or change the port if another program has it"
+        return Finding(name, "fault", text, remedy)
     if heard.peers - {NO_PEER}:
         text = f"what listens at {at} does not publish by ZeroMQ"
         return Finding(

@@ -100,7 +100,8 @@ def test_nothing_listening_and_a_silent_sender_differ(sender: Sender, free: str)
     assert nothing.level == silent.level == "attention"
 
 
-def test_another_protocol_is_a_fault_with_a_remedy(free: str) -> None:
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", b""])
+def test_another_protocol_is_a_fault_with_a_remedy(free: str, answer: bytes) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
 
@@ -109,7 +110,7 @@ def test_another_protocol_is_a_fault_with_a_remedy(free: str) -> None:
                 peer, _ = server.accept()
                 with peer:
                     peer.recv(64)
-                    peer.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+                    peer.sendall(answer)
 
         thread = threading.Thread(target=serve)
         thread.start()
