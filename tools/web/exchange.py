@@ -10,7 +10,20 @@ from tools.measure.best import best_frames
 from tools.measure.frames import ImageFrame
 from tools.web.client import Client
 from tools.web.feed import Feed
-from tools.web.requests import Best, Freeze, Fusion, Keep, Live, answer, parse
+from tools.web.requests import (
+    Best,
+    Freeze,
+    Fusion,
+    Keep,
+    Live,
+    Measure,
+    Next,
+    Options,
+    Roi,
+    Row,
+    answer,
+    parse,
+)
 from tools.web.tape import TapeLink
 
 BEST_OF: Final = 60.0  # s before the newest image that best images are looked for in
@@ -29,32 +42,47 @@ class Exchange:
     ) -> None:
         self._client, self._feed, self._tape = client, feed, tape
         self._control, self._notify = control, notify
+        self._order, self._saving = asyncio.Lock(), asyncio.Lock()
 
     async def reply(self, text: str | bytes) -> dict[str, Any] | None:
-        """Do what is asked for; the answer, if there is one."""
+        """Do what is asked for; the answer, if there is one.
+
+        Requests are done in the order of these calls, but for `keep` and `next`: a tape takes seconds to
+        write, and a browser that gets no images meanwhile takes the server for lost.
+        """
         if not isinstance(text, str):
             return {"error": "requests are JSON text"}
-        client = self._client
         try:
             request = parse(text)
-            match request:
-                case Freeze():
-                    await self._freeze(request)
-                case Live():
-                    await self.end()
-                case Keep():
-                    frozen = client.shown is not None
-                    return {"kept": await asyncio.to_thread(self._tape.keep, client.name, frozen=frozen)}
-                case Fusion():
-                    self._control.set_time_constant(request.time_constant)
-                case Best():
-                    best = await asyncio.to_thread(lambda: best_frames(self._recent()))
-                    return {"best": [[image.session_id, image.frame_index, image.time] for image in best]}
-                case _:
-                    with self._feed.lock:
-                        return answer(request, client)
+            if isinstance(request, Keep):
+                frozen = self._client.shown is not None
+                async with self._saving:
+                    return {
+                        "kept": await asyncio.to_thread(self._tape.keep, self._client.name, frozen=frozen)
+                    }
+            if isinstance(request, Next):
+                return answer(request, self._client)
+            async with self._order:
+                return await self._in_turn(request)
         except (ValueError, ToolError) as error:
             return {"error": str(error)}
+
+    async def _in_turn(
+        self, request: Freeze | Live | Measure | Roi | Fusion | Options | Row | Best
+    ) -> dict[str, Any] | None:
+        match request:
+            case Freeze():
+                await self._freeze(request)
+            case Live():
+                await self.end()
+            case Fusion():
+                self._control.set_time_constant(request.time_constant)
+            case Best():
+                best = await asyncio.to_thread(lambda: best_frames(self._recent()))
+                return {"best": [[image.session_id, image.frame_index, image.time] for image in best]}
+            case _:
+                with self._feed.lock:
+                    return answer(request, self._client)
         return None
 
     async def end(self) -> None:

@@ -32,6 +32,7 @@ from tools.web.tape import TapeLink
 
 MAX_CLIENTS: Final = 4
 MAX_REQUEST: Final = 64 * 1024  # bytes
+MAX_WAITING: Final = 32  # requests of one browser that are not answered yet
 OPEN_WITHIN: Final = 5.0  # s for a connection to send its request
 SEND_WITHIN: Final = 5.0  # s for a browser to take one message; then it is cut off
 ALIVE_EVERY: Final = 20.0  # s between pings, and for their answer
@@ -171,24 +172,35 @@ class WebServer:
     async def _serve(
         self, connection: ServerConnection, feed: Feed, tape: TapeLink, control: Control
     ) -> None:
-        """One browser: a task that sends the newest and one that hears requests."""
+        """One browser: a task that sends the newest, one that hears requests, and one for each request."""
         client = Client(feed, f"page {os.getpid()}.{next(self._count)}")
         self._clients[connection] = client
         exchange = Exchange(client, feed, tape, control, self._notify)
         sending = asyncio.ensure_future(self._send(connection, client, feed))
+        room = asyncio.Semaphore(MAX_WAITING)
         try:
-            async for text in connection:
-                reply = await exchange.reply(text)
-                if reply is not None:
-                    await connection.send(json.dumps(reply))
-                await self._notify()
-        except ConnectionClosed:
+            async with asyncio.TaskGroup() as answering:
+                async for text in connection:
+                    await room.acquire()
+                    answering.create_task(self._answer(connection, exchange, text, room))
+        except* ConnectionClosed:
             pass
         finally:
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
             await exchange.end()
             del self._clients[connection]
+
+    async def _answer(
+        self, connection: ServerConnection, exchange: Exchange, text: str | bytes, room: asyncio.Semaphore
+    ) -> None:
+        try:
+            reply = await exchange.reply(text)
+            if reply is not None:
+                await connection.send(json.dumps(reply))
+            await self._notify()
+        finally:
+            room.release()
 
     async def _send(self, connection: ServerConnection, client: Client, feed: Feed) -> None:
         """Newest wins: the next message is made when the browser has drawn the last one."""

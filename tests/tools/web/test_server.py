@@ -3,14 +3,17 @@
 import json
 import socket
 import struct
+import threading
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pytest
+import zmq
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
@@ -92,8 +95,56 @@ def test_other_addresses_than_loopback_get_a_token_of_their_own() -> None:
     assert Access.of("::1", None).token is None
 
 
-def test_page_socket_requests_and_limits() -> None:
-    with SyntheticNode(fused=True) as node, page_server(node.address) as address, ExitStack() as opened:
+class SlowTape:
+    """A tape process whose tape is complete once `written` is set."""
+
+    def __init__(self) -> None:
+        self.saving, self.written = threading.Event(), threading.Event()
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._socket = self._context.socket(zmq.ROUTER)
+        self.address = f"tcp://127.0.0.1:{self._socket.bind_to_random_port('tcp://127.0.0.1')}"
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def _run(self) -> None:
+        asked: list[list[bytes]] = []
+        while not self._ended.is_set():
+            if self._socket.poll(20):
+                *route, request = self._socket.recv_multipart()
+                if json.loads(request)["do"] == "keep":
+                    asked.append(route)
+                    self.saving.set()
+                else:
+                    self._socket.send_multipart([*route, b'{"ok": true, "seconds": 30.0, "frames": []}'])
+            while asked and self.written.is_set():
+                saved = b'{"ok": true, "path": "/t/a.mcap", "bytes": 1, "messages": 1, "seconds": 20.0}'
+                self._socket.send_multipart([*asked.pop(), saved])
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._ended.set()
+        self._thread.join()
+        self._socket.close(0)
+        self._context.term()
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[tuple[str, SlowTape]]:
+    """The address of a page, and the tape process beside it."""
+    with (
+        SyntheticNode(fused=True) as node,
+        SlowTape() as tape,
+        page_server(node.address, "--keep", tape.address) as address,
+    ):
+        yield address, tape
+
+
+def test_page_socket_requests_and_limits(served: tuple[str, SlowTape]) -> None:
+    address, _ = served
+    with ExitStack() as opened:
         with urllib.request.urlopen(address, timeout=10) as page:  # noqa: S310
             assert b"musse-stream" in page.read()
             assert "default-src 'self'" in page.headers["Content-Security-Policy"]
@@ -118,13 +169,37 @@ def test_page_socket_requests_and_limits() -> None:
         ):
             assert "error" in ask(first, wrong), wrong
         assert "freeze an image first" in ask(first, {"do": "row"})["error"]
-        assert "error" in ask(first, {"do": "keep"})  # no tape process here
         first.send("x" * 100_000)
         with pytest.raises(ConnectionClosed):
             drain(first)
         fields, _ = unpack(sockets[1].recv(timeout=10))  # type: ignore[arg-type]  # the others go on
         assert fields["state"]["banner"]["text"] in ("LIVE", "WAITING", "CONNECTED")
         assert idle.recv(1024) == b""  # a silent connection is closed
+
+
+def test_images_and_the_freeze_go_on_while_a_tape_is_written(served: tuple[str, SlowTape]) -> None:
+    address, tape = served
+    with connect(address.replace("http", "ws") + "ws", max_size=None) as page:
+
+        def image_where(fulfilled: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+            while True:
+                message = page.recv(timeout=10)
+                page.send('{"do": "next"}')
+                if isinstance(message, bytes):
+                    state: dict[str, Any] = unpack(message)[0]["state"]
+                    if fulfilled(state):
+                        return state
+
+        first = image_where(lambda state: state["frame"] is not None and state["cine"]["kept"])
+        page.send('{"do": "keep"}')
+        assert tape.saving.wait(10)
+        try:
+            image_where(lambda state: state["frame"] > first["frame"] + 5)
+            page.send('{"do": "freeze"}')
+            image_where(lambda state: state["frozen"] is not None)
+        finally:
+            tape.written.set()
+        assert "a.mcap" in ask(page, {"do": "live"})["kept"]
 
 
 def frame(number: int, **changes: Any) -> CineFrame:
@@ -172,5 +247,6 @@ def test_a_node_without_fusion_is_shown_by_its_single_pairs() -> None:
                 page.send(json.dumps({"do": "next"}))
                 if "value" in arrays:
                     break
+            assert "nothing to save" in ask(page, {"do": "keep"})["error"]  # no tape process here
         assert np.nanmedian(arrays["value"]) == pytest.approx(1.0, abs=0.1)
         assert (fields["state"]["pairs"], fields["state"]["strain_grey"]) == (1.0, False)
