@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import onnxruntime
 import torch
 
 from engine.factory import load, weights_file
 from engine.musse.chain import HostChain
-from engine.musse.runtimes.onnx import OnnxRuntime
+from engine.musse.runtimes.onnx import OnnxRuntime, silent_onnxruntime
 from engine.spec import EngineSpec, FloatArray
 from tools.bench.yardstick import SHAPE, Yardstick, onnx_of, yardstick_inputs
 from tools.machine import machine
@@ -84,6 +83,7 @@ def measure_ratios(
 def _yardstick(threads: int, shape: tuple[int, int]) -> Callable[[int], object]:
     torch.manual_seed(0)
     frames, state = yardstick_inputs(shape)
+    onnxruntime = silent_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     # idle threads must not spin: on a busy machine they take the cores from whoever works

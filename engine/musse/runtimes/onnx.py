@@ -1,5 +1,6 @@
 """The live program on ONNX Runtime: the fast CPU engine, without torch."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,18 @@ from engine.errors import EngineUnavailable
 from engine.musse.manifest import MeasuredErrors, model_hash, read_manifest
 from engine.musse.program_io import HASH, INPUTS, OUTPUTS, PROGRAM_VERSION, VERSION, LiveOutputs
 from engine.spec import FloatArray
+
+
+def silent_onnxruntime() -> Any:
+    """The module `onnxruntime`, which sends nothing about its use. Raises EngineUnavailable without it."""
+    # its packages report each session to Microsoft and keep a device's number in the user's cache; its own
+    # disable_telemetry_events() comes too late for both
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise EngineUnavailable("engine 'onnx' needs ONNX Runtime: pip install onnxruntime") from error
+    return onnxruntime
 
 
 class OnnxRuntime:
@@ -21,10 +34,7 @@ class OnnxRuntime:
     precision = "float32"
 
     def __init__(self, program: Path, threads: int = 1) -> None:
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise EngineUnavailable("engine 'onnx' needs ONNX Runtime: pip install onnxruntime") from error
+        onnxruntime = silent_onnxruntime()
         if not program.is_file():
             raise EngineUnavailable(
                 f"no program {program}: engine 'onnx' runs an exported network; "
