@@ -159,7 +159,7 @@ class Health:
         shares = {
             "lost on the link": counts.lost - first.lost,
             f"refused, most as {max(refused, key=refused.__getitem__, default='')}": refused.total(),
-            "overwritten: the engine is slower than the scanner": counts.overwritten
+            "skipped: the engine is slower than the scanner": counts.overwritten
             - first.overwritten
             - excused
             - burst,

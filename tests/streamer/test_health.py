@@ -57,7 +57,7 @@ def test_a_replay_is_marked_as_such() -> None:
             {"received": 100, "refused": {"saturated": 2, "duplicate": 4}},
             "6 of 100 frames refused, most as dupl",
         ),
-        ({"received": 100, "overwritten": 6}, "6 of 100 frames overwritten: the engine is slower"),
+        ({"received": 100, "overwritten": 6}, "6 of 100 frames skipped: the engine is slower"),
     ],
 )
 def test_many_bad_frames_degrade_and_the_reason_counts_them(changes: dict[str, Any], reason: str) -> None:

@@ -209,7 +209,7 @@ def status_line(view: View) -> list[str]:
     parts = [f"newest frame {ago(rates.frame_age)} old" if rates.frame_age is not None else "no frame yet"]
     old = view.ages.rates.seconds
     if view.ages.rates.grey and old is not None:
-        parts.append(f"last status {ago(old)} ago:")
+        parts.append(f"last status {ago(old)} ago")
     if status is not None:
         parts.append(f"{status.frame_rate:.1f} frames/s" if status.frame_rate is not None else "– frames/s")
     if rates.result_rate is not None:

@@ -36,6 +36,11 @@ BYTES = """const r = musse.raster, size = (c) => 4 * c.width * c.height;
         + drawn.reduce((sum, c) => sum + size(c), 0)"""
 
 
+CUT = """return [...document.querySelectorAll('figcaption')].filter((caption) =>
+    caption.scrollHeight > caption.clientHeight + 1 || caption.scrollWidth > caption.clientWidth)
+    .map((caption) => caption.textContent)"""
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[webdriver.Chrome]:
     with chromium() as started:
@@ -177,6 +182,18 @@ def test_an_examination(browser: webdriver.Chrome, examined: tuple[str, Path]) -
     kept = [figure.text for figure in browser.find_elements(By.CSS_SELECTOR, ".kept figcaption")]
     assert len(set(kept)) == 2
     assert all(f.is_displayed() for f in browser.find_elements(By.CSS_SELECTOR, ".kept canvas"))
+    assert page.run(CUT) == []
+    page.run("musse.tools.setMode(null)")
+    assert page.text("hint") == "Choose A or B to move it; add a row."
+    browser.set_window_size(
+        1920, 900
+    )  # of another height, and the same frame later: a copy of one scale, without age
+    age = page.state("s.frozen")
+    page.wait(lambda: page.state("s.frozen") != age, "an age of a second more")
+    page.click("keep-image")
+    assert page.run(
+        "const [a, b] = musse.compared.images.map((i) => i.title + i.copy.toDataURL()); return a === b"
+    )
     page.click("compare")
 
     # the three best images: the first is shown
@@ -239,6 +256,7 @@ def test_a_client_that_stops_hinders_no_other_and_widths_fit(
                 lambda: page.run("return document.documentElement.scrollWidth <= window.innerWidth"),
                 "fitting",
             )
+            assert page.run(CUT) == [], width
             size = page.run("return parseFloat(getComputedStyle(document.body).fontSize)")
             assert size >= (14 if width < 3840 else 25)
             assert page.run("const v = musse.views[1]; return v.place.scale * v.raster.geometry.width"

@@ -7,10 +7,10 @@ export class Compared {
     this.shown = false;
   }
 
-  keep(source, title) {
-    const copy = document.createElement("canvas");
-    [copy.width, copy.height] = [source.width, source.height];
-    copy.getContext("2d").drawImage(source, 0, 0);
+  // One size for all, so that both have one scale however large the window was.
+  keep(draw, title) {
+    const copy = document.createElement("canvas"), em = parseFloat(getComputedStyle(document.documentElement).fontSize);
+    draw(copy, { width: 38 * em, height: 33 * em });
     this.images = [...this.images, { copy, title }].slice(-this.canvases.length);
   }
 

@@ -112,7 +112,7 @@ function controls() {
   $("shape").textContent = tools.shape === "ellipse" ? "Ellipse" : "Rectangle";
   const hints = { a: "Drag in an image: lesion A.", b: "Drag in an image: reference B, at the same depth.",
     ruler: "Drag over the lesion in strain (E) and in B-mode (B).",
-    box: "Drag a box: 1 becomes its average. The lesion should fill at most a quarter of it.", null: tools.regions.a && tools.regions.b ? "Choose A or B to move it; freeze to add a row." : "Choose A, then drag in an image." };
+    box: "Drag a box: 1 becomes its average. The lesion should fill at most a quarter of it.", null: tools.regions.a && tools.regions.b ? `Choose A or B to move it; ${state?.frozen ? "" : "freeze to "}add a row.` : "Choose A, then drag in an image." };
   $("hint").textContent = hints[tools.mode];
   const { e, b, ratio } = tools.lengths(), mm = (value) => (value ? `${value.toFixed(1)} mm` : "–");
   $("calipers").textContent = e || b ? `E ${mm(e)}, B ${mm(b)}${ratio ? `, E/B ${ratio.toFixed(2)}` : ""}` : "–";
@@ -129,7 +129,7 @@ function controls() {
     [slider.min, slider.max] = [first, last];
     slider.value = shown ?? last;
   }
-  $("held").textContent = `images: ${seconds.toFixed(0)} s, RF: ${kept === null ? "none" : `${kept.toFixed(0)} s`} in memory`;
+  $("held").textContent = `images: ${seconds.toFixed(0)} s, to save: ${kept === null ? "none" : `${kept.toFixed(0)} s`} in memory`;
   $("keep").textContent = shown === null ? "Save last 20 s" : "Save all before freeze";
   $("keep").disabled = kept === null;
   $("node-box").hidden = state.own_region === null;
@@ -184,8 +184,9 @@ function saveImage() {
 function keepImage() {
   if (!state || state.frame === null) return;
   const measured = state.measure ? `, ratio B/A ${state.measure.ratio.text}` : "";
-  const at = state.frozen?.split(",")[0] ?? `live ${new Date().toLocaleTimeString("en-GB")}`;
-  compared.keep(views[1].canvas, `frame ${state.frame}, ${at}${measured}`);
+  const frozen = state.frozen?.split(",")[0]; // without the age, which would be wrong a second later
+  compared.keep((canvas, box) => views[1].draw(images, { ...state, frozen }, tools, canvas, box), `frame ${state.frame}, ${frozen ?? `live ${new Date().toLocaleTimeString("en-GB")}`}${measured}`);
+  redraw();
   showCompared(compared.shown);
 }
 

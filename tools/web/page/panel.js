@@ -32,16 +32,18 @@ export function fill(state, palette) {
   text("status", link + state.status.filter((part) => !part.startsWith("o: ")).join(" | "));
   $("status").classList.toggle("old", state.rates_grey);
   text("assumed", state.assumed.length ? `Assumed: ${state.assumed.join("; ")}` : "");
-  persistence($("persistence"), state.fusion);
+  persistence($("persistence"), state);
   const pairs = state.pairs === null ? "" : state.persistence ? `, ${state.pairs.toFixed(0)} ${state.pairs < 1.5 ? "pair" : "pairs"} fused` : ", one pair";
   text("strain-title", `Strain: 1 = average of the region${pairs}`);
   text("bmode-title", palette ? `B-mode, ${palette.options.bmode_range} dB` : "B-mode");
   measurement(state.measure);
 }
 
-// The node's time constant; one that is not offered is shown all the same.
-function persistence(select, seconds) {
-  select.disabled = seconds === null;
+// The node's time constant, or that of the image where no node can be asked; one that is not offered is shown too.
+function persistence(select, state) {
+  const seconds = state.fusion ?? state.persistence;
+  select.disabled = state.fusion === null;
+  if (seconds === null) select.selectedIndex = -1;
   if (seconds === null || document.activeElement === select) return;
   if (![...select.options].some((option) => Number(option.value) === seconds)) select.add(new Option(`${seconds} s`, seconds));
   select.value = String(seconds);

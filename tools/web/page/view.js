@@ -7,10 +7,10 @@ export class View {
     this.context = canvas.getContext("2d");
   }
 
-  // Fits the raster into the canvas; keeps the place for positions.
-  layout(canvas = this.canvas, width = null, height = null) {
-    const box = canvas.getBoundingClientRect(), dpr = width === null ? window.devicePixelRatio || 1 : 1;
-    const w = Math.round((width ?? box.width) * dpr), h = Math.round((height ?? box.height) * dpr);
+  // Fits the raster into a box in CSS pixels; keeps the place for positions.
+  layout(canvas, box) {
+    const dpr = window.devicePixelRatio || 1;
+    const w = Math.round(box.width * dpr), h = Math.round(box.height * dpr);
     if (canvas.width !== w || canvas.height !== h) [canvas.width, canvas.height] = [w, h];
     this.em = parseFloat(getComputedStyle(document.documentElement).fontSize) * dpr;
     const g = this.raster.geometry;
@@ -38,8 +38,8 @@ export class View {
     return { x: g.flip ? g.right - px / g.scale : g.left + px / g.scale, z: g.top + py / g.scale };
   }
 
-  draw(images, state, marks, canvas = this.canvas, size = [null, null]) {
-    this.layout(canvas, ...size);
+  draw(images, state, marks, canvas = this.canvas, box = canvas.getBoundingClientRect()) {
+    this.layout(canvas, box);
     const context = (this.context = canvas.getContext("2d"));
     context.fillStyle = "#181a1e";
     context.fillRect(0, 0, canvas.width, canvas.height);
@@ -75,7 +75,7 @@ export class View {
       context.fillText(`${+z.toFixed(3)}`, x - 0.4 * em, at + 0.3 * em);
     }
     context.textAlign = "center";
-    const across = niceStep((g.right - g.left) / Math.max(2, w / (5 * em)));
+    const across = niceStep((g.right - g.left) / Math.max(2, w / (3.5 * em)));
     for (let u = Math.ceil(g.left / across) * across; u <= g.right; u += across) {
       const at = this.toScreen(u, g.top)[0];
       context.fillRect(at, y + h, 1, 0.3 * em);
