@@ -1,7 +1,8 @@
 # The node in a container: RF frames in, strain on 5561, metrics and health on 5562.
 #
 #   docker build -t musse-stream .
-#   docker run -p 5561:5561 -p 127.0.0.1:5562:5562 -v KEYS:/keys:ro musse-stream --connect tcp://192.168.0.10:5560
+#   docker run --read-only --cap-drop ALL --security-opt no-new-privileges -p 5561:5561 -p 127.0.0.1:5562:5562 \
+#       -v KEYS:/keys:ro musse-stream --connect tcp://192.168.0.10:5560
 #
 # On an NVIDIA card, with the NVIDIA Container Toolkit; engines are compiled for the card at the first frames
 # of each geometry, and stay in the volume:
@@ -14,10 +15,13 @@
 # the node does not start, unless --insecure is given after the image's name.
 #
 # Inside, the node binds to all addresses; what is reachable from outside is what you publish with -p.
-# Both images are untested: they have not been built. A test checks every path, option and address
-# in them and runs their commands and their health check without a container.
+# `make test-long` builds the image for the CPU on another BASE, Debian from mmdebstrap, and runs it. The one for
+# NVIDIA has not been built: a test checks its paths, options and addresses.
 
-FROM python:3.11-slim-bookworm AS source
+# any Debian or Ubuntu with `python` 3.11 or later, its venv, and pip
+ARG BASE=python:3.11-slim-bookworm
+
+FROM $BASE AS source
 RUN python -m venv --without-pip /opt/musse-stream
 WORKDIR /source
 
@@ -46,7 +50,7 @@ COPY tools tools
 ARG TENSORRT=tensorrt-rtx
 RUN python -m pip --python /opt/musse-stream/bin/python install --no-cache-dir ".[$TENSORRT]"
 
-FROM python:3.11-slim-bookworm AS runtime
+FROM $BASE AS runtime
 ENV PATH=/opt/musse-stream/bin:$PATH
 # what OpenCV's library is linked with; the window itself runs where the screen is
 RUN apt-get update && apt-get install -y libgl1 libglib2.0-0 libxcb1 --no-install-recommends && \

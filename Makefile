@@ -28,8 +28,8 @@ test: lint
 	$(PYTEST) -m "not alone and not long" -n 2 $(ARGS) || [ $$? -eq 5 ]
 	$(PYTEST) -m "alone and not long" $(ARGS) || [ $$? -eq 5 ]
 
-# what takes minutes: more seeds, more kills; then coverage by all other tests. Its floor is what the tests in two
-# workers reached alone on 2026-11-28, 76.9 %, rounded down
+# what takes minutes: more seeds, more kills, the container's image; then coverage by all other tests. Its floor
+# is what the tests in two workers reached alone on 2026-11-28, 76.9 %, rounded down
 test-long: .venv/installed-dev
 	mkdir -p build
 	$(PYTEST) -m long --timeout 3600 --junit-xml build/long.xml $(ARGS)

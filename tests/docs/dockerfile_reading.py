@@ -33,13 +33,18 @@ class Stage:
 def stages(text: str) -> list[Stage]:
     """The stages of a Dockerfile, continuation lines joined."""
     found: list[Stage] = []
+    given: dict[str, str] = {}  # arguments before the first stage, which images may be named by
     lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     for line in re.sub(r"\\\n\s*", " ", "\n".join(lines)).splitlines():
         keyword, _, rest = line.partition(" ")
         if keyword == "FROM":
             image, _, name = rest.partition(" AS ")
+            image = given.get(image.lstrip("$"), image)
             below = next((stage for stage in found if stage.name == image), Stage("", image))
             found.append(Stage(name, below.image, list(below.instructions)))
+        elif keyword == "ARG" and not found:
+            argument, _, default = rest.partition("=")
+            given[argument] = default
         else:
             found[-1].instructions.append((keyword, rest.strip()))
     return found

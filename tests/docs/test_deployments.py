@@ -47,6 +47,9 @@ def test_compose_runs_a_node_per_scanner_and_one_prometheus() -> None:
     for service in nodes.values():
         assert options_of(service["command"]) <= known_options()
         assert service["volumes"][0].endswith(":/keys:ro")
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
     for volume in services["prometheus"]["volumes"]:
         assert (CONFIGS / Path(volume.split(":")[0])).is_file()
     assert services["prometheus"]["ports"] == ["127.0.0.1:9090:9090"]  # it has no password
@@ -65,6 +68,11 @@ def test_kubernetes_keeps_a_waiting_node_reachable_and_labels_its_scanner() -> N
     assert deployment["spec"]["selector"]["matchLabels"] == labels == service["spec"]["selector"]
     assert deployment["spec"]["replicas"] == 1
     (node,) = pod["spec"]["containers"]
+    assert node["securityContext"] == {
+        "readOnlyRootFilesystem": True,
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+    }
     ports = {port["name"]: str(port["containerPort"]) for port in node["ports"]}
     assert ports == {"results": port_inside("--bind"), "http": port_inside("--http")}
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
