@@ -1,6 +1,8 @@
 """The one interface every strain estimator has, classical or network."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from engine.spec import EngineSpec, ErrorModel, FrameArray, Stopwatch, StrainResult, no_stopwatch
@@ -9,7 +11,7 @@ from engine.spec import EngineSpec, ErrorModel, FrameArray, Stopwatch, StrainRes
 class Estimator(Protocol):
     """From two frames to a `StrainResult`, with a state that changes only on `commit` and `reset`.
 
-    One thread at a time may call it, but for `foresee`. Frames are (n_axial, n_lateral), int16 or float32 RF
+    One thread may call it, but for what `begin` returns. Frames are (n_axial, n_lateral), int16 or float32 RF
     or complex64 IQ according to `spec.kind`, of any gain and any memory order; they are read, never kept or
     changed.
     """
@@ -59,11 +61,18 @@ class Estimator(Protocol):
         """
         ...
 
-    def foresee(self, pre: FrameArray, post: FrameArray) -> None:
-        """Prepare for a pair that `propose` may be given next, in a second thread if that is at hand.
+    @property
+    def at_once(self) -> bool:
+        """Whether pairs that were begun may be computed at the same time."""
+        ...
 
-        Results are the same with it and without, bit for bit, whether the pair comes or not. Raises as
-        `propose`.
+    def begin(
+        self, pre: FrameArray, post: FrameArray, stopwatch: Stopwatch = no_stopwatch
+    ) -> Callable[[], StrainResult]:
+        """`propose` in two parts: the first in the order of the pairs, what it returns in any thread.
+
+        The frames must stay as they are until that has returned. Results are those of `propose`, bit for bit;
+        both parts raise as it does.
         """
         ...
 
@@ -105,8 +114,16 @@ class StatelessEstimator(ABC):
         """Always: everything was prepared when it was opened."""
         return True
 
-    def foresee(self, pre: FrameArray, post: FrameArray) -> None:  # noqa: B027 - one that may be left out
-        """Nothing to prepare."""
+    @property
+    def at_once(self) -> bool:
+        """No: one thread."""
+        return False
+
+    def begin(
+        self, pre: FrameArray, post: FrameArray, stopwatch: Stopwatch = no_stopwatch
+    ) -> Callable[[], StrainResult]:
+        """Nothing yet: all of `propose` is the second part."""
+        return partial(self.propose, pre, post, stopwatch)
 
     def commit(self, result: StrainResult) -> None:  # noqa: B027 - there is no state
         """Nothing to keep."""

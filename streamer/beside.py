@@ -87,7 +87,7 @@ class Beside:
         self._health.progress = f"an engine is compiled for this acquisition: {step}"
 
 
-def start(task: Callable[[], T]) -> "Future[T]":
+def start(task: Callable[[], T], name: str = "engine-builder") -> "Future[T]":
     """Run a task in a thread that never keeps the process alive."""
     future: Future[T] = Future()
 
@@ -97,7 +97,7 @@ def start(task: Callable[[], T]) -> "Future[T]":
         except BaseException as error:  # noqa: BLE001 - raised again in the thread that asks for the result
             future.set_exception(error)
 
-    threading.Thread(target=work, name="engine-builder", daemon=True).start()
+    threading.Thread(target=work, name=name, daemon=True).start()
     return future
 
 

@@ -143,7 +143,14 @@ class EngineConfig(Section):
         description="a compiler that `run` starts beside the stream is ended after this, s",
     )
     threads: int = Field(
-        1, ge=0, le=256, description="CPU threads of the engine; 0: all cores. More than 1 is rarely faster"
+        1, ge=0, le=256, description="CPU threads of a pair; 0: all cores. More than 1 is rarely faster"
+    )
+    pairs_at_once: int = Field(
+        0,
+        ge=0,
+        le=16,
+        description="pairs that onnx computes at the same time when frames come faster than results; "
+        "0: one a core, at most 4. More results a second, each as late as before or later",
     )
 
     @property

@@ -32,16 +32,10 @@ class IntervalChoice:
         self._posts: deque[int] = deque(maxlen=MAX_FRAMES)
 
     def pre(self, post: RfFrame, earlier: Sequence[RfFrame]) -> RfFrame | None:
-        """What `nearest` gives; `post` counts as a post from now on."""
-        found = self.nearest(post, earlier)
-        self._posts.append(post.header.frame_index)
-        return found
-
-    def nearest(self, post: RfFrame, earlier: Sequence[RfFrame]) -> RfFrame | None:
         """The frame of this stream nearest to an interval before `post`; None after a gap.
 
-        A frame that was a post before is preferred: its preparation need not be computed again. The first
-        frames pair over less than the interval.
+        A frame that was a post before is preferred: its preparation need not be computed again. `post` counts
+        as one from now on. The first frames pair over less than the interval.
         """
         index = post.header.frame_index
         frames = [
@@ -56,6 +50,7 @@ class IntervalChoice:
             interval = WITHOUT_TIMES
         wanted = self._share * interval
         posts = set(self._posts)
+        self._posts.append(index)
 
         def distance(frame: RfFrame) -> float:
             number = frame.header.frame_index

@@ -2,11 +2,10 @@
 
 RF link -> [receiver thread] -> ring -> [main thread] pair -> step -> strain, B-mode -> results socket
                                                       status at a fixed rate
-                         [foresight] prepares the pair that is likely next while the main thread infers
+                        [threads of pairs] where the engine allows it, the network of several pairs at once
 """
 
 import logging
-import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -20,7 +19,6 @@ from streamer.builder import EngineBuilder, OpenEngine
 from streamer.config import Config, HttpConfig
 from streamer.engine_choice import choice
 from streamer.events import NodeEvents
-from streamer.foresight import Foresight
 from streamer.frame import RfFrame
 from streamer.frame_counters import FrameCounters
 from streamer.geometry import check_frame
@@ -28,8 +26,8 @@ from streamer.health import Health
 from streamer.http import HealthServer
 from streamer.interval import shortened_to
 from streamer.metrics import Metrics
-from streamer.offline import next_message
-from streamer.pairing import FramePair, Pairing
+from streamer.pairing import Pairing
+from streamer.pairs_in_work import PairInWork, PairsInWork, pairs_at_once
 from streamer.publisher import Publisher
 from streamer.reasons import Refusal, Rejection, Restart
 from streamer.receiver import Receiver
@@ -37,8 +35,7 @@ from streamer.ring import FrameRing
 from streamer.sockets import open_context
 from streamer.status import StatusPublisher
 from streamer.step import StrainMessage, StrainStep
-from streamer.stopping import Stop, StopRequested
-from streamer.stopwatch import Stopwatch
+from streamer.stopping import Stop
 from streamer.tls import server_tls
 from streamer.wire import encode
 
@@ -105,10 +102,10 @@ def run(
         config.input.ring_bytes,
         pairing.history,
         reach=pairing.reach,
+        pairs=pairs_at_once(config.engine),
         keep_all=config.pairing.policy == "every",
         on_overwritten=frame_counters.frames_overwritten,
     )
-    broken_off = 0  # pairs that a stop signal interrupted: 0 or 1
     with ExitStack() as closing:
         context = open_context(security)
         closing.callback(context.term)
@@ -125,40 +122,38 @@ def run(
         if http is not None:
             closing.callback(http.close)
         builder = EngineBuilder(open_engine, Beside(compile_engine, health, on_turn), config, health, metrics)
-        foresight = closing.enter_context(Foresight(ring, pairing))  # ends after the receiver
         receiver = Receiver(context, config.input, ring, events, partial(check_frame, config=config))
         closing.callback(receiver.stop)
         health.insecure = insecurities(config)
         receiver.start()
         on_ready(Ready(publisher.address, http.address if http else None))
 
-        def process_pair(pair: FramePair) -> StrainMessage:
-            step = builder.step_for(pair.post, stop, status.tick)
+        def step_for(post: RfFrame) -> StrainStep:
+            step = builder.step_for(post, stop, status.tick)
             on_turn(builder.pair_at_most)
-            message = _publish_strain(
-                pair, step, foresight.beside(step, pair), publisher=publisher, events=events, stop=stop
-            )
-            _publish_bmode(pair.post, publisher, config)
+            return step
+
+        def publish(work: PairInWork) -> StrainMessage:
+            on_turn(builder.pair_at_most)
+            message = _publish_strain(work, publisher=publisher, events=events, stop=stop)
+            _publish_bmode(work.pair.post, publisher, config)
             return message
 
-        def obey_displays() -> None:
+        def turn() -> float:
             wanted = publisher.wanted_fusion()
             if wanted is not None:
                 log.info("a display set the time constant of fusion to %g s", wanted)
                 status.configured(builder.set_fusion(wanted))
-
-        while not stop.is_set():
-            obey_displays()
             on_turn(builder.pair_at_most)
             health.closed = context.nobody_gets_in()
             health.pairing_note = shortened_to(config.pairing, ring.history, health.frame_rate())
             status.tick()
             receiver.raise_if_failed()
             builder.raise_if_unavailable()
-            try:
-                next_message(ring, pairing, process_pair, timeout=status.until_next())
-            except StopRequested:
-                broken_off = 1
+            return status.until_next()
+
+        in_work = PairsInWork(config.pairing, ring, pairing, step_for, publish)
+        in_work.run(stop, turn)
         status.emit("STOPPING", ())
 
     counts = frame_counters.counts()
@@ -170,13 +165,13 @@ def run(
         published_valid=counts.published_valid,
         rejected=dict(counts.rejected),
         in_flight=counts.in_flight,
-        unaccounted=counts.in_flight - ring.waiting() - broken_off,
+        unaccounted=counts.in_flight - ring.waiting() - len(in_work),
         link_resets=counts.link_resets,
         latency_p50=frame_counters.latency(50),
         latency_p99=frame_counters.latency(99),
         engine=health.engine[0],
         device=health.device,
-        busy=builder.busy,
+        busy=builder.busy or in_work.busy,
     )
 
 
@@ -201,27 +196,25 @@ def _serve_health(http: HttpConfig, status: StatusPublisher) -> HealthServer | N
 
 
 def _publish_strain(
-    pair: FramePair,
-    step: StrainStep,
-    watch: Stopwatch,
+    work: PairInWork,
     *,
     publisher: Publisher,
     events: NodeEvents,
     stop: Stop,
 ) -> StrainMessage:
-    """Process one pair, publish its result and update the counters.
+    """Finish one pair, publish its result and update the counters.
 
     A stop signal may interrupt the computation (StopRequested) but never the publish.
     """
-    watch.seconds["wait"] = time.perf_counter() - pair.post.received
     with stop.interruptible():
-        message = step.run(pair, watch)
+        message = work.run()
+    watch = work.watch
     with watch("encode"):
         header = message.header.model_copy(update={"stage_seconds": dict(watch.seconds)})
         parts = encode("strain", header, message.arrays)
     with watch("publish"):
         publisher.send(parts)
-    events.strain_published(pair.post, message.rejection, watch.seconds)
+    events.strain_published(work.pair.post, message.rejection, watch.seconds)
     if message.fused is not None and publisher.wanted("fused", header.source_id):
         publisher.send(encode("fused", message.fused.header, message.fused.arrays))
     return message

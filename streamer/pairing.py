@@ -49,6 +49,11 @@ class Pairing:
         """How many frames before the newest can be of use."""
         return MAX_FRAMES if self._config.mode == "time" else self.history
 
+    @property
+    def follows_outcomes(self) -> bool:
+        """Whether the pre of a post depends on how earlier pairs went."""
+        return self._config.mode != "stride"
+
     def choose(self, post: RfFrame, earlier: Sequence[RfFrame]) -> FramePair:
         """The pair that ends in `post`; `earlier` are the frames still in memory, oldest first.
 
@@ -71,18 +76,6 @@ class Pairing:
         if pre.header.acquisition != post.header.acquisition:
             self._take_key(post)
             return FramePair(None, post, "geometry_changed")
-        return FramePair(pre, post, None)
-
-    def likely(self, post: RfFrame, earlier: Sequence[RfFrame]) -> FramePair:
-        """What `choose` would return; changes nothing. May be wrong where an outcome is still to come."""
-        pre = None
-        if post.stream == self._stream:
-            if self._config.mode == "keyframe":
-                pre = self.key
-            elif self._config.mode == "time":
-                pre = self._interval.nearest(post, earlier)
-            else:
-                pre = self._before(post, earlier)
         return FramePair(pre, post, None)
 
     def report_outcome(self, pair: FramePair, header: StrainHeader) -> None:

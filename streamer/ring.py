@@ -2,8 +2,9 @@
 overwrite is reported.
 
 The receiver thread claims a slot, fills it and commits it; the main thread asks for the next pair and gives
-it back. A slot on loan is never overwritten, nor is the key frame. With a history of s
-frames s + 4 slots never make the receiver wait: s + 1 on loan, one being filled, one newest, one spare.
+it back. A slot on loan is never overwritten, nor is the key frame. With a history of s frames and one pair at
+a time s + 5 slots never make the receiver wait: s + 1 on loan, a key frame, one being filled, one newest,
+one spare; every further pair at the same time takes two more.
 """
 
 import threading
@@ -18,7 +19,8 @@ from streamer.frame import RfFrame, view_samples
 from streamer.headers import RfHeader
 from streamer.pairing import FramePair
 
-SPARE_SLOTS = 4
+SPARE_SLOTS = 5  # with one pair at a time; one of them for a key frame
+SLOTS_OF_PAIR = 2
 MAX_SLOTS = 1024  # of tiny frames: the search for a free slot is linear
 
 Choose = Callable[[RfFrame, Sequence[RfFrame]], FramePair]
@@ -42,8 +44,9 @@ class Slot:
 class FrameRing:
     """Frames between the receiver thread and the main thread.
 
-    A frame is refused where `history` frames before the newest do not fit; up to `reach` are kept where they
-    do. `on_overwritten(n)` is called, from either thread, for accepted frames that will never become a post.
+    A frame is refused where `history` frames before the newest do not fit; where more do, up to `reach` are
+    kept, and then up to `pairs` pairs are lent at the same time. `on_overwritten(n)` is called, from either
+    thread, for accepted frames that will never become a post.
     """
 
     def __init__(
@@ -52,12 +55,15 @@ class FrameRing:
         history: int,
         *,
         reach: int = 0,
+        pairs: int = 1,
         keep_all: bool,
         on_overwritten: Callable[[int], None],
     ) -> None:
         self._max_bytes = max_bytes
-        self._fewest = history + SPARE_SLOTS + 1  # one more for a key frame
-        self._most = MAX_SLOTS if keep_all else max(history, reach) + SPARE_SLOTS + 1
+        self._wanted = max(history, reach) + SPARE_SLOTS
+        self._wanted_pairs = pairs
+        self._fewest = history + SPARE_SLOTS
+        self._most = MAX_SLOTS if keep_all else self._wanted + SLOTS_OF_PAIR * (pairs - 1)
         self._keep_all = keep_all
         self._on_overwritten = on_overwritten
         self._changed = threading.Condition()
@@ -65,6 +71,7 @@ class FrameRing:
         self._order: list[Slot] = []  # committed slots, oldest first
         self._capacity = 0
         self._key: RfFrame | None = None
+        self._woken = False
 
     @property
     def frame_bytes(self) -> int:
@@ -74,7 +81,13 @@ class FrameRing:
     @property
     def history(self) -> int:
         """How many frames before the newest are kept; 0 before the first frame."""
-        return max(0, len(self._slots) - SPARE_SLOTS - 1)
+        return max(0, len(self._slots) - SPARE_SLOTS - SLOTS_OF_PAIR * (self.pairs - 1))
+
+    @property
+    def pairs(self) -> int:
+        """How many pairs may be on loan at the same time."""
+        more = max(0, len(self._slots) - self._wanted) // SLOTS_OF_PAIR
+        return min(self._wanted_pairs, 1 + more)
 
     def claim(self, nbytes: int) -> Slot:
         """Memory for a frame of `nbytes`; the oldest frame is overwritten if nothing is free.
@@ -103,13 +116,15 @@ class FrameRing:
             slot.loans, slot.frame = 0, None
 
     def next_pair(self, choose: Choose, timeout: float) -> FramePair | None:
-        """The next post with its pre, both on loan until `give_back`; None when no frame came in time.
+        """The next post with its pre, on loan until `give_back`; None when none came in time or at `wake`.
 
         With keep_all the oldest waiting frame is the post; otherwise the newest, and those it passes over
         count as overwritten.
         """
         with self._changed:
-            if not self._changed.wait_for(self._any_pending, timeout):
+            self._changed.wait_for(lambda: self._woken or self._any_pending(), timeout)
+            self._woken = False
+            if not self._any_pending():
                 return None
             waiting = [slot for slot in self._order if slot.pending]
             chosen = waiting[0] if self._keep_all else waiting[-1]
@@ -122,21 +137,11 @@ class FrameRing:
             self._on_overwritten(passed)
         return pair
 
-    def foreseen(self, choose: Choose, timeout: float) -> FramePair | None:
-        """The pair that `next_pair` would return now, on loan until `let_go`; its frames still wait.
-
-        None when no frame came in time (s). Any thread; `choose` must change nothing.
-        """
+    def wake(self) -> None:
+        """Let the next call of `next_pair`, or one that waits, return at once. Any thread."""
         with self._changed:
-            if not self._changed.wait_for(self._any_pending, timeout):
-                return None
-            waiting = [slot for slot in self._order if slot.pending]
-            return self._lent(waiting[0] if self._keep_all else waiting[-1], choose)
-
-    def let_go(self, pair: FramePair) -> None:
-        """End the loan of a foreseen pair."""
-        with self._changed:
-            self._lend(pair, -1)
+            self._woken = True
+            self._changed.notify_all()
 
     def give_back(self, pair: FramePair, key: RfFrame | None = None) -> None:
         """End the loan of both frames; the key frame stays on loan until a call names another or none."""
@@ -188,7 +193,7 @@ class FrameRing:
         for slot in self._slots:
             if slot.frame is None and not slot.loans:
                 return slot
-        # one is always free: of `history` + 5 slots at most 5 are on loan, two pairs and a key frame
+        # one is always free: of `history` + 5 slots at most 3 are on loan, a pair and a key frame
         slot = next(slot for slot in self._order if not slot.loans)
         self._order.remove(slot)
         slot.frame = None

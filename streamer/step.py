@@ -102,17 +102,24 @@ class StrainStep:
         self._age = self._rejected_in_row = 0
         self._silent_for = 0.0
 
-    def foresee(self, pair: FramePair) -> None:
-        """Prepare a pair that may come next, in any thread, while `run` computes another."""
-        if self.estimator is None or pair.pre is None:
-            return
-        try:
-            self.estimator.foresee(*(self.region.crop(frame.samples) for frame in (pair.pre, pair.post)))
-        except Exception:  # `run` reports it if the pair comes
-            log.debug("a foreseen pair cannot be prepared", exc_info=True)
+    def begin(self, pair: FramePair, stopwatch: Stopwatch) -> Propose | None:
+        """What estimates this pair in any thread; None where earlier pairs have to be run before.
 
-    def run(self, pair: FramePair, stopwatch: Stopwatch) -> StrainMessage:
-        """Estimate one pair, assess its quality, describe it.
+        Raises EngineError.
+        """
+        estimator = self.estimator
+        if (
+            estimator is None
+            or not estimator.at_once
+            or pair.pre is None
+            or _gain_jumped(pair.pre, pair.post)
+        ):
+            return None
+        pre, post = (self.region.crop(frame.samples) for frame in (pair.pre, pair.post))
+        return estimator.begin(pre, post, stopwatch)
+
+    def run(self, pair: FramePair, stopwatch: Stopwatch, estimate: Propose | None = None) -> StrainMessage:
+        """Estimate one pair, assess its quality, describe it. `estimate` is that of a pair that was begun.
 
         Never raises for a frame or engine error, but EngineUnavailable where the engine cannot go on here.
         """
@@ -125,12 +132,12 @@ class StrainStep:
         elif self.estimator is None:
             rejection = "engine_error"
         else:
-            if _gain_jumped(pair.pre, pair.post):
+            if estimate is None and _gain_jumped(pair.pre, pair.post):
                 self.reset()
             try:
-                pre, post = (self.region.crop(frame.samples) for frame in (pair.pre, pair.post))
-                propose = partial(self.estimator.propose, pre, post, stopwatch)
-                proposed = propose() if self.estimator.ready(pre) else self._slowly(propose)
+                proposed = (
+                    estimate or partial(self._estimate, self.estimator, pair.pre, pair.post, stopwatch)
+                )()
                 with stopwatch("post"):
                     pair_quality = assess_pair_quality(proposed, self._thresholds, self.region.mask(proposed))
                     grid = grid_of(
@@ -158,6 +165,13 @@ class StrainStep:
         return self._message(
             pair, result=result, pair_quality=pair_quality, rejection=rejection, grid=grid, fused=fused
         )
+
+    def _estimate(
+        self, estimator: Estimator, pre: RfFrame, post: RfFrame, stopwatch: Stopwatch
+    ) -> StrainResult:
+        first, second = (self.region.crop(frame.samples) for frame in (pre, post))
+        propose = partial(estimator.propose, first, second, stopwatch)
+        return propose() if estimator.ready(first) else self._slowly(propose)
 
     def _settle(
         self, estimator: Estimator, result: StrainResult, rejection: Rejection | None, interval: float | None

@@ -1,6 +1,7 @@
 """The seam between the estimator and what computes: two frames in, maps on a cell grid out. NumPy only."""
 
-from threading import Lock
+from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from engine.musse.cells import CellGrid, cell_grid
@@ -37,7 +38,7 @@ class Identified(Protocol):
 
 
 class Chain(Identified, Protocol):
-    """Computes maps of pairs of one acquisition. One thread."""
+    """Computes maps of pairs of one acquisition. One thread, but for what `begin` returns."""
 
     def maps(
         self, pre: FrameArray, post: FrameArray, stopwatch: Stopwatch = no_stopwatch
@@ -61,8 +62,15 @@ class Chain(Identified, Protocol):
         """
         ...
 
-    def foresee(self, pre: FrameArray, post: FrameArray) -> None:
-        """See `engine.estimator.Estimator.foresee`."""
+    @property
+    def at_once(self) -> bool:
+        """Whether pairs that were begun may be computed at the same time."""
+        ...
+
+    def begin(
+        self, pre: FrameArray, post: FrameArray, stopwatch: Stopwatch = no_stopwatch
+    ) -> Callable[[], tuple[LiveOutputs[FloatArray], CellGrid]]:
+        """`maps` in two parts: see `engine.estimator.Estimator.begin`."""
         ...
 
     def reset(self) -> None:
@@ -72,6 +80,11 @@ class Chain(Identified, Protocol):
 
 class Runtime(Identified, Protocol):
     """Runs the live program for `HostChain`."""
+
+    @property
+    def at_once(self) -> bool:
+        """Whether several threads may call `run` at the same time."""
+        ...
 
     def run(self, inputs: tuple[FloatArray, ...]) -> LiveOutputs[FloatArray]:
         """`engine.musse.program_io.INPUTS` in order, to maps (rows, cols)."""
@@ -86,18 +99,29 @@ class HostChain:
     def __init__(self, spec: EngineSpec, runtime: Runtime) -> None:
         self.name, self.precision = runtime.name, runtime.precision
         self.model_hash, self.errors = runtime.model_hash, runtime.errors
+        self.at_once = runtime.at_once
         self._spec = spec
         self._runtime = runtime
         self._preparation = Preparation(spec, every_row=True)
-        self._preparing = Lock()  # free while the network runs: the next pair is foreseen then
         self._grid: IqGrid | None = None
 
     def maps(
         self, pre: FrameArray, post: FrameArray, stopwatch: Stopwatch = no_stopwatch
     ) -> tuple[LiveOutputs[FloatArray], CellGrid]:
         """See `Chain`."""
-        with stopwatch("prepare"), self._preparing:
+        return self.begin(pre, post, stopwatch)()
+
+    def begin(
+        self, pre: FrameArray, post: FrameArray, stopwatch: Stopwatch = no_stopwatch
+    ) -> Callable[[], tuple[LiveOutputs[FloatArray], CellGrid]]:
+        """See `Chain`."""
+        with stopwatch("prepare"):
             inputs, cells = self.inputs(pre, post)
+        return partial(self._computed, inputs, cells, stopwatch)
+
+    def _computed(
+        self, inputs: tuple[FloatArray, ...], cells: CellGrid, stopwatch: Stopwatch
+    ) -> tuple[LiveOutputs[FloatArray], CellGrid]:
         with stopwatch("infer"):
             return self._runtime.run(inputs), cells
 
@@ -112,15 +136,9 @@ class HostChain:
         """Always: see `Chain`."""
         return True
 
-    def foresee(self, pre: FrameArray, post: FrameArray) -> None:
-        """See `Chain`."""
-        with self._preparing:
-            self._preparation.foresee(pre, post)
-
     def reset(self) -> None:
         """Forget every earlier frame: the working grid is chosen anew."""
-        with self._preparing:
-            self._preparation.reset()
+        self._preparation.reset()
 
     def _for_grid(self, grid: IqGrid) -> CellGrid:
         """What depends on the canonical grid alone: built again only when the measured carrier moves."""

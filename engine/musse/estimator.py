@@ -1,17 +1,20 @@
 """The network engine: the classical front end, then the live program on some runtime. NumPy only."""
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 
 from engine.errors import EstimateFailed
 from engine.estimator import StatelessEstimator
+from engine.musse.cells import CellGrid
 from engine.musse.chain import Chain
 from engine.musse.output_grid import OutputGrid
-from engine.musse.program_io import MIN_COVERAGE, MIN_NCC
+from engine.musse.program_io import MIN_COVERAGE, MIN_NCC, LiveOutputs
 from engine.spec import (
     EngineSpec,
     ErrorModel,
+    FloatArray,
     FrameArray,
     Stopwatch,
     StrainResult,
@@ -69,7 +72,27 @@ class MusseEstimator(StatelessEstimator):
         InvalidAcquisition for frames of another shape or kind, or too small for the network, EstimateFailed
         for samples that are not finite and for frames without signal.
         """
-        maps, cells = self._chain.maps(pre, post, stopwatch)
+        return self.begin(pre, post, stopwatch)()
+
+    @property
+    def at_once(self) -> bool:
+        """See `Estimator`."""
+        return self._chain.at_once
+
+    def begin(
+        self, pre: FrameArray, post: FrameArray, stopwatch: Stopwatch = no_stopwatch
+    ) -> Callable[[], StrainResult]:
+        """See `Estimator`."""
+        maps = self._chain.begin(pre, post, stopwatch)
+        return partial(self._result, maps, pre, stopwatch)
+
+    def _result(
+        self,
+        compute: Callable[[], tuple[LiveOutputs[FloatArray], CellGrid]],
+        pre: FrameArray,
+        stopwatch: Stopwatch,
+    ) -> StrainResult:
+        maps, cells = compute()
         with stopwatch("post"):
             if not np.isfinite(maps.strain).all():
                 raise EstimateFailed(f"the network gave values that are not finite ({self.name})")
@@ -86,10 +109,6 @@ class MusseEstimator(StatelessEstimator):
                 lateral_index=self._output.lateral_index,
                 lateral_std=partial(self._lateral.std, pre, maps.ncc, self._output.axial_index),
             )
-
-    def foresee(self, pre: FrameArray, post: FrameArray) -> None:
-        """See `Estimator`."""
-        self._chain.foresee(pre, post)
 
     def reset(self) -> None:
         """Forget every earlier frame: the working grid is chosen again."""

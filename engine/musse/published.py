@@ -7,6 +7,9 @@ frame (a key frame), or at the frame that the last committed pair ended with: th
 the tissue first. Any other pair starts from the zero state.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 
 from engine.errors import EstimateFailed
@@ -80,8 +83,14 @@ class PublishedEstimator:
         """See `Estimator`."""
         return self._chain.ready(pre)
 
-    def foresee(self, pre: FrameArray, post: FrameArray) -> None:
-        """Nothing: beside the network's seconds on a CPU, preparation is short."""
+    at_once = False
+    """A pair needs the state that the one before it leaves."""
+
+    def begin(
+        self, pre: FrameArray, post: FrameArray, stopwatch: Stopwatch = no_stopwatch
+    ) -> Callable[[], StrainResult]:
+        """Nothing yet: all of `propose` is the second part."""
+        return partial(self.propose, pre, post, stopwatch)
 
     def commit(self, result: StrainResult) -> None:
         """Make the state that `result` carries the current one."""

@@ -23,17 +23,6 @@ class PreparedPair:
     grid: IqGrid
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Foreseen:
-    """A pair that was prepared before its turn."""
-
-    pre: "_Prepared"
-    post: "_Prepared"
-    near: IqGrid | None
-    """The grid before it, which its own depends on."""
-    pair: PreparedPair
-
-
 @dataclass(slots=True, eq=False)
 class _Prepared:
     """What was computed of one frame."""
@@ -61,7 +50,6 @@ class Preparation:
         self._front: PairInitialiser | None = None
         self._grid: IqGrid | None = None
         self._memory: FrameMemory[_Prepared] = FrameMemory(capacity_for(spec.shape))
-        self._foreseen: _Foreseen | None = None
 
     def prepare(self, pre: FrameArray, post: FrameArray) -> PreparedPair:
         """What tracking starts from.
@@ -70,31 +58,16 @@ class Preparation:
         finite and for frames without signal.
         """
         first, second = self._measured(pre, keep=False), self._measured(post, keep=True)
-        ahead, self._foreseen = self._foreseen, None
-        if ahead and (ahead.pre, ahead.post, ahead.near) == (first, second, self._grid):
-            pair = ahead.pair
-        else:
-            pair = self._prepared(pre, first, post, second)
-        self._grid = pair.grid
-        return pair
-
-    def foresee(self, pre: FrameArray, post: FrameArray) -> None:
-        """Prepare a pair that may come next: if it does, it takes less time. Raises as `prepare`."""
-        first, second = self._measured(pre, keep=False), self._measured(post, keep=True)
-        self._foreseen = _Foreseen(first, second, self._grid, self._prepared(pre, first, post, second))
-
-    def _prepared(
-        self, pre: FrameArray, first: _Prepared, post: FrameArray, second: _Prepared
-    ) -> PreparedPair:
         grid = self._transform.grid(first.carrier, near=self._grid)
         front = self._front_of(grid)
         before, after = self._normalised(pre, first, front), self._normalised(post, second, front)
         start, radians = front.start(before, after)
+        self._grid = grid
         return PreparedPair(before, after, start, radians, front, grid)
 
     def reset(self) -> None:
         """Forget every earlier frame, so that the next grid depends on the next frame alone."""
-        self._grid = self._foreseen = None
+        self._grid = None
         self._memory.clear()
 
     def _measured(self, frame: FrameArray, *, keep: bool) -> _Prepared:

@@ -25,12 +25,12 @@ from tests.root import ROOT
 
 DOCUMENTS = [*sorted(DOCS.rglob("*.md")), *sorted(ROOT.glob("*.md"))]
 CONFIG, LIMITS = Config(), Thresholds()
-RING_FRAMES = ring.SPARE_SLOTS + 2  # of the default pairing: history 1, one more for a key frame
+RING_FRAMES = ring.SPARE_SLOTS + 1  # of the default pairing: history 1, one more for a key frame
 
 PROTOCOL_SAYS = [
     f"at most {wire.MAX_HEADER_BYTES // 1024} KiB",
     f"only after {admission.FORGET_SOURCE_AFTER:.0f} s of silence",
-    f"cannot hold stride + {ring.SPARE_SLOTS + 1} such frames",
+    f"cannot hold stride + {ring.SPARE_SLOTS} such frames",
     f"frames above {CONFIG.input.ring_bytes / RING_FRAMES / 1e6:.2f} million bytes",
     f"`input.max_frame_bytes` + {sockets.OVERHEAD_BYTES // 1024} KiB",
     f"({CONFIG.input.max_frame_bytes // 2**20} MiB by default)",

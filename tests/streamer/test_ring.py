@@ -1,6 +1,7 @@
 """The ring against a plain model: nothing on loan changes, and every frame is taken or counted, once."""
 
 import threading
+import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -160,7 +161,7 @@ def test_every_frame_comes_in_order_until_the_memory_ends() -> None:
 @pytest.mark.parametrize("history", [1, 3, 16])
 def test_the_receiver_never_waits_while_a_pair_and_a_key_are_out(history: int) -> None:
     frame = SHAPES[0][0] * SHAPES[0][1] * 2
-    ring = FrameRing((history + SPARE_SLOTS + 1) * frame, history, keep_all=False, on_overwritten=Counter())
+    ring = FrameRing((history + SPARE_SLOTS) * frame, history, keep_all=False, on_overwritten=Counter())
     put(ring, 0)
     first = ring.next_pair(alone, 0.0)
     assert first is not None
@@ -175,6 +176,41 @@ def test_the_receiver_never_waits_while_a_pair_and_a_key_are_out(history: int) -
     assert whole(pair.post)
     assert pair.pre is not None
     assert whole(pair.pre)
+
+
+def test_pairs_are_lent_at_the_same_time_where_there_is_room() -> None:
+    frame, history = SHAPES[0][0] * SHAPES[0][1] * 2, 2
+    found = []
+    for slots in range(history + SPARE_SLOTS, history + SPARE_SLOTS + 7):
+        ring = FrameRing(slots * frame, history, pairs=3, keep_all=False, on_overwritten=Counter())
+        put(ring, 0)
+        found.append((ring.pairs, ring.history))
+    assert found == [(1, 2), (1, 3), (2, 2), (2, 3), (3, 2), (3, 2), (3, 2)]
+    pairs = []
+    for index in (1, 2, 3):
+        put(ring, index)
+        pair = ring.next_pair(newest_pair, 0.0)
+        assert pair is not None
+        pairs.append(pair)
+    for index in range(100, 200):
+        put(ring, index)
+    assert all(pair.pre is not None and whole(pair.pre) and whole(pair.post) for pair in pairs)
+    for pair in pairs:
+        ring.give_back(pair)
+    for index in range(100, 200):  # the control
+        put(ring, index)
+    assert not any(whole(pair.post) for pair in pairs)
+
+
+def test_who_waits_for_a_frame_can_be_woken() -> None:
+    ring = FrameRing(2**14, 1, keep_all=False, on_overwritten=Counter())
+    threading.Timer(0.05, ring.wake).start()
+    begun = time.perf_counter()
+    assert ring.next_pair(alone, 20.0) is None
+    assert time.perf_counter() - begun < 10.0
+    begun = time.perf_counter()
+    assert ring.next_pair(alone, 0.1) is None  # only once
+    assert time.perf_counter() - begun >= 0.1
 
 
 def test_without_its_loan_a_frame_is_overwritten() -> None:

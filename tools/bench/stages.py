@@ -14,6 +14,7 @@ STAGES: Final = {
     "upload": "to the card",
     "infer": "the network, or tracking",
     "post": "maps on the output grid, pair quality",
+    "turn": "until the pairs before it were published",
     "fuse": "the fused image",
 }
 """Stages up to encoding, in order, and what happens in each."""

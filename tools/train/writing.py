@@ -58,6 +58,7 @@ class _Nowhere:
 
     name = precision = model_hash = ""
     errors = MeasuredErrors()
+    at_once = False
 
     def run(self, inputs: tuple[FloatArray, ...]) -> Any:
         raise NotImplementedError

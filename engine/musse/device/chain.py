@@ -1,5 +1,8 @@
 """`DeviceChain`: the live network with the whole frame on one device."""
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 import torch
 
@@ -68,8 +71,14 @@ class DeviceChain:
         computed = self._frames.compute(pre, post, stopwatch)
         return LiveOutputs(*computed.result.maps), computed.plan.cells
 
-    def foresee(self, pre: FrameArray, post: FrameArray) -> None:
-        """Nothing: preparing a frame is part of the graph."""
+    at_once = False
+    """One graph, one set of slots."""
+
+    def begin(
+        self, pre: FrameArray, post: FrameArray, stopwatch: Stopwatch = no_stopwatch
+    ) -> Callable[[], tuple[LiveOutputs[FloatArray], CellGrid]]:
+        """Nothing yet: preparing a frame is part of the graph."""
+        return partial(self.maps, pre, post, stopwatch)
 
     def reset(self) -> None:
         """Forget every earlier frame: the working grid is chosen anew."""

@@ -16,6 +16,7 @@ class EagerRuntime:
     """PyTorch on `device`. One thread at a time. Raises EngineUnavailable."""
 
     name = "eager"
+    at_once = False
 
     def __init__(self, weights: Path, device: Device = "cpu", policy: Policy = "fp32") -> None:
         self.precision = POLICIES[policy]

@@ -23,7 +23,7 @@ def silent_onnxruntime() -> Any:
 
 
 class OnnxRuntime:
-    """ONNX Runtime on the CPU. One thread at a time.
+    """ONNX Runtime on the CPU. Any thread, several at the same time.
 
     `program` holds its weights. Where they also lie beside it as .safetensors with a manifest, both must be
     the same ones; without these, the common-mode fraction of errors is unknown and counts as 1.
@@ -31,6 +31,7 @@ class OnnxRuntime:
     """
 
     name = "onnx"
+    at_once = True
     precision = "float32"
 
     def __init__(self, program: Path, threads: int = 1) -> None:

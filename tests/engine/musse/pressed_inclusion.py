@@ -36,6 +36,7 @@ class Program:
     precision = "float32"
     model_hash = ""
     errors = MeasuredErrors()
+    at_once = False
 
     def run(self, inputs: tuple[FloatArray, ...]) -> LiveOutputs[FloatArray]:
         with torch.inference_mode():

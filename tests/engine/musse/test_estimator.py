@@ -228,6 +228,7 @@ def test_frames_too_small_are_refused_by_name() -> None:
 def test_values_that_are_not_finite_are_not_handed_on() -> None:
     class Broken:
         name, precision, model_hash, errors = "broken", "float32", "", MeasuredErrors()
+        at_once = False
 
         def run(self, inputs: tuple[FloatArray, ...]) -> LiveOutputs[FloatArray]:
             maps = runtime().run(inputs)

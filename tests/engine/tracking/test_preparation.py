@@ -1,7 +1,6 @@
 """Every frame is prepared once, whatever pairs it is part of."""
 
 from collections import Counter
-from typing import Any
 
 import numpy as np
 import pytest
@@ -9,8 +8,7 @@ import pytest
 from engine.spec import EngineSpec, FrameArray
 from engine.tracking import preparation
 from engine.tracking.frame_memory import FrameMemory, capacity_for
-from engine.tracking.iq import Band, IqGrid, IqTransform
-from engine.tracking.normalisation import NormalisedFrame, PairInitialiser
+from engine.tracking.iq import Band, IqTransform
 from engine.tracking.preparation import Preparation
 from tests.engine.moved_scatterers import make_pair
 
@@ -96,52 +94,3 @@ def test_memory_is_bounded_in_bytes() -> None:
     assert capacity_for((800, 96)) == 66  # the longest stride, its frames and one to spare
     assert 2 <= capacity_for((4000, 512)) < capacity_for((2000, 128)) < 66
     assert capacity_for((20000, 2000)) == 2
-
-
-def prepared_of(pairs: list[tuple[int, int]], foreseen: dict[int, tuple[int, int]]) -> list[bytes]:
-    """Planes and start of every pair; before pair n, `foreseen[n]` is foreseen."""
-    sequence = frames(1 + max(post for _, post in pairs))
-    preparation, found = Preparation(SPEC), []
-    for number, (pre, post) in enumerate(pairs):
-        if number in foreseen:
-            preparation.foresee(*(sequence[k] for k in foreseen[number]))
-        pair = preparation.prepare(sequence[pre], sequence[post])
-        found.append(b"".join(values.tobytes() for values in (*pair.post.inputs, *pair.start, pair.radians)))
-    return found
-
-
-def test_foresight_changes_nothing_but_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    pairs = [(0, 1), (1, 2), (2, 3), (3, 4)]
-    alone = prepared_of(pairs, {})
-    assert len(set(alone)) == len(pairs)
-    assert prepared_of(pairs, {1: (1, 2), 2: (0, 3), 3: (3, 4)}) == alone  # the second does not come
-    starts: Counter[str] = Counter()
-    start = PairInitialiser.start
-
-    def counting(self: PairInitialiser, pre: NormalisedFrame, post: NormalisedFrame) -> Any:
-        starts["all"] += 1
-        return start(self, pre, post)
-
-    monkeypatch.setattr(PairInitialiser, "start", counting)
-    prepared_of(pairs, {2: (2, 3)})
-    assert starts["all"] == 4  # the foreseen search is not made again
-    prepared_of(pairs, {2: (0, 3)})
-    assert starts["all"] == 4 + 5  # the control
-
-
-def test_a_foreseen_pair_does_not_choose_the_grid() -> None:
-    preparation, sequence = Preparation(SPEC), frames(3)
-    preparation.prepare(sequence[0], sequence[1])
-    preparation.foresee(sequence[1], sequence[2])
-    preparation.reset()
-    near: list[IqGrid | None] = []
-    grid = IqTransform.grid
-
-    def noting(self: IqTransform, carrier: float, near_to: IqGrid | None = None, **named: Any) -> IqGrid:
-        near.append(named.get("near", near_to))
-        return grid(self, carrier, near[-1])
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(IqTransform, "grid", noting)
-        preparation.prepare(sequence[1], sequence[2])
-    assert near == [None]  # as after any reset

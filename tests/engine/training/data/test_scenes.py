@@ -58,6 +58,7 @@ class _Caught(Exception):
 class _Catching:
     name = precision = model_hash = "catching"
     errors = MeasuredErrors()
+    at_once = False
 
     def run(self, inputs: tuple[FloatArray, ...]) -> LiveOutputs[FloatArray]:
         raise _Caught(inputs)
