@@ -5,6 +5,7 @@ import sys
 from functools import cache
 from typing import Final, Literal, TypeAlias
 
+from engine.errors import EngineUnavailable
 from engine.spec import Device
 
 DeviceChoice: TypeAlias = Literal["auto", "cpu", "cuda"]
@@ -32,6 +33,19 @@ def device_note(choice: DeviceChoice) -> str:
 def device_of(engine: str, device: Device) -> Device:
     """Where the engine of this name computes when `device` is chosen; some run on one kind only."""
     return _FIXED.get(engine, device)
+
+
+def check_device(engine: str, choice: DeviceChoice) -> None:
+    """Raises EngineUnavailable where the engine of this name cannot compute there, on this computer."""
+    if choice == "auto":
+        return
+    only = device_of(engine, choice)
+    if only != choice:
+        raise EngineUnavailable(
+            f"engine {engine!r} does not run on device {choice!r}: choose device {only!r}"
+        )
+    if choice == "cuda" and (reason := _no_card()):
+        raise EngineUnavailable(f"engine {engine!r} on device 'cuda': {reason}; choose device 'cpu'")
 
 
 @cache

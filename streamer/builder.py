@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Final
 
-from engine.device import device_of
+from engine.device import check_device, device_of
 from engine.errors import EngineError, EngineNotBuilt, EngineUnavailable, EstimateFailed
 from engine.estimator import Estimator
 from engine.factory import load
@@ -182,5 +182,6 @@ class EngineBuilder:
 
 
 def _opener(settings: EngineConfig) -> OpenEngine:
+    check_device(settings.name, settings.device)
     opener = load(settings.name, settings.threads, weights_of(settings), settings.precision)
     return lambda spec: opener(spec, settings.where)

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from engine.device import check_device
 from engine.factory import load
 from engine.spec import EngineSpec
 from streamer.bmode_message import bmode_message
@@ -93,6 +94,7 @@ def open_step(recording: Recording, config: Config) -> StrainStep:
     """The step that a node with this configuration would run on these frames."""
     header, region = frame_region(recording, config)
     settings = config.engine
+    check_device(settings.name, settings.device)
     opener = load(settings.name, settings.threads, weights_of(settings), settings.precision)
     estimator = opener(engine_spec(header, region, config), settings.where)
     return StrainStep(estimator, region, config)

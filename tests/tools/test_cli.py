@@ -6,11 +6,13 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from engine.device import chosen_device
 from tests.root import ROOT
 from tests.tools.programs import program, write_press
 from tools.cli import EXIT_CODES, app, exit_code_table, main
@@ -121,6 +123,26 @@ CASES = {
 }
 
 
+@pytest.fixture
+def refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """Runs a command line within this process, in an empty folder: what it prints as it ends with a code."""
+
+    def run_it(code: int, *arguments: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["musse-stream", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        errors = capfd.readouterr().err
+        assert ended.value.code == code, errors
+        assert "Traceback" not in errors
+        return " ".join(errors.split())
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    return run_it
+
+
 FIRST_OF_ITS_CODE = {case[0]: case for case in reversed(CASES)}
 
 
@@ -167,6 +189,38 @@ def test_a_failure_has_its_exit_code_and_one_line(
         assert errors.splitlines()[-1] == lines[0]
         assert len(lines[0]) < LINE_LIMIT
     assert not list(tmp_path.glob("o.*"))
+
+
+ON_A_CARD = {
+    "check": ["config", "check", "card.toml"],
+    "process": ["process", "press.h5", "--output", "o.h5", "--config", "card.toml"],
+    "run": ["run", "--config", "card.toml", "--bind", "tcp://127.0.0.1:0", "--http", ""],
+}
+
+
+@pytest.mark.skipif(chosen_device("auto") == "cuda", reason="there is a card here")
+@pytest.mark.parametrize("command", ON_A_CARD)
+@pytest.mark.parametrize(("engine", "reason"), [("musse", "NVIDIA"), ("trivial", "does not run on")])
+def test_an_engine_for_a_card_that_is_not_here_is_refused_with_the_remedy(
+    command: str, engine: str, reason: str, tmp_path: Path, refused: Callable[..., str]
+) -> None:
+    write_press(tmp_path / "press.h5")
+    (tmp_path / "card.toml").write_text(f'[engine]\nname = "{engine}"\ndevice = "cuda"\n')
+    complaint = refused(5, *ON_A_CARD[command])
+    for words in (f"engine '{engine}'", "'cuda'", reason, "choose device 'cpu'"):
+        assert words in complaint
+    assert not (tmp_path / "o.h5").exists()
+
+
+def test_an_image_without_matplotlib_names_an_option_that_the_command_has(
+    tmp_path: Path, refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_press(tmp_path / "press.h5")
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    complaint = refused(1, "assess", "press.h5", "--engine", "trivial", "--save", "o.png")
+    assert "matplotlib" in complaint
+    assert "leave out --save" in complaint
+    assert "--no-report" not in complaint
 
 
 def test_every_mistake_of_a_configuration_is_listed(tmp_path: Path) -> None:

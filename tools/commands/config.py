@@ -24,6 +24,7 @@ def config(
 
         musse-stream config check clinic.toml
     """
+    from engine.device import check_device
     from engine.factory import resolve
     from streamer.config_file import config_toml
     from tools.configuration import load_config
@@ -32,6 +33,7 @@ def config(
     settings = load_config(file)
     resolve(settings.engine.name)
     if action == "check":
+        check_device(settings.engine.name, settings.engine.device)
         typer.echo(f"{file or 'defaults'}: no mistakes")
     elif output is None:
         typer.echo(config_toml(settings).rstrip())

@@ -193,6 +193,13 @@ def _measures(window: str, size: str) -> bool:
     return size in xdotool("getwindowgeometry", window)
 
 
+def _titles() -> set[str]:
+    """Names of all windows, as a task bar shows them."""
+    return {
+        xdotool("getwindowname", window).strip() for window in xdotool("search", "--name", "musse").split()
+    }
+
+
 def _saved(folder: Path, number: int) -> bool:
     return len(list(folder.glob("musse-*.png"))) == number
 
@@ -245,9 +252,11 @@ def test_the_window_shows_the_image_obeys_keys_saves_and_quits(screen: str, tmp_
 
 def test_closing_the_window_ends_it_even_while_nothing_is_received(screen: str, tmp_path: Path) -> None:
     def scenario() -> None:
-        with display("--connect", "tcp://127.0.0.1:9", "--json") as child:
+        addresses = ("tcp://127.0.0.1:9", "tcp://127.0.0.1:7")
+        with display("--connect", addresses[0], "--json") as child, display("--connect", addresses[1]):
             wait_for(lambda: screenshot(tmp_path / "a.png").max() > 0, "the waiting image")
-            ask_to_close(int(xdotool("search", "--name", "^musse-stream").split()[-1]))
+            wait_for(lambda: _titles() >= {f"musse-stream {at}" for at in addresses}, "a title for each")
+            ask_to_close(int(xdotool("search", "--name", f"^musse-stream {addresses[0]}").split()[-1]))
             output, complaint = ended(child)
         assert (child.returncode, complaint) == (0, "")
         assert '"results": 0' in output
