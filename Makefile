@@ -32,9 +32,15 @@ test: lint
 # is what the tests in two workers reached alone on 2026-11-28, 76.9 %, rounded down
 test-long: .venv/installed-dev
 	mkdir -p build
+	rm -f build/*.xml build/coverage.json
 	$(PYTEST) -m long --timeout 3600 --junit-xml build/long.xml $(ARGS)
-	$(PYTEST) -m "not alone and not long" -n 2 --timeout 600 --cov --cov-report=
-	$(PYTEST) -m "alone and not long" --cov --cov-append --cov-report=json:build/coverage.json --cov-fail-under=76
+	$(PYTEST) -m "not alone and not long" -n 2 --timeout 600 --cov --cov-report= --junit-xml build/together.xml
+	$(PYTEST) -m "alone and not long" --cov --cov-append --cov-report=json:build/coverage.json --cov-fail-under=76 \
+	    --junit-xml build/alone.xml
+
+# what was found, as JSON, also where it broke off
+test-long-report:
+	$(BIN)/python -m tests.long_report build/test-long.json
 
 format: .venv/installed-dev
 	$(BIN)/ruff format .
