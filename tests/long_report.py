@@ -1,7 +1,7 @@
 """python -m tests.long_report REPORT.json : what `make test-long` found, as one JSON file.
 
-From the JUnit files and the coverage that it leaves in build/: how each group of tests ended, every long test and
-every one that did not pass by name, machine and versions.
+From the JUnit files and the coverage that it leaves in build/: how each group of tests ended, machine and
+versions; by name every long test, and of the others those that did not pass.
 """
 
 import json
@@ -26,7 +26,7 @@ def report(folder: Path = BUILD) -> dict[str, Any]:
     """The whole report; a group that did not run is missing."""
     found: dict[str, Any] = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=ROOT, text=True).strip(),
+        "commit": subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=ROOT, text=True).strip(),  # noqa: S607
         "machine": machine(PACKAGES),
         "load_average": os.getloadavg(),
     }
