@@ -8,10 +8,11 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from tools.damage import naming_damage
 from tools.errors import RecordingError
 from tools.formats.acquisition import OPTIONS, PartialAcquisition
 from tools.formats.contents import Contents, Layout, Truth
-from tools.formats.damage import naming_damage, results_instead
+from tools.formats.damage import results_instead
 from tools.formats.hdf5_tree import read_hdf5_tree
 from tools.formats.names import scalar
 from tools.formats.samples import handed_out_dtype

@@ -12,9 +12,9 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from tools.damage import naming_damage
 from tools.formats.arrays import contents_of
 from tools.formats.contents import Contents, Layout
-from tools.formats.damage import naming_damage
 from tools.formats.names import scalar
 from tools.formats.tree import DEEPEST, from_elements
 

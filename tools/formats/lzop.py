@@ -11,8 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from tools.damage import naming_damage
 from tools.errors import RecordingError
-from tools.formats.damage import naming_damage
 
 _MAGIC: Final = b"\x89LZO\x00\r\n\x1a\n"
 _ADLER_OF_DATA, _ADLER_OF_PACKED = 0x1, 0x2

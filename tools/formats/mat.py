@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from scipy.io import loadmat
 
+from tools.damage import naming_damage
 from tools.formats.arrays import contents_of
 from tools.formats.contents import Contents, Layout
-from tools.formats.damage import naming_damage
 from tools.formats.tree import from_elements
 
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from tools.damage import naming_damage
 from tools.errors import RecordingError
 from tools.formats.arrays import contents_of
 from tools.formats.contents import Contents, Layout
-from tools.formats.damage import cut_note, naming_damage, results_instead
+from tools.formats.damage import cut_note, results_instead
 from tools.results.layout import FORMAT as RESULTS_FORMAT
 
 

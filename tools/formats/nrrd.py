@@ -16,10 +16,11 @@ from typing import Any, Final
 import nrrd
 import numpy as np
 
+from tools.damage import naming_damage
 from tools.formats.arrays import contents_of
 from tools.formats.axes import SampleFrames
 from tools.formats.contents import Contents, Layout
-from tools.formats.damage import cut_note, naming_damage
+from tools.formats.damage import cut_note
 from tools.formats.spacing import plausible_spacing
 
 _FRAME_KINDS: Final = frozenset({"list", "time"})

@@ -11,10 +11,10 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from tools.damage import naming_damage
 from tools.errors import RecordingError
 from tools.formats.acquisition import PartialAcquisition
 from tools.formats.contents import Contents, Layout
-from tools.formats.damage import naming_damage
 from tools.formats.samples import handed_out_dtype
 from tools.formats.zea import lines_of
 

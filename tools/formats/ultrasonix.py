@@ -10,10 +10,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tools.damage import naming_damage
 from tools.errors import RecordingError
 from tools.formats.acquisition import PartialAcquisition
 from tools.formats.contents import Contents, Layout
-from tools.formats.damage import naming_damage
 
 _FIELDS: Final = (
     "type", "frames", "w", "h", "ss", "ulx", "uly", "urx", "ury", "brx", "bry", "blx", "bly", "probe", "txf",
@@ -37,11 +37,12 @@ def read_ultrasonix(path: Path, layout: Layout) -> Contents:
                 f"{header['type']}, {header['ss']} bits, {n_frames} frames of {n_samples} x {n_lines}"
             )
         plain = 2 * n_lines * n_samples
-        tagged = available == n_frames * (plain + 4)
-        frames = _RfFrames(path, (n_samples, n_lines), plain, tag=4 if tagged else 0)
-        frames.n_frames = min(n_frames, available // (plain + (4 if tagged else 0)))
-        if frames.n_frames < 1:
+        tag = 4 if available == n_frames * (plain + 4) else 0
+        whole = min(n_frames, available // (plain + tag))
+        if whole < 1:
             raise RecordingError(f"{path} ends within its first frame")
+        frames = _RfFrames(path, (n_samples, n_lines), plain, tag=tag)
+        frames.n_frames = whole
     notes = []
     if frames.n_frames < n_frames:
         notes.append(f"frames: {frames.n_frames} whole ones in the file, its header describes {n_frames}")

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.spec import sampling_frequency_of
+from tools.damage import naming_damage
 from tools.errors import RecordingError
 from tools.formats.acquisition import PartialAcquisition
 from tools.formats.arrays import nanoseconds
 from tools.formats.contents import Contents, Layout
-from tools.formats.damage import naming_damage
 from tools.formats.names import scalar
 from tools.formats.samples import handed_out_dtype
 

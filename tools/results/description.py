@@ -3,12 +3,12 @@
 from collections import Counter
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from tools.damage import naming_damage
 from tools.errors import RecordingError
 from tools.results.layout import FORMAT
 
@@ -19,12 +19,13 @@ def holds_results(path: Path) -> bool:
     if not path.is_file() or suffix not in {".h5", ".hdf5", ".npz"}:
         return False
     try:
-        if suffix == ".npz":
-            with np.load(path, allow_pickle=False) as archive:
-                return "attribute_format" in archive.files and str(archive["attribute_format"]) == FORMAT
-        with h5py.File(path, "r") as file:
-            return bool(file.attrs.get("format") == FORMAT)
-    except (OSError, ValueError, EOFError, BadZipFile):
+        with naming_damage(path, "file of strain results"):
+            if suffix == ".npz":
+                with np.load(path, allow_pickle=False) as archive:
+                    return "attribute_format" in archive.files and str(archive["attribute_format"]) == FORMAT
+            with h5py.File(path, "r") as file:
+                return bool(file.attrs.get("format") == FORMAT)
+    except RecordingError:
         return False
 
 
@@ -33,17 +34,22 @@ def describe_results(path: Path) -> dict[str, Any]:
 
     Raises RecordingError for a file that `holds_results` denies or that is damaged.
     """
-    try:
+    with naming_damage(path, "file of strain results"):
         if path.suffix.lower() == ".npz":
-            strain, maps, rejections, attributes = _from_npz(path)
-        else:
-            with h5py.File(path, "r") as file:
-                attributes = dict(file.attrs)
-                rejections = list(file["rejection"].asstr()[:])
-                strain = file["mean_strain"][:]
-                maps = list(file["axial_strain"].shape[1:])
-    except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
-        raise RecordingError(f"{path} cannot be read as strain results: {error}") from error
+            return _described(path, *_from_npz(path))
+        with h5py.File(path, "r") as file:
+            rejections = list(file["rejection"].asstr()[:])
+            maps = list(file["axial_strain"].shape[1:])
+            return _described(path, file["mean_strain"][:], maps, rejections, dict(file.attrs))
+
+
+def _described(
+    path: Path,
+    strain: NDArray[np.float64],
+    maps: list[int],
+    rejections: list[str],
+    attributes: dict[str, Any],
+) -> dict[str, Any]:
     finite = strain[np.isfinite(strain)]
     return {
         "file": str(path),

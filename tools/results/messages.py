@@ -8,11 +8,11 @@ from typing import Any, Final, TypeAlias
 import h5py
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from streamer.config import FusionConfig
 from streamer.headers import ArrayEntry, BmodeHeader, FusedHeader, Grid, ResultHeader, StrainHeader
 from streamer.wire import encode
+from tools.damage import naming_damage
 from tools.errors import RecordingError
 from tools.results.layout import FORMAT, FUSED, NO_PRE, NO_TIME
 from tools.results.zea import IMAGE
@@ -47,13 +47,10 @@ def _taped(path: Path) -> Iterator[Timed]:
 
 
 def _of_rows(path: Path) -> Iterator[Timed]:
-    try:
-        with h5py.File(path, "r") as file:
-            if file.attrs.get("format") != FORMAT:
-                raise RecordingError(f"{path} holds no strain results")
-            yield from _Rows(file).messages()
-    except (OSError, KeyError, ValidationError) as error:
-        raise RecordingError(f"{path} cannot be read as strain results: {error}") from error
+    with naming_damage(path, "file of strain results"), h5py.File(path, "r") as file:
+        if file.attrs.get("format") != FORMAT:
+            raise RecordingError(f"{path} holds no strain results")
+        yield from _Rows(file).messages()
 
 
 class _Rows:

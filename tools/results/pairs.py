@@ -14,6 +14,7 @@ from engine.spec import POLICIES, EngineSpec
 from streamer.config import Config
 from streamer.headers import StrainHeader
 from streamer.reasons import Rejection, rejection_named
+from tools.damage import naming_damage
 from tools.errors import RecordingError
 from tools.results.layout import FORMAT, NO_PRE, described, region_text
 from tools.tape.layout import SUFFIX
@@ -38,16 +39,13 @@ def read_pairs(path: Path) -> tuple[list[RecordedPair], dict[str, Any]]:
     """
     if path.suffix == SUFFIX:
         return _taped_pairs(path)
-    try:
-        with h5py.File(path, "r") as file:
-            attributes = dict(file.attrs)
-            if attributes.get("format") != FORMAT:
-                raise RecordingError(
-                    f"{path} holds no strain results; give a file made by `record` or `process`"
-                )
-            columns = file["pre_index"][:], file["post_index"][:], file["rejection"].asstr()[:]
-    except (OSError, KeyError) as error:
-        raise RecordingError(f"{path} cannot be read as an .h5 of strain results: {error}") from error
+    with naming_damage(path, "file of strain results"), h5py.File(path, "r") as file:
+        attributes = dict(file.attrs)
+        if attributes.get("format") != FORMAT:
+            raise RecordingError(f"{path} holds no strain results; give a file made by `record` or `process`")
+        columns = file["pre_index"][:], file["post_index"][:], file["rejection"].asstr()[:]
+        if len({len(column) for column in columns}) != 1:
+            raise RecordingError(f"{path} has columns of different lengths: it was changed")
     pairs = [
         _pair(path, None if pre == NO_PRE else int(pre), int(post), reason or None)
         for pre, post, reason in zip(*columns, strict=True)
