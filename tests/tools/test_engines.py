@@ -167,4 +167,4 @@ def test_an_engine_built_here_waits_for_a_card(tmp_path: Path) -> None:
     assert "not run yet" in musse(tmp_path, "engine", "list").stdout
     verified = musse(tmp_path, "engine", "verify", found[1], timeout=200)
     assert verified.returncode == 5
-    assert "verifying a compiled engine needs an NVIDIA card" in refusal(verified)
+    assert "verifying needs an NVIDIA card; none was found here" in refusal(verified)
