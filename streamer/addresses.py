@@ -4,16 +4,14 @@ libzmq 4.3.5 takes port 99999 modulo 65536, connects to a malformed host for eve
 bind deletes whatever file an ipc address names.
 """
 
-import contextlib
 import ipaddress
 import re
-import socket
 import stat
-import sys
 from pathlib import Path
 from typing import Final
 
 from streamer.errors import ConfigError
+from streamer.system import listens
 
 MAX_PORT: Final = 65535
 _TCP: Final = re.compile(r"tcp://(?:[^;]*;)?(?P<host>\[[^\[\]]*\]|[^:;/\[\]]+):(?P<port>[0-9]+|\*)")
@@ -73,14 +71,7 @@ def is_loopback(address: str) -> bool:
 def ipc_in_use(address: str) -> bool:
     """Whether a program listens on this ipc address; libzmq would take the address over silently."""
     path = _ipc_path(address)
-    if sys.platform == "win32" or path is None or not path.exists():
-        return False
-    with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as probe:
-        try:
-            probe.connect(str(path))
-        except OSError:  # left behind by a program that was killed
-            return False
-        return True
+    return path is not None and listens(path)
 
 
 def _check_host(host: str, address: str, setting: str) -> None:

@@ -9,7 +9,6 @@ TOML take for their own.
 
 import os
 import re
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
@@ -19,6 +18,7 @@ from zmq.auth.thread import ThreadAuthenticator
 from zmq.utils import z85
 
 from streamer.errors import ConfigError
+from streamer.system import mode_for_others
 
 DOMAIN: Final = "musse"
 """ZAP domain of every binding socket."""
@@ -175,15 +175,15 @@ def read_allowed(file: Path) -> frozenset[bytes]:
 def _read_secret(file: Path) -> bytes:
     """The secret key of a file. No message of an error holds any of its text."""
     try:
-        mode = file.stat().st_mode
+        mode = mode_for_others(file)
         text = file.read_text(encoding="utf-8").strip()
     except OSError as error:
         raise ConfigError(f"security.key: cannot read {file}: {error.strerror}; {_NEW}") from error
     except UnicodeDecodeError:
         raise ConfigError(f"security.key: {file} holds no secret key; {_NEW}") from None
-    if sys.platform != "win32" and mode & 0o077:
+    if mode is not None:
         raise ConfigError(
-            f"security.key: others can read {file} (mode {mode & 0o777:o}): `chmod 600 {file}`, and make a "
+            f"security.key: others can read {file} (mode {mode:o}): `chmod 600 {file}`, and make a "
             "new key where that may have happened"
         )
     if not _HEX.fullmatch(text):
@@ -194,6 +194,8 @@ def _read_secret(file: Path) -> bytes:
 def write_secret(file: Path) -> bytes:
     """Write a new secret key, readable by its owner alone; returns the public key. Raises OSError."""
     _, secret = zmq.curve_keypair()
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+    with os.fdopen(
+        os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii"
+    ) as stream:
         stream.write(z85.decode(secret).hex() + "\n")
     return public_of(z85.decode(secret))

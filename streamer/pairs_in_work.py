@@ -1,6 +1,5 @@
 """Pairs in work: several at once where the engine allows it, published in the order of their frames."""
 
-import os
 import time
 from collections import deque
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from streamer.ring import FrameRing
 from streamer.step import Propose, StrainMessage, StrainStep
 from streamer.stopping import Stop, StopRequested
 from streamer.stopwatch import Stopwatch
+from streamer.system import allowed_cores
 
 MOST: Final = 4
 """Pairs at the same time, unless the configuration has another number: the main thread prepares them all."""
@@ -179,6 +179,4 @@ def pairs_at_once(engine: EngineConfig) -> int:
     """How many pairs may be computed at the same time on this computer."""
     if engine.pairs_at_once:
         return engine.pairs_at_once
-    allowed = getattr(os, "sched_getaffinity", None)
-    cores = len(allowed(0)) if allowed else os.cpu_count() or 1
-    return max(1, min(MOST, cores // engine.threads)) if engine.threads else 1
+    return max(1, min(MOST, allowed_cores() // engine.threads)) if engine.threads else 1

@@ -1,6 +1,5 @@
-"""Everything that differs between operating systems: stop signals and child processes."""
+"""Stop signals, and child processes that end with their parent."""
 
-import ctypes
 import os
 import platform
 import signal
@@ -13,10 +12,10 @@ from pathlib import Path
 from types import MappingProxyType
 
 from engine.user_cache import user_cache
+from streamer import system
 from tools.errors import ToolError
 
 CHILD = "MUSSE_CHILD"  # set in the environment of every process that `start` makes
-PR_SET_PDEATHSIG = 1  # linux/prctl.h
 GRACE = 3.0  # s for a child to end by itself
 _KEPT = str(16 * 2**20)  # more than any map of a frame: memory that every pair needs again is no page fault
 FEW_ARENAS = {
@@ -34,25 +33,15 @@ def on_stop_signal(handler: Callable[[int, object], None]) -> None:
     """
     signal.signal(signal.SIGINT, handler)
     signal.signal(signal.SIGTERM, handler)
-    if sys.platform == "win32":
-        signal.signal(signal.SIGBREAK, handler)
-    elif signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup asks for the opposite
-        signal.signal(signal.SIGHUP, handler)
+    system.on_hangup(handler)
     if os.environ.pop(CHILD, None):
-        _end_with_parent()
+        system.end_with_parent()
 
 
 def end_with_parent() -> None:
     """Begin a worker process: Ctrl-C ends it silently, the death of its parent too (Linux)."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    _end_with_parent()
-
-
-def _end_with_parent() -> None:
-    # a parent that is killed cannot end its children; asked for here and not between fork and exec, where
-    # other threads of the parent may hold locks
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    system.end_with_parent()
 
 
 @contextmanager
@@ -124,17 +113,7 @@ def start(
     """
     command = [sys.executable, "-P", "-m", module, *arguments]
     environment = {**os.environ, CHILD: "1", **changes}
-    if sys.platform == "win32":
-        return subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=environment,
-            creationflags=subprocess.CREATE_NEW_PROCESS_GROUP,
-        )
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True
-    )
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, **system.own_group())
 
 
 def cache_folder() -> Path:
@@ -154,10 +133,7 @@ def cache_folder() -> Path:
 def ask_to_stop(process: "subprocess.Popen[str]") -> None:
     """Ask a child to end; returns at once."""
     if process.poll() is None:
-        if sys.platform == "win32":
-            process.send_signal(signal.CTRL_BREAK_EVENT)
-        else:
-            process.terminate()
+        process.send_signal(system.stop_signal())
 
 
 def wait_or_kill(process: "subprocess.Popen[str]", seconds: float = GRACE) -> int:

@@ -1,8 +1,8 @@
 """Notifications to the supervisor that started this process: systemd's sd_notify(3), without its library."""
 
 import os
-import socket
-from contextlib import suppress
+
+from streamer.system import send_datagram
 
 
 def notify(state: str) -> None:
@@ -15,6 +15,4 @@ def notify(state: str) -> None:
         return
     if address.startswith("@"):  # Linux's abstract names
         address = "\0" + address[1:]
-    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as link:
-        link.setblocking(False)
-        link.sendto(state.encode(), address)
+    send_datagram(address, state.encode())

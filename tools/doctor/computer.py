@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from streamer.system import allowed_cores
 from tools.doctor.findings import Finding
 from tools.errors import NoScreen
 from tools.machine import version_of
@@ -33,7 +34,7 @@ def check_versions() -> Finding:
 
 def check_cores() -> Finding:
     """How many CPU cores this process may use."""
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    count = allowed_cores()
     if count < 2:
         return Finding(
             "cores",
