@@ -80,7 +80,7 @@ def draw_images(canvas: Image, view: View, area: Area) -> None:
         _draw_mark(canvas, view, frame)
         _draw_region(canvas, view, frame)
         _draw_pointer(canvas, view, frame)
-        _draw_title(canvas, _title(title, view), frame, (left, cell - _LEFT - _RIGHT))
+        _draw_title(canvas, _titles(title, view), frame, (left, cell - _LEFT - _RIGHT))
         if title != "B-mode":
             _draw_oblique(canvas, view, frame)
         if title == "B-mode":
@@ -132,24 +132,25 @@ def _overlay(view: View, frame: Frame) -> Image:
     return blend(ground, colors, weight * np.float32(view.options.opacity))
 
 
-def _title(title: str, view: View) -> str:
+def _titles(title: str, view: View) -> list[str]:
+    """The title of an image, and shorter ones for a narrow window."""
     if title == "B-mode":
         gain = view.options.bmode_gain
         shown = f"B-mode, {view.options.bmode_range:.0f} dB" + (f", gain {gain:+.0f} dB" if gain else "")
-        caption = shown if view.bmode else "no B-mode"
-    else:
-        value = "1 = average of the region" if view.options.value == "normalised" else "signed, in %"
-        pairs = view.strain.pairs if view.strain is not None else None
-        fused = "" if pairs is None else f", {pairs:.0f} {'pair' if round(pairs) == 1 else 'pairs'} fused"
-        single = ", single pairs" if view.options.persistence else ", one pair"
-        made = "" if view.strain is None else fused or single
-        caption = f"{title}: {value}{made}"
-    return caption
+        return [shown if view.bmode else "no B-mode"]
+    pairs = view.strain.pairs if view.strain is not None else None
+    fused = "" if pairs is None else f", {pairs:.0f} {'pair' if round(pairs) == 1 else 'pairs'} fused"
+    single = ", single pairs" if view.options.persistence else ", one pair"
+    made = "" if view.strain is None else fused or single
+    if view.options.value != "normalised":
+        return [f"{title}: signed, in %{made}"]
+    return [f"{title}: 1 = average of the region{made}", f"{title}: 1 = average{made}", f"{title}{made}"]
 
 
-def _draw_title(canvas: Image, title: str, frame: Frame, cell: tuple[int, int]) -> None:
+def _draw_title(canvas: Image, titles: list[str], frame: Frame, cell: tuple[int, int]) -> None:
     left, width = cell
     room = left + width - frame.x
+    title = next((title for title in titles if text_width(title, weight=BOLD) <= room), titles[-1])
     draw_text(canvas, title, frame.x, frame.y - 10, color=TEXT, weight=BOLD, max_width=room)
 
 

@@ -1,5 +1,6 @@
 """The image itself, looked at pixel by pixel: no window, no socket."""
 
+import re
 from dataclasses import replace
 
 import cv2
@@ -229,7 +230,9 @@ def texts_of(monkeypatch: pytest.MonkeyPatch, view: View, size: tuple[int, int] 
     texts: list[str] = []
 
     def note(image: NDArray[np.uint8], words: str, *args: object, **fields: object) -> int:
-        texts.append(words)
+        room, looks = fields.get("max_width"), {k: v for k, v in fields.items() if k in ("size", "weight")}
+        cut = isinstance(room, int | float) and text_width(words, **looks) > room  # type: ignore[arg-type]
+        texts.append(f"{words} (cut)" if cut else words)
         return text.draw_text(image, words, *args, **fields)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
@@ -252,6 +255,31 @@ def test_every_needed_word_is_on_the_image(monkeypatch: pytest.MonkeyPatch) -> N
     drawn = texts_of(monkeypatch, live(phantom(0.005), 0.005, options))
     for words in ("+0.2", "% of single pairs", "Release", "+0.50 %", "persistence 0.3 s", "range held, 1 s"):
         assert words in drawn, words
+
+
+@pytest.mark.parametrize("width", [960, 1024, 1280])
+@pytest.mark.parametrize("narrower", [1, 2])
+def test_no_text_is_cut_in_a_narrow_window_or_over_a_narrow_image(
+    monkeypatch: pytest.MonkeyPatch, width: int, narrower: int
+) -> None:
+    grid = STRAIN_GRID.model_copy(update={"lateral_step": STRAIN_GRID.lateral_step / narrower})
+    view = view_of(status_message(), strain_message(grid=grid))
+    assert view.strain is not None
+    fused = replace(view, strain=replace(view.strain, pairs=18.0))
+    drawn = texts_of(monkeypatch, fused, (width, 600))
+    assert "18 pairs fused" in drawn
+    assert "(cut)" not in drawn
+
+
+def test_ages_are_read_in_seconds_and_no_engineers_word_stands_in_the_window(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    state = DisplayState(DisplayOptions(), address="tcp://127.0.0.1:5561", now=0.0)
+    state.update(received(status_message(), bmode_message(), strain_message()), 500.0)
+    for now, age in ((500.0, "0.0 s"), (533.3, "33 s"), (800.0, "5 min 0 s")):
+        drawn = texts_of(monkeypatch, state.view(now, skipped=26))
+        assert age in drawn
+        assert not re.search(r"\d ms\b|latency|overwritten|skipped", drawn)
 
 
 def test_beams_that_diverge_far_are_marked(monkeypatch: pytest.MonkeyPatch) -> None:
