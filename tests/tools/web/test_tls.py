@@ -1,5 +1,6 @@
 """The page over TLS, by a certificate of its own and behind a proxy: token and origin are checked in both."""
 
+import shutil
 import socket
 import ssl
 import urllib.error
@@ -15,6 +16,7 @@ from websockets.typing import Origin
 
 from tests.certificates import certificate, tls_proxy, trusting
 from tests.tools.web.chromium import page_server
+from tests.tools.web.nginx import nginx
 from tools.web.server import OPEN_WITHIN
 
 NOBODY = "tcp://127.0.0.1:9"
@@ -30,9 +32,10 @@ def encrypted(how: str, made: Path, key: Path) -> Iterator[str]:
             assert address.startswith("https://127.0.0.1:")
             yield address.split("/")[2]
     else:
+        through = nginx if how == "nginx" else tls_proxy
         with (
             page_server(NOBODY, *TOKEN) as address,
-            tls_proxy(int(address.split("/")[2].rpartition(":")[2]), made, key) as port,
+            through(int(address.split("/")[2].rpartition(":")[2]), made, key) as port,
         ):
             yield f"127.0.0.1:{port}"
 
@@ -42,7 +45,13 @@ def _silent_client(at: str) -> socket.socket:
     return socket.create_connection(("127.0.0.1", int(at.rpartition(":")[2])), 4 * OPEN_WITHIN)
 
 
-@pytest.mark.parametrize("how", ["own", "proxy"])
+NGINX = pytest.param(
+    "nginx",
+    marks=[pytest.mark.long, pytest.mark.skipif(shutil.which("nginx") is None, reason="needs nginx")],
+)
+
+
+@pytest.mark.parametrize("how", ["own", "proxy", NGINX])
 def test_token_and_origin_are_checked_over_tls(how: str, tmp_path: Path) -> None:
     made, key = certificate(tmp_path)
     trusted = trusting(made)
