@@ -52,6 +52,6 @@ def write_measurements(
         if path is not None:
             with writing(path):
                 path.write_text(text, encoding="utf-8")
-            typer.echo(f"{path}: {len(rows)} rows")
+            typer.echo(f"{path}: {len(rows)} {'row' if len(rows) == 1 else 'rows'}")
     if chosen is None and csv is None and json_file is None:
         typer.echo(to_csv(rows), nl=False)

@@ -2,6 +2,8 @@
 
 import asyncio
 from dataclasses import replace
+from itertools import pairwise
+from statistics import median
 from typing import Any, Final
 
 from tools.display.keys import box_between
@@ -17,7 +19,8 @@ from tools.web.tape import Older
 
 Point = tuple[float, float]
 """x and z in mm of the image plane."""
-_GAP: Final = 0.5  # s between two images that break a frozen trace
+_GAP: Final = 0.5  # s between two images that break a frozen trace, at most
+_GAP_PERIODS: Final = 2.5  # of their usual distance: pairs between them were rejected, or nothing came
 _LIVE_MEASURE_EVERY: Final = 0.2  # s
 
 
@@ -156,11 +159,13 @@ class Client:
         points: list[TracePoint] = []
         older = [(row.time, row.mean_strain) for row in self.older]
         held = [(f.image.time, f.image.mean_strain) for f in self._feed.cine if f.number <= frame.number]
-        for time, mean in older + held:
-            age = frame.image.time - time
-            if 0 <= age <= TRACE_SECONDS:
-                gap = bool(points) and now - age - points[-1].time > _GAP
-                points.append(TracePoint(now - age, mean, gap))
+        ages = [(frame.image.time - time, mean) for time, mean in older + held]
+        ages = [(age, mean) for age, mean in ages if 0 <= age <= TRACE_SECONDS]
+        apart = [before[0] - after[0] for before, after in pairwise(ages)]
+        limit = min(_GAP, _GAP_PERIODS * median(apart)) if apart else _GAP
+        for age, mean in ages:
+            gap = bool(points) and now - age - points[-1].time > limit
+            points.append(TracePoint(now - age, mean, gap))
         return tuple(points)
 
     def measure_state(self, now: float) -> dict[str, Any] | None:

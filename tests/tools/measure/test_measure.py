@@ -166,6 +166,7 @@ def test_the_command_writes_the_table(tmp_path: Path) -> None:
     )
     assert one.exit_code == 0, one.output
     assert "ratio B/A" in one.output
+    assert "1 rows" not in one.output
     row = next(csv.DictReader(io.StringIO((tmp_path / "a.csv").read_text())))
     assert float(row["ratio"]) > 0
     assert "press" not in (tmp_path / "a.csv").read_text().splitlines()[1].split(",")[0]

@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, Self
 
 import numpy as np
@@ -26,6 +27,7 @@ from tools.display.view import BmodeImage
 from tools.measure.frames import ImageFrame
 from tools.web.access import Access
 from tools.web.cine import Cine, CineFrame
+from tools.web.client import Client
 from tools.web.messages import pack
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - what a token is needed for
@@ -225,6 +227,16 @@ def test_the_cine_forgets_the_oldest_unless_it_is_pinned() -> None:
     cine.append(frame(35))
     assert [f.number for f in cine][-1] == 35
     assert len(cine) == 10
+
+
+def test_a_frozen_trace_breaks_where_pairs_were_rejected() -> None:
+    cine = Cine()
+    numbers = [*range(8), *range(11, 16)]  # rejected at the turning point of the hand
+    for number in numbers:
+        cine.append(frame(number))
+    client = Client(SimpleNamespace(cine=cine))  # type: ignore[arg-type]
+    trace = client.trace_before(frame(15), now=100.0)
+    assert [point.after_gap for point in trace] == [number == 11 for number in numbers]
 
 
 def test_a_bmode_that_comes_after_its_image_is_put_to_it() -> None:
