@@ -10,8 +10,8 @@ from tests.fuzz.fuzz import fuzz, fuzz_one
 from tests.fuzz.mutation import mutated
 from tests.fuzz.targets import REFUSED, Target, targets
 
-C_LIBRARY = {"recording h5", "results"}
-"""HDF5's library may hang or crash on damaged bytes, which no reader can catch: SECURITY.md states it."""
+C_LIBRARY = {"recording h5", "recording mat", "results"}
+"""Their libraries may hang or crash on damaged bytes, which no reader can catch: SECURITY.md states it."""
 
 pytestmark = [
     pytest.mark.alone,  # it starts processes

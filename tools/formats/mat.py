@@ -1,5 +1,6 @@
 """Reading MATLAB's .mat of every version; names and units of its arrays stand in `tools.formats.arrays`."""
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,23 @@ def read_mat(path: Path, layout: Layout) -> Contents:
             from tools.formats.hdf5_tree import read_hdf5_tree
 
             return read_hdf5_tree(path, layout)
-        variables = loadmat(str(path), chars_as_strings=True)
+        with _WithinSize(path) as stream:
+            # a stream is allowed, whatever the types state
+            variables = loadmat(stream, chars_as_strings=True)  # type: ignore[arg-type]
     tree = {name: _value(value) for name, value in variables.items() if not name.startswith("__")}
     return contents_of(path, tree, layout)
+
+
+class _WithinSize(io.FileIO):
+    """A file that is never asked for more than it holds: Python takes memory for what is asked."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._size = path.stat().st_size
+
+    def read(self, size: int | None = -1) -> bytes:
+        left = max(0, self._size - self.tell())
+        return super().read(left if size is None or size < 0 else min(size, left))
 
 
 def _value(value: Any) -> Any:

@@ -1,6 +1,7 @@
 """The samples of a MetaImage file as blocks (n_y, n_x), before anything is known of beams and depth."""
 
 import math
+import sys
 import zlib
 from pathlib import Path
 from typing import Any, Protocol
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.errors import RecordingError
+from tools.formats.damage import named_beside
 from tools.formats.metaimage_header import MetaHeader
 
 
@@ -44,9 +46,9 @@ def open_blocks(header: MetaHeader, dtype: np.dtype[Any], shape: tuple[int, int,
     if place.split()[:1] == ["LIST"] or "%" in place:
         raise RecordingError(f"{header.path}: ElementDataFile = {place}: join the frames into one data file")
     is_local = place.upper() == "LOCAL"
-    path = header.path if is_local else header.path.parent / place
+    path = header.path if is_local else named_beside(header.path, place)
     if "\\" in place and not path.exists():  # written on Windows, or moved together
-        path = header.path.parent / place.rpartition("\\")[2]
+        path = named_beside(header.path, place.rpartition("\\")[2])
     offset = header.data_offset if is_local else 0
     wanted = math.prod(shape) * dtype.itemsize
     try:
@@ -151,7 +153,7 @@ def _inflate(path: Path, offset: int, wanted: int) -> NDArray[np.uint8]:
         stream.seek(offset)
         inflator = zlib.decompressobj()
         try:
-            data = inflator.decompress(stream.read(), wanted + 1)
+            data = inflator.decompress(stream.read(), min(wanted + 1, sys.maxsize))
         except zlib.error as error:
             raise RecordingError(f"{path}: the compressed samples are damaged: {error}") from error
     if len(data) > wanted:

@@ -20,7 +20,7 @@ from tools.damage import naming_damage
 from tools.formats.arrays import contents_of
 from tools.formats.axes import SampleFrames
 from tools.formats.contents import Contents, Layout
-from tools.formats.damage import cut_note
+from tools.formats.damage import cut_note, named_beside
 from tools.formats.spacing import plausible_spacing
 
 _FRAME_KINDS: Final = frozenset({"list", "time"})
@@ -55,6 +55,11 @@ def read_nrrd(path: Path, layout: Layout) -> Contents:
 
 def _read(path: Path) -> tuple[Any, Any, tuple[str, ...]]:
     """Samples, header, and a note where the file ends within a frame: then the whole frames before it."""
+    with path.open("rb") as file:
+        described = nrrd.read_header(file)
+    for key in ("data file", "datafile"):
+        if key in described:
+            named_beside(path, str(described[key]))
     try:
         return *nrrd.read(str(path), index_order="F"), ()
     except Exception:
