@@ -225,6 +225,8 @@ def test_the_window_shows_the_image_obeys_keys_saves_and_quits(screen: str, tmp_
             # from clinical over reversed and perceptual to grey; Qt keeps one key between two images
             xdotool("key", "--delay", "200", "c", "c", "c")
             wait_for(lambda: colourful(screenshot(shot)) < 0.02, "the grey map")
+            xdotool("mousemove", "760", "150", "mousedown", "1", "sleep", "0.2")
+            xdotool("mousemove", "1000", "400", "sleep", "0.2", "mouseup", "1", "sleep", "0.5")
             xdotool("key", "space")
             pair = frozen_pair(tmp_path)
             with window_manager():
@@ -243,6 +245,11 @@ def test_the_window_shows_the_image_obeys_keys_saves_and_quits(screen: str, tmp_
         assert json.loads(facts["Settings"])["color_map"].startswith("clinical")
         assert "research use only" in facts["Description"]
         first, second = (png_text(path) for path in pair)
+        top, bottom, left, right = json.loads(first["Settings"])["region"]  # m, of the dragged box
+        assert (bottom - top, right - left) == (
+            pytest.approx(0.021, abs=3e-3),
+            pytest.approx(0.021, abs=3e-3),
+        )
         assert first["State"] != second["State"]  # the age of the frozen image goes on
         for what in ("Numbers", "Image Time"):  # all else is that of its frame
             assert first[what] == second[what]
