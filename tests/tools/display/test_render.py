@@ -271,6 +271,18 @@ def test_no_text_is_cut_in_a_narrow_window_or_over_a_narrow_image(
     assert "(cut)" not in drawn
 
 
+def test_every_assumed_value_is_read_whole_in_the_notes(monkeypatch: pytest.MonkeyPatch) -> None:
+    assumed = tuple(
+        f"value {n}: assumed, because no line of the file states it, nor any option" for n in range(6)
+    )
+    state = DisplayState(DisplayOptions(show_notes=True), address="tcp://127.0.0.1:5561", now=0.0)
+    state.update(received(status_message(), strain_message(assumed=assumed)), 500.0)
+    drawn = texts_of(monkeypatch, state.view(500.0), (960, 600))
+    for line in assumed:
+        assert line in drawn.replace("\n", " ")
+    assert "(cut)" not in drawn
+
+
 def test_ages_are_read_in_seconds_and_no_engineers_word_stands_in_the_window(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
