@@ -13,6 +13,7 @@ from tools.errors import RecordingError
 from tools.formats.acquisition import OPTIONS, PartialAcquisition
 from tools.formats.contents import Contents, Layout, Truth
 from tools.formats.damage import results_instead
+from tools.formats.hdf5_links import refuse_other_files
 from tools.formats.hdf5_tree import read_hdf5_tree
 from tools.formats.names import scalar
 from tools.formats.samples import handed_out_dtype
@@ -36,6 +37,8 @@ def read_hdf5(path: Path, layout: Layout) -> Contents:
     with naming_damage(path, "HDF5 file"):
         with h5py.File(path, "r") as file:
             reader = _reader(path, file)
+            if reader is not read_hdf5_tree:  # which leaves them out
+                refuse_other_files(path, file)
         return reader(path, layout)
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tools.damage import naming_damage
 from tools.formats.arrays import contents_of
 from tools.formats.contents import Contents, Layout
+from tools.formats.hdf5_links import lies_elsewhere
 from tools.formats.names import scalar
 from tools.formats.tree import DEEPEST, from_elements
 
@@ -43,6 +44,8 @@ def tree_of(group: Any, around: tuple[Any, ...] = ()) -> dict[str, Any]:
             tree[name] = group.attrs[name]
     for name in group:
         item = None if name in _HIDDEN else group.get(name)  # None: a link to nowhere
+        if lies_elsewhere(group, item):
+            continue
         if isinstance(item, h5py.Group) and item not in around and len(around) < DEEPEST:
             tree[name] = tree_of(item, around)
         elif isinstance(item, h5py.Dataset):

@@ -4,10 +4,11 @@ import struct
 import tracemalloc
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
-from tests.fuzz.seeds import MHA
+from tests.fuzz.seeds import MHA, recordings
 from tools.errors import RecordingError
 from tools.formats import open_recording
 
@@ -40,6 +41,31 @@ def test_samples_come_from_the_same_folder_only(folder: Path, ending: str, place
     path = folder / f"a.{ending}"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(RecordingError, match="into one folder"):
+        open_recording(path)
+
+
+@pytest.mark.parametrize("format_", ["own", "another program's"])
+@pytest.mark.parametrize("how", ["link", "storage", "virtual"])
+def test_an_hdf5_file_takes_its_samples_from_no_other(folder: Path, how: str, format_: str) -> None:
+    (folder / "seed").mkdir()
+    path = folder / "a.h5"
+    path.write_bytes(recordings(folder / "seed")["h5"])
+    with open_recording(path) as recording:  # the control
+        shape = (recording.n_frames, *recording.shape)
+    with h5py.File(path, "r+") as file:
+        del file["rf"]
+        if format_ != "own":
+            del file.attrs["format"]
+        if how == "link":
+            file["rf"] = h5py.ExternalLink(str(folder / "seed" / "seed.h5"), "/rf")
+        elif how == "storage":
+            place = [(str(folder.parent / "outside.raw"), 0, h5py.h5f.UNLIMITED)]
+            file.create_dataset("rf", shape, "<i2", external=place)
+        else:
+            layout = h5py.VirtualLayout(shape, "<i2")
+            layout[:] = h5py.VirtualSource(str(folder / "seed" / "seed.h5"), "rf", shape)
+            file.create_virtual_dataset("rf", layout)
+    with pytest.raises(RecordingError, match="'rf' from another file" if format_ == "own" else "no RF"):
         open_recording(path)
 
 
