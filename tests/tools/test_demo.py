@@ -102,7 +102,9 @@ def test_an_engine_that_cannot_run_here_ends_it_with_the_nodes_own_code(cache: s
     arguments = ("demo", "--headless", "--engine", "onnx", "--device", "cuda", "--seconds", "600")
     with program(*arguments, XDG_CACHE_HOME=cache) as demo:
         assert demo.end() == 5
-    assert any("engine 'onnx' runs on the cpu only" in line for line in demo.err)
+    assert any(
+        "engine 'onnx' does not run on device 'cuda': choose device 'cpu'" in line for line in demo.err
+    )
 
 
 def test_a_missing_engine_comes_before_a_missing_screen_and_both_are_named() -> None:
