@@ -185,13 +185,16 @@ class DisplayState:
         held = shown.held
         if image is not None and held is None and now - shown.at > HELD_AFTER:
             held = "no new image came"
+        banner = link.banner(now)
+        if held is not None and self._late(now):  # that nothing comes any more is the newer reason
+            held = banner.detail or held
         return View(
             options=self.options,
             now=now,
             trace_end=now,
             address=link.address,
             source=link.source,
-            banner=link.banner(now),
+            banner=banner,
             waiting=self._waiting(now),
             bmode=bmode,
             strain=image,
@@ -216,8 +219,11 @@ class DisplayState:
             notice=self._notice[0] if now < self._notice[1] else "",
         )
 
+    def _late(self, now: float) -> bool:
+        return self.link.lost(now) or self.link.stale(now)
+
     def _ages(self, shown: _Shown, now: float) -> Ages:
-        late = self.link.lost(now) or self.link.stale(now)
+        late = self._late(now)
         image, newest, bmode = shown.image, self._newest, self.link.bmode_age(now)
         other_scene = image is not None and newest is not None and image.session_id != newest.session_id
         age = None if image is None else now - shown.at

@@ -100,6 +100,8 @@ def test_held_greys_strain_and_its_numbers_after_a_second_and_the_bmode_never(we
         assert view.bmode is not None
         assert view.bmode.frame == ("s1", index)
         assert (view.mean_strain is None) == (not weak)
+    lost = state.view(now + 1.5)
+    assert (lost.banner.text, lost.held) == ("NODE LOST", lost.banner.detail)
 
 
 def test_each_element_greys_by_its_own_age() -> None:
