@@ -32,6 +32,7 @@ test: lint
 # is what the tests in two workers reached alone on 2026-11-28, 76.9 %, rounded down. Ends
 # in a JSON report, also where it breaks off
 test-long: .venv/installed-dev
+	$(BIN)/python -m pip install --editable ".[cluster]"
 	mkdir -p build
 	$(MAKE) long-tests; status=$$?; $(BIN)/python -m tests.long_report build/test-long.json; exit $$status
 

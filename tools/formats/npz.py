@@ -1,10 +1,11 @@
 """Reading NumPy's .npz and .npy; names and units of the arrays stand in `tools.formats.arrays`."""
 
 import math
+import os
 import zipfile
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from tools.formats.arrays import contents_of
 from tools.formats.contents import Contents, Layout
 from tools.formats.damage import cut_note, results_instead
 from tools.results.layout import FORMAT as RESULTS_FORMAT
+
+LONGEST_HEADER: Final = 10_000  # bytes; NumPy's own limit
 
 
 def read_npz(path: Path, layout: Layout) -> Contents:
@@ -84,5 +87,10 @@ def _header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     if version not in {(1, 0), (2, 0), (3, 0)}:  # the length of its header is no length
         raise ValueError(f"there is no version {version[0]}.{version[1]} of the format")
     old = version == (1, 0)
+    if not old:  # NumPy takes memory for a header of any stated length before it looks at it
+        length = int.from_bytes(file.read(4), "little")
+        if length > LONGEST_HEADER:
+            raise ValueError(f"a header of {length} bytes")
+        file.seek(-4, os.SEEK_CUR)
     read = np.lib.format.read_array_header_1_0 if old else np.lib.format.read_array_header_2_0
     return read(file)

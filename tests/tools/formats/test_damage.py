@@ -2,6 +2,7 @@
 
 import time
 import tracemalloc
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,27 @@ def attempt(path: Path) -> bool:
     except RecordingError:
         return False
     return True
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz"])
+def test_a_header_of_numpy_takes_no_memory_that_it_only_states(
+    tmp_path: Path, rf: NDArray[np.int16], kind: str
+) -> None:
+    np.save(tmp_path / "rf.npy", rf[:3])
+    content = bytearray((tmp_path / "rf.npy").read_bytes())
+    content[6] = 3  # a version whose length has four bytes, and its header 600 MB
+    path = tmp_path / f"damaged.{kind}"
+    if kind == "npy":
+        path.write_bytes(content)
+    else:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("rf.npy", bytes(content))
+    tracemalloc.start()
+    try:
+        assert not attempt(path)
+        assert tracemalloc.get_traced_memory()[1] < MEMORY
+    finally:
+        tracemalloc.stop()
 
 
 # NumPy and SciPy may warn before they raise: a damaged file is allowed both.
