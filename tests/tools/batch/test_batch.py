@@ -279,7 +279,7 @@ def test_a_dask_cluster_computes_the_same_though_a_worker_is_killed(tmp_path: Pa
     for name in ("a", "b", "c"):
         write_press(folder / f"{name}.h5", LONG if name == "a" else 8)
     with cluster(tmp_path / "scheduler.json", 2) as (address, workers):
-        arguments = ("batch", str(folder), "--output", str(output), "--engine", "trivial")
+        arguments = ("batch", str(folder), "--output", str(output), "--engine", "trivial", "--config", "fine")
         with Program((*arguments, "--scheduler", address), {}) as program:
             part = output / "a.h5.h5.part"
             (writer,) = until(lambda: [w for w in workers if writes(w, part)])
