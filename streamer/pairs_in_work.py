@@ -12,7 +12,7 @@ from streamer.config import EngineConfig, PairingConfig
 from streamer.frame import RfFrame
 from streamer.pairing import FramePair, Pairing
 from streamer.ring import FrameRing
-from streamer.step import Propose, StrainMessage, StrainStep
+from streamer.step import StrainMessage, StrainStep
 from streamer.stopping import Stop, StopRequested
 from streamer.stopwatch import Stopwatch
 from streamer.system import allowed_cores
@@ -30,8 +30,8 @@ class PairInWork:
         self.pair = pair
         self.watch = Stopwatch()
         self.step: StrainStep | None = None
-        self._estimate: Future[StrainResult] | None = None
-        self._begun, self._ended = time.monotonic(), 0.0
+        self._estimate: Future[tuple[StrainResult, float]] | None = None
+        self._begun = time.monotonic()
 
     def begin(self, step: StrainStep, *, alone: bool, on_done: Callable[[], None]) -> None:
         """Begin, or begin anew, in a thread of its own; where that cannot be, all is left to `run`."""
@@ -47,7 +47,7 @@ class PairInWork:
             self._estimate.set_exception(error)
             return
         if propose is not None:
-            self._estimate = start(lambda: self._timed(propose), name="pair")
+            self._estimate = start(lambda: (propose(), time.perf_counter()), name="pair")
             self._estimate.add_done_callback(lambda _: on_done())
 
     def run(self) -> StrainMessage:
@@ -57,7 +57,7 @@ class PairInWork:
         return self.step.run(self.pair, self.watch, self._in_turn if self._estimate else None)
 
     @property
-    def estimates(self) -> list[Future[StrainResult]]:
+    def estimates(self) -> list[Future[tuple[StrainResult, float]]]:
         """What runs in a thread of its own: one, or nothing."""
         return [self._estimate] if self._estimate else []
 
@@ -69,19 +69,12 @@ class PairInWork:
         """s since it was begun."""
         return time.monotonic() - self._begun
 
-    def _timed(self, propose: Propose) -> StrainResult:
-        try:
-            return propose()
-        finally:
-            self._ended = time.perf_counter()
-
     def _in_turn(self) -> StrainResult:
         if self._estimate is None:
             raise AssertionError("only of a pair that was begun")
-        wait(self.estimates)
-        if self._ended:
-            self.watch.seconds["turn"] = time.perf_counter() - self._ended
-        return self._estimate.result()
+        result, ended = self._estimate.result()
+        self.watch.seconds["turn"] = time.perf_counter() - ended
+        return result
 
 
 class PairsInWork:
@@ -171,7 +164,7 @@ class PairsInWork:
         self._pairs.popleft()
         self._ring.give_back(work.pair, self._pairing.key)
         if step is not None and step.epoch != epoch:
-            for later in self._pairs:
+            for later in (work for work in self._pairs if work.step is step):
                 later.begin(step, alone=False, on_done=self._ring.wake)
 
 

@@ -68,6 +68,7 @@ class Node:
     def __init__(self, pairs: int, **pairing: Any) -> None:
         config = PairingConfig(**{"mode": "stride", "stride": 1, **pairing})
         self.steps, self.published = Steps(), list[Any]()
+        self.waited: list[float | None] = []
         self.overwritten = 0
         every = config.policy == "every"
         self.ring = FrameRing(2**20, 1, pairs=pairs, keep_all=every, on_overwritten=self._count)
@@ -84,6 +85,7 @@ class Node:
 
     def _publish(self, work: PairInWork) -> Any:
         self.published.append(work.run())
+        self.waited.append(work.watch.seconds.get("turn"))
         return Outcome
 
     def send(self, *indices: int) -> None:
@@ -132,7 +134,14 @@ def test_two_pairs_are_computed_at_once_and_published_in_order(node: Node) -> No
     time.sleep(0.05)
     assert node.published == [0]
     node.end(1)
-    wait_for(lambda: node.published == [0, 1, 2])
+    wait_for(lambda: len(node.waited) == 3)
+    assert node.published == [0, 1, 2]
+    alone, first, second = node.waited
+    assert alone is None
+    assert first is not None
+    assert second is not None
+    assert second > 0.04
+    assert first < second
 
 
 def test_without_room_frames_wait_and_the_newest_is_taken(node: Node) -> None:

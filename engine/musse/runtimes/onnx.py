@@ -12,8 +12,8 @@ from engine.spec import FloatArray
 
 def silent_onnxruntime() -> Any:
     """The module `onnxruntime`, which sends nothing about its use. Raises EngineUnavailable without it."""
-    # its packages report each session to Microsoft and keep a device's number in the user's cache; its own
-    # disable_telemetry_events() comes too late for both
+    # its packages look up Microsoft's telemetry server and keep a device's number in the user's cache; its
+    # own disable_telemetry_events() comes too late for both
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     try:
         import onnxruntime
