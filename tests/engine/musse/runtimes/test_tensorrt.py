@@ -80,10 +80,7 @@ def test_tensorrt_is_given_one_segment_that_computes_the_same(name: str) -> None
     assert difference(graph, module, inputs) < (HALF_PARITY if "fp16" in name else PARITY)
 
 
-# the program with the fp16 trunk holds all of "live", its trunk aside: that is a USSE-Net
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.long if name == "live" else ()) for name in PROGRAMS]
-)
+@pytest.mark.parametrize("name", PROGRAMS)
 def test_the_compiler_takes_each_program(name: str) -> None:
     engine, layers = _compiled(*example(name, ODD[name]))
     assert len(engine.data) > 1e5
