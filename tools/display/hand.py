@@ -9,6 +9,7 @@ from streamer.control import TIME_CONSTANTS, Control
 from tools.display.colors import Image
 from tools.display.keeper import Keeper
 from tools.display.keys import dragged_region, image_box, press, sets_fusion, step
+from tools.display.options import DisplayOptions
 from tools.display.panels import frames_of
 from tools.display.png import facts_of, for_export, save_png
 from tools.display.render import image_area, render
@@ -53,7 +54,7 @@ class Hand:
             return
         region = dragged_region(view, start, end)
         if region is not None:
-            self._state.change(replace(self._state.options, region=region))
+            self._change(replace(self._state.options, region=region), view)
 
     def _quits(self, view: View) -> bool:
         """A stray key must not end what one looks at while a recording runs: then it takes two presses."""
@@ -94,7 +95,11 @@ class Hand:
         elif key in ("[", "]") and sets_fusion(view):
             self._set_fusion(view, up=key == "]")
         else:
-            state.change(press(key, state.options, image_box(view)))
+            self._change(press(key, state.options, image_box(view)), view)
+
+    def _change(self, options: DisplayOptions, view: View) -> None:
+        if not self._state.change(options):
+            self._state.emit("no value inside that region of interest: it stays as it was", view.now)
 
 
 def _position(point: tuple[int, int], view: View, size: tuple[int, int]) -> tuple[float, float] | None:

@@ -110,9 +110,9 @@ def run_display(
                 image = render(view, size)
                 window.show(image)
                 keys = window.keys()
+                hand.move(window.mouse(), view, size)  # before the keys: what a freeze holds has the region
                 if window.closed or hand.press(keys, view, image, window):
                     break
-                hand.move(window.mouse(), view, size)
                 fresh = bool(keys)
         if save is not None:
             size = window.size if window is not None and not window.closed else SIZE

@@ -8,7 +8,7 @@ import numpy as np
 
 from tools.display.colors import ACCENT, BACKGROUND, LEVEL_COLORS, LINE, MUTED, PANEL, TEXT, Image
 from tools.display.keys import HELP
-from tools.display.panels import Area, draw_images
+from tools.display.panels import Area, draw_images, frames_of
 from tools.display.readouts import (
     draw_quality,
     draw_scale,
@@ -29,6 +29,7 @@ _READOUTS: Final = 112
 _STATUS: Final = 26
 _FOOT: Final = 28
 _SCALE: Final = 138
+_GAP: Final = 10  # px between an image and its colour bar
 _QUALITY: Final = 250
 
 
@@ -43,8 +44,9 @@ def render(view: View, size: tuple[int, int] = SIZE) -> Image:
     if view.waiting:
         _draw_waiting(canvas, view, _TOP, images_bottom)
     else:
-        draw_images(canvas, view, image_area(width, height))
-        draw_scale(canvas, view, (width - _SCALE, _TOP, _SCALE, images_bottom - _TOP))
+        area = image_area(width, height)
+        draw_images(canvas, view, area)
+        draw_scale(canvas, view, (scale_place(view, area), _TOP, _SCALE, images_bottom - _TOP))
     draw_quality(canvas, view, (0, images_bottom, _QUALITY, _READOUTS))
     draw_trace(canvas, view, (_QUALITY, images_bottom, width - _QUALITY - 12, _READOUTS))
     draw_status(canvas, view, (0, height - _STATUS - _FOOT, width, _STATUS))
@@ -60,6 +62,13 @@ def render(view: View, size: tuple[int, int] = SIZE) -> Image:
 def image_area(width: int, height: int) -> Area:
     """Where the images lie in a window that is drawn at this size."""
     return 0, _TOP, width - _SCALE, height - _READOUTS - _STATUS - _FOOT - _TOP
+
+
+def scale_place(view: View, area: Area) -> int:
+    """x of the colour bar: beside the last image, which true millimetres make narrow on wide screens."""
+    right = area[0] + area[2]
+    frames = frames_of(view, area)
+    return min(frames[-1].x + frames[-1].width + _GAP, right) if frames else right
 
 
 @lru_cache(maxsize=2)

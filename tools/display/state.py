@@ -8,46 +8,24 @@ Frozen after the stream has stopped, the last image comes back in full colour, m
 """
 
 from collections import deque
-from dataclasses import InitVar, dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
 from streamer.headers import BmodeHeader, FusedHeader, StatusHeader, StrainHeader
 from streamer.subscriber import Received
 from streamer.wire import Message
 from tools.display.bmode import BmodeImages
-from tools.display.config import ImageKind
 from tools.display.guidance import advice
 from tools.display.link import Link
-from tools.display.options import IMAGES, DisplayOptions
-from tools.display.strain_image import (
-    HeldRange,
-    StrainImage,
-    fused_image,
-    hold_reason,
-    persist,
-    strain_image,
-)
+from tools.display.options import DisplayOptions
+from tools.display.shown import Shown, ShownImages, in_new_region
+from tools.display.strain_image import fused_image, hold_reason, strain_image
 from tools.display.text import engine_text
 from tools.display.view import TRACE_SECONDS, Age, Ages, BmodeImage, Frozen, Rates, TracePoint, View
 
 HELD_AFTER: Final = 1.0  # s that an image stands in colour while pairs are rejected
 _NOTICE_SECONDS: Final = 4.0
 _SOURCE_NOTICE_SECONDS: Final = 15.0  # another source is another patient or probe: it must not be missed
-
-
-@dataclass(eq=False, slots=True)
-class _Shown:
-    """One kind of image: the last good one, and why the newest pair brought none."""
-
-    at: float
-    """Clock time of the image; before the first, of the start."""
-    range_max: InitVar[float]
-    range: HeldRange = field(init=False)
-    image: StrainImage | None = None
-    held: str | None = None
-
-    def __post_init__(self, range_max: float) -> None:
-        self.range = HeldRange(range_max)
 
 
 class DisplayState:
@@ -87,7 +65,7 @@ class DisplayState:
     def _forget(self, now: float) -> None:
         self._newest: StrainHeader | None = None
         self._bmodes = BmodeImages()
-        self._images = {kind: _Shown(now, self.options.range_max) for kind in IMAGES}
+        self._images = ShownImages(now, self.options.range_max)
         self._trace: deque[TracePoint] = deque()
 
     def update(self, received: Received, now: float) -> None:
@@ -106,8 +84,8 @@ class DisplayState:
         for message in ours:
             if isinstance(message.header, StatusHeader):
                 self.link.status_came(message.header, now)
-                if self.link.fusion == 0 and self._images["fused"].image is not None:
-                    self._images["fused"] = _Shown(now, self.options.range_max)
+                if self.link.fusion == 0:
+                    self._images.forget_fused(now, self.options.range_max)
             else:
                 self._show(message, now)
 
@@ -115,14 +93,21 @@ class DisplayState:
         """The B-mode of a frame; None where it has not come or is gone."""
         return self._bmodes.of(session_id, frame_index)
 
-    def change(self, options: DisplayOptions) -> None:
-        """Take new options; a new range_max is shown at once."""
-        if options.range_max != self.options.range_max:
-            for shown in self._images.values():
-                shown.range = HeldRange(options.range_max, shown.range.percent)
-            if self._frozen is not None and options.value == "normalised":
+    def change(self, options: DisplayOptions) -> bool:
+        """Take new options; a new range_max and a new region are shown at once, frozen or not.
+
+        False where an image that is shown has no value in the new region: then no option changes.
+        """
+        frozen = None if self._frozen is None else self._frozen.strain
+        held = None if frozen is None else in_new_region(frozen, self.options, options)
+        if (held is None) is not (frozen is None) or not self._images.change(self.options, options):
+            return False
+        if self._frozen is not None and held is not None:
+            self._frozen = replace(self._frozen, strain=held, region=held.region, quality=held.quality)
+            if options.range_max != self.options.range_max and options.value == "normalised":
                 self._frozen = replace(self._frozen, range_top=options.range_max)
         self.options = options
+        return True
 
     def toggle_freeze(self, now: float) -> None:
         """Hold image, B-mode, numbers and trace as they are, or go on."""
@@ -130,7 +115,8 @@ class DisplayState:
             self._frozen = None
             return
         live = self._live(now)
-        at = self._shown().at if live.strain is not None else now - (live.ages.bmode.seconds or 0.0)
+        shown = self._images.shown(self.options)
+        at = shown.at if live.strain is not None else now - (live.ages.bmode.seconds or 0.0)
         if live.strain is not None:
             own = self.bmode_of(live.strain.session_id, live.strain.post_index)
             live = replace(live, bmode=own or live.bmode)
@@ -172,15 +158,14 @@ class DisplayState:
         )
 
     def _live(self, now: float) -> View:
-        shown, link = self._shown(), self.link
+        shown, link = self._images.shown(self.options), self.link
         image, newest, status = shown.image, self._newest, link.status
         percent = self.options.value == "percent"
         bmode = self._bmodes.newest
         if image is not None and shown.held is None:
             bmode = self.bmode_of(image.session_id, image.post_index) or bmode
-        drawn = image or bmode
-        region = self.options.region_on(drawn.grid.probe_type) if drawn else None
-        if region is None and image is not None:
+        region = self.options.region_on(bmode.grid.probe_type) if bmode else None
+        if image is not None:
             region = image.region
         held = shown.held
         if image is not None and held is None and now - shown.at > HELD_AFTER:
@@ -222,7 +207,7 @@ class DisplayState:
     def _late(self, now: float) -> bool:
         return self.link.lost(now) or self.link.stale(now)
 
-    def _ages(self, shown: _Shown, now: float) -> Ages:
+    def _ages(self, shown: Shown, now: float) -> Ages:
         late = self._late(now)
         image, newest, bmode = shown.image, self._newest, self.link.bmode_age(now)
         other_scene = image is not None and newest is not None and image.session_id != newest.session_id
@@ -251,34 +236,12 @@ class DisplayState:
         elif isinstance(header, StrainHeader):
             self._newest = header
             region = self.options.region_on(header.grid.probe_type) if header.grid else None
-            self._take("pair", strain_image(message, region), now)
+            self._images.take("pair", strain_image(message, region), self.options, now)
             if header.rejection is not None:
-                self._images["fused"].held = hold_reason(header)
+                self._images.hold_fused(hold_reason(header))
         elif isinstance(header, FusedHeader):
             region = self.options.region_on(header.grid.probe_type)
-            self._take("fused", fused_image(message, region), now)
-
-    def _take(self, kind: ImageKind, image: StrainImage | str, now: float) -> None:
-        """A new image of one kind, or the reason why there is none."""
-        shown = self._images[kind]
-        if isinstance(image, str):
-            shown.held = image
-            return
-        elapsed = now - shown.at
-        if kind == "pair":
-            image = persist(shown.image, image, elapsed, self.options.persistence)
-        if self.options.range_mode == "held" or shown.range.percent is None:
-            first = shown.image is None
-            shown.range = shown.range.follow(image, self.options.range_max, 0.0 if first else elapsed)
-            if self.options.range_mode == "fixed":
-                shown.range = replace(shown.range, normalised=self.options.range_max)
-        shown.image, shown.at, shown.held = image, now, None
-
-    def _shown(self) -> _Shown:
-        """The image that the viewer asked for; the single pair's where no fused one has come."""
-        fused = self._images["fused"]
-        wanted = self.options.image == "fused" and self.options.value == "normalised"
-        return fused if wanted and fused.image is not None else self._images["pair"]
+            self._images.take("fused", fused_image(message, region), self.options, now)
 
     def _frame_age(self, now: float) -> float | None:
         """Status and results both give the age of the newest frame; the younger evidence counts."""

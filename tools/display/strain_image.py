@@ -54,6 +54,8 @@ class StrainImage:
     time_constant: float | None = None
     """s of fusion; None: a single pair."""
     engine: str = ""
+    message: Message | None = None
+    """What it was made from; another region is measured in it."""
 
     @property
     def opposite(self) -> NDArray[np.bool_]:
@@ -134,6 +136,7 @@ def strain_image(message: Message, region: RegionLimits | None) -> StrainImage |
         pre_index=header.pre_index,
         post_index=header.post_index,
         engine=header.engine,
+        message=message,
     )
 
 
@@ -171,7 +174,20 @@ def fused_image(message: Message, region: RegionLimits | None) -> StrainImage | 
         pairs=header.effective_pairs,
         time_constant=header.time_constant,
         engine=header.engine,
+        message=message,
     )
+
+
+def measured_in(image: StrainImage, region: RegionLimits | None) -> StrainImage | None:
+    """The same image for another region of interest, without persistence; None: it has no value there.
+
+    `region` None is the node's. An image without its message stays as it is.
+    """
+    if image.message is None:
+        return image
+    make = fused_image if isinstance(image.message.header, FusedHeader) else strain_image
+    other = make(image.message, region)
+    return None if isinstance(other, str) else other
 
 
 def persist(old: StrainImage | None, new: StrainImage, elapsed: float, tau: float) -> StrainImage:

@@ -20,10 +20,10 @@ from tests.tools.display.display_messages import (
 )
 from tools.display import panels
 from tools.display.colors import MIDDLE, OPPOSITE, colorize, grey_levels, hatch, lookup_table
-from tools.display.config import ColorMap
+from tools.display.config import ColorMap, Layout
 from tools.display.options import COLOR_MAPS, LAYOUTS, DisplayOptions
 from tools.display.panels import strain_layer, ticks
-from tools.display.render import DISCLAIMER, MIN_SIZE, SIZE, render
+from tools.display.render import DISCLAIMER, MIN_SIZE, SIZE, image_area, render, scale_place
 from tools.display.state import DisplayState
 from tools.display.text import text_width, wrap
 from tools.display.view import View
@@ -413,3 +413,18 @@ def test_strain_alone_is_drawn_on_its_own_grid() -> None:
     assert view.strain is not None
     assert view.strain.grid == STRAIN_GRID
     assert render(view).shape == (720, 1280, 3)
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (1920, 1080), (3840, 2160)])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_images_fill_their_room_in_true_millimetres_beside_their_colour_bar(
+    size: tuple[int, int], layout: Layout
+) -> None:
+    options = DisplayOptions(layout=layout)
+    view = view_of(status_message(), bmode_message(), strain_message(), options=options)
+    area = image_area(*size)
+    frames = panels.frames_of(view, area)
+    last = frames[-1]
+    assert last.width / last.height == pytest.approx(last.extent.width_mm / last.extent.height_mm, rel=5e-3)
+    assert last.height > 0.85 * area[3] or last.width > 0.85 * area[2] / len(frames)
+    assert 0 < scale_place(view, area) - (last.x + last.width) <= 20

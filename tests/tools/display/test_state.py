@@ -1,5 +1,8 @@
 """The display's decisions from messages and a clock: STALE, NODE LOST, held, frozen, waiting."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from streamer.headers import StrainHeader
@@ -13,6 +16,7 @@ from tests.tools.display.display_messages import (
     status_message,
     strain_message,
 )
+from tools.display.config import ImageKind
 from tools.display.options import DisplayOptions
 from tools.display.state import DisplayState
 
@@ -23,9 +27,11 @@ def opened(options: DisplayOptions | None = None, source: str | None = None) -> 
     return DisplayState(options or DisplayOptions(), address=ADDRESS, now=0.0, source=source)
 
 
-def running(rate: float = 25.0, until: float = 2.0) -> tuple[DisplayState, float]:
+def running(
+    options: DisplayOptions | None = None, *, rate: float = 25.0, until: float = 2.0
+) -> tuple[DisplayState, float]:
     """A state after a steady stream of good results; and the time of the last one."""
-    state, number = opened(), round(until * rate)
+    state, number = opened(options), round(until * rate)
     for index in range(1, number + 1):
         message = strain_message(post_index=index)
         state.update(
@@ -37,7 +43,7 @@ def running(rate: float = 25.0, until: float = 2.0) -> tuple[DisplayState, float
 
 @pytest.mark.parametrize(("rate", "limit"), [(50.0, 0.2), (25.0, 0.4), (10.0, 0.5), (500.0, 0.1)])
 def test_stale_after_ten_frame_periods_at_most_half_a_second(rate: float, limit: float) -> None:
-    state, last = running(rate)
+    state, last = running(rate=rate)
     for wait, text in ((limit - 0.02, "LIVE"), (limit + 0.02, "STALE")):
         state.update(received(status_message(frame_rate=rate)), last + wait)  # the node itself still speaks
         view = state.view(last + wait)
@@ -195,6 +201,53 @@ def test_after_a_lost_node_freeze_brings_the_last_image_back_in_colour_as_review
     assert not view.bmode_greyed
     state.toggle_freeze(last + 7)
     assert state.view(last + 7).greyed
+
+
+LESION = (14.0, 22.0, -1.0, 5.0)
+"""mm, inside the hard inclusion of the messages."""
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+@pytest.mark.parametrize("image", ["fused", "pair"])
+def test_a_new_region_is_measured_at_once_in_the_image_that_stands(frozen: bool, image: ImageKind) -> None:
+    state, last = running(DisplayOptions(image=image))
+    state.update(
+        received(status_message(), strain_message(post_index=51), fused_message(post_index=51)), last
+    )
+    if frozen:
+        state.toggle_freeze(last)
+    before = state.view(last)
+    assert before.strain is not None
+    assert state.change(replace(state.options, region=LESION))
+    after = state.view(last)
+    assert after.strain is not None
+    assert after.region == after.strain.region == pytest.approx([n * 1e-3 for n in LESION])
+    inside = np.isfinite(after.strain.normalised)
+    assert np.nanmedian(after.strain.normalised) == pytest.approx(1.0, abs=1e-3)
+    assert np.nanmedian(before.strain.normalised[inside]) == pytest.approx(0.35, abs=0.02)  # hard, there
+    assert after.quality == after.strain.quality != before.quality
+    assert after.strain.post_index == before.strain.post_index
+    assert state.change(replace(state.options, region=None))  # the node's again
+    back = state.view(last).strain
+    assert back is not None
+    np.testing.assert_array_equal(back.normalised, before.strain.normalised)
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_a_region_without_a_value_is_not_taken(frozen: bool) -> None:
+    relative = phantom(1.0)
+    relative[:, :12] = np.nan
+    state, last = running()
+    state.update(received(status_message(), strain_message(), fused_message(relative)), last)
+    if frozen:
+        state.toggle_freeze(last)
+    before = state.view(last)
+    assert before.strain is not None
+    left = 1e3 * before.strain.grid.lateral_start
+    width = 1e3 * before.strain.grid.lateral_step
+    assert not state.change(replace(state.options, region=(0.0, 40.0, left, left + 10 * width)))
+    assert state.options.region is None
+    assert state.view(last).strain is before.strain
 
 
 def test_a_frozen_image_has_the_bmode_of_its_own_frame() -> None:

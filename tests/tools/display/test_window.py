@@ -226,8 +226,7 @@ def test_the_window_shows_the_image_obeys_keys_saves_and_quits(screen: str, tmp_
             xdotool("key", "--delay", "200", "c", "c", "c")
             wait_for(lambda: colourful(screenshot(shot)) < 0.02, "the grey map")
             xdotool("mousemove", "760", "150", "mousedown", "1", "sleep", "0.2")
-            xdotool("mousemove", "1000", "400", "sleep", "0.2", "mouseup", "1", "sleep", "0.5")
-            xdotool("key", "space")
+            xdotool("mousemove", "1000", "400", "sleep", "0.2", "mouseup", "1", "key", "space")
             pair = frozen_pair(tmp_path)
             with window_manager():
                 wait_for(partial(_activated, window), "the manager of windows")

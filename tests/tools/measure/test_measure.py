@@ -140,6 +140,13 @@ def test_best_images_are_one_per_press_and_never_flat_weak_or_too_strong() -> No
     assert worth(replace(best[0], mean_strain=0.016), None) == 0
 
 
+def test_images_are_not_ranked_by_their_contrast_but_by_noise_and_echo_match() -> None:
+    hard, faint = (worth(image(lesion=lesion, noise=0.1, median_ncc=0.98), None) for lesion in (0.2, 0.9))
+    assert hard == pytest.approx(faint, rel=0.02)
+    assert worth(image(noise=0.2, median_ncc=0.98), None) < 0.9 * hard
+    assert worth(image(noise=0.1, median_ncc=0.80), None) < 0.9 * hard
+
+
 def test_regions_are_read_with_every_mistake_at_once() -> None:
     with pytest.raises(ToolError) as caught:
         parse_regions('{"a": {"x": 1, "z": "deep", "width": -2, "height": 3}}')
