@@ -1,5 +1,6 @@
 """`musse-stream simulate` writes a recording that others can read, with truth."""
 
+import re
 from pathlib import Path
 
 import h5py
@@ -9,6 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from engine.simulation.recorded import recorded_pair_truth
+from tools.cli import app as musse_stream
 from tools.commands.simulate import simulate
 from tools.errors import RecordingError, ToolError
 from tools.simulate import parse_inclusion
@@ -71,8 +73,9 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
         parse_inclusion("15,0")
     with pytest.raises(ToolError, match="--uniform"):
         small(tmp_path / "a.h5", uniform=True)
-    with pytest.raises(RecordingError, match=r"y\.mhd: .* written as \.h5"):
-        small(tmp_path / "y.mhd")
+    refused = CliRunner().invoke(musse_stream, ["simulate", "--output", str(tmp_path / "y.mhd")])
+    assert isinstance(refused.exception, RecordingError)
+    assert re.search(r"y\.mhd: .* written as \.h5", str(refused.exception))
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "there.h5").touch()
     with pytest.raises(RecordingError, match="exists"):

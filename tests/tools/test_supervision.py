@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from streamer.config import Config
+from streamer.headers import StatusHeader
 from streamer.stopping import Stop
 from tests.streamer.node.node_harness import Listener, Scanner
 from tests.tools.programs import program
@@ -46,6 +47,29 @@ def test_a_node_that_hangs_or_dies_is_replaced_and_displays_find_the_next_one(
             listener.close()
             assert running.end(signal.SIGTERM) == 0
             assert running.event("summary")["restarts"] == 1
+
+
+def test_frames_that_pass_while_the_engine_starts_do_not_make_it_slower_than_the_scanner() -> None:
+    given = [word if word != "trivial" else "onnx" for word in GIVEN]
+    with Scanner() as scanner, program("run", "--connect", scanner.address, *given) as running:
+        listener = Listener(running.event("ready")["results"])
+        seen: list[StatusHeader] = []
+        scanner.wait_for_node()
+        scanner.send_all(range(60))
+
+        def settled(status: StatusHeader) -> bool:
+            seen.append(status)
+            return status.state != "BUILDING" and status.published_valid + status.published_no_value > 0
+
+        listener.status(settled)
+        for index in range(60, 70):
+            scanner.send(index)
+            listener.strain_of(index)
+            listener.status(settled)
+        assert seen[-1].overwritten > 0  # frames did pass
+        assert not [reason for status in seen for reason in status.reasons if "slower" in reason]
+        listener.close()
+        assert running.end(signal.SIGTERM) == 0
 
 
 def test_the_end_of_the_watching_process_ends_the_node() -> None:
