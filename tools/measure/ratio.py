@@ -72,7 +72,7 @@ def measure(frame: ImageFrame, regions: Regions) -> Measurement:
     """Means of both regions and their ratio B/A; values are NaN where a region holds none."""
     grid, shape = frame.grid, frame.relative_strain.shape
     areas = cell_areas(grid, shape) * np.ones(shape)
-    limits = [limited(_mean(frame, region, areas)) for region in (regions.a, regions.b)]
+    limits = [limited(_mean(frame, region, areas), frame.engine) for region in (regions.a, regions.b)]
     (lesion, local_a), (reference, local_b) = limits
     shared = math.sqrt(local_a * local_b) * _shared(frame, regions, areas)
     depths = [region.depth(grid) for region in (regions.a, regions.b)]
