@@ -136,15 +136,15 @@ def test_best_images_are_one_per_press_and_never_flat_weak_or_too_strong() -> No
     assert {frame.frame_index // 10 for frame in best[:2]} == {0, 4}
     assert all(abs(a.time - b.time) >= 1 for a in best for b in best if a is not b)
     flat = replace(best[0], relative_strain=np.ones(SHAPE, np.float32))
-    assert worth(flat, best[1]) == 0
-    assert worth(replace(best[0], mean_strain=0.016), None) == 0
+    assert worth(flat) == 0
+    assert worth(replace(best[0], mean_strain=0.016)) == 0
 
 
 def test_images_are_not_ranked_by_their_contrast_but_by_noise_and_echo_match() -> None:
-    hard, faint = (worth(image(lesion=lesion, noise=0.1, median_ncc=0.98), None) for lesion in (0.2, 0.9))
+    hard, faint = (worth(image(lesion=lesion, noise=0.1, median_ncc=0.98)) for lesion in (0.2, 0.9))
     assert hard == pytest.approx(faint, rel=0.02)
-    assert worth(image(noise=0.2, median_ncc=0.98), None) < 0.9 * hard
-    assert worth(image(noise=0.1, median_ncc=0.80), None) < 0.9 * hard
+    assert worth(image(noise=0.2, median_ncc=0.98)) < 0.9 * hard
+    assert worth(image(noise=0.1, median_ncc=0.80)) < 0.9 * hard
 
 
 def test_regions_are_read_with_every_mistake_at_once() -> None:

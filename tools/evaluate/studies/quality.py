@@ -30,9 +30,10 @@ from tools.evaluate.studies.cycles import (
     on_drawn_tissue,
 )
 from tools.measure.best import best_frames, worth
-from tools.measure.frames import ImageFrame
 
 ENGINES: Final = ("onnx", "reference")
+FIRST: Final = JUDGED + 1000
+"""Number of the first sequence; those before were looked at with earlier forms of W."""
 SCENES: Final = 16
 RATE: Final = 12.5
 SECONDS: Final = 2.0
@@ -60,34 +61,15 @@ class Row:
 
 
 def rows_of(images: Sequence[Imaged], scene: int, engine: str) -> list[Row]:
-    """Figures of the images of one sequence; W as `best_frames` computes it."""
-    values = dict(zip((id(i.frame) for i in images), worths([i.frame for i in images]), strict=True))
+    """Figures of the images of one sequence."""
     found = []
     for image in images:
         valid = image.region & np.isfinite(image.frame.relative_strain)
         compared = accuracy(image.frame.relative_strain, image.truth, valid)
         contrast = float(np.sqrt(compared.truth_variance / max(compared.pixels, 1)))
         if image.frame.time >= SETTLED and contrast >= UNIFORM:
-            figures = (compared.nrmse, contrast, image.frame.quality, values[id(image.frame)])
+            figures = (compared.nrmse, contrast, image.frame.quality, worth(image.frame))
             found.append(Row(scene, engine, image.frame.frame_index, *map(float, figures)))
-    return found
-
-
-def worths(frames: Sequence[ImageFrame]) -> list[float]:
-    """W of every image, compared with the best one of the press or release before its own."""
-    tops: list[tuple[float, ImageFrame]] = []
-    pressing: bool | None = None
-    found = []
-    for frame in frames:
-        begins = ((frame.mean_strain or 0.0) < 0) is not pressing
-        pressing = (frame.mean_strain or 0.0) < 0
-        before = tops[-1:] if begins else tops[-2:-1]
-        value = worth(frame, before[0][1] if before else None)
-        found.append(value)
-        if begins:
-            tops.append((value, frame))
-        elif value > tops[-1][0]:
-            tops[-1] = (value, frame)
     return found
 
 
@@ -167,7 +149,7 @@ def document(found: dict[str, Any], made: dict[str, Any]) -> str:
 def main(target: Path, page: Path, *, choose: bool = False) -> None:
     """Run the study and write its JSON and its page."""
     rows, offers = list[Row](), {engine: list[float]() for engine in ENGINES}
-    for engine, more, offered in study(CHOSEN if choose else JUDGED):
+    for engine, more, offered in study(CHOSEN if choose else FIRST):
         rows += more
         offers[engine] += offered
         sys.stderr.write(f"{engine}: {len(more)} images\n")
