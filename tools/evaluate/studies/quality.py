@@ -32,9 +32,10 @@ from tools.evaluate.studies.cycles import (
 from tools.measure.best import best_frames, worth
 
 ENGINES: Final = ("onnx", "reference")
-FIRST: Final = JUDGED + 1000
-"""Number of the first sequence; those before were looked at with earlier forms of W."""
+FIRST: Final = JUDGED, JUDGED + 1000
+"""Numbers of the first sequence of two sets; the first set was looked at with earlier forms of W."""
 SCENES: Final = 16
+"""Of each set."""
 RATE: Final = 12.5
 SECONDS: Final = 2.0
 SETTLED: Final = 0.5
@@ -73,10 +74,10 @@ def rows_of(images: Sequence[Imaged], scene: int, engine: str) -> list[Row]:
     return found
 
 
-def study(first: int) -> Iterator[tuple[str, list[Row], list[float]]]:
+def study(firsts: Sequence[int]) -> Iterator[tuple[str, list[Row], list[float]]]:
     """Sequence by sequence: engine, all images, and the first choice's error over the least, if any."""
     engines = Engines()
-    for number in range(first, first + SCENES):
+    for number in (first + k for first in firsts for k in range(SCENES)):
         scene = on_drawn_tissue(number, frame_rate=RATE, seconds=SECONDS)
         frames = list(scene.frames())
         for engine in ENGINES:
@@ -116,7 +117,7 @@ def document(found: dict[str, Any], made: dict[str, Any]) -> str:
     """The text of docs/evaluation/quality.md."""
     about = (
         "Made by `python -m tools.evaluate.studies.quality docs/evaluation/quality.json "
-        f"docs/evaluation/quality.md` (code {made['code']}, {made['cpu']}). {SCENES} sequences of "
+        f"docs/evaluation/quality.md` (code {made['code']}, {made['cpu']}). Twice {SCENES} sequences of "
         f"{SECONDS:g} s at {RATE:g} frames/s: tissue and probe as drawn for the network's training, from "
         "other numbers; presses of 0.3 to 2.5 % once a second, drift aside and out of plane, in-band noise "
         f"of 3 to 35 dB. Every fused image of the node after {SETTLED:g} s is compared with the true strain, "
@@ -149,7 +150,7 @@ def document(found: dict[str, Any], made: dict[str, Any]) -> str:
 def main(target: Path, page: Path, *, choose: bool = False) -> None:
     """Run the study and write its JSON and its page."""
     rows, offers = list[Row](), {engine: list[float]() for engine in ENGINES}
-    for engine, more, offered in study(CHOSEN if choose else FIRST):
+    for engine, more, offered in study((CHOSEN,) if choose else FIRST):
         rows += more
         offers[engine] += offered
         sys.stderr.write(f"{engine}: {len(more)} images\n")
