@@ -101,6 +101,10 @@ def measure(cells: TrackingFeatures, prior: Tensor, along: Tensor) -> tuple[Tens
     The phase variance of a cell is (1 - g^2) / (2 g^2) with g the coherence over `COHERENCE_WINDOW`; on
     simulated scenes errors are 0.8 of its root at every coherence from 0.5 to 0.998 (median absolute
     deviation). `along` (rows, rows) is 1 within `LOCAL_REACH`.
+
+    A cell that stands out from its neighbourhood counts nothing: it has skipped a cycle, or the prior adds up
+    to another displacement on this line than beside it, as below a vessel. So it stands out only if it does
+    beyond the prior of its own line and beyond that of all lines, which holds no such steps.
     """
     radians = cells.radians.unsqueeze(-1)
     quadrature = cells.moment * radians
@@ -115,10 +119,13 @@ def measure(cells: TrackingFeatures, prior: Tensor, along: Tensor) -> tuple[Tens
     precision = radians * radians * certain * certain / (certain + OUTLIERS)
     usable = (squared >= MIN_COHERENCE**2) & (cells.coverage >= MIN_COVERAGE) & (cells.weight > 0)
     weight = torch.where(usable, precision, torch.zeros_like(precision))
-    residual = torch.where(usable, moved - prior, torch.zeros_like(prior))
     across = within(distances(prior, -1), LOCAL_REACH[1])
-    near = (along @ (weight * residual) @ across) / (along @ weight @ across).clamp(min=TINY)
-    return residual, weight * ((residual - near).abs() < MAX_DEVIATION)
+    total = (along @ weight @ across).clamp(min=TINY)
+    beyond = torch.stack((prior, prior.mean(dim=-1, keepdim=True).expand_as(prior)), dim=1)
+    beyond = torch.where(usable.unsqueeze(1), moved.unsqueeze(1) - beyond, torch.zeros_like(beyond))
+    near = (along @ (weight.unsqueeze(1) * beyond) @ across) / total.unsqueeze(1)
+    deviation = (beyond - near).abs().amin(dim=1)
+    return beyond[:, 0], weight * (deviation < MAX_DEVIATION)
 
 
 def mean(values: Tensor, weight: Tensor) -> Tensor:

@@ -4,8 +4,9 @@
 
 The trunk (a small USSE-Net) sees pre, warped post and the evidence of all windows. Its strain is a prior:
 first moved to the measured strain on the scale of a large window (`_missing`: the shipped weights were
-trained with it, and without it the coupled error is a tenth larger), then coupled with the displacement of
-every cell (`engine.musse.coupling`). A network may sharpen an image and lower its noise, it may not change
+trained with it, and without it the coupled error is a tenth larger), given the detail across the lines that
+it has lost (`engine.musse.lateral_detail`), then coupled with the displacement of every cell
+(`engine.musse.coupling`). A network may sharpen an image and lower its noise, it may not change
 how far tissue has moved.
 """
 
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 
 from engine.musse.coupling import couple, integrated
+from engine.musse.lateral_detail import lateral_detail
 from engine.musse.tracking_features import TrackingFeatures
 from engine.musse.window_features import (
     FLOOR,
@@ -107,7 +109,10 @@ def combine(
     drawn = (gates * found.strain).sum(dim=1) + residual * scale
     closed = (gates * found.strain_std * found.strain_std).sum(dim=1).sqrt() + 0.02 * scale
     std, prior_std = (closed * (WIDEST * torch.tanh(x / WIDEST)).exp() for x in (log_std, log_prior_std))
-    strain = drawn + _missing(cells, found, scale, drawn)
+    anchored = drawn + _missing(cells, found, scale, drawn)
+    detail = lateral_detail(cells, anchored, measured)
+    strain = anchored + detail.strain
+    std, prior_std = ((x * x + detail.variance).sqrt() for x in (std, prior_std))
     coupled = couple(cells, strain, prior_std, scale, measured)
     return LiveEstimate(
         strain=coupled.strain,
