@@ -26,12 +26,13 @@ style: .venv/installed-dev
 types: .venv/installed-dev
 	$(BIN)/mypy
 
-# the same as continuous integration: tests that are not timed in two workers, with the types (a minute of one
-# core) beside them, the others alone after them. 5: ARGS names no test of that kind
+# the same as continuous integration: in two workers all tests but those of short times and rates, beside them
+# the types (a minute of one core); these tests alone after them. 5: ARGS names none of a kind
 PYTEST := OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest
+ALONE = $(shell grep -rl "mark\.alone" tests --include "test_*.py")
 test: style
 	$(MAKE) -j 2 types together
-	$(PYTEST) -m "alone and not long" $(ARGS) || [ $$? -eq 5 ]
+	$(PYTEST) -m "alone and not long" $(or $(ARGS),$(ALONE)) || [ $$? -eq 5 ]
 
 together: .venv/installed-dev
 	$(PYTEST) -m "not alone and not long" -n 2 $(ARGS) || [ $$? -eq 5 ]

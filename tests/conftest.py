@@ -7,16 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.left_behind import LeftBehind
-from tests.timed import is_timed
 
 NO_ARM = "arm data not found beside the project; set MUSSE_DATA_DIR to the folder that holds arm/"
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark timed tests as `alone`: `make test` runs the others in two workers first."""
-    for item in items:
-        if isinstance(item, pytest.Function) and is_timed(item):
-            item.add_marker(pytest.mark.alone)
 
 
 @pytest.fixture(autouse=True)

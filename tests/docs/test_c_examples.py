@@ -11,8 +11,6 @@ import pytest
 from tests.docs.docs_reading import DOCS
 from tests.docs.test_examples import PRESSED, running, sending, summary_of
 
-pytestmark = pytest.mark.alone
-
 CC, PKG_CONFIG = shutil.which("cc") or "", shutil.which("pkg-config") or ""
 FLAGS = ("-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror")
 SOURCES = sorted((DOCS / "examples").glob("*.c"))

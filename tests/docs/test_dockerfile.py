@@ -13,8 +13,6 @@ from tests.docs.dockerfile_reading import command, health_command, mistakes, sta
 from tests.root import ROOT
 from tests.tools.programs import program
 
-pytestmark = pytest.mark.alone
-
 TEXT = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 IGNORED = (ROOT / ".dockerignore").read_text(encoding="utf-8")
 ROUTES = {"/metrics", "/livez", "/readyz"}

@@ -21,8 +21,6 @@ from engine.spec import EngineSpec
 from engine.tracking.torch_device import has_card
 from tests.echo_frames import SHAPE, STRAIN, echoes
 
-pytestmark = pytest.mark.alone
-
 HAS_CARD = has_card()
 CONSTANTS: dict[str, Any] = {
     "shape": SHAPE,
@@ -139,6 +137,7 @@ def test_impossible_constants_are_named(wrong: dict[str, Any], words: str) -> No
 def test_threads_limit_torch_and_nothing_else() -> None:
     before = torch.get_num_threads()
     try:
+        torch.set_num_threads(2)
         load("reference", threads=1)
         assert torch.get_num_threads() == 1
         load("reference")

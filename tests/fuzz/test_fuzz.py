@@ -13,10 +13,7 @@ from tests.fuzz.targets import REFUSED, Target, targets
 C_LIBRARY = {"recording h5", "recording mat", "results"}
 """Their libraries may hang or crash on damaged bytes, which no reader can catch: SECURITY.md states it."""
 
-pytestmark = [
-    pytest.mark.alone,  # it starts processes
-    pytest.mark.skipif(os.name == "nt", reason="a child process is a fork of this one"),
-]
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="a child process is a fork of this one")
 
 
 def test_every_reader_takes_its_valid_input_and_refuses_broken_ones(tmp_path: Path) -> None:

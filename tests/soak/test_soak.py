@@ -1,9 +1,12 @@
 """A short soak: every fault that the node lives through, one after the other."""
 
+import pytest
+
 from tests.soak.faults import SURVIVED
 from tests.soak.soak import LATEST, soak
 
 
+@pytest.mark.alone
 def test_after_every_fault_values_come_again_and_every_frame_is_accounted_for() -> None:
     report = soak(SURVIVED, 0.0, "--no-keep")
     faults = report["faults"]

@@ -99,6 +99,7 @@ def test_a_route_that_fails_costs_one_answer() -> None:
         running.close()
 
 
+@pytest.mark.alone
 def test_closing_does_not_wait_for_clients() -> None:
     with contextlib.ExitStack() as closing:
         with server() as running:

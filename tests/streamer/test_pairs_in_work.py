@@ -127,6 +127,7 @@ def node() -> Iterator[Node]:
         yield made
 
 
+@pytest.mark.alone
 def test_two_pairs_are_computed_at_once_and_published_in_order(node: Node) -> None:
     node.send(0, 1, 2)
     assert node.steps.begun == [1, 2]
@@ -262,6 +263,7 @@ def test_what_was_taken_is_published_when_the_run_is_to_end(node: Node) -> None:
     wait_for(lambda: node.published == [0, 1, 2])
 
 
+@pytest.mark.alone
 def test_the_loop_stops_turning_where_a_pair_hangs(node: Node) -> None:
     node.send(0, 1)
     time.sleep(OVERDUE + 0.1)

@@ -52,6 +52,7 @@ def test_the_first_help_names_every_command_and_exit_code() -> None:
     assert musse().returncode == 2  # without a command: help, but nothing was done
 
 
+@pytest.mark.alone
 def test_help_comes_at_once() -> None:
     """Nothing heavy is imported for it; the limit is generous because a test machine may be busy."""
     times = []

@@ -113,6 +113,7 @@ def connections(address: str, number: int) -> Iterator[list[socket.socket]]:
         ]
 
 
+@pytest.mark.alone
 def test_clients_that_hold_connections_do_not_keep_a_probe_out(setup: Setup) -> None:
     node, _ = setup.start(http=HTTP)
     assert node.http is not None
@@ -183,6 +184,7 @@ def more(process: "subprocess.Popen[str]", lines: int) -> None:
     process.stdin.flush()
 
 
+@pytest.mark.alone
 def test_a_sender_that_is_killed_and_started_again_is_followed(setup: Setup) -> None:
     with sender("tcp://127.0.0.1:*", "one") as first:
         address = told(first)

@@ -57,6 +57,7 @@ def end(child: "subprocess.Popen[str]", number: int = signal.SIGTERM) -> tuple[f
     return time.monotonic() - begun, out, err
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 def test_a_node_without_a_peer_ends_cleanly(number: int) -> None:
     with process(*RUN, "--engine", "trivial", "--connect", NOBODY) as child:
@@ -68,6 +69,7 @@ def test_a_node_without_a_peer_ends_cleanly(number: int) -> None:
         assert "Traceback" not in err
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 def test_a_signal_breaks_off_an_inference(number: int) -> None:
     with Scanner() as scanner, process("tests/streamer/node/slow_node.py", scanner.address) as child:
@@ -81,6 +83,7 @@ def test_a_signal_breaks_off_an_inference(number: int) -> None:
         assert out == "2 1 0\n"  # two received, one broken off, none unaccounted for
 
 
+@pytest.mark.alone
 def test_a_node_that_loads_its_engine_ends_without_waiting_for_it() -> None:
     with process(*RUN, "--engine", "reference", "--connect", NOBODY) as child:
         line(child)
@@ -157,6 +160,7 @@ def test_a_replay_at_a_terminal_waits_for_a_listener_and_goes_back_and_forth(tmp
     assert b"waiting for 1 to subscribe" in err
 
 
+@pytest.mark.alone
 def test_a_replay_ends_cleanly_on_a_signal_while_it_waits_for_subscribers(tmp_path: Path) -> None:
     file = tmp_path / "scan.h5"
     write_cycle(file)

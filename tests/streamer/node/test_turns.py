@@ -3,6 +3,8 @@
 import threading
 from typing import Any
 
+import pytest
+
 from engine.baselines.trivial import TrivialEstimator
 from engine.spec import StrainResult
 from streamer.config_file import load_config
@@ -17,6 +19,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.alone
 def test_the_turns_stop_with_a_hung_engine_and_promise_more_while_one_is_built() -> None:
     hung, released, stop = threading.Event(), threading.Event(), Stop()
     promised: list[float] = []

@@ -17,6 +17,8 @@ from tests.tools.display.synthetic_node import SyntheticNode
 from tests.tools.tape.keeper import wait_for
 from tools.display.png import png_text
 
+pytestmark = pytest.mark.alone
+
 SHOWN, AWAY = 0.5, 1.5  # s with results, and without: a node is lost after 1.2 s
 TWIN = "killed, the second display"
 SECONDS = {

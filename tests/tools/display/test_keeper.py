@@ -16,8 +16,6 @@ from tools.display.state import DisplayState
 from tools.tape.announcing import Announcing
 from tools.tape.reader import Tape
 
-pytestmark = pytest.mark.alone  # sockets and threads
-
 IMAGE = np.zeros((10, 10, 3), np.uint8)
 
 

@@ -25,6 +25,7 @@ COMMAND = [
 ]
 
 
+@pytest.mark.alone
 def test_headless_counts_from_the_first_result_and_saves_the_last_image(tmp_path: Path) -> None:
     path = tmp_path / "outé.png"
     with SyntheticNode(steady=True) as node:

@@ -204,6 +204,7 @@ def _saved(folder: Path, number: int) -> bool:
     return len(list(folder.glob("musse-*.png"))) == number
 
 
+@pytest.mark.alone
 def test_the_window_shows_the_image_obeys_keys_saves_and_quits(screen: str, tmp_path: Path) -> None:
     def scenario() -> None:
         shot = tmp_path / "screen.png"
@@ -256,6 +257,7 @@ def test_the_window_shows_the_image_obeys_keys_saves_and_quits(screen: str, tmp_
     with_a_window_that_hears(scenario)
 
 
+@pytest.mark.alone
 def test_closing_the_window_ends_it_even_while_nothing_is_received(screen: str, tmp_path: Path) -> None:
     def scenario() -> None:
         addresses = ("tcp://127.0.0.1:9", "tcp://127.0.0.1:7")
@@ -302,16 +304,19 @@ def test_images_are_drawn_in_the_shape_of_the_window(width: int, height: int) ->
     assert drawing_size(0, 0) == drawing_size(-1, -1) == SIZE
 
 
+@pytest.mark.alone
 def test_a_screen_that_answers_passes_the_check(screen: str) -> None:
     check_screen()
 
 
+@pytest.mark.alone
 def test_an_opencv_without_windows_is_named(monkeypatch: pytest.MonkeyPatch, screen: str) -> None:
     monkeypatch.setattr(cv2, "currentUIFramework", lambda: "")  # what opencv-python-headless returns
     with pytest.raises(NoScreen, match="opencv-python-headless replaced opencv-python"):
         check_screen()
 
 
+@pytest.mark.alone
 def test_another_qt_platform_in_the_environment_opens_the_window_all_the_same(screen: str) -> None:
     """Qt aborts the process if it is set to use a platform that the wheel does not bring."""
     code = (

@@ -17,8 +17,6 @@ from tools.tape.protocol import KeepClient
 from tools.tape.reader import Tape
 from tools.tape.ring import OVERHEAD, Ring
 
-pytestmark = pytest.mark.alone  # sockets and threads
-
 
 def saved(path: str) -> tuple[list[int], list[int]]:
     """Frame numbers of RF and of strain on a tape; every one is checked bit for bit."""
@@ -34,6 +32,7 @@ def saved(path: str) -> tuple[list[int], list[int]]:
     return found["rf"], found["strain"]
 
 
+@pytest.mark.alone
 def test_keep_saves_rf_and_results_within_a_second(tmp_path: Path) -> None:
     with keeper(tmp_path / "kept") as running:
         running.results.status(3)

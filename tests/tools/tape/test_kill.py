@@ -10,9 +10,8 @@ from tests.root import ROOT
 from tests.tools.tape.tapes import assert_true
 from tools.tape.reader import Tape
 
-pytestmark = pytest.mark.alone
 
-
+@pytest.mark.alone
 @pytest.mark.parametrize("count", [20, pytest.param(200, marks=pytest.mark.long)])
 def test_kill_at_random(tmp_path: Path, count: int) -> None:
     subprocess.run(

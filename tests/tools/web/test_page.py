@@ -28,6 +28,8 @@ from tools.measure.regions import parse_regions
 from tools.tape.protocol import KeepClient
 from tools.tape.reader import Tape
 
+pytestmark = pytest.mark.alone
+
 BYTES = """const r = musse.raster, size = (c) => 4 * c.width * c.height;
     const maps = [r.value, r.std, r.bmode, ...Object.values(r.tables)].filter(Boolean);
     const drawn = [...document.querySelectorAll('canvas'), ...Object.values(r.canvases),
