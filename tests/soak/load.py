@@ -139,7 +139,7 @@ def steady(seconds: float, folder: Path, engine: str = "trivial") -> dict[str, A
     with Load(engine, folder, tape=True) as load, ExitStack() as closing:
         viewers = [load.viewer(), load.viewer()]
         stopped = load.silent_viewer()
-        closing.enter_context(_page(load))
+        closing.enter_context(page(load))
         load.warm()
         load.send(count // 3, RATE)
         stopped.send_signal(signal.SIGSTOP)
@@ -148,7 +148,7 @@ def steady(seconds: float, folder: Path, engine: str = "trivial") -> dict[str, A
         with KeepClient(load.keep, "load") as keep:
             tape = keep.ask({"do": "state"})
         summary = load.end()
-        seen = [_stamps(viewer) for viewer in viewers]
+        seen = [stamps_of(viewer) for viewer in viewers]
     ended = summary["published_valid"] + sum(summary["rejected"].values())
     return {
         "rate": RATE,
@@ -164,7 +164,7 @@ def steady(seconds: float, folder: Path, engine: str = "trivial") -> dict[str, A
         "unaccounted": summary["unaccounted"] + len(load.sent) - summary["received"] - summary["lost"],
         "results at the viewers": [len(stamps) for stamps in seen],
         "missed by the tape": tape["missed"],
-        "ms": _times(seen[0], load.sent),
+        "ms": times(seen[0], load.sent),
     }
 
 
@@ -182,7 +182,7 @@ def overload(folder: Path, engine: str = "onnx") -> dict[str, Any]:
         load.send(round(3.0 * after), after)
         load.drain()
         summary = load.end()
-        stamps = _stamps(viewer)
+        stamps = stamps_of(viewer)
     took = (load.sent[ended - 1] - load.sent[begun]) * 1e-9
     period = took / (ended - begun)
     ages = {
@@ -216,7 +216,7 @@ def _step_ms(load: Load) -> float:
     viewer = load.viewer()
     load.send(20, 5.0)
     time.sleep(0.5)
-    return 1e3 * float(np.median([_step(stages) for _, stages in _stamps(viewer).values()]))
+    return 1e3 * float(np.median([_step(stages) for _, stages in stamps_of(viewer).values()]))
 
 
 def _last_late(ages: dict[int, float], sent: dict[int, int], ended: int, usual: float) -> float:
@@ -229,12 +229,12 @@ def _step(stages: dict[str, float]) -> float:
     return sum(stages.get(name, 0.0) for name in STEP_STAGES)
 
 
-def _stamps(viewer: Child) -> Stamps:
+def stamps_of(viewer: Child) -> Stamps:
     viewer.ask_to_stop()
     return {index: (at, stages) for index, at, stages in viewer.wait_for("stamps")["stamps"]}
 
 
-def _times(stamps: Stamps, sent: dict[int, int]) -> dict[str, dict[str, float]]:
+def times(stamps: Stamps, sent: dict[int, int]) -> dict[str, dict[str, float]]:
     """Percentiles over all results but those of the first frames."""
     step = {index: 1e3 * _step(stages) for index, (_, stages) in stamps.items() if index >= WARM}
     added = [(stamps[index][0] - sent[index]) * 1e-6 - own for index, own in step.items()]
@@ -245,7 +245,7 @@ def _times(stamps: Stamps, sent: dict[int, int]) -> dict[str, dict[str, float]]:
 
 
 @contextmanager
-def _page(load: Load) -> Iterator[None]:
+def page(load: Load) -> Iterator[None]:
     """The page's server with one browser that draws every message at once."""
     given = ("web", "--connect", load.results, "--keep", load.keep, "--bind", "127.0.0.1:0", "--json")
     with Program(given, {}) as web:
