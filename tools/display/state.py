@@ -104,8 +104,9 @@ class DisplayState:
             return False
         if self._frozen is not None and held is not None:
             self._frozen = replace(self._frozen, strain=held, region=held.region, quality=held.quality)
-            if options.range_max != self.options.range_max and options.value == "normalised":
-                self._frozen = replace(self._frozen, range_top=options.range_max)
+        ranged = options.range_max != self.options.range_max and options.value == "normalised"
+        if self._frozen is not None and ranged:
+            self._frozen = replace(self._frozen, range_top=options.range_max)
         self.options = options
         return True
 

@@ -361,3 +361,11 @@ def test_a_node_without_frames_yet_is_no_source_to_wait_for() -> None:
     assert state.view(1.0).source == "arm"
     state.update(received(strain_message(source_id="other")), 1.1)  # a second source is still kept apart
     assert state.view(1.1).other_sources == ("other",)
+
+
+def test_a_new_range_is_shown_on_a_frozen_bmode_without_strain_too() -> None:
+    state = opened()
+    state.update(received(status_message(), bmode_message()), 1.0)
+    state.toggle_freeze(1.0)
+    assert state.change(replace(state.options, range_max=4.0))
+    assert state.view(1.1).range_top == 4.0
