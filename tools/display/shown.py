@@ -60,16 +60,22 @@ class ShownImages:
         return fused if wanted and fused.image is not None else self._kinds["pair"]
 
     def change(self, before: DisplayOptions, options: DisplayOptions) -> bool:
-        """Take a new range and region at once; False: an image has no value there, and nothing changes."""
+        """Take a new range and region at once; False: the image shown has no value there; nothing changes.
+
+        One that is not shown and has no value there is given up: it would be that of the older region.
+        """
         images = {
             kind: in_new_region(shown.image, before, options)
             for kind, shown in self._kinds.items()
             if shown.image is not None
         }
-        if None in images.values():
+        seen = self.shown(before)
+        if any(image is None and self._kinds[kind] is seen for kind, image in images.items()):
             return False
         for kind, image in images.items():
             self._kinds[kind].image = image
+            if image is None:
+                self._kinds[kind].held = "no value inside the region of interest"
         if options.range_max != before.range_max:
             for shown in self._kinds.values():
                 shown.range = HeldRange(options.range_max, shown.range.percent)

@@ -369,3 +369,20 @@ def test_a_new_range_is_shown_on_a_frozen_bmode_without_strain_too() -> None:
     state.toggle_freeze(1.0)
     assert state.change(replace(state.options, range_max=4.0))
     assert state.view(1.1).range_top == 4.0
+
+
+def test_an_image_that_is_not_shown_does_not_refuse_a_region() -> None:
+    strain = phantom()
+    strain[:, :12] = np.nan
+    state = opened()
+    state.update(received(status_message(), strain_message(strain), fused_message()), 1.0)
+    shown = state.view(1.0).strain
+    assert shown is not None
+    left, width = 1e3 * shown.grid.lateral_start, 1e3 * shown.grid.lateral_step
+    region = (0.0, 40.0, left, left + 10 * width)
+    assert state.change(replace(state.options, region=region))
+    assert state.view(1.0).strain is not None
+    assert state.change(replace(state.options, image="pair"))
+    view = state.view(1.0)
+    assert view.strain is None  # not one that is divided by the older region's average
+    assert view.held
