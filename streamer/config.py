@@ -150,7 +150,7 @@ class EngineConfig(Section):
         ge=0,
         le=16,
         description="pairs that onnx computes at the same time when frames come faster than results; "
-        "0: one a core, at most 4. More results a second; where no core is free, each is later",
+        "0: one a core, at most 4. Where other work wants the cores, one after the other",
     )
 
     @property

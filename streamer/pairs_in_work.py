@@ -4,7 +4,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, wait
-from typing import Final
+from typing import Final, NamedTuple
 
 from engine.spec import StrainResult
 from streamer.beside import start
@@ -21,6 +21,11 @@ MOST: Final = 4
 """Pairs at the same time, unless the configuration has another number: the main thread prepares them all."""
 OVERDUE: Final = 1.0
 """s after which the oldest pair is waited for, whatever else there is to do."""
+FREE: Final = 0.7
+"""Share of its time for which a pair has to have a core while others are in work. With less, other work wants
+the cores: two at once then yield at most 1.4 times the results of one, and each is as much later."""
+ALONE_FOR: Final = 5.0
+"""s for which pairs are computed one after the other where a core was missing."""
 
 
 class PairInWork:
@@ -30,7 +35,9 @@ class PairInWork:
         self.pair = pair
         self.watch = Stopwatch()
         self.step: StrainStep | None = None
-        self._estimate: Future[tuple[StrainResult, float]] | None = None
+        self.share = 1.0
+        """Of the time that its thread took, the part in which it had a core; of a pair that was run."""
+        self._estimate: Future[_Estimate] | None = None
         self._begun = time.monotonic()
 
     def begin(self, step: StrainStep, *, alone: bool, on_done: Callable[[], None]) -> None:
@@ -47,7 +54,7 @@ class PairInWork:
             self._estimate.set_exception(error)
             return
         if propose is not None:
-            self._estimate = start(lambda: (propose(), time.perf_counter()), name="pair")
+            self._estimate = start(lambda: _timed(propose), name="pair")
             self._estimate.add_done_callback(lambda _: on_done())
 
     def run(self) -> StrainMessage:
@@ -57,7 +64,7 @@ class PairInWork:
         return self.step.run(self.pair, self.watch, self._in_turn if self._estimate else None)
 
     @property
-    def estimates(self) -> list[Future[tuple[StrainResult, float]]]:
+    def estimates(self) -> "list[Future[_Estimate]]":
         """What runs in a thread of its own: one, or nothing."""
         return [self._estimate] if self._estimate else []
 
@@ -72,9 +79,23 @@ class PairInWork:
     def _in_turn(self) -> StrainResult:
         if self._estimate is None:
             raise AssertionError("only of a pair that was begun")
-        result, ended = self._estimate.result()
-        self.watch.seconds["turn"] = time.perf_counter() - ended
-        return result
+        estimate = self._estimate.result()
+        self.watch.seconds["turn"] = time.perf_counter() - estimate.ended
+        self.share = estimate.share
+        return estimate.result
+
+
+class _Estimate(NamedTuple):
+    result: StrainResult
+    ended: float  # s, of perf_counter
+    share: float  # of the time, with a core
+
+
+def _timed(propose: Callable[[], StrainResult]) -> _Estimate:
+    begun, busy = time.perf_counter(), time.thread_time()
+    result = propose()
+    ended = time.perf_counter()
+    return _Estimate(result, ended, (time.thread_time() - busy) / max(ended - begun, 1e-6))
 
 
 class PairsInWork:
@@ -82,7 +103,8 @@ class PairsInWork:
 
     `step_for` gives the step of a post's geometry, `publish` runs a pair and sends its result. While one pair
     is computed others are begun, if the engine allows it and the next pair does not depend on how the last
-    one went. Where a pair resets the step, those after it are begun anew.
+    one went. Where a pair resets the step, those after it are begun anew. Where the cores are wanted by other
+    work (`FREE`), pairs are computed one after the other for a while.
     """
 
     def __init__(
@@ -97,6 +119,7 @@ class PairsInWork:
         self._ring, self._pairing = ring, pairing
         self._step_for, self._publish = step_for, publish
         self._pairs: deque[PairInWork] = deque()
+        self._alone_until = 0.0
 
     def __len__(self) -> int:
         """Pairs that were taken and not published."""
@@ -138,7 +161,8 @@ class PairsInWork:
             self._finish()
 
     def _most(self) -> int:
-        return 1 if self._in_order else self._ring.pairs
+        alone = self._in_order or time.monotonic() < self._alone_until
+        return 1 if alone else self._ring.pairs
 
     def _begin(self, pair: FramePair) -> None:
         work = PairInWork(pair)
@@ -160,6 +184,8 @@ class PairsInWork:
         work = self._pairs[0]
         step, epoch = work.step, work.step.epoch if work.step else 0
         message = self._publish(work)
+        if len(self._pairs) > 1 and work.share < FREE:
+            self._alone_until = time.monotonic() + ALONE_FOR
         self._pairing.report_outcome(work.pair, message.header)
         self._pairs.popleft()
         self._ring.give_back(work.pair, self._pairing.key)

@@ -10,6 +10,7 @@ import pytest
 
 from engine.factory import load
 from engine.musse.runtimes.onnx import OnnxRuntime
+from streamer import pairs_in_work
 from streamer.config import Config, EngineConfig, PairingConfig
 from streamer.frame import RfFrame
 from streamer.geometry import FrameRegion, engine_spec
@@ -121,6 +122,12 @@ def wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(0.001)
 
 
+@pytest.fixture(autouse=True)
+def cores_are_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pairs that wait for their event have no core; only a test of that counts it."""
+    monkeypatch.setattr(pairs_in_work, "FREE", 0.0)
+
+
 @pytest.fixture
 def node() -> Iterator[Node]:
     with Node(2) as made:
@@ -192,6 +199,44 @@ def test_pairs_that_follow_the_outcome_of_others_are_not_begun_early_where_every
             put(node.ring, index)
         wait_for(lambda: len(node.published) == 3)
         assert len(node.steps.begun) == (2 if at_once == 2 else 0)
+
+
+@pytest.mark.parametrize(("free", "begun"), [(0.7, [1, 2]), (0.0, [1, 2, 3, 4])], ids=["rule", "control"])
+def test_where_a_core_is_missing_pairs_follow_one_another(
+    node: Node, monkeypatch: pytest.MonkeyPatch, free: float, begun: list[int]
+) -> None:
+    monkeypatch.setattr(pairs_in_work, "FREE", free)
+    node.send(0, 1, 2)
+    node.end(1, 2, 3, 4)
+    wait_for(lambda: node.published == [0, 1, 2])
+    node.send(3, 4)
+    wait_for(lambda: node.published == [0, 1, 2, 3, 4])
+    assert node.steps.begun == begun
+
+
+def test_after_a_while_two_pairs_are_tried_again(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pairs_in_work, "FREE", 0.7)
+    monkeypatch.setattr(pairs_in_work, "ALONE_FOR", 0.1)
+    node.send(0, 1, 2)
+    node.end(1, 2)
+    wait_for(lambda: node.published == [0, 1, 2])
+    time.sleep(0.1)
+    node.send(3, 4)
+    assert node.steps.begun == [1, 2, 3, 4]
+
+
+def test_a_pair_that_computes_has_a_core_and_one_that_waits_has_none() -> None:
+    def compute() -> Any:
+        until = time.thread_time() + 0.05
+        while time.thread_time() < until:
+            pass
+
+    def sleep() -> Any:
+        time.sleep(0.05)
+
+    computing, waiting = (pairs_in_work._timed(task).share for task in (compute, sleep))
+    assert waiting < 0.2
+    assert computing > 2 * waiting
 
 
 def frames_of_a_bad_scan() -> list[RfFrame]:
