@@ -22,8 +22,10 @@ MOST: Final = 4
 OVERDUE: Final = 1.0
 """s after which the oldest pair is waited for, whatever else there is to do."""
 FREE: Final = 0.7
-"""Share of its time for which a pair has to have a core while others are in work. With less, other work wants
-the cores: two at once then yield at most 1.4 times the results of one, and each is as much later."""
+"""Share of its time, on average, for which a pair has to have a core while others are in work. With less,
+other work wants the cores: two at once yield at most 1.4 times the results of one, each as much later."""
+LAST: Final = 0.2
+"""Weight of the last pair in that average: one that had to wait changes nothing."""
 ALONE_FOR: Final = 5.0
 """s for which pairs are computed one after the other where a core was missing."""
 
@@ -119,6 +121,7 @@ class PairsInWork:
         self._ring, self._pairing = ring, pairing
         self._step_for, self._publish = step_for, publish
         self._pairs: deque[PairInWork] = deque()
+        self._share = 1.0
         self._alone_until = 0.0
 
     def __len__(self) -> int:
@@ -184,14 +187,19 @@ class PairsInWork:
         work = self._pairs[0]
         step, epoch = work.step, work.step.epoch if work.step else 0
         message = self._publish(work)
-        if len(self._pairs) > 1 and work.share < FREE:
-            self._alone_until = time.monotonic() + ALONE_FOR
+        if len(self._pairs) > 1:
+            self._beside_others(work.share)
         self._pairing.report_outcome(work.pair, message.header)
         self._pairs.popleft()
         self._ring.give_back(work.pair, self._pairing.key)
         if step is not None and step.epoch != epoch:
             for later in (work for work in self._pairs if work.step is step):
                 later.begin(step, alone=False, on_done=self._ring.wake)
+
+    def _beside_others(self, share: float) -> None:
+        self._share += LAST * (share - self._share)
+        if self._share < FREE:
+            self._share, self._alone_until = 1.0, time.monotonic() + ALONE_FOR
 
 
 def pairs_at_once(engine: EngineConfig) -> int:

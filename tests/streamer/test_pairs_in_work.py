@@ -201,11 +201,16 @@ def test_pairs_that_follow_the_outcome_of_others_are_not_begun_early_where_every
         assert len(node.steps.begun) == (2 if at_once == 2 else 0)
 
 
-@pytest.mark.parametrize(("free", "begun"), [(0.7, [1, 2]), (0.0, [1, 2, 3, 4])], ids=["rule", "control"])
+@pytest.mark.parametrize(
+    ("free", "last", "begun"),
+    [(0.7, 1.0, [1, 2]), (0.7, 0.2, [1, 2, 3, 4]), (0.0, 1.0, [1, 2, 3, 4])],
+    ids=["rule", "one pair alone", "control"],
+)
 def test_where_a_core_is_missing_pairs_follow_one_another(
-    node: Node, monkeypatch: pytest.MonkeyPatch, free: float, begun: list[int]
+    node: Node, monkeypatch: pytest.MonkeyPatch, free: float, last: float, begun: list[int]
 ) -> None:
     monkeypatch.setattr(pairs_in_work, "FREE", free)
+    monkeypatch.setattr(pairs_in_work, "LAST", last)
     node.send(0, 1, 2)
     node.end(1, 2, 3, 4)
     wait_for(lambda: node.published == [0, 1, 2])
@@ -216,6 +221,7 @@ def test_where_a_core_is_missing_pairs_follow_one_another(
 
 def test_after_a_while_two_pairs_are_tried_again(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pairs_in_work, "FREE", 0.7)
+    monkeypatch.setattr(pairs_in_work, "LAST", 1.0)
     monkeypatch.setattr(pairs_in_work, "ALONE_FOR", 0.1)
     node.send(0, 1, 2)
     node.end(1, 2)
