@@ -94,6 +94,7 @@ def test_help_and_info_run_beside_folders_of_the_same_names(installed: Path, bes
     assert json.loads(about.stdout)
 
 
+@pytest.mark.long
 def test_children_start_beside_folders_of_the_same_names(installed: Path, beside_others: Path) -> None:
     """`bench` starts a node, a receiver and a display: each would import the folder's `tools` without -P."""
     recording = str(beside_others / "a.h5")

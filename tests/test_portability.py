@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,7 @@ def unencoded(tree: ast.AST) -> Iterator[int]:
             yield node.lineno
 
 
+@cache
 def modules() -> list[tuple[Path, ast.AST]]:
     files = [path for room in ("engine", "streamer", "tools") for path in (ROOT / room).rglob("*.py")]
     return [(path.relative_to(ROOT), ast.parse(path.read_text(encoding="utf-8"))) for path in files]

@@ -19,7 +19,7 @@ from engine.musse.manifest import read_manifest
 from engine.musse.program import LiveProgram
 from engine.musse.published import PublishedEstimator
 from engine.musse.published_chain import HostPublished
-from engine.musse.runtimes.tensorrt import require_package
+from engine.musse.runtimes.tensorrt_package import require_package
 from engine.spec import Device, EngineSpec, Policy
 from engine.tracking.iq import IqGrid
 from engine.tracking.torch_device import has_card, torch_device

@@ -51,6 +51,7 @@ def names(folder: Path) -> Iterator[dict[str, Any]]:
         yield found
 
 
+@pytest.mark.long
 def test_the_figure_is_drawn(names: dict[str, Any], folder: Path) -> None:
     image = cv2.imread(str(folder / "strain.png"))
     assert image is not None

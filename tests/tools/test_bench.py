@@ -50,6 +50,7 @@ def test_it_ends_in_one_line_of_figures(tmp_path: Path) -> None:
         assert found["environment"][name], name
 
 
+@pytest.mark.long
 def test_a_node_that_has_no_such_engine_ends_it_at_once_with_the_nodes_own_code(tmp_path: Path) -> None:
     file = write_press(tmp_path / "a.h5")
     with program("bench", "--file", str(file), "--engine", "tensorrt", "--seconds", "600") as bench:
@@ -58,6 +59,7 @@ def test_a_node_that_has_no_such_engine_ends_it_at_once_with_the_nodes_own_code(
     assert bench.out == []
 
 
+@pytest.mark.long
 def test_it_compares_with_a_recorded_run(tmp_path: Path) -> None:
     file = write_press(tmp_path / "a.h5")
     arguments = ("--file", str(file), "--engine", "trivial", "--rate", "40", "--seconds", "1", "--json")

@@ -73,7 +73,9 @@ def test_one_command_ends_in_an_image_and_its_counts(cache: str, tmp_path: Path)
 
 
 @pytest.mark.alone
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP], ids=lambda n: n.name)
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGHUP, marks=pytest.mark.long)], ids=lambda n: n.name
+)
 def test_a_signal_ends_everything_and_the_counts_are_reported(cache: str, number: int) -> None:
     with program(*headless("--seconds", "600"), XDG_CACHE_HOME=cache) as demo:
         demo.child("display")
@@ -83,7 +85,7 @@ def test_a_signal_ends_everything_and_the_counts_are_reported(cache: str, number
     assert not any("Traceback" in line for line in demo.err)
 
 
-@pytest.mark.parametrize("moment", ["replay", "display"])
+@pytest.mark.parametrize("moment", ["replay", pytest.param("display", marks=pytest.mark.long)])
 def test_a_signal_while_it_starts_ends_everything(cache: str, moment: str) -> None:
     with program(*headless("--seconds", "600"), XDG_CACHE_HOME=cache) as demo:
         demo.child(moment)
@@ -100,6 +102,7 @@ def test_a_signal_while_it_simulates_leaves_no_half_recording(tmp_path: Path) ->
     assert not any("Traceback" in line for line in demo.err)
 
 
+@pytest.mark.long
 def test_an_engine_that_cannot_run_here_ends_it_with_the_nodes_own_code(cache: str) -> None:
     arguments = ("demo", "--headless", "--engine", "onnx", "--device", "cuda", "--seconds", "600")
     with program(*arguments, XDG_CACHE_HOME=cache) as demo:

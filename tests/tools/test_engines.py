@@ -47,7 +47,7 @@ def refusal(result: "subprocess.CompletedProcess[str]") -> str:
 
 
 @NO_CARD
-@pytest.mark.parametrize("name", ["cuda", "tensorrt"])
+@pytest.mark.parametrize("name", [pytest.param("cuda", marks=pytest.mark.long), "tensorrt"])
 def test_without_a_card_run_names_what_is_missing(tmp_path: Path, name: str) -> None:
     result = musse(
         tmp_path, "run", "--no-keep", "--engine", name, "--bind", "tcp://127.0.0.1:0", "--http", ""

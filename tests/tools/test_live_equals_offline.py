@@ -125,12 +125,19 @@ def check_weights(tmp_path: Path, recording: Path, record: Path, engine: str, *g
         offline(recording, tmp_path / "other-weights.h5", *given, "--weights", str(weights))
 
 
-@pytest.mark.parametrize("engine", ["trivial", "reference", "onnx", "eager"])
+@pytest.mark.parametrize(
+    "engine",
+    [
+        *("reference", "onnx"),
+        *(pytest.param(name, marks=pytest.mark.long) for name in ("trivial", "eager")),
+    ],
+)
 def test_small_frames(tmp_path: Path, engine: str) -> None:
     frames, other = write_press(tmp_path / "a.h5"), write_press(tmp_path / "b.h5", seed=1)
     check(tmp_path, frames, other, engine=engine, count=20, config=settings(tmp_path, ""))
 
 
+@pytest.mark.long
 def test_real_frames(tmp_path: Path, arm_dir: Path) -> None:
     frames = [arm_dir / name for name in ("rf0304_86.mhd", "rf0300_25.mhd")]
     # windows in mm: the two recordings have slightly different carriers, and so wavelengths

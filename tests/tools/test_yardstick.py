@@ -29,6 +29,7 @@ def test_operations_of_the_published_network() -> None:
     assert counter.get_total_flops() == pytest.approx(14.8e9, rel=0.02)
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning")  # torch.onnx copies its trees
 def test_is_timed_as_what_torch_computes() -> None:
     network = Yardstick().eval()
@@ -42,6 +43,7 @@ def test_is_timed_as_what_torch_computes() -> None:
         assert np.abs(found - expected.numpy()).max() < 1e-5
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning")
 def test_one_run_reports_times_and_ratios_of_all_three() -> None:
     figures = measure_ratios(threads=1, runs=3, shape=(512, 64))

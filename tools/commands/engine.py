@@ -76,18 +76,19 @@ def engine(
 
         musse-stream engine verify --all --json engines.json
     """
-    from tools.configuration import load_config
-    from tools.engines.building import build_engine, configured, subject_of
-    from tools.engines.listing import list_engines
-    from tools.engines.verifying import verify_engines
-
     if action is Action.list:
+        from tools.engines.listing import list_engines
+
         list_engines(json)
         return
     if action is Action.verify:
+        from tools.engines.verifying import verify_engines
+
         verify_engines(target, everything=all_engines, json_file=json)
         return
-    from engine.musse.runtimes.tensorrt import require_package
+    from engine.musse.runtimes.tensorrt_package import require_package
+    from tools.configuration import load_config
+    from tools.engines.building import build_engine, configured, subject_of
     from tools.processes import end_with_parent
 
     if events:

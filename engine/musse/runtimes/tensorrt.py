@@ -12,7 +12,6 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,9 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.errors import EngineError, EngineUnavailable
-
-PACKAGES: Final = {"torch-tensorrt": "tensorrt", "torch-tensorrt-rtx": "tensorrt-rtx"}
-"""Packages with the import name torch_tensorrt, and the extra that installs each."""
+from engine.musse.runtimes.tensorrt_package import require_package
 
 SETTINGS: Final[dict[str, Any]] = {
     "min_block_size": 1,  # a graph with fewer operators would stay with PyTorch
@@ -50,32 +47,6 @@ class CompiledEngine:
     """Name of each input binding -> index of the program's input; inputs that nothing uses are missing."""
     outputs: tuple[str, ...]
     """Names of the output bindings, in the order of the program's outputs."""
-
-
-def installed() -> dict[str, str]:
-    """Versions of the installed packages of `PACKAGES`."""
-    found = {}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def require_package() -> None:
-    """Raises EngineUnavailable unless exactly one package of `PACKAGES` is installed."""
-    found = installed()
-    if len(found) > 1:
-        raise EngineUnavailable(
-            f"engine 'tensorrt': {' and '.join(found)} are both installed and overwrite each other: "
-            f"pip uninstall {' '.join(found)}, then install one of them"
-        )
-    if not found:
-        raise EngineUnavailable(
-            "engine 'tensorrt' needs torch-tensorrt: pip install 'musse-stream[tensorrt-rtx]' for RTX cards, "
-            "'musse-stream[tensorrt]' for data-centre cards (Linux or Windows, x86-64, Python < 3.14)"
-        )
 
 
 def torch_tensorrt() -> Any:

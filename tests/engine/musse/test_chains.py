@@ -67,7 +67,10 @@ if torch.cuda.is_available():
         CHAINS[f"graph, {policy}"] = partial(device, policy, "cuda", GraphStep), policy
 
 
-@pytest.mark.parametrize("sequence", SEQUENCES)
+@pytest.mark.parametrize(
+    "sequence",
+    [pytest.param(name, marks=pytest.mark.long if name == "64 pairs" else ()) for name in SEQUENCES],
+)
 @pytest.mark.parametrize("chain", CHAINS)
 def test_a_chain_equals_onnx(chain: str, sequence: str) -> None:
     make, policy = CHAINS[chain]

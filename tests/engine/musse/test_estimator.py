@@ -55,7 +55,7 @@ def assert_equal(one: StrainResult, other: StrainResult) -> None:
 # --- the same on every runtime, in every order
 
 
-@pytest.mark.parametrize("shape", [(700, 40), (1201, 53)])
+@pytest.mark.parametrize("shape", [(700, 40), pytest.param((1201, 53), marks=pytest.mark.long)])
 def test_onnx_equals_eager_over_a_sequence(shape: tuple[int, int]) -> None:
     """64 frames of a hand that presses and lets go, at sizes that the program was not exported for."""
     spec = replace(SPEC, shape=shape)

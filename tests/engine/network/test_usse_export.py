@@ -50,6 +50,7 @@ def _worst(program: ExportedProgram, network: UsseNet, size: tuple[int, int], pa
     return worst
 
 
+@pytest.mark.long
 def test_onnx_of_any_size(tmp_path: Path) -> None:
     network = awake(SMALL_RECURRENT)
     program = _export(network, (123, 45), dynamic=True)
@@ -62,7 +63,14 @@ def test_onnx_of_the_paper(tmp_path: Path) -> None:
     assert _worst(program, network, (32, 16), tmp_path / "network.onnx") < PARITY
 
 
-@pytest.mark.parametrize("configuration", [TRUNK, RECURRENT, PAPER], ids=["live", "recurrent", "paper"])
+@pytest.mark.parametrize(
+    "configuration",
+    [
+        pytest.param(TRUNK, id="live"),
+        pytest.param(RECURRENT, id="recurrent", marks=pytest.mark.long),
+        pytest.param(PAPER, id="paper"),
+    ],
+)
 def test_exported_graph_mutates_nothing(configuration: UsseConfiguration) -> None:
     program = _export(awake(configuration), (48, 32), dynamic=False).run_decompositions({})
     assert not program.graph_signature.buffers_to_mutate

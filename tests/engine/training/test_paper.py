@@ -82,7 +82,7 @@ def test_a_small_scene_is_continued_with_zeros_and_without_truth() -> None:
 
 
 @pytest.mark.usefixtures("one_thread")
-@pytest.mark.parametrize("warm_start", [0, 60])
+@pytest.mark.parametrize("warm_start", [pytest.param(0, marks=pytest.mark.long), 60])
 def test_its_error_falls_with_truth_and_without(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warm_start: int
 ) -> None:

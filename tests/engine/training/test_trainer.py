@@ -126,7 +126,10 @@ def _error(trainer: Trainer) -> float:
     return float((fused.strain - batch.strain).square().mean().sqrt() / batch.strain.std())
 
 
-@pytest.mark.parametrize("truth", [True, False], ids=["supervised", "unsupervised"])
+@pytest.mark.parametrize(
+    "truth",
+    [pytest.param(True, id="supervised"), pytest.param(False, id="unsupervised", marks=pytest.mark.long)],
+)
 def test_a_tiny_training_lowers_the_loss_and_learns_strain(tmp_path: Path, truth: bool) -> None:
     recipe = replace(RECIPE, steps=60, truth=truth, length=1 if truth else 2)
     scenes = Scenes(truth=truth)  # without truth there is none to see

@@ -115,6 +115,7 @@ def test_two_workers_equal_process_and_a_bad_file_stops_nothing(archive: Path, t
     assert {path: path.stat().st_mtime_ns for path in times} == times
 
 
+@pytest.mark.long
 def test_a_worker_that_is_killed_is_replaced(tmp_path: Path) -> None:
     """Killed while it writes: its recording is tried again, and nothing of the first try is left."""
     folder, output = tmp_path / "archive", tmp_path / "results"

@@ -75,6 +75,7 @@ def test_another_machine_has_another_key(monkeypatch: pytest.MonkeyPatch, name: 
     assert VARIANTS["a - b"]() != before
 
 
+@pytest.mark.long
 def test_the_key_is_the_same_in_another_process() -> None:
     code = "from tests.engine.musse.artefact.test_key import VARIANTS; print(VARIANTS['a - b']())"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

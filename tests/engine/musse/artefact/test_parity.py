@@ -62,6 +62,7 @@ class Off(torch.nn.Module):
         return (strain * self.factor, *others)
 
 
+@pytest.mark.long
 def test_64_recurrent_pairs_of_an_equal_engine_pass() -> None:
     found = measure(chain(), host(), frames(PAIRS + 1))
     assert found.pairs == PAIRS

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import max_pool2d
 
 from engine.errors import EngineError, EngineUnavailable
-from engine.musse.runtimes import tensorrt
+from engine.musse.runtimes import tensorrt, tensorrt_package
 from engine.musse.runtimes.tensorrt import SETTINGS, CompiledEngine, compiled, lowered, settings_for
 from engine.musse.runtimes.without_card import without_card
 from engine.network.configuration import PAPER
@@ -170,6 +170,7 @@ def test_the_compiler_refuses_a_graph_that_the_converters_accept() -> None:
         compiled(module, inputs)
 
 
+@pytest.mark.long
 def test_a_state_that_two_stages_share_is_refused_and_would_be_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     module, inputs = musse((45, 18), SMALL)
     half = inputs[2 : 2 + len(inputs[2:]) // 2]
@@ -211,7 +212,7 @@ def test_tf32_is_off_and_small_graphs_are_compiled() -> None:
 def test_a_wrong_installation_is_one_message(
     monkeypatch: pytest.MonkeyPatch, packages: dict[str, str], words: str
 ) -> None:
-    monkeypatch.setattr(tensorrt, "installed", lambda: packages)
+    monkeypatch.setattr(tensorrt_package, "installed", lambda: packages)
     with pytest.raises(EngineUnavailable, match=words) as refusal:
         tensorrt.torch_tensorrt()
     assert "\n" not in str(refusal.value)

@@ -60,6 +60,7 @@ def test_the_death_of_a_worker_is_named(tmp_path: Path) -> None:
             pool.scene(4)
 
 
+@pytest.mark.long
 def test_a_killed_training_leaves_no_process(tmp_path: Path) -> None:
     program = (
         "import sys, time; from pathlib import Path; from engine.training.data.pool import ScenePool\n"
