@@ -12,6 +12,7 @@ from torch import Tensor
 from engine.musse import coupling
 from engine.musse.coupling import Coupled, couple, integrated, posterior_share, reduce
 from engine.musse.tracking_features import TrackingFeatures
+from tests.engine.musse.measured_cells import measured_cells
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -24,18 +25,7 @@ ARANGE = torch.arange
 
 def measured(motion: Tensor, coherence: float = 0.99) -> TrackingFeatures:
     """Cells whose phase is exactly what a warp by 99 % of `motion` (1, rows, cols) leaves."""
-    axial = 0.99 * motion
-    phase = 2 * np.pi * (motion - axial)
-    one = torch.ones_like(motion)
-    return TrackingFeatures(
-        weight=coherence * phase.cos(),
-        moment=coherence * phase.sin() / (2 * np.pi),
-        energy=torch.stack((one, one), dim=1),
-        coverage=one,
-        axial=axial,
-        lateral=0 * one,
-        radians=torch.full((1, motion.shape[1]), 2 * np.pi),
-    )
+    return measured_cells(motion, 0.99 * motion, coherence)
 
 
 def uniform(strain: float) -> Tensor:

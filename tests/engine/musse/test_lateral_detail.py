@@ -9,6 +9,7 @@ from engine.musse import coupling, lateral_detail
 from engine.musse.coupling import integrated, measure, within
 from engine.musse.lateral_detail import LateralDetail
 from engine.musse.tracking_features import TrackingFeatures
+from tests.engine.musse.measured_cells import measured_cells
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -21,19 +22,8 @@ INNER = (0, slice(20, -20), slice(4, -4))
 def cells(motion: Tensor, seed: int = 3) -> TrackingFeatures:
     """Cells (1, rows, cols) whose phase is `motion` and the noise that their coherence predicts."""
     noise = np.sqrt((1 - COHERENCE**2) / (2 * COHERENCE**2))
-    generator = torch.Generator().manual_seed(seed)
-    axial = motion.round(decimals=1)
-    phase = 2 * np.pi * (motion - axial) + noise * torch.randn(motion.shape, generator=generator)
-    one = torch.ones_like(motion)
-    return TrackingFeatures(
-        weight=COHERENCE * phase.cos(),
-        moment=COHERENCE * phase.sin() / (2 * np.pi),
-        energy=torch.stack((one, one), dim=1),
-        coverage=one,
-        axial=axial,
-        lateral=0 * one,
-        radians=torch.full((1, ROWS), 2 * np.pi),
-    )
+    drawn = torch.randn(motion.shape, generator=torch.Generator().manual_seed(seed))
+    return measured_cells(motion, motion.round(decimals=1), COHERENCE, noise * drawn)
 
 
 def waves() -> Tensor:
