@@ -36,7 +36,7 @@ test: style
 
 # one thread each: two would wait for each other
 together: .venv/installed-dev
-	OMP_NUM_THREADS=1 $(PYTEST) -m "not alone and not long" -n 2 $(ARGS) || [ $$? -eq 5 ]
+	OMP_NUM_THREADS=1 $(PYTEST) -m "not alone and not long" -n 2 --dist worksteal $(ARGS) || [ $$? -eq 5 ]
 
 # what takes minutes: more seeds, more kills, the container's image; then coverage by all other tests. Its floor
 # is what the tests in two workers reached alone on 2026-11-28, 76.9 %, rounded down. Ends
@@ -49,7 +49,7 @@ test-long: .venv/installed-dev
 long-tests:
 	rm -f build/*.xml build/coverage.json
 	$(PYTEST) -m long --timeout 3600 --junit-xml build/long.xml $(ARGS)
-	$(PYTEST) -m "not alone and not long" -n 2 --timeout 600 --cov --cov-report= --junit-xml build/together.xml
+	$(PYTEST) -m "not alone and not long" -n 2 --dist worksteal --timeout 600 --cov --cov-report= --junit-xml build/together.xml
 	$(PYTEST) -m "alone and not long" --cov --cov-append --cov-report=json:build/coverage.json --cov-fail-under=76 \
 	    --junit-xml build/alone.xml
 

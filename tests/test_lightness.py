@@ -97,7 +97,10 @@ def test_a_node_with_the_network_on_onnx_runtime_has_no_torch() -> None:
     assert _node_loads_torch("eager")  # the control
 
 
-@pytest.mark.parametrize(("module", "needed"), [("runtimes.eager", 0), ("device.chain", 0), ("rewriting", 7)])
+@pytest.mark.parametrize(
+    ("module", "needed"),
+    [("runtimes.eager", 0), pytest.param("device.chain", 0, marks=pytest.mark.long), ("rewriting", 7)],
+)
 def test_only_exporting_the_network_needs_onnx(module: str, needed: int) -> None:
     """The extra `training` installs it; the last module is the control."""
     code = f"import sys, engine.musse.{module}; sys.exit(7 if 'onnx' in sys.modules else 0)"

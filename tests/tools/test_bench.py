@@ -113,6 +113,7 @@ def test_recorded_benchmarks_can_be_compared_with() -> None:
             assert {row["ratio"] for row in figures.values()} == {1.0}
 
 
+@pytest.mark.long
 def test_a_signal_ends_it_and_everything_it_started(tmp_path: Path) -> None:
     file = write_press(tmp_path / "a.h5")
     with program("bench", "--file", str(file), "--engine", "trivial", "--seconds", "600") as bench:

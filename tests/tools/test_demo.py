@@ -93,6 +93,7 @@ def test_a_signal_while_it_starts_ends_everything(cache: str, moment: str) -> No
     assert not any("Traceback" in line for line in demo.err)
 
 
+@pytest.mark.long
 def test_a_signal_while_it_simulates_leaves_no_half_recording(tmp_path: Path) -> None:
     folder = tmp_path / "musse-stream"
     with program(*headless("--seconds", "600"), XDG_CACHE_HOME=str(tmp_path)) as demo:

@@ -62,6 +62,7 @@ def test_an_empty_store_is_answered_with_the_next_step(tmp_path: Path) -> None:
     assert "build one with: musse-stream engine build RECORDING" in listed.stdout
 
 
+@pytest.mark.long
 @NO_CARD
 def test_without_a_card_every_engine_is_listed_as_not_run(tmp_path: Path) -> None:
     folder = tmp_path / "musse-stream" / "engines" / "broken"

@@ -127,10 +127,7 @@ def check_weights(tmp_path: Path, recording: Path, record: Path, engine: str, *g
 
 @pytest.mark.parametrize(
     "engine",
-    [
-        *("reference", "onnx"),
-        *(pytest.param(name, marks=pytest.mark.long) for name in ("trivial", "eager")),
-    ],
+    ["onnx", *(pytest.param(name, marks=pytest.mark.long) for name in ("trivial", "reference", "eager"))],
 )
 def test_small_frames(tmp_path: Path, engine: str) -> None:
     frames, other = write_press(tmp_path / "a.h5"), write_press(tmp_path / "b.h5", seed=1)

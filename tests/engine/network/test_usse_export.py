@@ -68,7 +68,7 @@ def test_onnx_of_the_paper(tmp_path: Path) -> None:
     [
         pytest.param(TRUNK, id="live"),
         pytest.param(RECURRENT, id="recurrent", marks=pytest.mark.long),
-        pytest.param(PAPER, id="paper"),
+        pytest.param(PAPER, id="paper", marks=pytest.mark.long),
     ],
 )
 def test_exported_graph_mutates_nothing(configuration: UsseConfiguration) -> None:

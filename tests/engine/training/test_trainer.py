@@ -141,6 +141,7 @@ def test_a_tiny_training_lowers_the_loss_and_learns_strain(tmp_path: Path, truth
     assert _error(trainer) < 0.6 * before
 
 
+@pytest.mark.long
 def test_without_truth_sigma_keeps_its_closed_form(tmp_path: Path) -> None:
     trainer, _ = trained(tmp_path, replace(RECIPE, truth=False, length=2), Scenes(truth=False))
     heads = [p for n, p in trainer.task.net.named_parameters() if ".heads." in n]

@@ -39,10 +39,8 @@ def checkpoint(output: Path) -> dict[str, bytes]:
     return {name: values.numpy().tobytes() for name, values in load_file(output / CHECKPOINT).items()}
 
 
-@pytest.mark.parametrize(
-    "form",
-    ["plain", *(pytest.param(name, marks=pytest.mark.long) for name in FORMS if name != "plain")],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("form", FORMS)
 def test_a_lost_process_changes_neither_weights_nor_log(tmp_path: Path, form: str) -> None:
     lost, whole = tmp_path / "lost", tmp_path / "whole"
     assert lose(lost, form) == -signal.SIGKILL
