@@ -29,6 +29,7 @@ from tools.geometry import to_beam
 
 _TRACE_RANGES: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)  # %
 _BAR_WIDTH: Final = 26
+_HEADING: Final = 38  # px from the top: the title of a narrow image may end above the bar
 _LEGEND: Final = 160  # px below the bar
 GUIDANCE: Final = tuple(100 * edge for edge in guidance.BAND)  # % of mean strain per pair
 
@@ -36,7 +37,7 @@ GUIDANCE: Final = tuple(100 * edge for edge in guidance.BAND)  # % of mean strai
 def draw_scale(canvas: Image, view: View, area: Area) -> None:
     """The colour bar with its words and numbers, and what the other colours mean."""
     x, y, _, height = area
-    top, bottom, left = y + 58, y + height - _LEGEND, x + 14
+    top, bottom, left = y + _HEADING + 26, y + height - _LEGEND, x + 14
     middle = left + _BAR_WIDTH // 2
     colors = lookup_table(view.options.color_map)[::-1]
     bar = cv2.resize(colors, (_BAR_WIDTH, bottom - top), interpolation=cv2.INTER_LINEAR)
@@ -44,7 +45,7 @@ def draw_scale(canvas: Image, view: View, area: Area) -> None:
     cv2.rectangle(canvas, (left - 1, top - 1), (left + _BAR_WIDTH, bottom), LINE, 1)
     percent = view.options.value == "percent"
     heading = f"% of {source_of_percent(view)}" if percent else "relative strain"
-    draw_text(canvas, heading, x + 4, y + 20, size=SMALL, weight=BOLD)
+    draw_text(canvas, heading, x + 4, y + _HEADING, size=SMALL, weight=BOLD)
     draw_text(canvas, "SOFT", middle, top - 8, weight=BOLD, align="center")
     draw_text(canvas, "HARD", middle, bottom + 19, weight=BOLD, align="center")
     for share, label in scale_labels(view):
