@@ -1,6 +1,5 @@
 """The image itself, looked at pixel by pixel: no window, no socket."""
 
-import re
 from dataclasses import replace
 
 import cv2
@@ -18,6 +17,7 @@ from tests.tools.display.display_messages import (
     status_message,
     strain_message,
 )
+from tests.tools.display.views import SURE, live, view_of
 from tools.display import panels
 from tools.display.colors import MIDDLE, OPPOSITE, colorize, grey_levels, hatch, lookup_table
 from tools.display.config import ColorMap, Layout
@@ -25,25 +25,10 @@ from tools.display.options import COLOR_MAPS, LAYOUTS, DisplayOptions
 from tools.display.panels import strain_layer, ticks
 from tools.display.render import DISCLAIMER, MIN_SIZE, SIZE, image_area, render, scale_place
 from tools.display.state import DisplayState
-from tools.display.text import text_width, wrap
+from tools.display.text import text_width
 from tools.display.view import View
 from tools.display.window import drawing_size
 from tools.geometry import Frame, extent_of, fit, resample_image, resample_values
-
-SURE = 1e-6  # strain_std so small that nothing is faded
-
-
-def view_of(*messages: Message, options: DisplayOptions | None = None, at: float = 1.0) -> View:
-    state = DisplayState(options or DisplayOptions(), address="tcp://127.0.0.1:5561", now=0.0)
-    for message in messages:
-        state.update(received(message), at)
-    return state.view(at)
-
-
-def live(strain: NDArray[np.float32], mean: float, options: DisplayOptions | None = None) -> View:
-    return view_of(
-        status_message(), bmode_message(), strain_message(strain, mean=mean, std=SURE), options=options
-    )
 
 
 def frame_of(view: View, size: int = 400) -> Frame:
@@ -222,89 +207,6 @@ def test_a_rejected_pair_leaves_no_colour_but_the_image_and_its_reason() -> None
     assert (render(good) != render(bad)).any()
 
 
-def texts_of(monkeypatch: pytest.MonkeyPatch, view: View, size: tuple[int, int] = SIZE) -> str:
-    """Every text that render draws, in order."""
-    from tools.display import readouts, text
-    from tools.display import render as render_module
-
-    texts: list[str] = []
-
-    def note(image: NDArray[np.uint8], words: str, *args: object, **fields: object) -> int:
-        room, looks = fields.get("max_width"), {k: v for k, v in fields.items() if k in ("size", "weight")}
-        cut = isinstance(room, int | float) and text_width(words, **looks) > room  # type: ignore[arg-type]
-        texts.append(f"{words} (cut)" if cut else words)
-        return text.draw_text(image, words, *args, **fields)  # type: ignore[arg-type]
-
-    with monkeypatch.context() as patch:
-        for module in (panels, readouts, render_module):
-            patch.setattr(module, "draw_text", note)
-        render(view, size)
-    return "\n".join(texts)
-
-
-def test_every_needed_word_is_on_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn = texts_of(monkeypatch, live(phantom(), -0.005))
-    for words in (
-        "SOFT", "HARD", "1 average", "opposite sign", "no value", "range fixed", "no persistence",
-        "map: clinical", "Image quality", "Echo match",
-        "mm", "mm across", "Press", "–0.50 %", "1.00", "newest frame", "lost 3", "25.0 frames/s",
-        "engine reference (float32)", "assumed values of the acquisition: 1, key o", "LIVE", DISCLAIMER,
-    ):  # fmt: skip
-        assert words in drawn, words
-    options = DisplayOptions(value="percent", persistence=0.3, range_mode="held")
-    drawn = texts_of(monkeypatch, live(phantom(0.005), 0.005, options))
-    for words in ("+0.2", "% of single pairs", "Release", "+0.50 %", "persistence 0.3 s", "range held, 1 s"):
-        assert words in drawn, words
-
-
-@pytest.mark.parametrize("width", [960, 1024, 1280])
-@pytest.mark.parametrize("narrower", [1, 2])
-def test_no_text_is_cut_in_a_narrow_window_or_over_a_narrow_image(
-    monkeypatch: pytest.MonkeyPatch, width: int, narrower: int
-) -> None:
-    grid = STRAIN_GRID.model_copy(update={"lateral_step": STRAIN_GRID.lateral_step / narrower})
-    view = view_of(status_message(), strain_message(grid=grid))
-    assert view.strain is not None
-    fused = replace(view, strain=replace(view.strain, pairs=18.0))
-    drawn = texts_of(monkeypatch, fused, (width, 600))
-    assert "18 pairs fused" in drawn
-    assert "(cut)" not in drawn
-
-
-def test_every_assumed_value_is_read_whole_in_the_notes(monkeypatch: pytest.MonkeyPatch) -> None:
-    assumed = tuple(
-        f"value {n}: assumed, because no line of the file states it, nor any option" for n in range(6)
-    )
-    state = DisplayState(DisplayOptions(show_notes=True), address="tcp://127.0.0.1:5561", now=0.0)
-    state.update(received(status_message(), strain_message(assumed=assumed)), 500.0)
-    drawn = texts_of(monkeypatch, state.view(500.0), (960, 600))
-    for line in assumed:
-        assert line in drawn.replace("\n", " ")
-    assert "(cut)" not in drawn
-
-
-def test_ages_are_read_in_seconds_and_no_engineers_word_stands_in_the_window(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    state = DisplayState(DisplayOptions(), address="tcp://127.0.0.1:5561", now=0.0)
-    state.update(received(status_message(), bmode_message(), strain_message()), 500.0)
-    for now, age in ((500.0, "0.0 s"), (533.3, "33 s"), (800.0, "5 min 0 s")):
-        drawn = texts_of(monkeypatch, state.view(now, skipped=26))
-        assert age in drawn
-        assert not re.search(r"\d ms\b|latency|overwritten|skipped", drawn)
-
-
-def test_beams_that_diverge_far_are_marked(monkeypatch: pytest.MonkeyPatch) -> None:
-    curved = Grid(
-        axial_start=5e-3, axial_step=1e-4, lateral_start=-0.5, lateral_step=1.0 / 127, probe_type="curved",
-        probe_radius=0.06,
-    )  # fmt: skip
-    drawn = texts_of(monkeypatch, view_of(strain_message(grid=curved)))
-    assert "oblique beams" in drawn
-    assert "mm across" in drawn
-    assert "oblique beams" not in texts_of(monkeypatch, live(phantom(), -0.005))
-
-
 @pytest.mark.parametrize("name", COLOR_MAPS)
 @pytest.mark.parametrize("top", [1.1, 1.5, 2.5, 6.0])
 def test_the_average_has_one_colour_at_every_range_and_the_ends_are_the_ends(
@@ -399,12 +301,6 @@ def test_the_same_view_gives_the_same_pixels_and_is_left_alone() -> None:
 )
 def test_ticks_are_round(start: float, stop: float, about: float, expected: list[float]) -> None:
     assert ticks(start, stop, about) == expected
-
-
-def test_long_text_is_wrapped_at_its_width() -> None:
-    lines = wrap("frames do not match: out-of-plane or fast motion", 150)
-    assert len(lines) > 1
-    assert all(text_width(line) <= 150 for line in lines)
 
 
 def test_strain_alone_is_drawn_on_its_own_grid() -> None:
