@@ -4,8 +4,9 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
+
+from engine.installed import installed
 
 PACKAGES: Final = (
     "torch",
@@ -25,13 +26,7 @@ def key_of(facts: Mapping[str, Any]) -> str:
 
 def versions() -> dict[str, str]:
     """Of `PACKAGES` and Python."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+    return {"python": platform.python_version(), **installed(PACKAGES)}
 
 
 def operating_system() -> str:

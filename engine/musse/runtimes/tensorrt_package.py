@@ -1,28 +1,17 @@
 """Which package of TensorRT is installed, without importing it or PyTorch."""
 
-from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 from engine.errors import EngineUnavailable
+from engine.installed import installed
 
 PACKAGES: Final = {"torch-tensorrt": "tensorrt", "torch-tensorrt-rtx": "tensorrt-rtx"}
 """Packages with the import name torch_tensorrt, and the extra that installs each."""
 
 
-def installed() -> dict[str, str]:
-    """Versions of the installed packages of `PACKAGES`."""
-    found = {}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
 def require_package() -> None:
     """Raises EngineUnavailable unless exactly one package of `PACKAGES` is installed."""
-    found = installed()
+    found = installed(PACKAGES)
     if len(found) > 1:
         raise EngineUnavailable(
             f"engine 'tensorrt': {' and '.join(found)} are both installed and overwrite each other: "

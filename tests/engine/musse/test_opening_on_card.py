@@ -121,7 +121,7 @@ def test_a_frame_that_cannot_be_captured_ends_with_the_reason(monkeypatch: pytes
 
 
 def test_without_torch_tensorrt_the_best_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.musse.runtimes.tensorrt_package.installed", dict)
+    monkeypatch.setattr("engine.musse.runtimes.tensorrt_package.installed", lambda _: {})
     best = load("musse")(SPEC, "cuda")
     best.propose(*pair())
     assert best.name == "cuda"

@@ -212,7 +212,7 @@ def test_tf32_is_off_and_small_graphs_are_compiled() -> None:
 def test_a_wrong_installation_is_one_message(
     monkeypatch: pytest.MonkeyPatch, packages: dict[str, str], words: str
 ) -> None:
-    monkeypatch.setattr(tensorrt_package, "installed", lambda: packages)
+    monkeypatch.setattr(tensorrt_package, "installed", lambda _: packages)
     with pytest.raises(EngineUnavailable, match=words) as refusal:
         tensorrt.torch_tensorrt()
     assert "\n" not in str(refusal.value)
