@@ -157,6 +157,23 @@ def test_no_text_stands_on_another(
     assert on_each_other(drawn_texts(monkeypatch, view, size)) == []
 
 
+@pytest.mark.parametrize("state", ["held", "stale", "rejected", "frozen"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_no_caption_stands_on_another_text(
+    monkeypatch: pytest.MonkeyPatch, layout: Layout, state: str
+) -> None:
+    shown = DisplayState(DisplayOptions(layout=layout), address="tcp://127.0.0.1:5561", now=0.0)
+    shown.update(received(status_message(), strain_message()), 1.0)
+    if state == "rejected":
+        for step in range(1, 29):
+            message = strain_message(rejection="decorrelated", post_index=1 + step)
+            shown.update(received(status_message(), message), 1.0 + 0.04 * step)
+    if state == "frozen":
+        shown.toggle_freeze(1.1)
+    view = shown.view({"held": 1.5, "stale": 9.0, "rejected": 2.2, "frozen": 1.2}[state])
+    assert on_each_other(drawn_texts(monkeypatch, view, (960, 600))) == []
+
+
 def test_the_check_notices_two_texts_on_each_other() -> None:
     width = text_width("relative strain", NORMAL, REGULAR)
     texts = [
