@@ -123,6 +123,18 @@ def _read(pipe: Any, lines: list[str]) -> None:
         lines.append(line)  # noqa: PERF402 - one by one, so that others see each as it comes
 
 
+def wait_for_end(process: psutil.Process) -> None:
+    """Return as soon as it runs no more.
+
+    What the kernel has begun to take down counts as running for a moment, with its files closed already.
+    """
+    end = time.monotonic() + PATIENCE
+    with suppress(psutil.NoSuchProcess):
+        while process.status() != psutil.STATUS_ZOMBIE:
+            assert time.monotonic() < end, f"process {process.pid} runs on"
+            time.sleep(0.01)
+
+
 @contextmanager
 def program(*arguments: str, **environment: str) -> Iterator[Program]:
     """Start it; whatever of it still runs at the end of the block is killed."""

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from streamer.config import Config
-from tests.tools.programs import program, write_press
+from tests.tools.programs import program, wait_for_end, write_press
 from tests.tools.tape.keeper import wait_for
 from tools.cli import app
 from tools.errors import ToolError
@@ -41,7 +41,7 @@ def test_keep_saves_rf_and_results_of_a_running_node(tmp_path: Path) -> None:
             tape_process = node.child("tape")  # another one
             assert tape_process.pid != killed.pid
             node.end(signal.SIGKILL)  # its children must not stay: `end` looks for them
-            assert not tape_process.is_running() or tape_process.status() == psutil.STATUS_ZOMBIE
+            wait_for_end(tape_process)
         replay.end(signal.SIGTERM)
     with Tape(Path(reply["path"])) as tape:
         kinds = {message.kind for message in tape.messages()}

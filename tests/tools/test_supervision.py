@@ -14,7 +14,7 @@ from streamer.config import Config
 from streamer.headers import StatusHeader
 from streamer.stopping import Stop
 from tests.streamer.node.node_harness import Listener, Scanner
-from tests.tools.programs import program
+from tests.tools.programs import program, wait_for_end
 from tools import supervision, turns
 from tools.children import CRASHED
 from tools.errors import NodeEnded
@@ -42,7 +42,7 @@ def test_a_node_that_hangs_or_dies_is_replaced_and_displays_find_the_next_one(
             listener.status(lambda status: any("started again (1 so far)" in r for r in status.reasons))
             scanner.send_all([2, 3])
             assert listener.strain_of(3).rejection is None
-            assert not first.is_running() or first.status() == psutil.STATUS_ZOMBIE
+            wait_for_end(first)
             assert f'musse_node_restarts_total{{reason="{reason}"}} 1.0' in _metrics(ready["http"])
             listener.close()
             assert running.end(signal.SIGTERM) == 0
