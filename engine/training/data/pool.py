@@ -60,21 +60,26 @@ class ScenePool:
             return self._cache[number]
         path = scene_path(self._folder, number)
         begun = time.monotonic()
-        while not path.exists():
-            for process in self._processes:
-                if process.exitcode not in (None, 0):
-                    raise PoolFailed(
-                        f"making scenes ended with exit code {process.exitcode} before {path.name}"
-                    )
-            if not any(process.is_alive() for process in self._processes) and not path.exists():
-                raise PoolFailed(f"{path} is missing and no process makes it")
-            time.sleep(POLL)
+        self._wait_for(path)
         self.figures.waited += time.monotonic() - begun
         samples = load(path)
         self._cache[number] = samples
         if len(self._cache) > LIMIT:
             self._cache.popitem(last=False)
         return samples
+
+    def _wait_for(self, path: Path) -> None:
+        while True:
+            # each once, and before the file: a process that has ended well has left it
+            codes = [process.exitcode for process in self._processes]
+            if path.exists():
+                return
+            for code in codes:
+                if code not in (None, 0):
+                    raise PoolFailed(f"making scenes ended with exit code {code} before {path.name}")
+            if None not in codes:
+                raise PoolFailed(f"{path} is missing and no process makes it")
+            time.sleep(POLL)
 
     def __enter__(self) -> Self:
         missing = any(not scene_path(self._folder, self.first + i).exists() for i in range(self.count))

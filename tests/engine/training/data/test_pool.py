@@ -7,7 +7,9 @@ import sys
 import time
 from collections.abc import Iterator
 from multiprocessing import resource_tracker
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import cast
 
 import psutil
 import pytest
@@ -58,6 +60,27 @@ def test_the_death_of_a_worker_is_named(tmp_path: Path) -> None:
                 child.kill()
         with pytest.raises(PoolFailed, match=r"exit code -9 before 0000004\.npz"):
             pool.scene(4)
+
+
+class DiesWhileAsked:
+    """A process that is killed right after its exit code was asked for."""
+
+    def __init__(self) -> None:
+        self._codes = iter((None, -signal.SIGKILL))
+
+    @property
+    def exitcode(self) -> int | None:
+        return next(self._codes)
+
+    def is_alive(self) -> bool:
+        return False
+
+
+def test_a_death_between_two_looks_is_named_too(tmp_path: Path) -> None:
+    pool = ScenePool(tmp_path, first=0, count=1)
+    pool._processes = [cast("BaseProcess", DiesWhileAsked())]
+    with pytest.raises(PoolFailed, match=r"exit code -9 before 0000000\.npz"):
+        pool.scene(0)
 
 
 @pytest.mark.long
