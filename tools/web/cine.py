@@ -37,7 +37,8 @@ class CineFrame:
 class Cine:
     """The newest images within `SECONDS` and `limit` bytes. One thread, or under its owner's lock.
 
-    While pinned nothing is let go; what does not fit then is not held, and counted.
+    While pinned nothing is let go; what does not fit then is not held, and counted, but for the newest image:
+    that is what a live page shows.
     """
 
     def __init__(self, limit: int = MAX_BYTES) -> None:
@@ -45,6 +46,7 @@ class Cine:
         self.not_held = 0
         """Images that had no room since the pin."""
         self._frames: deque[CineFrame] = deque()
+        self._unheld: CineFrame | None = None  # the newest image, while there is no room for it
         self._bytes = 0
         self._pins: set[object] = set()
 
@@ -55,6 +57,11 @@ class Cine:
         return len(self._frames)
 
     @property
+    def newest(self) -> CineFrame | None:
+        """The newest image, whether it had room or not; None before the first."""
+        return self._unheld or (self._frames[-1] if self._frames else None)
+
+    @property
     def seconds(self) -> float:
         """From the oldest image to the newest."""
         return self._frames[-1].image.time - self._frames[0].image.time if self._frames else 0.0
@@ -63,7 +70,9 @@ class Cine:
         """Take the newest image; its number is above all others."""
         if self._pins and self._bytes + frame.image.nbytes > self.limit:
             self.not_held += 1
+            self._unheld = frame
             return
+        self._unheld = None
         self._frames.append(frame)
         self._bytes += frame.image.nbytes
         while not self._pins and len(self._frames) > 1 and self._too_much():
@@ -71,6 +80,10 @@ class Cine:
 
     def complete(self, own: BmodeImage) -> None:
         """Put a B-mode to its strain image: it follows on the wire, and may come in a later message."""
+        unheld = self._unheld
+        if unheld is not None and (unheld.image.session_id, unheld.image.frame_index) == own.frame:
+            self._unheld = replace(unheld, image=with_bmode(unheld.image, own))
+            return
         for at in range(len(self._frames) - 1, max(len(self._frames) - _LATE, -1), -1):
             frame = self._frames[at]
             if (frame.image.session_id, frame.image.frame_index) == own.frame:
@@ -88,13 +101,13 @@ class Cine:
 
     def pin(self, who: object) -> None:
         """Hold everything until `who` unpins."""
-        if not self._pins:
-            self.not_held = 0
         self._pins.add(who)
 
     def unpin(self, who: object) -> None:
         """Let go again, once nobody pins."""
         self._pins.discard(who)
+        if not self._pins:
+            self.not_held = 0
 
     def _too_much(self) -> bool:
         return self._bytes > self.limit or self.seconds > SECONDS

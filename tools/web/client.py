@@ -46,13 +46,13 @@ class Client:
 
     def freeze(self, number: int | None = None) -> None:
         """Show the image of this number, or the newest, until `live`; pins the cine."""
-        frame = self._feed.cine.get(2**62 if number is None else number)
+        frame = self._feed.cine.newest if number is None else self._feed.cine.get(number)
         if frame is not None:
             self._show(frame, [])
 
     def show_older(self, older: Older, image: ImageFrame, presses_before: list[ImageFrame]) -> None:
         """Show an image that the tape process held."""
-        newest = self._feed.cine.get(2**62)
+        newest = self._feed.cine.newest
         if newest is not None and newest.image.bmode_grid == image.bmode_grid:
             image = replace(image, exposure_db=newest.image.exposure_db)
         number = self.first - len(self.older) + self.older.index(older)
@@ -68,7 +68,7 @@ class Client:
 
     def complete(self, older: Older, image: ImageFrame) -> None:
         """Take the B-mode of the frozen image from the tape process's copy of it."""
-        shown, newest = self.shown, self._feed.cine.get(2**62)
+        shown, newest = self.shown, self._feed.cine.newest
         if shown is None or shown.image.frame_index != older.frame_index or newest is None:
             return
         with_bmode = replace(
@@ -120,7 +120,7 @@ class Client:
     def set_region(self, start: Point | None, end: Point | None) -> None:
         """The viewer's region of interest between two points in mm, or the node's. ValueError: too small."""
         box = None
-        frame = self.shown or self._feed.cine.get(2**62)
+        frame = self.shown or self._feed.cine.newest
         if start is not None and end is not None and frame is not None:
             box = box_between(frame.image.grid, frame.image.relative_strain.shape, start, end)
             if box is None:
@@ -130,7 +130,7 @@ class Client:
 
     def measurement(self) -> tuple[Measurement, Presses, Regions] | None:
         """Both regions on the image that is shown; None without regions or image."""
-        frame = self.shown or self._feed.cine.get(2**62)
+        frame = self.shown or self._feed.cine.newest
         image = None if frame is None else self.own(frame.image)
         if self.regions is None or frame is None or image is None:
             return None
@@ -138,6 +138,8 @@ class Client:
         before = [
             f.image for f in self._feed.cine if f.number <= frame.number and f.image.session_id == session
         ]
+        if before and before[-1] is not frame.image:
+            before.append(frame.image)  # the newest, which had no room: presses are counted back from it
         strongest = strongest_of_presses(of_newest_scene(before)) or self._presses_before
         own = [image for image in map(self.own, strongest) if image is not None]
         return measure(image, self.regions), ratios(own, self.regions), self.regions

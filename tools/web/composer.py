@@ -73,7 +73,7 @@ class Composer:
     def _images(self, view: View) -> tuple[ImageFrame | None, object, Any, object]:
         """Strain and B-mode to show, each with a key that changes with it."""
         client = self._client
-        frame = client.shown or (self._feed.cine.get(2**62) if view.strain is not None else None)
+        frame = client.shown or (self._feed.cine.newest if view.strain is not None else None)
         strain = key = None
         if frame is not None:
             key = (client.shown is None, frame.number, frame.image.frame_index, client.options.region)
@@ -123,7 +123,7 @@ class Composer:
         """All text beside the images; the browser decides none of it."""
         client = self._client
         cine = self._feed.cine
-        newest = cine.get(2**62)
+        newest = cine.newest
         frozen = view.frozen
         return {
             "banner": {"text": view.banner.text, "level": view.banner.level, "detail": view.banner.detail},

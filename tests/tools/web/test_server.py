@@ -25,6 +25,7 @@ from tests.tools.display.synthetic_node import SyntheticNode
 from tests.tools.web.chromium import page_server
 from tools.display.view import BmodeImage
 from tools.measure.frames import ImageFrame
+from tools.measure.regions import parse_regions
 from tools.web.access import Access
 from tools.web.cine import Cine, CineFrame
 from tools.web.client import Client
@@ -223,10 +224,40 @@ def test_the_cine_forgets_the_oldest_unless_it_is_pinned() -> None:
     for number in range(30, 35):
         cine.append(frame(number))
     assert ([f.number for f in cine], cine.not_held) == (list(range(20, 30)), 5)
+    assert cine.newest is not None
+    assert cine.newest.number == 34  # a live page shows it although it has no room
+    cine.complete(BmodeImage(np.full((50, 20), 7, np.uint8), STRAIN_GRID, 60.0, ("s", 34), 3.0))
+    assert cine.newest.image.bmode is not None
+    assert cine.newest.image.bmode[0, 0] == 7
     cine.unpin("me")
+    assert cine.not_held == 0
     cine.append(frame(35))
     assert [f.number for f in cine][-1] == 35
     assert len(cine) == 10
+
+
+def test_beside_a_freeze_that_fills_the_memory_a_live_page_shows_and_measures_the_newest_image() -> None:
+    cine = Cine(limit=10 * frame(0).image.nbytes)
+    feed = SimpleNamespace(cine=cine, late=lambda: False)
+    frozen, live = Client(feed), Client(feed)  # type: ignore[arg-type]
+    live.regions = parse_regions(
+        '{"a": {"x": 0, "z": 15, "width": 5, "height": 5}, "b": {"x": 8, "z": 15, "width": 5, "height": 5}}'
+    )
+    pressed = [frame(number, strain=0.006 if number % 2 else -0.006) for number in range(89)]
+    for one in pressed[:10]:
+        cine.append(one)
+    frozen.freeze()
+    for one in pressed[10:]:
+        cine.append(one)
+    found = live.measurement()
+    assert found is not None
+    assert found[0].frame_index == 88
+    assert len(found[1].values) == 1  # those of 8 s ago are no presses of the last 5 s
+    live.freeze()
+    assert live.shown is not None
+    assert live.shown.number == 88
+    assert frozen.shown is not None
+    assert frozen.shown.number == 9
 
 
 def test_a_frozen_trace_breaks_where_pairs_were_rejected() -> None:

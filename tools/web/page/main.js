@@ -121,7 +121,7 @@ function controls() {
   $("pointer").textContent = !tools.pointer ? "–"
     : place + (!at ? "outside" : Number.isNaN(at.value) ? "no value" : `${at.value.toFixed(2)} ± ${at.std.toFixed(2)}`);
   if (!state) return;
-  const { first, last, shown, seconds, kept } = state.cine, slider = $("slider");
+  const { first, last, shown, seconds, kept, not_held: missed } = state.cine, slider = $("slider");
   $("freeze").textContent = shown === null ? "Freeze" : "Live";
   $("freeze").classList.toggle("on", shown !== null);
   slider.disabled = first === null;
@@ -129,7 +129,7 @@ function controls() {
     [slider.min, slider.max] = [first, last];
     slider.value = shown ?? last;
   }
-  $("held").textContent = `images: ${seconds.toFixed(0)} s, to save: ${kept === null ? "none" : `${kept.toFixed(0)} s`} in memory`;
+  $("held").textContent = `images: ${seconds.toFixed(0)} s, to save: ${kept === null ? "none" : `${kept.toFixed(0)} s`} in memory${missed ? `, full: ${missed} newer not held` : ""}`;
   $("keep").textContent = shown === null ? "Save last 20 s" : "Save all before freeze";
   $("keep").disabled = kept === null;
   $("node-box").hidden = state.own_region === null;
