@@ -21,7 +21,7 @@ from tools.display.options import DisplayOptions
 from tools.display.shown import Shown, ShownImages, in_new_region
 from tools.display.strain_image import fused_image, hold_reason, strain_image
 from tools.display.text import engine_text
-from tools.display.view import TRACE_SECONDS, Age, Ages, BmodeImage, Frozen, Rates, TracePoint, View
+from tools.display.view import TRACE_SECONDS, Age, Ages, BmodeImage, Frozen, Rates, TracePoint, View, others
 
 HELD_AFTER: Final = 1.0  # s that an image stands in colour while pairs are rejected
 _NOTICE_SECONDS: Final = 4.0
@@ -151,7 +151,7 @@ class DisplayState:
             status=live.status,
             skipped=skipped,
             refused=refused,
-            other_sources=live.other_sources,
+            other_sources=others(live, self._frozen.source),
             seconds_kept=live.seconds_kept,
             recording=live.recording,
             notice=live.notice,

@@ -1,11 +1,11 @@
 """Readable text on an image: OpenCV's built-in TrueType face, with alignment and a width limit."""
 
 from functools import cache
-from typing import Literal
+from typing import Literal, Protocol
 
 import cv2
 
-from streamer.headers import StatusHeader, StrainHeader
+from streamer.headers import StatusHeader
 from tools.display.colors import TEXT, Color, Image
 
 SMALL, NORMAL, LARGE = 13, 15, 26
@@ -65,7 +65,18 @@ def wrap(text: str, max_width: float, size: int = NORMAL, weight: int = REGULAR)
     return lines
 
 
-def engine_text(newest: StrainHeader | None, status: StatusHeader | None) -> str:
+class Computed(Protocol):
+    """What states its engine."""
+
+    @property
+    def engine(self) -> str: ...
+    @property
+    def precision(self) -> str: ...
+    @property
+    def device(self) -> str: ...
+
+
+def engine_text(newest: Computed | None, status: StatusHeader | None = None) -> str:
     """Engine, precision and device of the newest result, or of the status before there is one."""
     source = newest or status
     if source is None:

@@ -88,6 +88,12 @@ class Frozen:
         return f"{word} {time.strftime('%H:%M:%S', time.localtime(self.taken_at))}, {ago(self.age)} old"
 
 
+def others(live: "View", source: str | None) -> tuple[str, ...]:
+    """Sources that send while an image of `source` is shown: the live link's too where it differs."""
+    newer = () if live.source in (None, source) else (live.source,)
+    return tuple(sorted({*newer, *live.other_sources} - {source}))
+
+
 def ago(seconds: float) -> str:
     """A duration as people read it: 0.8 s, 12 s, 3 min 20 s, 2 h 5 min."""
     if seconds < 10:

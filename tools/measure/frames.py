@@ -38,6 +38,14 @@ class ImageFrame:
     time_constant: float
     """s of fusion."""
     engine: str
+    precision: str = ""
+    """Of the engine; empty where the newest pair did not come."""
+    device: str = ""
+    """Where the engine computed; empty as above."""
+    source: str | None = None
+    """source_id of the stream; None of a file."""
+    assumed: tuple[str, ...] = ()
+    """What the sender measured or assumed."""
     predicted_snre: float | None = None
     """Of the newest pair."""
     bmode: NDArray[np.uint8] | None = None

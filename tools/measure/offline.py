@@ -66,6 +66,10 @@ def of_messages(
         pairs=fused.effective_pairs,
         time_constant=fused.time_constant,
         engine=fused.engine,
+        precision=newest.precision if newest is not None else "",
+        device=newest.device if newest is not None else "",
+        source=fused.source_id,
+        assumed=newest.assumed if newest is not None else fused.assumed,
         correlation=stated or ASSUMED_CORRELATION,
         correlation_stated=stated is not None,
     )

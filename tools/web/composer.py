@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from tools.display.colors import MAP_NAMES, OPPOSITE, grey_levels, lookup_table
 from tools.display.readouts import GUIDANCE, quality_color, scale_labels, status_line
-from tools.display.view import TRACE_SECONDS, Frozen, View, ago
+from tools.display.text import engine_text
+from tools.display.view import TRACE_SECONDS, Frozen, View, ago, others
 from tools.geometry import outline
 from tools.measure.frames import ImageFrame
 from tools.web.cine import CineFrame
@@ -90,8 +91,8 @@ class Composer:
     def _with_region(self, view: View, strain: ImageFrame | None) -> View:
         """The view with the viewer's region and the quality of the image inside it."""
         client = self._client
-        grid = view.strain.grid if view.strain is not None else None
-        region = client.options.region_on(grid.probe_type) if grid is not None else None
+        shown = client.shown.image if client.shown is not None else view.strain
+        region = client.options.region_on(shown.grid.probe_type) if shown is not None else None
         if region is None:
             return view
         return replace(
@@ -115,6 +116,11 @@ class Composer:
             predicted_snre=image.predicted_snre,
             echo_match=image.median_ncc,
             region=image.region,
+            source=image.source,
+            other_sources=others(view, image.source),
+            engine=engine_text(image),
+            assumed=image.assumed,
+            waiting=(),
             trace=client.trace_before(frame, view.now),
             trace_end=view.now,
         )

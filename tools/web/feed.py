@@ -140,4 +140,8 @@ class Feed:
             pairs=1.0,
             time_constant=0.0,
             engine=strain.engine,
+            precision=newest.precision,
+            device=newest.device,
+            source=newest.source_id,
+            assumed=newest.assumed,
         )

@@ -307,6 +307,19 @@ def test_a_new_source_is_shown_once_the_old_is_gone_with_a_note() -> None:
     assert view.bmode is None
 
 
+def test_a_frozen_image_keeps_its_source_and_names_the_one_that_sends_now() -> None:
+    state, last = running()
+    state.toggle_freeze(last)
+    for step in range(1, 60):
+        now = last + 0.04 * step
+        state.update(received(status_message(source_id="leg"), strain_message(source_id="leg")), now)
+    view = state.view(now)
+    assert (view.source, view.other_sources) == ("arm", ("leg",))
+    state.toggle_freeze(now)
+    view = state.view(now)
+    assert (view.source, view.other_sources) == ("leg", ())
+
+
 def test_a_named_source_is_never_left_and_the_others_are_named() -> None:
     state = opened(source="leg")
     for step in range(60):

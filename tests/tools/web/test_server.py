@@ -20,15 +20,25 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
-from tests.tools.display.display_messages import STRAIN_GRID
+from tests.tools.display.display_messages import (
+    STRAIN_GRID,
+    fused_message,
+    received,
+    status_message,
+    strain_message,
+)
 from tests.tools.display.synthetic_node import SyntheticNode
 from tests.tools.web.chromium import page_server
+from tools.display.options import DisplayOptions
+from tools.display.state import DisplayState
 from tools.display.view import BmodeImage
 from tools.measure.frames import ImageFrame
+from tools.measure.offline import of_wire
 from tools.measure.regions import parse_regions
 from tools.web.access import Access
 from tools.web.cine import Cine, CineFrame
 from tools.web.client import Client
+from tools.web.composer import Composer
 from tools.web.messages import pack
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - what a token is needed for
@@ -258,6 +268,34 @@ def test_beside_a_freeze_that_fills_the_memory_a_live_page_shows_and_measures_th
     assert live.shown.number == 88
     assert frozen.shown is not None
     assert frozen.shown.number == 9
+
+
+def test_a_frozen_image_keeps_its_own_source_engine_and_assumptions_beside_another_source() -> None:
+    state = DisplayState(DisplayOptions(), address="tcp://127.0.0.1:1", now=0.0)
+    strain, fused = strain_message(device="cpu"), fused_message()
+    state.update(received(status_message(), strain, fused), 0.1)
+    cine, now = Cine(), 0.2
+    image = of_wire((strain, fused), 0.1)
+    assert image is not None
+    cine.append(CineFrame(1, image))
+    feed = SimpleNamespace(
+        cine=cine, view=lambda: state.view(now), unix_now=lambda: now, late=lambda: False,
+        tape_seconds=None, recording=False,
+    )  # fmt: skip
+    client = Client(feed)  # type: ignore[arg-type]
+    client.freeze()
+    while state.link.source == "arm":  # another scanner, whose first frame has not come
+        now += 0.2
+        state.update(received(status_message(source_id="leg", engine="onnx")), now)
+        assert now < 5
+    shown = unpack(Composer(client, feed).next_message())[0]["state"]  # type: ignore[arg-type]
+    assert (shown["source"], shown["others"]) == ("arm", ["leg"])
+    assert shown["engine"] == "reference (float32, cpu)"
+    assert "engine reference (float32, cpu)" in shown["status"]
+    assert shown["assumed"] == ["sound_speed: 1540 m/s by default"]
+    assert shown["waiting"] == []  # nothing covers the image
+    client.live()
+    assert unpack(Composer(client, feed).next_message())[0]["state"]["source"] == "leg"  # type: ignore[arg-type]
 
 
 def test_a_frozen_trace_breaks_where_pairs_were_rejected() -> None:
