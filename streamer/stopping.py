@@ -19,6 +19,7 @@ class Stop:
     def __init__(self) -> None:
         self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._set = False
+        self._signalled = False
         self._interruptible = False
 
     def set(self) -> None:
@@ -40,7 +41,11 @@ class Stop:
         return True
 
     def on_signal(self, signum: int, frame: object) -> None:
-        """End now: an inference in progress is broken off. Runs in the main thread, as signal handlers do."""
+        """End now: an inference in progress is broken off, and none begins any more.
+
+        Runs in the main thread, as signal handlers do.
+        """
+        self._signalled = True
         self.set()
         if self._interruptible:
             self._interruptible = False
@@ -48,9 +53,14 @@ class Stop:
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
-        """Code that a signal may break off anywhere: it must leave nothing half done that others see."""
+        """Code that a signal may break off anywhere: it must leave nothing half done that others see.
+
+        It is not begun where the signal came just before. Raises StopRequested.
+        """
         self._interruptible = True
         try:
+            if self._signalled:
+                raise StopRequested
             yield
         finally:
             self._interruptible = False

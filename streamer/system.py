@@ -71,14 +71,17 @@ def on_hangup(handler: Any) -> None:
         signal.signal(signal.SIGHUP, handler)
 
 
-def end_with_parent() -> None:
-    """Let the death of its parent end this process (Linux only: elsewhere it lives on).
+def end_with_parent(parent: int) -> None:
+    """Let the death of its parent, the process `parent`, end this one by SIGTERM (Linux only: elsewhere it
+    lives on). Main thread.
 
     A parent that is killed cannot end its children. Asked for here and not between fork and exec, where other
-    threads of the parent may hold locks.
+    threads of the parent may hold locks: so the parent may be dead already.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:
+            signal.raise_signal(signal.SIGTERM)
 
 
 def own_group() -> dict[str, Any]:

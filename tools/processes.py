@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from multiprocessing import parent_process
 from pathlib import Path
 from types import MappingProxyType
 
@@ -15,7 +16,7 @@ from engine.user_cache import user_cache
 from streamer import system
 from tools.errors import ToolError
 
-CHILD = "MUSSE_CHILD"  # set in the environment of every process that `start` makes
+CHILD = "MUSSE_CHILD"  # the starter's process id, in the environment of every process that `start` makes
 GRACE = 3.0  # s for a child to end by itself
 _KEPT = str(16 * 2**20)  # more than any map of a frame: memory that every pair needs again is no page fault
 FEW_ARENAS = {
@@ -34,14 +35,21 @@ def on_stop_signal(handler: Callable[[int, object], None]) -> None:
     signal.signal(signal.SIGINT, handler)
     signal.signal(signal.SIGTERM, handler)
     system.on_hangup(handler)
-    if os.environ.pop(CHILD, None):
-        system.end_with_parent()
+    starter = os.environ.pop(CHILD, None)
+    if starter is not None:
+        system.end_with_parent(int(starter))
 
 
 def end_with_parent() -> None:
-    """Begin a worker process: Ctrl-C ends it silently, the death of its parent too (Linux)."""
+    """Begin a process that `start` or multiprocessing has made: Ctrl-C ends it silently, the death of its
+    parent too (Linux).
+    """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    system.end_with_parent()
+    parent = parent_process()
+    if parent is not None and parent.pid is not None:
+        system.end_with_parent(parent.pid)
+    elif CHILD in os.environ:
+        system.end_with_parent(int(os.environ[CHILD]))
 
 
 @contextmanager
@@ -112,7 +120,7 @@ def start(
     the user's own.
     """
     command = [sys.executable, "-P", "-m", module, *arguments]
-    environment = {**os.environ, CHILD: "1", **changes}
+    environment = {**os.environ, CHILD: str(os.getpid()), **changes}
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, **system.own_group())
 
 

@@ -69,6 +69,14 @@ def test_a_signal_breaks_off_interruptible_work_only(on_alarm: Stop) -> None:
     signal.raise_signal(signal.SIGALRM)  # outside: nothing is raised
 
 
+def test_work_does_not_begin_after_a_signal(on_alarm: Stop) -> None:
+    signal.raise_signal(signal.SIGALRM)
+    begun = False
+    with pytest.raises(StopRequested), on_alarm.interruptible():
+        begun = True
+    assert not begun
+
+
 def test_a_stop_from_a_thread_lets_work_finish() -> None:
     stop = Stop()
     with stop.interruptible():

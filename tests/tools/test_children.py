@@ -1,11 +1,15 @@
-"""Children start whatever the current folder holds."""
+"""Children start whatever the current folder holds, and end with their parent."""
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.root import ROOT
+from tests.tools.tape.keeper import wait_for
 from tools.children import child
 
 
@@ -40,3 +44,17 @@ def test_without_the_option_the_current_folder_comes_first(shadowing: Path) -> N
     )
     assert ended.returncode != 0
     assert "of the user" in ended.stderr
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asked of the Linux kernel")
+def test_a_child_whose_parent_died_while_it_started_ends_too(tmp_path: Path) -> None:
+    file = tmp_path / "ended"
+    killed = subprocess.run(
+        [sys.executable, "-m", "tests.tools.late_child", str(file), "0"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},  # the child is started without its folder
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    wait_for(lambda: file.exists() or None)
+    assert file.read_text() == "SIGTERM"
