@@ -186,10 +186,14 @@ def pair_motion(
     a_zz, a_zx, a_xz, a_xx = deformation_gradient(motion, j, rest_z, rest_x)
     # F_j F_i^-1
     determinant = b_zz * b_xx - b_zx * b_xz
-    gradient = (
-        (a_zz * b_xx - a_zx * b_xz) / determinant,
-        (a_zx * b_zz - a_zz * b_zx) / determinant,
-        (a_xz * b_xx - a_xx * b_xz) / determinant,
-        (a_xx * b_zz - a_xz * b_zx) / determinant,
+    zz, zx, xz, xx = (
+        # a field of constant slope has one everywhere, also where there is no rest point
+        (product / determinant).masked_fill(rest_z.isnan(), torch.nan)
+        for product in (
+            a_zz * b_xx - a_zx * b_xz,
+            a_zx * b_zz - a_zz * b_zx,
+            a_xz * b_xx - a_xx * b_xz,
+            a_xx * b_zz - a_xz * b_zx,
+        )
     )
-    return PairMotion(axial=there_z - z, lateral=there_x - x, gradient=gradient)
+    return PairMotion(axial=there_z - z, lateral=there_x - x, gradient=(zz, zx, xz, xx))

@@ -71,6 +71,11 @@ def test_slip_moves_one_side_along_the_boundary_and_truth_follows_it() -> None:
     # where the sides overlap two points share one place, and either answer is true
     same = (back.axial - (z - seen[0])).abs() < 1e-8
     assert float(same[valid].double().mean()) > 0.995
+    # where tissue has opened nothing is: no displacement, and no strain either
+    edge_z, edge_x = (seen[:50] for seen in positions(moves, 1, 15e-3 + x * np.tan(0.3), x))
+    opened = pair_motion(moves, 1, 0, edge_z[:, None] + torch.linspace(-2e-5, 2e-5, 81), edge_x[:, None])
+    assert 0 < int(opened.axial.isnan().sum()) < opened.axial.numel() / 2
+    assert bool(opened.axial_strain.isnan().eq(opened.axial.isnan()).all())
 
 
 def test_a_vessel_pushes_incompressible_tissue_aside() -> None:
