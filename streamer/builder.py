@@ -171,6 +171,8 @@ class EngineBuilder:
                     break
         except EngineUnavailable:
             raise
+        except EngineError as error:
+            log.warning("engine, on its first frame: %s", error, extra={"limit_by": "warm-up"})
         except Exception:
             log.exception(
                 "the engine failed on its first frame; it will be tried on every pair",

@@ -4,6 +4,7 @@ The received carrier is measured on the data, because a header gives at best the
 rounded to steps of 12 % with hysteresis, so that neighbouring frames share one grid. NumPy and SciPy only.
 """
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, TypeAlias
@@ -25,6 +26,7 @@ LOWEST_FREQUENCY = 0.02  # cycles per sample: below lie offsets and drift, never
 PADDING_CYCLES = (
     8  # of the nominal carrier: keeps the circular band filter from folding the bottom onto the top
 )
+MAX_CELLS = 2**23  # half cycles of all lines of IQ; RF of 16 MiB has as many
 TINY = 1e-30
 NOTHING = 1e-10  # of the peak's power, per sample: rounding of a constant frame
 IQ_OFFSET = 0.1  # of the RMS: the least mean of IQ samples that counts as an offset
@@ -78,7 +80,10 @@ class CanonicalIq:
 
 
 class IqTransform:
-    """Turns frames of one acquisition into canonical IQ. Holds constants only; any thread may use it."""
+    """Turns frames of one acquisition into canonical IQ. Holds constants only; any thread may use it.
+
+    Raises InvalidAcquisition where the canonical grid of mixed-down IQ would take memory without bound.
+    """
 
     def __init__(self, spec: EngineSpec) -> None:
         self.spec = spec
@@ -86,6 +91,12 @@ class IqTransform:
         padding = min(PADDING_CYCLES * spec.sampling_frequency / spec.center_frequency, n_axial)
         self.n_fft = 2 * scipy.fft.next_fast_len((n_axial + round(padding) + 1) // 2)
         self._mixed = spec.demodulation_frequency / spec.sampling_frequency if spec.kind == "iq" else 0.0
+        if ROWS_PER_CYCLE * self._mixed * n_axial * spec.shape[1] > MAX_CELLS:
+            stated = f"{spec.demodulation_frequency:g} Hz at {spec.sampling_frequency:g} Hz sampling"
+            raise InvalidAcquisition(
+                f"demodulation_frequency {stated} is {self._mixed:.3g} cycles per sample, too many in "
+                f"frames of {n_axial} x {spec.shape[1]}: give both in Hz"
+            )
         if spec.kind == "iq":
             frequency: NDArray[np.float64] = np.fft.fftfreq(self.n_fft).astype(np.float64) + self._mixed
         else:
@@ -151,14 +162,14 @@ class IqTransform:
 
         Raises EstimateFailed for a frame too few cycles deep.
         """
-        steps = STEPS_PER_OCTAVE * float(np.log2(carrier))
+        steps = STEPS_PER_OCTAVE * float(np.log2(max(carrier, TINY)))
         if near is not None and abs(steps - near.step) <= HYSTERESIS:
             return near
         step = round(steps)
         rounded = 2.0 ** (step / STEPS_PER_OCTAVE)
         length = scipy.fft.next_fast_len(round(ROWS_PER_CYCLE * rounded * self.n_fft))
         center = round((rounded - self._mixed) * self.n_fft)
-        pitch = self.n_fft / length
+        pitch = self.n_fft / length if length else math.inf  # not one row in a whole frame
         n_rows = int((self.spec.shape[0] - 1) // pitch) + 1
         if n_rows < MIN_ROWS:
             raise EstimateFailed(

@@ -225,6 +225,19 @@ def test_frames_too_small_are_refused_by_name() -> None:
         onnx(shallow).step(frame, frame)
 
 
+def test_iq_of_an_impossible_carrier_is_refused_before_it_takes_memory() -> None:
+    mixed = replace(SPEC, kind="iq", demodulation_frequency=5e6 * 1e3)  # the unit was taken twice
+    with pytest.raises(InvalidAcquisition, match=r"demodulation_frequency 5e\+09 Hz.*cycles per sample"):
+        onnx(mixed)
+
+
+@pytest.mark.parametrize("carrier", [0.0, 1e-12, 1e-4])
+def test_iq_that_does_not_turn_is_refused_by_name(carrier: float) -> None:
+    transform = IqTransform(replace(SPEC, kind="iq", demodulation_frequency=0.0))
+    with pytest.raises(EstimateFailed, match=r"0\.5 cycles of its carrier deep.*motion needs 8"):
+        transform.grid(carrier)
+
+
 def test_values_that_are_not_finite_are_not_handed_on() -> None:
     class Broken:
         name, precision, model_hash, errors = "broken", "float32", "", MeasuredErrors()
