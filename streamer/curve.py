@@ -7,6 +7,7 @@ Public keys are written as 64 hexadecimal digits: ZeroMQ's own form, Z85, holds 
 TOML take for their own.
 """
 
+import logging
 import os
 import re
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ Server: TypeAlias = Literal["node", "rf"]
 _HEX: Final = re.compile(r"[0-9a-f]{64}")
 _NEW: Final = "make one with `musse-stream keys new`"
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Keys:
@@ -41,13 +44,8 @@ class Keys:
     """File of the public keys that may connect, read anew for each connection; None: `public` alone."""
 
     def may_connect(self, public: bytes) -> bool:
-        """Whether a client with this key is let in. An allow file that cannot be read lets nobody in."""
-        if public == self.public:
-            return True
-        try:
-            return self.allowed is not None and public in read_allowed(self.allowed)
-        except ConfigError:
-            return False
+        """Whether a client with this key is let in. Raises ConfigError for an allow file that is none."""
+        return public == self.public or (self.allowed is not None and public in read_allowed(self.allowed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +92,13 @@ class Context(zmq.Context["zmq.Socket[bytes]"]):
             socket.curve_serverkey = pinned
             socket.curve_publickey, socket.curve_secretkey = keys.public, keys.secret
 
-    def nobody_gets_in(self) -> bool:
-        """Whether the authenticator has ended by itself."""
-        return self.authenticator is not None and not self.authenticator.is_alive()
+    def nobody_new(self) -> str:
+        """Why nobody new gets in, or the own key alone; "" while clients are let in by the list."""
+        if self.authenticator is None:
+            return ""
+        if not self.authenticator.is_alive():
+            return "the authenticator has ended: nobody new can connect until a restart"
+        return self.authenticator.trouble
 
     def term(self) -> None:
         """End the authenticator and close the context; its sockets are closed before."""
@@ -112,11 +114,20 @@ class Authenticator(ThreadAuthenticator):
     def __init__(self, context: Context, keys: Keys) -> None:
         super().__init__(context)
         self._keys = keys
+        self.trouble = ""
+        """What is wrong with the allow file, as of the last client that is not in it; "" while it is read."""
         self.configure_curve_callback(DOMAIN, self)
 
     def callback(self, domain: str, key: bytes) -> bool:
-        """Whether the client with this key, in Z85, is let in."""
-        return self._keys.may_connect(z85.decode(key))
+        """Whether the client with this key, in Z85, is let in. An allow file that is none lets nobody in."""
+        try:
+            admitted = self._keys.may_connect(z85.decode(key))
+        except ConfigError as error:
+            self.trouble = f"no other computer can connect: {error}"
+            log.warning("a client was refused: %s", error, extra={"limit_by": "allow file"})
+            return False
+        self.trouble = ""
+        return admitted
 
     def stop(self) -> None:
         """End the thread, also one that has ended by itself: sending to that would wait for ever."""
@@ -151,7 +162,7 @@ def public_of(secret: bytes) -> bytes:
 
 def parse_public(text: str) -> bytes:
     """The 32 bytes of a public key. Raises ConfigError where it is none."""
-    if not _HEX.fullmatch(text):
+    if not _HEX.fullmatch(text.lower()):
         raise ConfigError(
             f"{text[:80]!r} is no public key: it has 64 hexadecimal digits, as `keys show` prints"
         )
@@ -161,15 +172,20 @@ def parse_public(text: str) -> bytes:
 def read_allowed(file: Path) -> frozenset[bytes]:
     """The public keys of an allow file: one a line, a name after it. Raises ConfigError."""
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = file.read_text(encoding="utf-8-sig").splitlines()  # Windows editors put a mark first
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
         raise ConfigError(
             f"security.allowed: cannot read {file}: {why}; write it with `musse-stream keys allow`"
         ) from error
-    return frozenset(
-        parse_public(line.split()[0]) for line in lines if line.strip() and not line.startswith("#")
-    )
+    allowed = set()
+    for number, line in enumerate(map(str.strip, lines), 1):
+        if line and not line.startswith("#"):
+            try:
+                allowed.add(parse_public(line.split()[0]))
+            except ConfigError as error:
+                raise ConfigError(f"security.allowed: {file}, line {number}: {error}") from None
+    return frozenset(allowed)
 
 
 def _read_secret(file: Path) -> bytes:
@@ -192,10 +208,16 @@ def _read_secret(file: Path) -> bytes:
 
 
 def write_secret(file: Path) -> bytes:
-    """Write a new secret key, readable by its owner alone; returns the public key. Raises OSError."""
+    """Write a new secret key, readable by its owner alone; returns the public key.
+
+    Raises OSError; nothing is left of the file then, unless it was there.
+    """
     _, secret = zmq.curve_keypair()
-    with os.fdopen(
-        os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii"
-    ) as stream:
-        stream.write(z85.decode(secret).hex() + "\n")
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as stream:
+            stream.write(z85.decode(secret).hex() + "\n")
+    except OSError:
+        file.unlink()
+        raise
     return public_of(z85.decode(secret))

@@ -59,8 +59,8 @@ class Health:
         """Links without encryption that other computers reach, a reason each."""
         self.pairing_note = ""
         """Why pairs lie closer than configured; '' where they do not."""
-        self.closed = False
-        """Whether nobody new can connect, because the authenticator has ended."""
+        self.closed = ""
+        """Why nobody new can connect, or only this computer's own programs; "" while others can."""
 
     def restarted(self, restarts: Mapping[Restart, int]) -> None:
         """This node replaces others, which ended for these reasons; shown for the first `RESTART_SHOWN` s."""
@@ -119,7 +119,7 @@ class Health:
             state, reasons = "STALE", (*self._nothing_came(counts), *troubles)
         elif troubles:
             state, reasons = "DEGRADED", troubles
-        closed = ("the authenticator has ended: nobody new can connect until a restart",) * self.closed
+        closed = (self.closed,) * bool(self.closed)
         if self._first_asked is None:
             self._first_asked = now
         restarted = self._restarted if now - self._first_asked < RESTART_SHOWN else ()

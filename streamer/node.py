@@ -145,7 +145,7 @@ def run(
                 log.info("a display set the time constant of fusion to %g s", wanted)
                 status.configured(builder.set_fusion(wanted))
             on_turn(builder.pair_at_most)
-            health.closed = context.nobody_gets_in()
+            health.closed = context.nobody_new()
             health.pairing_note = shortened_to(config.pairing, ring.history, health.frame_rate())
             status.tick()
             receiver.raise_if_failed()

@@ -204,11 +204,11 @@ def test_nobody_gets_in_without_the_authenticator(
     assert gets_in(publisher, keys)
     authenticator = context.authenticator
     assert authenticator is not None
-    assert not context.nobody_gets_in()
+    assert context.nobody_new() == ""
     thread = authenticator.thread
     authenticator.pipe.send(b"TERMINATE")
     thread.join()
-    assert context.nobody_gets_in()
+    assert "authenticator has ended" in context.nobody_new()
     if missing:
         authenticator.stop()
     assert publisher.poll(ARRIVES_MS)
@@ -256,8 +256,14 @@ def test_the_own_key_gets_in_and_others_as_soon_as_they_are_allowed(
     assert not gets_in(publisher, late.keys(node=node.public))
     assert allow_key(late.public.hex(), "late", node.allowed)
     assert gets_in(publisher, late.keys(node=node.public))
-    node.allowed.write_text("damaged\n")
+    allowed = node.allowed.read_text()
+    node.allowed.write_text(f"{allowed}damaged\n")
     assert not gets_in(publisher, late.keys(node=node.public))
+    line = len(allowed.splitlines()) + 1
+    assert f"{node.allowed}, line {line}: 'damaged' is no public key" in publisher.context.nobody_new()
+    node.allowed.write_text(f"\ufeff# as an editor leaves it\n  # kept\n{late.public.hex().upper()}")
+    assert gets_in(publisher, late.keys(node=node.public))
+    assert publisher.context.nobody_new() == ""
 
 
 def test_a_subscriber_takes_nothing_from_a_node_with_another_key(

@@ -102,6 +102,23 @@ def test_a_file_of_images_numbers_or_settings_is_named_and_gone(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_key_that_does_not_fit_leaves_nothing_and_the_list_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with room_for(10):
+        made = CliRunner().invoke(app, ["keys", "new"])
+    assert isinstance(made.exception, DiskFull), made.exception
+    assert "the disk is full: musse.key could not be written, nothing of it" in str(made.exception)
+    assert list(tmp_path.iterdir()) == []
+    before = f"{1:064x} ward\n"
+    Path("musse.allowed").write_text(before)
+    with room_for(100):
+        added = CliRunner().invoke(app, ["keys", "allow", f"{2:064x}"])
+    assert isinstance(added.exception, DiskFull), added.exception
+    assert Path("musse.allowed").read_text() == before
+
+
 def test_weights_that_do_not_fit_are_named_and_those_before_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "live.safetensors"
     path.write_bytes(b"before")

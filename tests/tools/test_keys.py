@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from streamer.curve import Security
+from streamer.curve import Security, read_allowed
 from streamer.errors import ConfigError
 from streamer.headers import StatusHeader
 from streamer.subscriber import Subscriber
@@ -40,6 +40,14 @@ def test_a_key_is_made_once_shown_and_allowed_once(tmp_path: Path, monkeypatch: 
         allow_key("ab", "", tmp_path / "list")
     with pytest.raises(ConfigError, match="printable"):
         allow_key(public, "two\nlines", tmp_path / "list")
+
+
+def test_a_key_is_added_below_a_last_line_without_an_end(tmp_path: Path) -> None:
+    file, keys = tmp_path / "list", [new_key(tmp_path / name) for name in "ab"]
+    file.write_bytes(f"# the ward\r\n{keys[0]} by hand".encode())
+    assert allow_key(keys[1], "ward", file)
+    assert read_allowed(file) == {bytes.fromhex(key) for key in keys}
+    assert not allow_key(keys[1], "ward", file)
 
 
 def heard(subscriber: Subscriber, seconds: float) -> list[object]:
