@@ -43,6 +43,8 @@ LOOK_EVERY: Final = 1.0  # s between two looks at the tape process
 FASTEST: Final = 1 / 30  # s between two messages to one browser
 
 log = logging.getLogger(__name__)
+_connections = log.getChild("connections")
+_connections.setLevel(logging.WARNING)  # else anybody's request is two lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,7 @@ class WebServer:
                 ping_timeout=ALIVE_EVERY,
                 close_timeout=1.0,
                 server_header=None,
+                logger=_connections,
                 ssl=settings.tls,
                 ssl_handshake_timeout=None if settings.tls is None else OPEN_WITHIN,
             )
@@ -167,7 +170,10 @@ class WebServer:
         if name not in self._page:
             return _response(HTTPStatus.NOT_FOUND, b"not found\n", "text/plain")
         kind, body = self._page[name]
-        return _response(HTTPStatus.OK, body, kind, self.access.cookie())
+        response = _response(HTTPStatus.OK, body, kind, self.access.cookie())
+        if request.method == "HEAD":
+            response.body = b""  # its length stays stated
+        return response
 
     async def _serve(
         self, connection: ServerConnection, feed: Feed, tape: TapeLink, control: Control

@@ -20,6 +20,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
+from streamer.errors import ConfigError
 from tests.tools.display.display_messages import (
     STRAIN_GRID,
     fused_message,
@@ -100,6 +101,34 @@ def test_who_may_look(
     assert (Access.of(host, token).refusal(path, Headers(headers)) is None) == allowed
 
 
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/", [("Host", "[")]),
+        ("/", [("Host", "[zz]")]),
+        ("/", [("Host", "127.0.0.1"), ("Host", "127.0.0.1")]),
+        ("/", [("Host", "127.0.0.1"), ("Origin", "http://[")]),
+        ("/", [("Host", "127.0.0.1"), *[("Origin", "http://127.0.0.1")] * 2]),
+        ("//[?token=secret-token", [("Host", "127.0.0.1")]),
+    ],
+)
+def test_a_request_that_is_none_is_refused_like_any_other(path: str, headers: list[tuple[str, str]]) -> None:
+    assert Access.of(EVERYWHERE, "secret-token").refusal(path, Headers(headers)) is not None
+
+
+def test_cookies_that_come_one_by_one_are_all_read() -> None:
+    headers = Headers([("Host", "ward"), ("Cookie", "a=b"), ("Cookie", "musse_token=secret-token")])
+    assert Access.of(EVERYWHERE, "secret-token").refusal("/ws", headers) is None
+
+
+@pytest.mark.parametrize(
+    "token", ["", " ", "a;b", "a b", "a&b", "a#b", "a%41", "a+b", "\u00fc", "a\nb", 'a"b']
+)
+def test_a_token_that_would_not_come_back_is_refused(token: str) -> None:
+    with pytest.raises(ConfigError, match="--token: give"):
+        Access.of("127.0.0.1", token)
+
+
 def test_other_addresses_than_loopback_get_a_token_of_their_own() -> None:
     made = Access.of(EVERYWHERE, None).token
     assert made is not None
@@ -164,6 +193,11 @@ def test_page_socket_requests_and_limits(served: tuple[str, SlowTape]) -> None:
         with pytest.raises(urllib.error.HTTPError, match="404"):
             urllib.request.urlopen(address + "../cli.py", timeout=10)  # noqa: S310
         port = int(address.rstrip("/").rsplit(":", 1)[1])
+        with socket.create_connection(("127.0.0.1", port), 10) as head:
+            head.sendall(b"HEAD / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            answer = b"".join(iter(lambda: head.recv(4096), b""))
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert answer.endswith(b"\r\n\r\n")
         idle = opened.enter_context(socket.create_connection(("127.0.0.1", port), 10))
         idle.sendall(b"GET / HTTP/1.1\r\nHost:")
         url = address.replace("http", "ws") + "ws"
