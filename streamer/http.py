@@ -6,7 +6,8 @@ import socketserver
 import ssl
 import sys
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -14,7 +15,8 @@ from streamer.addresses import split_host_port
 from streamer.errors import AddressInUse
 
 MAX_CONNECTIONS = 4  # a scraper, two probes and a browser
-TIMEOUT = 2.0  # s for a client to send its request
+TIMEOUT = 2.0  # s without a byte of a client
+LONGEST = 5.0  # s for a request and its answer, however slowly bytes come
 
 Answer = tuple[int, str, bytes]
 """Status, content type, body."""
@@ -71,7 +73,8 @@ class _BoundedServer(ThreadingHTTPServer):
     ) -> None:
         self.address_family = family
         self._tls = tls
-        self._open: list[socket.socket] = []
+        self._open: dict[socket.socket, float] = {}
+        """Connections in the order they came, and when each is ended."""
         self._lock = threading.Lock()
         super().__init__(address, handler)
 
@@ -88,17 +91,23 @@ class _BoundedServer(ThreadingHTTPServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         with self._lock:
-            self._open.append(request)
-            ended = self._open[:-MAX_CONNECTIONS]
+            self._open[request] = time.monotonic() + LONGEST
+            ended = list(self._open)[:-MAX_CONNECTIONS]
         _hang_up(ended)
         super().process_request(request, client_address)
+
+    def service_actions(self) -> None:
+        """End connections that last too long; many times a second."""
+        now = time.monotonic()
+        with self._lock:
+            _hang_up([connection for connection, end in self._open.items() if now > end])
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
             super().process_request_thread(request, client_address)
         finally:
             with self._lock:
-                self._open.remove(request)
+                del self._open[request]
 
     def server_close(self) -> None:
         super().server_close()
@@ -109,7 +118,7 @@ class _BoundedServer(ThreadingHTTPServer):
         """A client that hangs up or times out is its own business."""
 
 
-def _hang_up(connections: list[socket.socket]) -> None:
+def _hang_up(connections: Iterable[socket.socket]) -> None:
     for connection in connections:
         with contextlib.suppress(OSError):  # it may have ended by itself
             connection.shutdown(socket.SHUT_RDWR)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from streamer.errors import AddressInUse, ConfigError
-from streamer.http import MAX_CONNECTIONS, HealthServer
+from streamer.http import LONGEST, MAX_CONNECTIONS, TIMEOUT, HealthServer
 from streamer.tls import server_tls
 from tests.certificates import certificate, encrypted_key, trusting
 
@@ -72,6 +72,17 @@ def test_a_silent_client_is_disconnected_in_time() -> None:
         begun = time.monotonic()
         assert idle.recv(1) == b""
         assert time.monotonic() - begun < 15
+
+
+def test_a_client_that_sends_a_byte_now_and_then_is_disconnected_in_time() -> None:
+    with server() as running, connect(running) as slow:
+        begun = time.monotonic()
+        with contextlib.suppress(OSError):
+            slow.sendall(b"GET /livez HTTP/1.0\r\n")
+            while time.monotonic() - begun < 4 * LONGEST:
+                slow.sendall(b"X-A: b\r\n")
+                time.sleep(TIMEOUT / 2)
+        assert time.monotonic() - begun < 3 * LONGEST
 
 
 @pytest.mark.parametrize(
