@@ -9,7 +9,7 @@ import psutil
 import zmq
 from zmq.utils.garbage import GarbageCollectorThread
 
-GRACE = 2.0  # s for what a test has ended to be gone
+GRACE = 10.0  # s for what a test has ended to be gone, on a busy machine
 
 _contexts: "weakref.WeakSet[zmq.Context[Any]]" = weakref.WeakSet()
 _make_context = zmq.Context.__init__

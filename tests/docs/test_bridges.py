@@ -128,7 +128,7 @@ def frames_of(
         try:
             assert bridge.stdout is not None
             link.linger = 0
-            link.rcvtimeo = 10_000
+            link.rcvtimeo = 30_000
             link.subscribe("rf/")
             link.connect(bridge.stdout.readline().split()[-1])
             found = []

@@ -16,7 +16,7 @@ from streamer.frame import RfFrame
 from streamer.geometry import FrameRegion, engine_spec
 from streamer.offline import strain_messages
 from streamer.pairing import Pairing
-from streamer.pairs_in_work import MOST, OVERDUE, PairInWork, PairsInWork, pairs_at_once
+from streamer.pairs_in_work import MOST, PairInWork, PairsInWork, pairs_at_once
 from streamer.ring import FrameRing
 from streamer.step import StrainMessage, StrainStep
 from streamer.stopping import Stop
@@ -37,11 +37,11 @@ def node() -> Iterator[Node]:
         yield made
 
 
-@pytest.mark.alone
 def test_two_pairs_are_computed_at_once_and_published_in_order(node: Node) -> None:
     node.send(0, 1, 2)
-    assert node.steps.begun == [1, 2]
+    wait_for(lambda: node.steps.begun == [1, 2])
     node.end(2)
+    wait_for(node.work._pairs[-1].done)
     time.sleep(0.05)
     assert node.published == [0]
     node.end(1)
@@ -59,6 +59,7 @@ def test_without_room_frames_wait_and_the_newest_is_taken(node: Node) -> None:
     node.send(0, 1, 2)
     for index in (3, 4):
         put(node.ring, index)
+    wait_for(lambda: node.steps.begun == [1, 2])
     time.sleep(0.05)
     assert node.steps.begun == [1, 2]
     node.end(1)
@@ -78,6 +79,7 @@ def test_a_pair_that_cannot_be_begun_waits_for_those_before_it() -> None:
     with Node(3) as node:
         node.steps.alone = {3}
         node.send(0, 1, 2, 3)
+        wait_for(lambda: node.published == [0])
         time.sleep(0.05)
         assert node.published == [0]
         node.end(1, 2)
@@ -87,6 +89,7 @@ def test_a_pair_that_cannot_be_begun_waits_for_those_before_it() -> None:
 def test_an_error_at_the_beginning_is_met_in_turn(node: Node) -> None:
     node.steps.fails = {2}
     node.send(0, 1, 2)
+    wait_for(lambda: node.steps.begun == [1, 2])
     assert node.published == [0]
     node.end(1)
     wait_for(lambda: node.published == [0, 1, "pair 2"])
@@ -131,7 +134,7 @@ def test_after_a_while_two_pairs_are_tried_again(node: Node, monkeypatch: pytest
     wait_for(lambda: node.published == [0, 1, 2])
     time.sleep(0.1)
     node.send(3, 4)
-    assert node.steps.begun == [1, 2, 3, 4]
+    wait_for(lambda: node.steps.begun == [1, 2, 3, 4])
 
 
 def test_a_pair_that_computes_has_a_core_and_one_that_waits_has_none() -> None:
@@ -218,14 +221,18 @@ def test_what_was_taken_is_published_when_the_run_is_to_end(node: Node) -> None:
     wait_for(lambda: node.published == [0, 1, 2])
 
 
-@pytest.mark.alone
 def test_the_loop_stops_turning_where_a_pair_hangs(node: Node) -> None:
     node.send(0, 1)
-    time.sleep(OVERDUE + 0.1)
+    wait_for(lambda: node.steps.begun == [1])
     turns = node.turns
-    assert turns > OVERDUE / 0.02
-    time.sleep(0.2)
-    assert node.turns <= turns + 1
+    wait_for(lambda: node.turns > turns + 10)  # as long as the pair is not overdue
+
+    def stands() -> bool:
+        turns = node.turns
+        time.sleep(0.3)  # of turns that last 0.01 s
+        return node.turns == turns
+
+    wait_for(stands)
     put(node.ring, 2)
     node.end(1, 2)
     wait_for(lambda: node.published == [0, 1, 2])

@@ -18,7 +18,7 @@ from tests.echo_frames import STRAIN, echoes, rf_header
 from tests.root import ROOT
 from tools.formats import Acquisition, write_recording
 
-PATIENCE = 30.0  # s, far beyond what any step takes on a busy machine
+PATIENCE = 90.0  # s; beside three busy loops on its core a start alone took 30
 STEPS = (0, 1, 2, 3, 4, 3, 2, 1)
 """Compression of each frame of `write_press`, in units of STRAIN."""
 
@@ -74,7 +74,7 @@ class Program:
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             for child in psutil.Process(self.process.pid).children():
-                with suppress(psutil.ZombieProcess):
+                with suppress(psutil.NoSuchProcess):  # it ends while it is asked
                     if command in child.cmdline():
                         return child
             time.sleep(0.01)
@@ -121,18 +121,6 @@ class Program:
 def _read(pipe: Any, lines: list[str]) -> None:
     for line in pipe:
         lines.append(line)  # noqa: PERF402 - one by one, so that others see each as it comes
-
-
-def wait_for_end(process: psutil.Process) -> None:
-    """Return as soon as it runs no more.
-
-    What the kernel has begun to take down counts as running for a moment, with its files closed already.
-    """
-    end = time.monotonic() + PATIENCE
-    with suppress(psutil.NoSuchProcess):
-        while process.status() != psutil.STATUS_ZOMBIE:
-            assert time.monotonic() < end, f"process {process.pid} runs on"
-            time.sleep(0.01)
 
 
 @contextmanager

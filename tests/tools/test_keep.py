@@ -9,7 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from streamer.config import Config
-from tests.tools.programs import program, wait_for_end, write_press
+from tests.process_ends import wait_for_end
+from tests.tools.programs import PATIENCE, program, write_press
 from tests.tools.tape.keeper import wait_for
 from tools.cli import app
 from tools.errors import ToolError
@@ -37,7 +38,7 @@ def test_keep_saves_rf_and_results_of_a_running_node(tmp_path: Path) -> None:
             reply = json.loads(saved.output)
             killed = node.child("tape")
             killed.kill()
-            killed.wait(10.0)
+            killed.wait(PATIENCE)
             tape_process = node.child("tape")  # another one
             assert tape_process.pid != killed.pid
             node.end(signal.SIGKILL)  # its children must not stay: `end` looks for them

@@ -36,6 +36,13 @@ def scraped(addresses: dict[str, str]) -> Counter[tuple[str, str]]:
     return found
 
 
+def ended(counts: Counter[tuple[str, str]], scanner: str, sent: int) -> bool:
+    """Whether every frame has come, or is known to be lost, and has an end."""
+    received, lost, refused, overwritten = (counts[scanner, f"musse_frames_{name}_total"] for name in COUNTS)
+    published = counts[scanner, "musse_results_published_total"]
+    return received + lost == sent and received == refused + overwritten + published
+
+
 @contextmanager
 def prometheus(addresses: dict[str, str], folder: Path) -> Iterator[str]:
     """Prometheus with configs/prometheus.yml, its targets replaced; yields its address."""
@@ -81,14 +88,9 @@ def test_two_nodes_are_told_apart_in_one_scrape_and_their_books_balance(tmp_path
             addresses[scanner] = nodes[scanner].wait_for("ready")["http"].removeprefix("http://")
         sent = {scanner: replay.wait_for("summary")["sent"] for scanner, replay in replays.items()}
         assert sent == {"a": 40, "b": 60}
-        time.sleep(1.0)  # the last frames are on their way
-        counts = scraped(addresses)
-        for scanner in SCANNERS:
-            received, lost, refused, overwritten = (
-                counts[scanner, f"musse_frames_{name}_total"] for name in COUNTS
-            )
-            assert received + lost == sent[scanner]
-            assert received == refused + overwritten + counts[scanner, "musse_results_published_total"]
+        end = time.monotonic() + 30
+        while not all(ended(counts := scraped(addresses), scanner, sent[scanner]) for scanner in SCANNERS):
+            assert time.monotonic() < end, counts
         if PROMETHEUS:
             with prometheus(addresses, tmp_path) as address:
                 end = time.monotonic() + 30

@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from streamer.config import Config
 from streamer.headers import StatusHeader
 from streamer.stopping import Stop
+from tests.process_ends import wait_for_end
 from tests.streamer.node.node_harness import Listener, Scanner
-from tests.tools.programs import program, wait_for_end
+from tests.tools.programs import program
 from tools import supervision, turns
 from tools.children import CRASHED
 from tools.errors import NodeEnded
@@ -27,7 +27,7 @@ GIVEN = ("--engine", "trivial", "--bind", "tcp://127.0.0.1:0", "--http", "127.0.
 def test_a_node_that_hangs_or_dies_is_replaced_and_displays_find_the_next_one(
     number: int, reason: str, tmp_path: Path
 ) -> None:
-    (tmp_path / "node.toml").write_text("[engine]\ntimeout = 1.0\n")
+    (tmp_path / "node.toml").write_text("[engine]\ntimeout = 3.0\n")
     with Scanner() as scanner:
         given = ("--connect", scanner.address, "--config", str(tmp_path / "node.toml"), *GIVEN)
         with program("run", *given) as running:
@@ -78,7 +78,7 @@ def test_the_end_of_the_watching_process_ends_the_node() -> None:
         node = running.child("node")
         assert node.environ().items() >= few_arenas().items()
         running.process.kill()
-        assert psutil.wait_procs([node], timeout=10)[1] == []
+        wait_for_end(node)
 
 
 class Script:

@@ -28,7 +28,7 @@ def test_a_display_that_never_reads_costs_others_nothing(setup: Setup) -> None:
     stalled.setsockopt(zmq.RCVBUF, 4096)
     stalled.subscribe(b"")
     stalled.connect(node.results)
-    assert stalled.poll(5000)  # it is there, and from now on it does not read
+    assert stalled.poll(int(PATIENCE * 1000))  # it is there, and from now on it does not read
     frames, shape = 100, (512, 256)  # 13 MB of B-mode, far beyond what buffers hold
     samples = [np.tile(cycle(index), (1, 16)) for index in range(6)]
     for index in range(frames):
@@ -51,7 +51,7 @@ def test_rubbish_on_the_results_socket_is_survived(setup: Setup) -> None:
     peer.linger = 1000
     peer.connect(node.results)
     peer.send(b"\x01status/")
-    assert peer.poll(5000)
+    assert peer.poll(int(PATIENCE * 1000))
     peer.send(b"")
     peer.send_multipart([b"\x07", b"", b"\x01"])
     for number in range(5000):
@@ -70,7 +70,7 @@ def test_a_request_of_a_megabyte_cuts_its_sender_off(setup: Setup) -> None:
     monitor = peer.get_monitor_socket(zmq.EVENT_DISCONNECTED)
     peer.connect(node.results)
     peer.send(b"\x07" + bytes(2**20))  # not \x01: a topic that long exhausts the stack of the peer itself
-    cut_off = monitor.poll(5000)
+    cut_off = monitor.poll(int(PATIENCE * 1000))
     peer.disable_monitor()
     monitor.close(0)
     peer.close(0)
@@ -113,17 +113,17 @@ def connections(address: str, number: int) -> Iterator[list[socket.socket]]:
         ]
 
 
-@pytest.mark.alone
-def test_clients_that_hold_connections_do_not_keep_a_probe_out(setup: Setup) -> None:
+def test_clients_that_hold_connections_do_not_keep_a_probe_out(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streamer.http.TIMEOUT", 10 * PATIENCE)  # none of them times out while it is asked
     node, _ = setup.start(http=HTTP)
     assert node.http is not None
     with connections(node.http, 20) as open_connections:
         for connection in open_connections:
             with contextlib.suppress(OSError):  # the older ones are hung up on already
                 connection.sendall(b"GET /livez HT")
-        begun = time.monotonic()
         assert node.get("/livez")[0] == 200
-        assert time.monotonic() - begun < 1.5  # sooner than any of them times out
 
 
 def test_a_node_that_was_scraped_can_restart_at_once_on_its_port(setup: Setup) -> None:
@@ -283,12 +283,13 @@ def test_a_bridge_that_pushes_instead_of_publishing_is_named_and_asked_less_ofte
     with zmq.Context() as context, context.socket(zmq.PUSH) as pushing:
         pushing.linger = 0
         address = f"tcp://127.0.0.1:{pushing.bind_to_random_port('tcp://127.0.0.1')}"
+        begun = time.monotonic()
         node, listener = setup.start(connect=address)
         waiting = listener.status(lambda s: any("no PUB or XPUB socket" in r for r in s.reasons))
         assert "closes every link as soon as it opens" in waiting.reasons[0]
-        begun = time.monotonic()
-        while time.monotonic() - begun < 1.2:  # between the attempts and during them too
+        seen = time.monotonic()
+        while time.monotonic() - seen < 1.2:  # between the attempts and during them too
             later = listener.status(lambda s: True)
             assert any("no PUB or XPUB socket" in reason for reason in later.reasons)
-        attempts = 1 + (time.monotonic() - begun)  # one a second
-        assert node.stop().link_resets <= attempts + 1
+        resets = node.stop().link_resets
+        assert resets <= 2 + (time.monotonic() - begun)  # one a second

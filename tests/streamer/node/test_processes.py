@@ -24,9 +24,26 @@ NOBODY = "tcp://127.0.0.1:9"
 RUN = ("-m", "tools", "run", "--no-keep", "--json", "--bind", "tcp://127.0.0.1:*", "--http", "127.0.0.1:0")
 
 
+class Process(subprocess.Popen[str]):
+    """A process that notes how quick this computer is just now."""
+
+    def __init__(self, *given: Any, **options: Any) -> None:
+        self._started = time.monotonic()
+        super().__init__(*given, **options)
+
+    def started(self) -> None:
+        """Its first line has come."""
+        self._took = time.monotonic() - self._started
+
+    @property
+    def soon(self) -> float:
+        """s within which it ends: 2, or where this computer is busy what the start has taken."""
+        return max(2.0, self._took)
+
+
 @contextlib.contextmanager
-def process(*arguments: str) -> "Iterator[subprocess.Popen[str]]":
-    child = subprocess.Popen(
+def process(*arguments: str) -> Iterator[Process]:
+    child = Process(
         [sys.executable, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -41,19 +58,20 @@ def process(*arguments: str) -> "Iterator[subprocess.Popen[str]]":
         child.communicate()
 
 
-def line(child: "subprocess.Popen[str]") -> dict[str, Any]:
+def line(child: Process) -> dict[str, Any]:
     assert child.stdout is not None
     text = child.stdout.readline()
+    child.started()
     assert text, child.communicate()[1]
     fields: dict[str, Any] = json.loads(text)
     return fields
 
 
-def end(child: "subprocess.Popen[str]", number: int = signal.SIGTERM) -> tuple[float, str, str]:
-    """(seconds from the signal to the end, stdout, stderr); fails after ten."""
+def end(child: Process, number: int = signal.SIGTERM) -> tuple[float, str, str]:
+    """(seconds from the signal to the end, stdout, stderr); fails after forty."""
     begun = time.monotonic()
     child.send_signal(number)
-    out, err = child.communicate(timeout=10)
+    out, err = child.communicate(timeout=40)
     return time.monotonic() - begun, out, err
 
 
@@ -64,7 +82,7 @@ def test_a_node_without_a_peer_ends_cleanly(number: int) -> None:
         assert line(child)["event"] == "ready"
         seconds, out, err = end(child, number)
         assert child.returncode == 0, err
-        assert seconds < 2
+        assert seconds < child.soon
         assert json.loads(out.splitlines()[-1])["received"] == 0
         assert "Traceback" not in err
 
@@ -77,9 +95,10 @@ def test_a_signal_breaks_off_an_inference(number: int) -> None:
         scanner.send_all([0, 1])
         assert child.stdout is not None
         assert child.stdout.readline() == "thinking\n"
+        child.started()
         seconds, out, err = end(child, number)
         assert child.returncode == 0, err
-        assert seconds < 2
+        assert seconds < child.soon
         assert out == "2 1 0\n"  # two received, one broken off, none unaccounted for
 
 
@@ -89,7 +108,7 @@ def test_a_node_that_loads_its_engine_ends_without_waiting_for_it() -> None:
         line(child)
         seconds, out, err = end(child)
         assert child.returncode == 0, err
-        assert seconds < 2
+        assert seconds < child.soon
         assert json.loads(out.splitlines()[-1])["event"] == "summary"
 
 
@@ -125,7 +144,7 @@ def test_an_address_in_use_is_exit_code_6_and_names_the_setting(option: str) -> 
         given = f"tcp://{address}" if option == "--bind" else address
         arguments = [*RUN, "--engine", "trivial", "--connect", NOBODY, option, given]
         with process(*arguments) as child:
-            _, err = child.communicate(timeout=20)
+            _, err = child.communicate(timeout=40)
     assert child.returncode == 6
     assert address in err
     assert {"--bind": "output.bind", "--http": "http.bind"}[option] in err
@@ -146,12 +165,12 @@ def test_a_replay_at_a_terminal_waits_for_a_listener_and_goes_back_and_forth(tmp
         ) as child:
             ready = os.read(master, 200).decode()
             with context.socket(zmq.SUB) as link:
-                link.setsockopt(zmq.RCVTIMEO, 20_000)
+                link.setsockopt(zmq.RCVTIMEO, 40_000)
                 link.connect(ready.split()[-1])
                 link.subscribe(b"rf/")
                 headers = [unpack_header(link.recv_multipart()[1]) for _ in range(6)]
             child.terminate()
-            _, err = child.communicate(timeout=20)
+            _, err = child.communicate(timeout=40)
     finally:
         context.term()
         os.close(master)
@@ -169,5 +188,5 @@ def test_a_replay_ends_cleanly_on_a_signal_while_it_waits_for_subscribers(tmp_pa
         assert line(child)["event"] == "ready"
         seconds, out, err = end(child)
         assert child.returncode == 0, err
-        assert seconds < 2
+        assert seconds < child.soon
         assert json.loads(out.splitlines()[-1])["sent"] == 0

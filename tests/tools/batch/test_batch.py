@@ -256,14 +256,21 @@ def cluster(file: Path, workers: int) -> Iterator[tuple[str, list[psutil.Process
     try:
         for command in commands:
             processes.append(subprocess.Popen([sys.executable, "-m", *command], cwd=ROOT))
-            until(file.is_file)
-        address = json.loads(file.read_text())["address"]
+            address = until(lambda: address_in(file))
         until(lambda: registered(address) == workers)
         yield address, [psutil.Process(process.pid) for process in processes[1:]]
     finally:
         for process in reversed(processes):
             process.kill()
             process.wait()
+
+
+def address_in(file: Path) -> str | None:
+    """The address in the file that a scheduler writes; None until it is whole."""
+    try:
+        return str(json.loads(file.read_text())["address"])
+    except (OSError, ValueError):
+        return None
 
 
 def registered(address: str) -> int:

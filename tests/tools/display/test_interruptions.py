@@ -19,14 +19,9 @@ from tools.display.png import png_text
 
 pytestmark = pytest.mark.alone
 
-SHOWN, AWAY = 0.5, 1.5  # s with results, and without: a node is lost after 1.2 s
+SHOWN, AWAY = 1.0, 2.5  # s with results, and without: a node is lost after 1.2 s
 TWIN = "killed, the second display"
-SECONDS = {
-    "killed": SHOWN + AWAY,
-    TWIN: SHOWN + AWAY,
-    "replaced": 2 * SHOWN + AWAY,
-    "silent": 2 * SHOWN + AWAY,
-}
+NAMES = ("killed", TWIN, "replaced", "silent")
 RANGE = {"replaced": "4"}  # top of the colour range; the others have the default
 IMAGES, B_MODE, STRAIN, LOWER = slice(75, 490), slice(100, 520), slice(660, 1100), slice(560, None)
 
@@ -39,14 +34,14 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of what displays saved last, each on a node of its own but for one, which has two."""
     folder = tmp_path_factory.mktemp("screens")
     with ExitStack() as ending:
-        names = [name for name in SECONDS if name != TWIN]
+        names = [name for name in NAMES if name != TWIN]
         nodes = {name: ending.enter_context(SyntheticNode(steady=True, fused=True)) for name in names}
         for node in nodes.values():
             node.silent.set()
-        displays = [
-            ending.enter_context(_display(name, nodes[name.partition(",")[0]].address, folder))
-            for name in SECONDS
-        ]
+        displays = {
+            name: ending.enter_context(_display(name, nodes[name.partition(",")[0]].address, folder))
+            for name in NAMES
+        }
         assert all(node.subscribed.wait(30) for node in nodes.values())
         wait_for(lambda: nodes["killed"].subscriptions == 2 * nodes["silent"].subscriptions or None)
         for node in nodes.values():
@@ -58,20 +53,25 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ending.enter_context(SyntheticNode(address, steady=True, fused=True, source="another"))
         nodes["silent"].silent.set()
         time.sleep(AWAY)
+        for name in ("killed", TWIN):
+            displays[name].terminate()
         nodes["silent"].silent.clear()
-        assert [display.wait(30) for display in displays] == [0] * len(displays)
+        time.sleep(SHOWN)
+        for name in ("replaced", "silent"):
+            displays[name].terminate()
+        assert [display.wait(30) for display in displays.values()] == [0] * len(displays)
     return folder
 
 
 @pytest.fixture(scope="module")
 def screens(saved: Path) -> dict[str, Screen]:
     """The saved images by the name of their display."""
-    read = {name: cv2.imread(str(saved / f"{name}.png")) for name in SECONDS}
+    read = {name: cv2.imread(str(saved / f"{name}.png")) for name in NAMES}
     return {name: np.asarray(image, np.int16) for name, image in read.items()}
 
 
 def _display(name: str, address: str, folder: Path) -> "subprocess.Popen[bytes]":
-    given = ["--connect", address, "--headless", "--seconds", str(SECONDS[name])]
+    given = ["--connect", address, "--headless"]
     given += ["--save", str(folder / f"{name}.png"), "--range-max", RANGE.get(name, "2.5")]
     return subprocess.Popen(
         [sys.executable, "-m", "tools", "display", *given], cwd=ROOT, stdout=subprocess.DEVNULL

@@ -36,6 +36,10 @@ COMMAND = [
 ]
 
 
+class DeafWindow(AssertionError):
+    """The window did not do in time what it was asked for."""
+
+
 def program(name: str) -> str:
     path = shutil.which(name)
     if path is None:
@@ -44,10 +48,16 @@ def program(name: str) -> str:
 
 
 def xdotool(*arguments: str) -> str:
-    done = subprocess.run(
-        [program("xdotool"), *arguments], capture_output=True, text=True, timeout=10, check=True
-    )
-    return done.stdout
+    return asked(*arguments, check=True).stdout
+
+
+def asked(*arguments: str, check: bool) -> "subprocess.CompletedProcess[str]":
+    """What xdotool answers; DeafWindow where it waits in vain for what it asks a window for."""
+    command = [program("xdotool"), *arguments]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=check)
+    except subprocess.TimeoutExpired as error:
+        raise DeafWindow(f"{' '.join(arguments)} did not end within 10 s") from error
 
 
 def ask_to_close(window: int) -> None:
@@ -130,10 +140,6 @@ def screenshot(path: Path) -> NDArray[np.uint8]:
     return np.asarray(image, np.uint8)
 
 
-class DeafWindow(AssertionError):
-    """The window did not do in time what it was asked for."""
-
-
 def wait_for(found: Callable[[], object], what: str, seconds: float = 10.0) -> None:
     end = time.monotonic() + seconds
     while not found():
@@ -184,20 +190,35 @@ def frozen_pair(folder: Path) -> list[Path]:
 
 def _activated(window: str) -> bool:
     """Whether a manager of windows is there and has given the window the keyboard."""
-    command = [program("xdotool"), "windowactivate", "--sync", window]
-    asked = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-    return not asked.stderr and xdotool("getactivewindow").strip() == window
+    done = asked("windowactivate", "--sync", window, check=False)
+    return not done.stderr and xdotool("getactivewindow").strip() == window
 
 
 def _measures(window: str, size: str) -> bool:
     return size in xdotool("getwindowgeometry", window)
 
 
+def named(pattern: str) -> str:
+    """The window with such a name, as soon as the X server has one."""
+    found: list[str] = []
+
+    def seen() -> list[str]:
+        found[:] = _found(pattern)
+        return found
+
+    wait_for(seen, f"a window named {pattern}")
+    return found[-1]
+
+
+def _found(pattern: str) -> list[str]:
+    """A search that meets a window as it goes ends with what it has."""
+    return asked("search", "--name", pattern, check=False).stdout.split()
+
+
 def _titles() -> set[str]:
-    """Names of all windows, as a task bar shows them."""
-    return {
-        xdotool("getwindowname", window).strip() for window in xdotool("search", "--name", "musse").split()
-    }
+    """Names of all windows, as a task bar shows them; of one that goes meanwhile none."""
+    windows = _found("musse")
+    return {asked("getwindowname", window, check=False).stdout.strip() for window in windows}
 
 
 def _saved(folder: Path, number: int) -> bool:
@@ -215,7 +236,7 @@ def test_the_window_shows_the_image_obeys_keys_saves_and_quits(screen: str, tmp_
             wait_for(lambda: colourful(screenshot(shot)) > 0.05, "a colour image")
             seen = screenshot(shot)[:720, :1280]
             assert (seen.min(axis=2) < 200)[[0, -1]].mean() > 0.95  # filled to its edges, without borders
-            window = xdotool("search", "--name", "^musse-stream").split()[-1]
+            window = named("^musse-stream")
             xdotool("windowfocus", "--sync", window)
             xdotool("key", "s")
             wait_for(lambda: list(tmp_path.glob("musse-*.png")), "the saved image")
@@ -264,7 +285,7 @@ def test_closing_the_window_ends_it_even_while_nothing_is_received(screen: str, 
         with display("--connect", addresses[0], "--json") as child, display("--connect", addresses[1]):
             wait_for(lambda: screenshot(tmp_path / "a.png").max() > 0, "the waiting image")
             wait_for(lambda: _titles() >= {f"musse-stream {at}" for at in addresses}, "a title for each")
-            ask_to_close(int(xdotool("search", "--name", f"^musse-stream {addresses[0]}").split()[-1]))
+            ask_to_close(int(named(f"^musse-stream {addresses[0]}")))
             output, complaint = ended(child)
         assert (child.returncode, complaint) == (0, "")
         assert '"results": 0' in output

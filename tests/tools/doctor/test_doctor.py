@@ -50,6 +50,7 @@ def rf_finding(rf: str, results: str, seconds: float = 0.5, source: str = "") ->
     return addresses.check_addresses(config, seconds)[0]
 
 
+@pytest.mark.alone
 def test_a_replay_is_named_with_rate_and_source(tmp_path: Path, free: str) -> None:
     arguments = ("--bind", "tcp://127.0.0.1:0", "--loop", "bounce", "--json", "--source", "arm-7")
     with program("replay", str(write_press(tmp_path / "p.h5")), *arguments) as replay:

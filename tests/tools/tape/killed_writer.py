@@ -1,7 +1,7 @@
 """`python -m tests.tools.tape.killed_writer FOLDER COUNT SEED`: writes tapes and is killed while it writes.
 
-A parent without threads forks COUNT writers one after the other and kills each after a random time. Each
-writer notes in FOLDER/N.txt, line by line, the number of every message once `append` has returned.
+A parent without threads forks COUNT writers one after the other and kills each at a random length of its
+tape. Each writer notes in FOLDER/N.txt, line by line, the number of every message once `append` has returned.
 """
 
 import os
@@ -27,15 +27,16 @@ def write_until_killed(path: Path, messages: list[Any]) -> None:
 def main(folder: Path, count: int, seed: int) -> None:
     draw = random.Random(seed)
     messages = [strain_parts(index) if index % 2 else rf_parts(index) for index in range(1000)]
+    message = sum(len(bytes(part)) for parts in messages for part in parts) / len(messages)
     for number in range(count):
         path = folder / f"{number}.mcap"
         writer = os.fork()
         if writer == 0:
             write_until_killed(path, messages)
             os._exit(0)
-        while not path.exists() or not path.stat().st_size:
-            time.sleep(0.001)
-        time.sleep(draw.uniform(0, 0.05))
+        length = draw.uniform(0, 300) * message
+        while not path.exists() or path.stat().st_size <= length:
+            time.sleep(draw.uniform(0, 0.001))
         os.kill(writer, signal.SIGKILL)
         os.waitpid(writer, 0)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from streamer.headers import StrainHeader
-from tests.tools.recorder import maps, status_header
+from tests.tools.recorder import PATIENCE, maps, status_header
 from tests.tools.tape.keeper import Keeper, keeper, wait_for
 from tests.tools.tape.tapes import rf_parts, strain_parts
 from tools.errors import ToolError
@@ -58,10 +58,10 @@ def test_what_comes_after_the_key_follows_without_a_gap(tmp_path: Path) -> None:
         running.send(*range(30))
         running.wait_until_held(30)
         with KeepClient(running.address, "other") as other:
-            other._socket.send_json({"do": "keep", "after": 0.5})
+            other._socket.send_json({"do": "keep", "after": 2.0})
             wait_for(lambda: running.client.ask({"do": "state"})["saving"] or None)
             running.send(*range(30, 60))
-            assert other._socket.poll(5000)
+            assert other._socket.poll(int(PATIENCE * 1000))
             path = json.loads(other._socket.recv())["path"]
         assert saved(path) == (list(range(60)), list(range(60)))
 

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from multiprocessing import resource_tracker
 from multiprocessing.process import BaseProcess
@@ -17,6 +16,7 @@ import pytest
 from engine.training.data.pool import PoolFailed, ScenePool, scene_path
 from engine.training.data.samples import load, save
 from tests.engine.training.tiny_training import made_samples
+from tests.process_ends import wait_for_end
 from tests.root import ROOT
 
 SCENE_LIMIT = 60.0  # s for a process to start, import torch, and make a scene on a busy machine
@@ -106,7 +106,5 @@ def test_a_killed_training_leaves_no_process(tmp_path: Path) -> None:
         assert children
         parent.send_signal(signal.SIGKILL)
         parent.wait()
-        end = time.monotonic() + SCENE_LIMIT  # a worker notices between two scenes
-        while any(child.is_running() for child in children) and time.monotonic() < end:
-            time.sleep(0.1)
-        assert not [child for child in children if child.is_running()]
+        for child in children:
+            wait_for_end(child, SCENE_LIMIT)  # a worker notices between two scenes
