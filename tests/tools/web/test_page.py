@@ -243,6 +243,26 @@ def test_a_killed_node_is_grey_within_half_a_second_and_a_frozen_image_is_not(
     assert "lost" in page.run("return document.body.className")
 
 
+def test_text_that_comes_and_goes_moves_neither_images_nor_buttons(browser: webdriver.Chrome) -> None:
+    with SyntheticNode(fused=True, rate=15.0) as node, page_server(node.address) as served:
+        page = Page(browser, served)
+        places = """return ['bmode', 'strain', 'freeze', 'slider'].map((id) => {
+            const { x, y, width, height } = document.getElementById(id).getBoundingClientRect();
+            return [x, y, width, height]; })"""
+        for width, height in ((1366, 768), (1920, 900)):
+            browser.set_window_size(width, height)
+            page.run("document.getElementById('warnings').textContent = ''")
+            before = page.run(places)
+            page.run(
+                "document.getElementById('warnings').textContent = 'A holds 60 % valid pixels; '.repeat(12)"
+            )
+            assert page.run(places) == before
+            reach = "const a = document.querySelector('aside');"
+            reach += "return [a.scrollHeight > a.clientHeight, getComputedStyle(a).overflowY]"
+            assert page.run(reach) == [True, "auto"]  # all of it can be read
+        browser.set_window_size(1920, 1080)
+
+
 def test_a_client_that_stops_hinders_no_other_and_widths_fit(
     browser: webdriver.Chrome, examined: tuple[str, Path]
 ) -> None:
