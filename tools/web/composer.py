@@ -1,6 +1,7 @@
 """The next message to one browser: what it lacks of the newest images, and the state of everything."""
 
 import base64
+import time
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -160,6 +161,7 @@ class Composer:
             "engine": view.engine,
             "persistence": None if strain is None else strain.time_constant,
             "trace": [[p.time - view.now, p.mean_strain, p.after_gap] for p in view.trace],
+            "utc_offset": time.localtime().tm_gmtoff,
             "trace_seconds": TRACE_SECONDS,
             "guidance_band": GUIDANCE,
             "region": _outline(view, strain, bmode),

@@ -50,10 +50,11 @@ class Measure(_Request):
 
 
 class Roi(_Request):
-    """The viewer's region of interest between two points; null: the node's."""
+    """The viewer's region of interest between two points, or by the edges it had; null: the node's."""
 
     do: Literal["region"]
-    between: tuple[Point, Point] | None
+    between: tuple[Point, Point] | None = None
+    edges: tuple[Millimetres, Millimetres, Millimetres, Millimetres] | None = None
 
 
 class Fusion(_Request):
@@ -119,15 +120,20 @@ def answer(request: Next | Measure | Roi | Options | Row, client: Client) -> dic
             client.measured_anew()
         case Roi():
             client.set_region(*(request.between or (None, None)))
+            if request.edges is not None:
+                _change(client, region=request.edges)
         case Options():
-            given = request.model_dump(exclude={"do"}, exclude_none=True)
-            try:
-                client.options = replace(client.options, **given)
-            except ConfigError as error:
-                raise ValueError(str(error)) from error
+            _change(client, **request.model_dump(exclude={"do"}, exclude_none=True))
         case Row():
             return {"row": _row(client)}
     return None
+
+
+def _change(client: Client, **given: Any) -> None:
+    try:
+        client.options = replace(client.options, **given)
+    except ConfigError as error:
+        raise ValueError(str(error)) from error
 
 
 def _row(client: Client) -> dict[str, Any]:

@@ -61,6 +61,8 @@ def examined(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Pa
 
 
 def test_an_examination(browser: webdriver.Chrome, examined: tuple[str, Path]) -> None:
+    # a browser in another zone than the server
+    browser.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": "Pacific/Kiritimati"})
     page = Page(browser, examined[0])
     opened_with = page.state("s.frame")
 
@@ -129,6 +131,12 @@ def test_an_examination(browser: webdriver.Chrome, examined: tuple[str, Path]) -
     frozen = page.state("[s.frame, s.quality, s.mean, s.measure.ratio.text]")
     page.click("add")
     page.wait(lambda: page.run("return musse.rows.length"), "a row")
+    assert page.run("return document.querySelector('#rows td:nth-child(2)').textContent") in page.text(
+        "frozen"
+    )
+    leaving = """const event = new Event('beforeunload', { cancelable: true }); dispatchEvent(event);
+        return event.defaultPrevented"""
+    assert page.run(leaving)  # a reload would lose the row
     last = page.state("s.cine.last")
     page.wait(lambda: page.state("s.cine.last") > last + 5, "the stream going on")
     assert page.state("s.trace[s.trace.length - 1][0]") == 0  # the trace ends with the frozen image
@@ -140,6 +148,7 @@ def test_an_examination(browser: webdriver.Chrome, examined: tuple[str, Path]) -
     page.wait(lambda: {p.suffix for p in folder.glob("musse-*")} >= {".csv", ".json", ".png"}, "three files")
     with next(folder.glob("*.csv")).open() as file:
         row = next(csv.DictReader(file))
+    assert not page.run(leaving)
     assert float(row["ratio"]) == pytest.approx(found.ratio.value, rel=1e-6)
     assert int(row["frame"]) == frozen[0]
     exported = next(folder.glob("*.json")).read_text()
@@ -235,12 +244,41 @@ def test_a_killed_node_is_grey_within_half_a_second_and_a_frozen_image_is_not(
         spread = """const d = musse.raster.images.strain.data; let m = 0;
             for (let i = 0; i < d.length; i += 4) m = Math.max(m, Math.abs(d[i] - d[i + 2])); return m"""
         page.wait(lambda: page.run(spread) <= 2, "an image without colours")
+        page.click("keep-image")
+        kept = page.run("return musse.compared.images[0].title")
+        assert "live" not in kept
+        assert "old when kept" in kept
         page.click("freeze")
         page.wait(lambda: page.text("frozen").startswith("REVIEW"), "review")
+        assert page.text("frozen").split(",")[0].removeprefix("REVIEW ") in kept  # the image's own time
         page.wait(lambda: page.run(spread) > 100, "full colour")
         page.wait(lambda: page.text("banner") == "NODE LOST", "the link's state beside it")
     page.wait(lambda: page.text("banner") == "SERVER LOST", "the loss of the server", 3.0)
     assert "lost" in page.run("return document.body.className")
+
+
+def test_a_broken_connection_keeps_settings_regions_and_the_frozen_image(browser: webdriver.Chrome) -> None:
+    with SyntheticNode(fused=True, rate=15.0) as node, page_server(node.address) as served:
+        page = Page(browser, served)
+        page.run("const e = document.getElementById('map'); e.value = 'reversed';"
+                 "e.dispatchEvent(new Event('input'))")  # fmt: skip
+        page.click("flip")
+        page.mode("box")
+        page.drag("strain", (-12, 9), (15, 30))
+        page.wait(lambda: page.state("s.own_region"), "the region")
+        page.click("freeze")
+        page.wait(lambda: page.state("s.frozen"), "freezing")
+        shown = """const { color_map, flip } = musse.raster.palette.options;
+            return [color_map, flip, musse.state.frame, musse.state.own_region]"""
+        before = page.run(shown)
+        assert before[:2] == ["reversed", True]
+        newest = page.state("s.cine.last")
+        page.run("window.broken = musse.link.socket; broken.close()")
+        page.wait(
+            lambda: page.run("return musse.link.socket !== broken && musse.raster.palette"), "the server"
+        )
+        page.wait(lambda: page.state("s.cine.last") > newest + 5, "messages of the new connection")
+        page.wait(lambda: page.state("s.frozen") and page.run(shown) == before, "the same as before")
 
 
 def test_text_that_comes_and_goes_moves_neither_images_nor_buttons(browser: webdriver.Chrome) -> None:
@@ -261,6 +299,23 @@ def test_text_that_comes_and_goes_moves_neither_images_nor_buttons(browser: webd
             reach += "return [a.scrollHeight > a.clientHeight, getComputedStyle(a).overflowY]"
             assert page.run(reach) == [True, "auto"]  # all of it can be read
         browser.set_window_size(1920, 1080)
+
+
+def test_a_browser_that_is_one_too_many_is_told_so(browser: webdriver.Chrome) -> None:
+    with (
+        SyntheticNode(fused=True, rate=15.0) as node,
+        page_server(node.address) as served,
+        ExitStack() as all_,
+    ):
+        url = served.replace("http", "ws") + "ws"
+        others = [all_.enter_context(connect(url, max_size=None)) for _ in range(4)]
+        browser.get(served)
+        page = Page.__new__(Page)
+        page.browser = browser
+        page.wait(lambda: page.text("banner") == "REFUSED", "the refusal")
+        page.wait(lambda: "close one of them" in page.text("detail"), "its reason")
+        others[0].close()
+        page.wait(lambda: page.text("banner") == "LIVE", "a place")
 
 
 def test_a_client_that_stops_hinders_no_other_and_widths_fit(
@@ -289,6 +344,21 @@ def test_a_client_that_stops_hinders_no_other_and_widths_fit(
         page.wait(lambda: page.state("s.own_region"), "the region that a finger drew")
         np.testing.assert_allclose(page.state("s.own_region"), (9, 30, -12, 15), atol=0.8)
         assert page.run("return window.scrollY") == 0  # it drew, and did not scroll
+        page.mode("a")
+        first, second, third = page.run(
+            """const view = musse.views[1], box = view.canvas.getBoundingClientRect();
+            return [[-8, 12], [2, 22], [12, 30]].map((point) => {
+                const [x, y] = view.toScreen(...point).map((c) => (c * box.width) / view.canvas.width);
+                return { x: x + box.left, y: y + box.top }; })"""
+        )
+        for kind, points in (
+            ("touchStart", [first]), ("touchMove", [second]), ("touchStart", [second, third]),
+            ("touchMove", [second, {"x": third["x"] - 9, "y": third["y"] - 9}]), ("touchEnd", []),
+        ):  # fmt: skip  # a palm on the screen while a finger draws
+            touches = [{**point, "id": number} for number, point in enumerate(points)]
+            browser.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
+        drawn = page.run("const { x, z, width } = musse.tools.regions.a; return [x, z, width]")
+        np.testing.assert_allclose(drawn, (-3, 17, 10), atol=0.5)
         browser.refresh()
         page.wait(lambda: page.state("s.frame !== null"), "the page after a reload")
 

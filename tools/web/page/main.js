@@ -1,7 +1,7 @@
 // Joins link, raster, views, tools and controls.
 import { Compared } from "./compared.js";
 import { Link } from "./link.js";
-import { $, drawTrace, fill } from "./panel.js";
+import { $, clock, drawTrace, fill } from "./panel.js";
 import { Raster } from "./raster.js";
 import { saveCsv, saveJson, savePng } from "./saving.js";
 import { Tools } from "./tools.js";
@@ -13,7 +13,7 @@ const raster = new Raster();
 const views = [new View($("bmode"), raster, "bmode"), new View($("strain"), raster, "strain")];
 const rows = [], marks = [];
 const compared = new Compared([$("kept-1"), $("kept-2")]);
-const pending = { asked: false, fresh: false };
+const pending = { asked: false, fresh: false, unsaved: false };
 let state = null, images = null;
 
 const tools = new Tools(views, {
@@ -25,7 +25,7 @@ const tools = new Tools(views, {
   },
 });
 const link = new Link({ onMessage: take, onReply: reply, onLost: lost });
-window.musse = { raster, tools, views, rows, compared, get state() { return state; } }; // for tests and the console
+window.musse = { raster, tools, views, rows, compared, link, get state() { return state; } }; // for tests and the console
 
 function take(message) {
   raster.take(message);
@@ -55,14 +55,22 @@ function redraw(fresh = false) {
   });
 }
 
+// A server knows nothing of a page whose connection broke off: settings, regions and the frozen image come from here.
+function resume() {
+  const { a, b } = tools.regions;
+  if (raster.palette) link.send({ do: "options", ...raster.palette.options });
+  if (state?.own_region) link.send({ do: "region", edges: state.own_region });
+  if (a && b) link.send({ do: "measure", regions: { a, b } });
+  if (state?.frozen && state.cine.frame) showFrame(state.cine.frame);
+}
+
 function reply(answer) {
-  if (answer.connected) {
-    const { a, b } = tools.regions;
-    if (a && b) link.send({ do: "measure", regions: { a, b } });
-  }
+  if (answer.connected) resume();
   if (answer.row) {
     const { e, b, ratio } = tools.lengths();
-    if (rows.length < MAX_ROWS) rows.push({ ...answer.row, caliper_e_mm: e ?? null, caliper_b_mm: b ?? null, e_over_b: ratio });
+    if (rows.length >= MAX_ROWS) return note(`the table is full (${MAX_ROWS} rows): save it as CSV, then reload the page`);
+    rows.push({ ...answer.row, caliper_e_mm: e ?? null, caliper_b_mm: b ?? null, e_over_b: ratio });
+    pending.unsaved = true;
     table();
   }
   if (answer.best) {
@@ -74,12 +82,12 @@ function reply(answer) {
   if (answer.error) note(answer.error);
 }
 
-function lost(isLost) {
+function lost(isLost, reason) {
   document.body.classList.toggle("lost", isLost);
   if (isLost) {
-    $("banner").textContent = "SERVER LOST";
+    $("banner").textContent = reason ? "REFUSED" : "SERVER LOST";
     $("banner").className = "pill alarm";
-    $("detail").textContent = "the page's server does not answer: everything here is old";
+    $("detail").textContent = reason || "the page's server does not answer: everything here is old";
   }
 }
 
@@ -101,7 +109,7 @@ function addMark(frame, kind) {
   if (marks.includes(name)) return;
   marks.push(name);
   const button = document.createElement("button");
-  button.textContent = `${kind === "best" ? "★" : "●"} ${new Date(frame[2] * 1000).toLocaleTimeString("en-GB")}`;
+  button.textContent = `${kind === "best" ? "★" : "●"} ${clock(frame[2], state)}`;
   button.title = `frame ${frame[1]}`;
   button.onclick = () => showFrame(frame);
   $("marks").append(button);
@@ -153,8 +161,7 @@ function table() {
   const fixed = (value, digits = 2) => (value === null || value === undefined ? "–" : value.toFixed(digits));
   $("rows").tBodies[0].replaceChildren(...rows.map((row) => {
     const line = document.createElement("tr");
-    const time = new Date(row.time * 1000).toLocaleTimeString("en-GB");
-    line.append(...[row.frame, time, row.ratio_text, row.per_press, `${fixed(row.a_mean)} ± ${fixed(row.a_std)}`,
+    line.append(...[row.frame, clock(row.time, state), row.ratio_text, row.per_press, `${fixed(row.a_mean)} ± ${fixed(row.a_std)}`,
       `${fixed(row.b_mean)} ± ${fixed(row.b_std)}`, fixed(row.e_over_b), fixed(row.quality), row.warnings].map(cell));
     return line;
   }));
@@ -168,7 +175,8 @@ function settings() {
 function saveImage() {
   if (!state || !images) return;
   const measured = state.measure ? `Ratio B/A ${state.measure.ratio.text}, per press ${state.measure.per_press}. ` : "";
-  const p = raster.palette, at = state.frozen ?? state.banner.text;
+  const p = raster.palette, taken = state.cine.frame ? `, taken ${clock(state.cine.frame[2], state)}` : "";
+  const at = state.frozen ?? `${state.banner.text}${taken}`;
   if (compared.shown) {
     savePng(compared.canvases.slice(0, compared.images.length), [...compared.images.map((image) => image.title), DISCLAIMER]);
     return;
@@ -177,7 +185,7 @@ function saveImage() {
     `${at}, frame ${state.frame}, engine ${state.engine}, quality ${state.quality?.toFixed(2) ?? "–"}`,
     `${measured}Colours ${p.map}, range 0 to ${p.range_top}, persistence ${state.persistence ?? "–"} s`
       + `${p.options.flip ? ", left-right flipped" : ""}, probe mark: ${state.probe_mark} line`,
-    `${new Date().toLocaleString("en-GB")}   ${DISCLAIMER}`,
+    `saved ${new Date((Date.now() / 1000 + state.utc_offset) * 1000).toISOString().slice(0, 19).replace("T", " ")}   ${DISCLAIMER}`,
   ]);
 }
 
@@ -185,7 +193,8 @@ function keepImage() {
   if (!state || state.frame === null) return;
   const measured = state.measure ? `, ratio B/A ${state.measure.ratio.text}` : "";
   const frozen = state.frozen?.split(",")[0]; // without the age, which would be wrong a second later
-  compared.keep((canvas, box) => views[1].draw(images, { ...state, frozen }, tools, canvas, box), `frame ${state.frame}, ${frozen ?? `live ${new Date().toLocaleTimeString("en-GB")}`}${measured}`);
+  const taken = frozen ?? `taken ${clock(state.cine.frame[2], state)}${state.strain_grey ? ", old when kept" : ""}`;
+  compared.keep((canvas, box) => views[1].draw(images, { ...state, frozen, caption: "" }, tools, canvas, box), `frame ${state.frame}, ${taken}${measured}`);
   redraw();
   showCompared(compared.shown);
 }
@@ -199,6 +208,9 @@ function showCompared(shown) {
   if (compared.shown) compared.draw();
 }
 
+// Rows live in this tab alone: the browser asks before a reload or a closed tab loses some.
+const saved = () => (pending.unsaved = false);
+window.addEventListener("beforeunload", (event) => pending.unsaved && event.preventDefault());
 for (const button of document.querySelectorAll(".mode")) button.onclick = () => tools.setMode(button.dataset.mode);
 $("shape").onclick = () => tools.setShape(tools.shape === "ellipse" ? "rectangle" : "ellipse");
 $("clear").onclick = () => tools.clear();
@@ -214,8 +226,8 @@ $("keep-image").onclick = keepImage;
 $("compare").onclick = () => showCompared(!compared.shown);
 $("node-box").onclick = () => tools.handlers.onBox(null);
 $("add").onclick = () => link.send({ do: "row" });
-$("csv").onclick = () => saveCsv(rows);
-$("json").onclick = () => saveJson(rows, settings());
+$("csv").onclick = () => saved(saveCsv(rows));
+$("json").onclick = () => saved(saveJson(rows, settings()));
 $("png").onclick = saveImage;
 const choose = (id, key, convert = Number) => ($(id).oninput = (event) => link.send({ do: "options", [key]: convert(event.target.value) }));
 choose("opacity", "opacity");

@@ -9,6 +9,9 @@ const text = (id, value) => {
 const number = (value, digits) => (value === null || value === undefined ? "–" : value.toFixed(digits));
 export const signed = (value, digits) => (value > 0 ? "+" : value < 0 ? "–" : "") + Math.abs(value).toFixed(digits);
 
+// Time of day of a unix time in s, on the server's clock and in its zone, as the server's own texts have it.
+export const clock = (seconds, state) => new Date((seconds + state.utc_offset) * 1000).toISOString().slice(11, 19);
+
 export function fill(state, palette) {
   text("banner", state.banner.text);
   $("banner").className = `pill ${state.banner.level}`;

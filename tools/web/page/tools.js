@@ -17,6 +17,7 @@ export class Tools {
 
   setMode(mode) {
     this.mode = this.mode === mode ? null : mode;
+    this.drag = this.box = null; // what was being drawn belongs to the mode before
     for (const { canvas } of this.views) canvas.classList.toggle("drawing", this.mode !== null);
     this.handlers.onChange();
   }
@@ -52,23 +53,24 @@ export class Tools {
     const { canvas } = view;
     canvas.addEventListener("pointerdown", (event) => {
       const at = view.toPlane(event);
-      if (!at || !this.mode) return;
+      if (!at || !this.mode || this.drag || event.button !== 0) return; // one finger, or the left button
       event.preventDefault();
       canvas.setPointerCapture(event.pointerId);
       const region = this.regions[this.mode]; // none of ruler and box
       const inside = region && 2 * Math.abs(at.x - region.x) < region.width && 2 * Math.abs(at.z - region.z) < region.height;
-      this.drag = { from: at, moved: inside ? { ...region } : null, kind: view.kind };
+      this.drag = { pointer: event.pointerId, from: at, moved: inside ? { ...region } : null, kind: view.kind };
     });
     canvas.addEventListener("pointermove", (event) => {
+      if (this.drag && this.drag.pointer !== event.pointerId) return;
       const at = view.toPlane(event);
       this.pointer = at;
       if (this.drag && at) this.dragTo(at);
       this.handlers.onChange();
     });
-    const end = () => (this.drag = this.box = null);
-    canvas.addEventListener("pointerup", () => {
-      if (this.box) this.handlers.onBox(this.box.map(({ x, z }) => [x, z]));
-      end();
+    const end = ({ pointerId }) => this.drag?.pointer === pointerId && (this.drag = this.box = null);
+    canvas.addEventListener("pointerup", (event) => {
+      if (this.box && this.drag?.pointer === event.pointerId) this.handlers.onBox(this.box.map(({ x, z }) => [x, z]));
+      end(event);
       this.handlers.onChange();
     });
     canvas.addEventListener("pointercancel", end);

@@ -173,7 +173,7 @@ export class View {
         else context.rect(cx - w / 2, cy - h / 2, w, h);
       });
       context.fillStyle = COLORS[name];
-      context.fillText(name.toUpperCase(), cx, cy - h / 2 - 0.3 * em);
+      context.fillText(name.toUpperCase(), cx, Math.max(cy - h / 2 - 0.3 * em, this.place.y + 2.6 * em)); // below the caption
     }
     for (const [label, line] of Object.entries(rulers)) {
       const [from, to] = [this.toScreen(line[0].x, line[0].z), this.toScreen(line[1].x, line[1].z)];
