@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from statistics import median
 from typing import Any, Final, Protocol, TypeVar
 
@@ -170,7 +170,7 @@ def as_json(measurement: Measurement) -> dict[str, Any]:
 
 
 def _mean(frame: ImageFrame, region: Region, areas: Any) -> RegionMean:
-    return region_mean(
+    mean = region_mean(
         frame.relative_strain,
         frame.relative_std,
         region.mask(frame.grid, frame.relative_strain.shape),
@@ -178,6 +178,8 @@ def _mean(frame: ImageFrame, region: Region, areas: Any) -> RegionMean:
         correlation=_correlation(frame, region),
         areas=areas,
     )
+    on_map = region.share_on(frame.grid, frame.relative_strain.shape)
+    return replace(mean, valid_share=mean.valid_share * on_map)
 
 
 def _pitch(frame: ImageFrame, region: Region) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from streamer.headers import Grid
 from tools.errors import ToolError
-from tools.geometry import cell_positions, to_beam
+from tools.geometry import cell_areas, cell_positions, to_beam
 
 Millimetres = Annotated[float, Field(gt=-1e3, lt=1e3, allow_inf_nan=False)]
 Size = Annotated[float, Field(gt=0, lt=1e3, allow_inf_nan=False)]
@@ -34,6 +34,25 @@ class Region(BaseModel):
         u, v = 2 * (x - self.x) / self.width, 2 * (z - self.z) / self.height
         inside = u * u + v * v <= 1 if self.shape == "ellipse" else (abs(u) <= 1) & (abs(v) <= 1)
         return np.asarray(inside, np.bool_)
+
+    def share_on(self, grid: Grid, shape: tuple[int, ...]) -> float:
+        """Share of its area that lies on a map, 0-1; 1 where its whole outline does."""
+        depth, lateral = to_beam(grid, *self._outline())
+        rows = (depth - grid.axial_start) / grid.axial_step
+        cols = (lateral - grid.lateral_start) / grid.lateral_step
+        edges = np.minimum.reduce([rows, shape[0] - 1 - rows, cols, shape[1] - 1 - cols])
+        if edges.min() >= -0.5 - 1e-6:  # half a cell, and rounding
+            return 1.0
+        area = self.width * self.height * (math.pi / 4 if self.shape == "ellipse" else 1.0)
+        return min(1.0, float((cell_areas(grid, shape) * self.mask(grid, shape)).sum()) / area)
+
+    def _outline(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        angle = np.linspace(0, 2 * math.pi, 65)
+        across, down = np.cos(angle), np.sin(angle)
+        if self.shape == "rectangle":  # the same rays, out to the square
+            out = np.maximum(abs(across), abs(down))
+            across, down = across / out, down / out
+        return self.x + across * self.width / 2, self.z + down * self.height / 2
 
     def depth(self, grid: Grid) -> float:
         """mm from the probe's surface to its middle, along the beam."""

@@ -79,6 +79,27 @@ def test_what_makes_a_ratio_doubtful_is_said() -> None:
     assert stated.warnings == ()
 
 
+@pytest.mark.parametrize(("shape", "left"), [("rectangle", 0.25), ("ellipse", 0.1955)])
+def test_what_lies_beside_the_image_is_no_valid_pixel(shape: Any, left: float) -> None:
+    edge = -15.15  # mm, of the map
+    beside = Region(shape=shape, x=edge - 2, z=18, width=8, height=8)  # a quarter of its width is on the map
+    found = measure(image(), Regions(a=beside, b=B))
+    assert found.a.valid_share == pytest.approx(left, abs=0.03)
+    assert any(line.startswith("A holds ") for line in found.warnings)
+    inside = replace(image(), correlation_stated=True)
+    touching = Regions(a=beside.model_copy(update={"x": edge + 4}), b=B)
+    assert measure(inside, touching).a.valid_share == 1
+    assert measure(inside, touching).warnings == ()
+
+
+def test_a_region_under_a_curved_probe_ends_at_the_sector() -> None:
+    curved = Grid(axial_start=1e-3, axial_step=0.2e-3, lateral_start=-0.4, lateral_step=0.008,
+                  probe_type="curved", probe_radius=0.03)  # fmt: skip
+    for x, expected in ((0.0, 1.0), (14.0, 1.0), (20.5, 0.5), (40.0, 0.0)):
+        share = Region(x=x, z=18, width=6, height=6).share_on(curved, SHAPE)
+        assert share == pytest.approx(expected, abs=0.1 if expected == 0.5 else 1e-9), x
+
+
 def test_one_value_per_press_and_too_few_are_called_not_repeated() -> None:
     frames = []
     for number in range(100):
