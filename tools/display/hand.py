@@ -17,8 +17,11 @@ from tools.display.state import DisplayState
 from tools.display.view import View
 from tools.display.window import Mouse
 from tools.errors import ToolError
+from tools.geometry import Frame
 
 _QUIT_WITHIN: Final = 3.0  # s between the two presses of q
+_DRAG: Final = 5  # px: less is a click
+_TOO_SMALL: Final = "draw a larger region: at least a tenth of the image in both directions"
 
 
 class _Screen(Protocol):
@@ -45,16 +48,21 @@ class Hand:
         return False
 
     def move(self, mouse: Mouse, view: View, size: tuple[int, int]) -> None:
-        """Follow the pointer; a drag inside an image becomes the viewer's region of interest."""
-        self._state.pointer = None if mouse.at is None else _position(mouse.at, view, size)
-        if mouse.dragged is None:
+        """Follow the pointer; a drag that begins in an image becomes the viewer's region of interest.
+
+        Where it is released beside that image, it ends at the image's edge.
+        """
+        at = None if mouse.at is None else _frame_at(mouse.at, view, size)
+        self._state.pointer = None if mouse.at is None or at is None else _position(mouse.at, at)
+        frame = None if mouse.dragged is None else _frame_at(mouse.dragged[0], view, size)
+        if mouse.dragged is None or frame is None or view.strain is None:
             return
-        start, end = (_position(point, view, size) for point in mouse.dragged)
-        if start is None or end is None:
-            return
-        region = dragged_region(view, start, end)
+        (x0, y0), (x1, y1) = mouse.dragged
+        region = dragged_region(view, *(_position(point, frame) for point in mouse.dragged))
         if region is not None:
             self._change(replace(self._state.options, region=region), view)
+        elif max(abs(x1 - x0), abs(y1 - y0)) >= _DRAG:
+            self._state.emit(_TOO_SMALL, view.now)
 
     def _quits(self, view: View) -> bool:
         """A stray key must not end what one looks at while a recording runs: then it takes two presses."""
@@ -102,15 +110,19 @@ class Hand:
             self._state.emit("no value inside that region of interest: it stays as it was", view.now)
 
 
-def _position(point: tuple[int, int], view: View, size: tuple[int, int]) -> tuple[float, float] | None:
-    """x and z in mm of a pixel of the window; None outside the images."""
-    if view.waiting:
-        return None
-    for frame in frames_of(view, image_area(*size)):
-        column, row = point[0] - frame.x, point[1] - frame.y
-        if 0 <= column < frame.width and 0 <= row < frame.height:
-            return frame.position(column + 0.5, row + 0.5)
+def _frame_at(point: tuple[int, int], view: View, size: tuple[int, int]) -> Frame | None:
+    """The image that a pixel of the window lies in; None outside the images."""
+    for frame in () if view.waiting else frames_of(view, image_area(*size)):
+        if 0 <= point[0] - frame.x < frame.width and 0 <= point[1] - frame.y < frame.height:
+            return frame
     return None
+
+
+def _position(point: tuple[int, int], frame: Frame) -> tuple[float, float]:
+    """x and z in mm of a pixel of the window, or of the nearest one that lies in this image."""
+    column = min(max(point[0] - frame.x, 0), frame.width - 1)
+    row = min(max(point[1] - frame.y, 0), frame.height - 1)
+    return frame.position(column + 0.5, row + 0.5)
 
 
 def _save(image: Image, view: View) -> str:

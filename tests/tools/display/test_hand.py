@@ -3,12 +3,23 @@
 from typing import Any
 
 import numpy as np
+import pytest
 
-from tests.tools.display.display_messages import fused_message, received, status_message, strain_message
+from tests.tools.display.display_messages import (
+    bmode_message,
+    fused_message,
+    received,
+    status_message,
+    strain_message,
+)
 from tools.display.hand import Hand
+from tools.display.keys import image_box
 from tools.display.options import DisplayOptions
+from tools.display.panels import frames_of
 from tools.display.readouts import persistence_label
+from tools.display.render import SIZE, image_area
 from tools.display.state import DisplayState
+from tools.display.window import Mouse
 
 IMAGE = np.zeros((10, 10, 3), np.uint8)
 
@@ -46,6 +57,38 @@ def test_brackets_set_the_nodes_persistence_and_that_of_single_pairs_where_these
     single = shown(0.5, image="pair", persistence=0.5)
     press("]", single, asked)
     assert (len(asked), single.options.persistence) == (4, 1.0)
+
+
+def test_a_drag_released_beside_its_image_ends_at_the_edge_of_it() -> None:
+    state = shown(0.5, layout="side-by-side")
+    state.update(received(bmode_message()), 0.0)
+    view = state.view(0.0)
+    bmode, strain = frames_of(view, image_area(*SIZE))
+    hand: Any = Hand(state)
+    middle = strain.x + strain.width // 2, strain.y + strain.height // 2
+    far = SIZE[0] - 1, SIZE[1] - 1
+    hand.move(Mouse(far, (middle, far)), view, SIZE)
+    top, bottom, left, right = image_box(view) or (0.0,) * 4
+    region = state.options.region
+    assert region == pytest.approx(((top + bottom) / 2, bottom, 0.0, right), abs=1.0)
+    assert state.pointer is None
+    across = bmode.x + bmode.width // 2, middle[1] + 50  # into the other image
+    hand.move(Mouse(across, (middle, across)), view, SIZE)
+    assert state.options.region is not None
+    assert state.options.region[2] == pytest.approx(left, abs=0.3)
+
+
+def test_a_region_too_small_to_be_taken_is_refused_with_words_and_a_click_is_none() -> None:
+    state = shown(0.5)
+    view = state.view(0.0)
+    (frame,) = frames_of(view, image_area(*SIZE))[-1:]
+    hand: Any = Hand(state)
+    at = frame.x + 40, frame.y + 40
+    hand.move(Mouse(at, (at, (at[0] + 1, at[1]))), view, SIZE)
+    assert state.view(0.0).notice == ""
+    hand.move(Mouse(at, (at, (at[0] + 8, at[1] + 200))), view, SIZE)
+    assert "larger region" in state.view(0.0).notice
+    assert state.options.region is None
 
 
 def test_q_asks_only_while_a_recording_runs() -> None:
