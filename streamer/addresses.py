@@ -93,8 +93,16 @@ def _check_ipc(address: str, setting: str) -> None:
     if address == "ipc://":
         raise ConfigError(f"{setting} = {address!r}: give it as ipc://PATH")
     path = _ipc_path(address)
-    if path is not None and path.exists() and not stat.S_ISSOCK(path.stat().st_mode):
+    if path is not None and _is_other_file(path):
         raise ConfigError(f"{setting} = {address!r}: {path} exists and is no socket; choose another path")
+
+
+def _is_other_file(path: Path) -> bool:
+    """Whether something is there that is no socket; one look, as a program that ends removes its socket."""
+    try:
+        return not stat.S_ISSOCK(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def _ipc_path(address: str) -> Path | None:

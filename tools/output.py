@@ -75,10 +75,13 @@ def write_text(path: Path, text: str, *, overwrite: bool) -> None:
     """Write a text file as UTF-8. Raises ToolError where it exists or cannot be written, DiskFull."""
     from tools.part import writing  # HDF5 with it, which commands that write nothing need not wait for
 
-    if path.exists() and not overwrite:
-        raise ToolError(f"{path} exists: choose another name, or give --overwrite")
-    with writing(path), path.open("w", encoding="utf-8", newline="\n") as stream:
-        stream.write(text)
+    with writing(path):
+        try:
+            stream = path.open("w" if overwrite else "x", encoding="utf-8", newline="\n")
+        except FileExistsError:
+            raise ToolError(f"{path} exists: choose another name, or give --overwrite") from None
+        with stream:
+            stream.write(text)
 
 
 def _brief(value: Any) -> str:

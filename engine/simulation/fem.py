@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,7 +105,7 @@ def solve_compression(stiffness: StiffnessMap, block: TissueBlock, *, cache: Pat
     u_z, u_x = (_on_grid(solution, place, dofs, z, x) for dofs in (axial, lateral))
     if stored is not None:
         stored.parent.mkdir(parents=True, exist_ok=True)
-        part = stored.with_suffix(".part.npz")
+        part = stored.with_suffix(f".{uuid4().hex[:8]}.part.npz")  # others may solve the same meanwhile
         np.savez(part, u_z=u_z, u_x=u_x)
         part.replace(stored)
     return grid_field(u_z, u_x, z, x)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from streamer.addresses import check_zmq_address
 from streamer.curve import Context, Security
 from streamer.errors import AddressInUse, ConfigError
 from streamer.http import HealthServer
@@ -106,6 +107,26 @@ def test_ipc_carries_and_a_name_in_use_or_of_a_file_is_refused(context: Context,
         with pytest.raises(ConfigError, match=r"notes\.txt exists and is no socket"):
             make(context, f"ipc://{file}")
     assert file.read_text() == "precious"
+
+
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="ipc addresses are no files on Windows")
+def test_an_ipc_name_that_a_node_gives_up_just_now_is_no_mistake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, stat, looks = tmp_path / "link", Path.stat, list[Path]()
+
+    def there_at_the_first_look(path: Path, **options: Any) -> Any:
+        if path == name:
+            looks.append(path)
+            if len(looks) > 1:
+                raise FileNotFoundError
+        return stat(path, **options)
+
+    with socket.socket(socket.AF_UNIX) as node, monkeypatch.context() as patched:
+        node.bind(str(name))
+        patched.setattr(Path, "stat", there_at_the_first_look)
+        check_zmq_address(f"ipc://{name}", "input.connect")
+    assert looks
 
 
 def test_an_ipc_name_left_behind_by_a_killed_program_is_taken(context: Context, tmp_path: Path) -> None:

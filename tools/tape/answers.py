@@ -2,9 +2,10 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ from pydantic import ValidationError
 
 from streamer.headers import StatusHeader
 from streamer.sockets import Socket
-from tools.errors import ToolError
+from tools.errors import RecordingError, ToolError
 from tools.tape.protocol import Request
 from tools.tape.ring import Frame, Held, Ring
 from tools.tape.saving import Saving
@@ -130,11 +131,21 @@ class Answers:
         after = 0.0 if frozen_at else request.after
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._saving = Saving(_free_name(self._folder), span, list(self.status.values()), after)
+            self._saving = self._new_tape(span, after)
         except (OSError, ToolError) as error:
             self._refuse(route, str(error))
             return
         self._asker = route
+
+    def _new_tape(self, span: Sequence[Held], after: float) -> Saving:
+        """Under the first name that is free; that of another tape process may be taken just now."""
+        for path in _names(self._folder):
+            try:
+                return Saving(path, span, list(self.status.values()), after)
+            except RecordingError as error:
+                if not isinstance(error.__cause__, FileExistsError):
+                    raise
+        raise AssertionError("there is no end of names")
 
     def _finish_saving(self) -> None:
         saving = self._saving
@@ -190,11 +201,8 @@ def _row(frame: Frame, messages: Mapping[str, Held]) -> list[Any]:
     return [*frame, received, list(messages), *columns]
 
 
-def _free_name(folder: Path) -> Path:
-    """A name by date and time that is not taken yet."""
+def _names(folder: Path) -> Iterator[Path]:
+    """Names by date and time; from the second on they are numbered."""
     name = f"keep-{datetime.now(UTC).astimezone():%Y%m%d-%H%M%S}"
-    path, number = folder / f"{name}.mcap", 1
-    while path.exists():
-        number += 1
-        path = folder / f"{name}-{number}.mcap"
-    return path
+    yield folder / f"{name}.mcap"
+    yield from (folder / f"{name}-{number}.mcap" for number in count(2))

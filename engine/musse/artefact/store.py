@@ -6,6 +6,7 @@ parity.json      how its results compare, or null
 benchmark.json   how long a frame takes, or null
 """
 
+import errno
 import json
 import shutil
 from collections.abc import Iterator, Mapping
@@ -69,8 +70,7 @@ def write(store: Path, artefact: Artefact, engine: bytes, parity: Any = None, be
         text = {**asdict(artefact), "files": files}
         text = {"format": FORMAT, "format_version": FORMAT_VERSION, **text, SEAL: key_of(text)}
         (part / MANIFEST).write_text(json.dumps(text, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-        remove(final)
-        part.rename(final)
+        _put(part, final)
     except BaseException:
         remove(part)
         raise
@@ -119,6 +119,23 @@ def folders(store: Path) -> Iterator[Path]:
 
 
 def remove(folder: Path) -> None:
-    """Delete an engine's folder, if there is one."""
-    if folder.is_dir():
-        shutil.rmtree(folder)
+    """Delete an engine's folder, if there is one. Nobody sees half of it, and another may delete it too."""
+    gone = folder.with_name(f"{folder.name}.{uuid4().hex[:8]}.part")
+    try:
+        folder.rename(gone)
+    except FileNotFoundError:
+        return
+    shutil.rmtree(gone)
+
+
+def _put(part: Path, final: Path) -> None:
+    """Give a complete folder its name, also where another build of the same engine does so just now."""
+    while True:
+        remove(final)
+        try:
+            part.rename(final)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        else:
+            return

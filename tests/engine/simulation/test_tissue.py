@@ -3,6 +3,7 @@
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -89,6 +90,26 @@ def test_a_geometry_is_solved_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         AssertionError, match="solved again"
     ):  # negative control: another stiffness is another solve
         elastic_phantom(block, [Layer(top=5e-3, bottom=10e-3, stiffness=0.6)], cache=tmp_path)
+
+
+@needs_skfem
+def test_two_that_solve_the_same_at_once_keep_a_whole_solution(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    block = TissueBlock(height=20e-3, width=20e-3, element=2e-3)
+    soft = Layer(top=5e-3, bottom=10e-3, stiffness=0.5)
+    write = np.savez
+
+    def while_another_does(file: Path, **arrays: Any) -> None:
+        write(file, **arrays)
+        monkeypatch.setattr(np, "savez", write)
+        elastic_phantom(block, [soft], cache=tmp_path)
+
+    monkeypatch.setattr(np, "savez", while_another_does)
+    elastic_phantom(block, [soft], cache=tmp_path)
+    (kept,) = tmp_path.iterdir()
+    with np.load(kept) as arrays:
+        assert set(arrays) == {"u_z", "u_x"}
 
 
 def test_without_scikit_fem_the_error_names_the_package_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,6 +53,35 @@ def test_keep_saves_rf_and_results_within_a_second(tmp_path: Path) -> None:
         assert not state["saving"]
 
 
+def test_two_tapes_of_one_second_have_names_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of two nodes that save in one folder: a name is taken after the look whether it is free."""
+    with keeper(tmp_path) as running:
+        running.send(*range(3))
+        running.wait_until_held(3)
+        with monkeypatch.context() as patched:
+            patched.setattr("tools.tape.answers.datetime", OneSecond)
+            patched.setattr(Path, "exists", lambda path: False)
+            paths = [running.client.ask({"do": "keep"})["path"] for _ in range(3)]
+    assert [Path(path).name for path in paths] == [f"keep-then{number}.mcap" for number in ("", "-2", "-3")]
+    assert [saved(path) for path in paths] == [(list(range(3)), list(range(3)))] * 3
+
+
+class OneSecond:
+    """A clock that stands."""
+
+    @classmethod
+    def now(cls, zone: object) -> "OneSecond":
+        return cls()
+
+    def astimezone(self) -> "OneSecond":
+        return self
+
+    def __format__(self, text: str) -> str:
+        return "then"
+
+
 def test_what_comes_after_the_key_follows_without_a_gap(tmp_path: Path) -> None:
     with keeper(tmp_path) as running:
         running.send(*range(30))

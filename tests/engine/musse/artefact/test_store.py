@@ -96,6 +96,20 @@ def test_an_interrupted_write_leaves_the_engine_that_was_there(
     assert list(store.folders(built.parent)) == [built]
 
 
+def test_two_builds_of_one_engine_may_end_at_once(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    remove = store.remove
+
+    def while_another_is_put_there(folder: Path) -> None:
+        remove(folder)
+        monkeypatch.setattr(store, "remove", remove)
+        store.write(built.parent, ARTEFACT, b"the other's")
+
+    monkeypatch.setattr(store, "remove", while_another_is_put_there)
+    store.write(built.parent, replace(ARTEFACT, status="refused"), b"ours")
+    assert store.read(built).status == "refused"
+    assert list(built.parent.iterdir()) == [built]
+
+
 def test_a_newer_build_replaces_the_older(built: Path) -> None:
     assert store.write(built.parent, replace(ARTEFACT, status="refused"), b"other") == built
     assert store.read(built).status == "refused"
