@@ -13,6 +13,7 @@ import cv2
 from streamer.control import Control
 from streamer.curve import PLAIN, Security
 from streamer.subscriber import Subscriber
+from tools.display import clock
 from tools.display.hand import Hand
 from tools.display.keeper import Keeper
 from tools.display.options import DisplayOptions
@@ -67,7 +68,7 @@ def run_display(
     if save is not None and not save.absolute().parent.is_dir():
         raise ToolError(f"cannot save {save}: the folder {save.absolute().parent} does not exist")
     cv2.setNumThreads(1)  # the cores belong to the node; one image takes about 15 ms on one of them
-    started = drawn = time.monotonic()
+    started = drawn = clock.now()
     with ExitStack() as stack:
         window = None if headless else stack.enter_context(DisplayWindow(address))
         subscriber = stack.enter_context(Subscriber(address, source=source, security=security))
@@ -82,8 +83,8 @@ def run_display(
         fresh, shown, strain = True, 0, None
         while not stopped():
             due = drawn + (_FRAME if fresh else _IDLE)
-            received = subscriber.poll(min(max(due - time.monotonic(), 0.001), _FRAME))
-            now = time.monotonic()
+            received = subscriber.poll(min(max(due - clock.now(), 0.001), _FRAME))
+            now = clock.now()
             state.update(received, now)
             fresh = fresh or bool(received.messages)
             first = state.first_result_at
@@ -116,7 +117,7 @@ def run_display(
                 fresh = bool(keys)
         if save is not None:
             size = window.size if window is not None and not window.closed else SIZE
-            view = _view(state, subscriber, time.monotonic())
+            view = _view(state, subscriber, clock.now())
             save_png(render(for_export(view), size), save, facts_of(view))
         return Summary(
             results=state.results,

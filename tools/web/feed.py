@@ -8,6 +8,7 @@ from typing import Final
 from streamer.curve import Security
 from streamer.headers import BmodeHeader, FusedHeader, StrainHeader
 from streamer.subscriber import Received, Subscriber
+from tools.display import clock
 from tools.display.options import DisplayOptions
 from tools.display.state import DisplayState
 from tools.display.strain_image import StrainImage
@@ -29,7 +30,7 @@ class Feed:
     ) -> None:
         self.lock = threading.Lock()
         self.cine = Cine()
-        now = time.monotonic()
+        now = clock.now()
         self._offset = time.time() - now
         self._state = DisplayState(
             DisplayOptions(), address=address, now=now, source=source, unix_offset=self._offset
@@ -61,7 +62,7 @@ class Feed:
     def view(self) -> View:
         """What is to be shown now. Under `lock`."""
         skipped, refused = self._subscriber.skipped.total(), self._subscriber.refused.total()
-        return self._state.view(time.monotonic(), skipped, refused)
+        return self._state.view(clock.now(), skipped, refused)
 
     def source(self) -> str | None:
         """The source that is shown. Under `lock`."""
@@ -69,19 +70,19 @@ class Feed:
 
     def unix_now(self) -> float:
         """Unix time on the clock that images are stamped with."""
-        return time.monotonic() + self._offset
+        return clock.now() + self._offset
 
     def late(self) -> bool:
         """Whether the stream has stopped. Under `lock`."""
-        now = time.monotonic()
+        now = clock.now()
         return self._state.link.lost(now) or self._state.link.stale(now)
 
     def _run(self) -> None:
-        emitted = time.monotonic()
+        emitted = clock.now()
         try:
             while not self._stop.is_set():
                 received = self._subscriber.poll(POLL)
-                now = time.monotonic()
+                now = clock.now()
                 with self.lock:
                     self._state.update(received, now)
                     self._remember(received, now)

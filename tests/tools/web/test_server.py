@@ -4,6 +4,7 @@ import json
 import socket
 import struct
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
+from streamer.curve import PLAIN
 from streamer.errors import ConfigError
 from tests.tools.display.display_messages import (
     STRAIN_GRID,
@@ -29,6 +31,7 @@ from tests.tools.display.display_messages import (
     strain_message,
 )
 from tests.tools.display.synthetic_node import SyntheticNode
+from tests.tools.tape.keeper import wait_for
 from tests.tools.web.chromium import page_server
 from tools.display.options import DisplayOptions
 from tools.display.state import DisplayState
@@ -40,6 +43,7 @@ from tools.web.access import Access
 from tools.web.cine import Cine, CineFrame
 from tools.web.client import Client
 from tools.web.composer import Composer
+from tools.web.feed import Feed
 from tools.web.messages import pack
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - what a token is needed for
@@ -302,6 +306,33 @@ def test_beside_a_freeze_that_fills_the_memory_a_live_page_shows_and_measures_th
     assert live.shown.number == 88
     assert frozen.shown is not None
     assert frozen.shown.number == 9
+
+
+def test_after_a_sleep_of_the_computer_images_are_old_and_times_of_day_right(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asleep = 0.0
+    wall, counting = time.time, time.clock_gettime
+    monkeypatch.setattr(time, "time", lambda: wall() + asleep)
+    monkeypatch.setattr(time, "clock_gettime", lambda kind: counting(kind) + asleep)
+    with SyntheticNode(fused=True, rate=20.0) as node:
+        feed = Feed(node.address, None, lambda: None, PLAIN)
+        feed.start()
+        try:
+            wait_for(lambda: len(feed.cine) > 3 or None)
+            node.silent.set()
+            wait_for(lambda: feed.late() or None)
+            before, asleep = len(feed.cine), 3600.0
+            with feed.lock:
+                age = feed.view().ages.strain.seconds
+            assert age == pytest.approx(3600, abs=10)
+            node.silent.clear()
+            wait_for(lambda: len(feed.cine) not in (0, before) or None)
+            newest = feed.cine.newest
+            assert newest is not None
+            assert newest.image.time == pytest.approx(time.time(), abs=5)
+        finally:
+            feed.stop()
 
 
 def test_a_frozen_image_keeps_its_own_source_engine_and_assumptions_beside_another_source() -> None:
