@@ -8,6 +8,7 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +30,17 @@ def cpu_name() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def steady_ns() -> int:
+    """ns on a clock that setting the time does not move; it runs on in a sleeping Linux or Windows."""
+    boot = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic_ns() if boot is None else time.clock_gettime_ns(boot)
+
+
+def unix_ahead_ns() -> int:
+    """ns that unix time is ahead of `steady_ns`, as this computer's clock is set now."""
+    return time.time_ns() - steady_ns()
 
 
 def listens(path: Path) -> bool:

@@ -21,6 +21,7 @@ from streamer.link import Link, wait_any
 from streamer.rf_message import read_rf_header, read_rf_payload
 from streamer.sockets import open_context
 from streamer.stopping import Stop
+from streamer.system import steady_ns, unix_ahead_ns
 from streamer.wire import decode, topic
 from tools.errors import DiskFull, NothingReceived, RecordingError
 from tools.part import check_output
@@ -142,6 +143,7 @@ class _Recorder:
         self._tape: TapeWriter | None = None
         self._closing = ExitStack()
         self._first = 0
+        self._ahead = unix_ahead_ns()  # once: the clock may be set while this records
         self._last_index: dict[tuple[str, str], int] = {}
         self._node: dict[str, str] = {}
         self._sent: int | None = None  # pairs, of the node's last status
@@ -182,7 +184,7 @@ class _Recorder:
             )
 
     def _append(self, parts: list[bytes], header: RfHeader | ResultHeader) -> None:
-        now = time.time_ns()
+        now = steady_ns() + self._ahead
         if self._tape is None:
             self._tape = self._closing.enter_context(TapeWriter(self._output, overwrite=self._overwrite))
             self._first = now

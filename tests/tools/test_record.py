@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -229,6 +230,22 @@ def test_a_stop_keeps_what_was_written(sender: Sender, tmp_path: Path, what: str
     summary = recording.end(stop=True)
     assert summary.rf_frames + summary.pairs == 1
     assert len(taped(tmp_path / "a.mcap")) == 1
+
+
+@pytest.mark.parametrize("step", [-3600, 3600])
+def test_a_clock_that_is_set_leaves_the_times_of_a_tape_in_order(
+    step: int, sender: Sender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording = Recording("rf", sender, tmp_path / "a.mcap", count=2)
+    sender.frame(0)
+    wait_until_taped(tmp_path / "a.mcap", 1)
+    before = time.time_ns
+    monkeypatch.setattr("time.time_ns", lambda: before() + step * 10**9)
+    sender.frame(1)
+    assert 0 < recording.end().seconds < 60
+    first, last = (message.received for message in taped(tmp_path / "a.mcap"))
+    assert 0 < last - first < 60e9
+    assert abs(first - before()) < 60e9
 
 
 @pytest.mark.parametrize(

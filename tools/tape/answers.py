@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from streamer.headers import StatusHeader
 from streamer.sockets import Socket
+from streamer.system import steady_ns, unix_ahead_ns
 from tools.errors import RecordingError, ToolError
 from tools.tape.protocol import Request
 from tools.tape.ring import Frame, Held, Ring
@@ -29,7 +30,7 @@ class _Freeze:
     """A client's freeze."""
 
     end: int
-    """ns, unix time: the span ends here."""
+    """ns, by `steady_ns`: the span ends here."""
     heard: float
     """Monotonic time of its last request."""
 
@@ -113,7 +114,7 @@ class Answers:
         elif client not in self._frozen and len(self._frozen) >= MAX_CLIENTS:
             self._refuse(route, f"{MAX_CLIENTS} clients have frozen already")
         else:
-            self._frozen.setdefault(client, _Freeze(time.time_ns(), time.monotonic()))
+            self._frozen.setdefault(client, _Freeze(steady_ns(), time.monotonic()))
             self._ring.pin(True)
             self._reply(route, {})
 
@@ -122,7 +123,7 @@ class Answers:
             self._refuse(route, "a tape is being written already")
             return
         frozen_at = self._end_of(request.client)
-        end = frozen_at or time.time_ns()
+        end = frozen_at or steady_ns()
         start = 0 if request.seconds is None else end - round(request.seconds * 1e9)
         span = self._ring.span(start, end)
         if not span:
@@ -197,7 +198,7 @@ class Answers:
 def _row(frame: Frame, messages: Mapping[str, Held]) -> list[Any]:
     strain = messages["strain"].header if "strain" in messages else None
     columns = [getattr(strain, name, None) for name in _COLUMNS]
-    received = min(message.received for message in messages.values()) * 1e-9
+    received = (min(message.at for message in messages.values()) + unix_ahead_ns()) * 1e-9
     return [*frame, received, list(messages), *columns]
 
 

@@ -17,8 +17,8 @@ OVERHEAD: Final = 4096  # bytes that a message takes beside its parts: header ob
 class Held:
     """One message in memory."""
 
-    received: int
-    """ns, unix time of arrival."""
+    at: int
+    """ns, of arrival, by `streamer.system.steady_ns`: the clock may be set while messages are held."""
     header: FrameHeader
     parts: tuple[bytes, ...]
     """Topic, header, arrays, as they came."""
@@ -75,12 +75,12 @@ class Ring:
 
     def span(self, start: int = 0, end: int | None = None) -> list[Held]:
         """Messages received from `start` to `end` (ns), in the order of arrival."""
-        return [m for m in self._messages if m.received >= start and (end is None or m.received <= end)]
+        return [m for m in self._messages if m.at >= start and (end is None or m.at <= end)]
 
     def frames(self, end: int | None = None) -> Iterator[tuple[Frame, dict[str, Held]]]:
         """Every frame with its messages by kind, those received up to `end` (ns), in the order of arrival."""
         for frame, messages in self._frames.items():
-            seen = {kind: m for kind, m in messages.items() if end is None or m.received <= end}
+            seen = {kind: m for kind, m in messages.items() if end is None or m.at <= end}
             if seen:
                 yield frame, seen
 
@@ -92,7 +92,7 @@ class Ring:
     @property
     def seconds(self) -> float:
         """s from the oldest message held to the newest."""
-        return (self._messages[-1].received - self._messages[0].received) * 1e-9 if self._messages else 0.0
+        return (self._messages[-1].at - self._messages[0].at) * 1e-9 if self._messages else 0.0
 
     def _let_go(self) -> None:
         oldest = self._messages.popleft()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from streamer.headers import StatusHeader
+from streamer.system import unix_ahead_ns
 from tools.errors import ToolError
 from tools.tape import layout
 from tools.tape.about import about_node
@@ -30,7 +31,8 @@ class Saving:
         self._waiting: queue.SimpleQueue[Held | None] = queue.SimpleQueue()
         for message in span:
             self._waiting.put(message)
-        self._first, self._last = span[0].received, span[-1].received
+        self._first, self._last = span[0].at, span[-1].at
+        self._ahead = unix_ahead_ns()
         self._ends = time.monotonic() + after
         self._ended = False
         self._failure: ToolError | None = None
@@ -41,7 +43,7 @@ class Saving:
         """Take a message that came after the span, while the time for that lasts."""
         if not self._ended and time.monotonic() < self._ends:
             self._waiting.put(message)
-            self._last = message.received
+            self._last = message.at
 
     def done(self) -> bool:
         """Whether the file is complete."""
@@ -73,6 +75,6 @@ class Saving:
                 for status in self._status:
                     tape.describe(layout.ABOUT_NODE, about_node(status))
                 while (message := self._waiting.get()) is not None:
-                    tape.append(message.parts, message.header.schema_name, message.received)
+                    tape.append(message.parts, message.header.schema_name, message.at + self._ahead)
         except ToolError as error:
             self._failure = error

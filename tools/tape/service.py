@@ -4,7 +4,6 @@ One thread receives and answers; a tape is written by a second one, so that rece
 """
 
 import os
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from streamer.link import Link, wait_any
 from streamer.rf_message import read_rf_header, read_rf_payload
 from streamer.sockets import bind_server, bound_address, open_context
 from streamer.stopping import Stop
+from streamer.system import steady_ns
 from streamer.wire import decode, topic
 from tools.tape.answers import Answers
 from tools.tape.protocol import MAX_REQUEST
@@ -129,7 +129,7 @@ class _Service:
 
     def _receive(self, link: Link) -> None:
         parts = [bytes(part) for part in link.receive()]
-        now = time.time_ns()
+        now = steady_ns()
         try:
             header = _checked(parts)
         except MessageRefused as refused:

@@ -95,6 +95,27 @@ def test_what_comes_after_the_key_follows_without_a_gap(tmp_path: Path) -> None:
         assert saved(path) == (list(range(60)), list(range(60)))
 
 
+@pytest.mark.parametrize("step", [-3600, 3600])
+def test_a_clock_that_is_set_neither_hides_nor_splits_what_is_held(
+    step: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with keeper(tmp_path) as running:
+        running.send(*range(10))
+        running.wait_until_held(10)
+        before = time.time_ns
+        monkeypatch.setattr("time.time_ns", lambda: before() + step * 10**9)
+        running.send(*range(10, 20))
+        received = [row[3] for row in running.wait_until_held(20)]
+        assert max(received) - min(received) < 60
+        assert abs(received[-1] - before() * 1e-9 - step) < 60
+        reply = running.client.ask({"do": "keep", "seconds": 60.0})
+        assert saved(reply["path"]) == (list(range(20)), list(range(20)))
+        for seconds in (reply["seconds"], running.client.ask({"do": "state"})["seconds"]):
+            assert 0 < seconds < 60
+        running.client.ask({"do": "freeze"})
+        assert len(running.wait_until_held(20)) == 20
+
+
 def test_the_oldest_make_room(tmp_path: Path) -> None:
     size = sum(len(bytes(part)) for part in (*rf_parts(0), *strain_parts(0))) + 2 * OVERHEAD
     with keeper(tmp_path, memory=20 * size) as running:
