@@ -1,65 +1,24 @@
-"""`musse-stream batch`: an archive to results, one function in processes, shards and a cluster."""
+"""`musse-stream batch`: an archive to results, in processes and shards."""
 
-import csv
 import json
 import re
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import h5py
 import numpy as np
-import psutil
 import pytest
 
 from streamer.config_file import load_config
-from tests.root import ROOT
-from tests.tools.programs import PATIENCE, Program, write_press
+from tests.tools.batch.batches import TRIVIAL, assert_same, batch, contents, rows
+from tests.tools.programs import write_press
 from tools.batch import sheet
 from tools.batch.one import BatchConfig, process_one
 from tools.batch.plan import Shard, Task, plan
 from tools.batch.report import Report
-from tools.batch.workers import RETRIES
 from tools.errors import RecordingError, ToolError
 from tools.formats import open_recording
 from tools.process import process_to_file
 
 NAMES = ("smith-anna", "wing7/jones", "wing7/miller", "taylor")
-LONG = 300  # frames that take a second
-TRIVIAL = BatchConfig(load_config(Path("fine"), {"engine": {"name": "trivial"}}))
-
-
-def batch(*arguments: object) -> tuple[int, str]:
-    """Exit code and everything that was printed."""
-    with Program(("batch", *map(str, arguments)), {}) as program:
-        code = program.end(patience=4 * PATIENCE)
-        return code, "".join(program.out + program.err)
-
-
-def rows(table: Path) -> list[dict[str, str]]:
-    with table.open(encoding="utf-8", newline="") as stream:
-        return list(csv.DictReader(stream))
-
-
-def contents(path: Path) -> dict[str, Any]:
-    """All arrays and attributes but the time of writing."""
-    with h5py.File(path) as file:
-        arrays = {name: item[()] for name, item in file.items() if isinstance(item, h5py.Dataset)}
-        attributes = {name: value for name, value in file.attrs.items() if name != "created"}
-    return arrays | {"attributes": attributes}
-
-
-def assert_same(found: Path, expected: Path) -> None:
-    a, b = contents(found), contents(expected)
-    assert a.pop("attributes") == b.pop("attributes")
-    assert a.keys() == b.keys()
-    for name, values in b.items():
-        assert a[name].tobytes() == values.tobytes() or name in {"session_id", "rejection"}, name
-        np.testing.assert_array_equal(a[name], values)
 
 
 @pytest.fixture(scope="module")
@@ -113,64 +72,6 @@ def test_two_workers_equal_process_and_a_bad_file_stops_nothing(archive: Path, t
     assert code == 0, printed
     assert "5 recordings, 1 processed, 4 finished before, 0 failed" in printed
     assert {path: path.stat().st_mtime_ns for path in times} == times
-
-
-@pytest.mark.long
-def test_a_worker_that_is_killed_is_replaced(tmp_path: Path) -> None:
-    """Killed while it writes: its recording is tried again, and nothing of the first try is left."""
-    folder, output = tmp_path / "archive", tmp_path / "results"
-    folder.mkdir()
-    write_press(folder / "a.h5", LONG)
-    write_press(folder / "b.h5")
-    with Program(("batch", str(folder), "--output", str(output), "--engine", "trivial"), {}) as program:
-        kill_writer(program, output / "a.h5.h5.part")
-        program.wait_for("a.h5: its worker was killed, it is tried again")
-        assert program.end(patience=4 * PATIENCE) == 0, program.err
-    assert [row["error"] for row in rows(output / "batch.csv")] == ["", ""]
-    assert sorted(path.name for path in output.iterdir()) == [
-        "a.h5.h5", "a.h5.h5.done.json", "b.h5.h5", "b.h5.h5.done.json", "batch.csv", "batch.html"
-    ]  # fmt: skip
-
-
-@pytest.mark.long
-def test_a_worker_that_is_killed_every_time_stops_nothing(tmp_path: Path) -> None:
-    folder, output = tmp_path / "archive", tmp_path / "results"
-    folder.mkdir()
-    write_press(folder / "a.h5", LONG)
-    write_press(folder / "b.h5")
-    with Program(("batch", str(folder), "--output", str(output), "--engine", "trivial"), {}) as program:
-        for _ in range(RETRIES + 1):
-            kill_writer(program, output / "a.h5.h5.part")
-        assert program.end() == 4, program.err
-    bad, good = rows(output / "batch.csv")
-    assert "killed 3 times" in bad["error"]
-    assert good["error"] == ""
-
-
-def kill_writer(program: Program, part: Path) -> None:
-    """Kill the worker that writes this file, as soon as it does."""
-    (worker,) = until(lambda: [p for p in descendants(program) if writes(p, part)])
-    worker.kill()
-    until(lambda: not worker.is_running())
-
-
-def descendants(program: Program) -> list[psutil.Process]:
-    return psutil.Process(program.process.pid).children(recursive=True)
-
-
-def writes(process: psutil.Process, part: Path) -> bool:
-    try:
-        return str(part) in {file.path for file in process.open_files()}
-    except psutil.Error:
-        return False
-
-
-def until(condition: Any) -> Any:
-    end = time.monotonic() + PATIENCE
-    while not (found := condition()):
-        assert time.monotonic() < end
-        time.sleep(0.005)
-    return found
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5])
@@ -243,96 +144,6 @@ def names_in(output: Path, printed: str) -> set[str]:
         texts += [path.relative_to(output).as_posix().encode(), path.read_bytes() if path.is_file() else b""]
     everything = b"\n".join(texts).lower()
     return {part for name in NAMES for part in re.split(r"[-/]", name) if part.encode() in everything}
-
-
-@contextmanager
-def cluster(file: Path, workers: int) -> Iterator[tuple[str, list[psutil.Process]]]:
-    """A Dask scheduler on the loopback and its workers, one process each."""
-    common = ("--scheduler-file", str(file))
-    scheduler = ("distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
-    worker = ("distributed.cli.dask_worker", "--no-nanny", "--nthreads", "1", "--no-dashboard")
-    commands = [(*scheduler, *common), *[(*worker, *common)] * workers]
-    processes: list[subprocess.Popen[bytes]] = []
-    try:
-        for command in commands:
-            processes.append(subprocess.Popen([sys.executable, "-m", *command], cwd=ROOT))
-            address = until(lambda: address_in(file))
-        until(lambda: registered(address) == workers)
-        yield address, [psutil.Process(process.pid) for process in processes[1:]]
-    finally:
-        for process in reversed(processes):
-            process.kill()
-            process.wait()
-
-
-def address_in(file: Path) -> str | None:
-    """The address in the file that a scheduler writes; None until it is whole."""
-    try:
-        return str(json.loads(file.read_text())["address"])
-    except (OSError, ValueError):
-        return None
-
-
-def registered(address: str) -> int:
-    """How many workers the scheduler has, asked in a process of its own."""
-    code = f"from distributed import Client; print(len(Client({address!r}).scheduler_info(-1)['workers']))"
-    return int(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
-
-
-@pytest.mark.long
-def test_a_dask_cluster_computes_the_same_though_a_worker_is_killed(tmp_path: Path) -> None:
-    """Two workers; needs the extra `cluster`."""
-    folder, output = tmp_path / "archive", tmp_path / "results"
-    folder.mkdir()
-    for name in ("a", "b", "c"):
-        write_press(folder / f"{name}.h5", LONG if name == "a" else 8)
-    with cluster(tmp_path / "scheduler.json", 2) as (address, workers):
-        arguments = ("batch", str(folder), "--output", str(output), "--engine", "trivial", "--config", "fine")
-        with Program((*arguments, "--scheduler", address), {}) as program:
-            part = output / "a.h5.h5.part"
-            (writer,) = until(lambda: [w for w in workers if writes(w, part)])
-            writer.kill()
-            assert program.end() == 0, program.err
-    assert [row["error"] for row in rows(output / "batch.csv")] == [""] * 3
-    for name in ("a", "b", "c"):
-        with open_recording(folder / f"{name}.h5") as recording:
-            process_to_file(recording, TRIVIAL.config, tmp_path / f"{name}.h5", frames=recording.n_frames)
-        assert_same(output / f"{name}.h5.h5", tmp_path / f"{name}.h5")
-
-
-@pytest.mark.long
-def test_thirty_recordings_are_the_same_in_every_way(tmp_path: Path) -> None:
-    """One and two processes, shards, and a cluster of two workers of which one is killed."""
-    folder = tmp_path / "archive"
-    for number in range(30):
-        path = folder / f"day{number % 3}" / f"scan{number:02d}.h5"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_press(path, 24, seed=number)
-    common = ("batch", str(folder), "--engine", "trivial", "--output")
-    ways = {"one": ("--jobs", "1"), "two": ("--jobs", "2")}
-    for name, way in ways.items():
-        with Program((*common, str(tmp_path / name), *way), {}) as program:
-            assert program.end(patience=900) == 0, program.err
-    with (
-        Program((*common, str(tmp_path / "shards"), "--shard", "1/2"), {}) as first,
-        Program((*common, str(tmp_path / "shards"), "--shard", "2/2"), {}) as second,
-    ):
-        assert (first.end(patience=900), second.end(patience=900)) == (0, 0), first.err + second.err
-    with Program((*common, str(tmp_path / "shards")), {}) as program:
-        assert program.end(patience=900) == 0, program.err
-        assert "0 processed, 30 finished before" in program.out[-1]
-    with cluster(tmp_path / "scheduler.json", 2) as (address, workers):
-        output = tmp_path / "cluster"
-        with Program((*common, str(output), "--scheduler", address), {}) as program:
-            until(lambda: len(list(output.rglob("*.done.json"))) >= 3)
-            workers[0].kill()
-            assert len(list(output.rglob("*.done.json"))) < 30  # there was work left
-            assert program.end(patience=900) == 0, program.err
-    for name in ("two", "shards", "cluster"):
-        table = rows(tmp_path / name / "batch.csv")
-        assert [row["error"] for row in table] == [""] * 30
-        for row in table:
-            assert_same(tmp_path / name / row["results"], tmp_path / "one" / row["results"])
 
 
 def test_a_long_contact_sheet_is_cut_into_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
