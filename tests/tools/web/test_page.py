@@ -301,6 +301,31 @@ def test_text_that_comes_and_goes_moves_neither_images_nor_buttons(browser: webd
         browser.set_window_size(1920, 1080)
 
 
+def test_words_on_a_narrow_image_are_not_squeezed_and_hide_nothing(browser: webdriver.Chrome) -> None:
+    with SyntheticNode(fused=True, rate=15.0) as node, page_server(node.address) as served:
+        page = Page(browser, served)
+        page.mode("a")
+        page.drag("strain", (0, 15), (0.4, 20))
+        page.wait(lambda: "at least 1 mm" in page.text("message"), "refusal of a region of no width")
+        page.click("freeze")
+        page.wait(lambda: page.state("s.frozen"), "freezing")
+        top, words = page.run(
+            """const { raster, tools, state } = musse, view = musse.views[1], g = raster.geometry, drawn = [];
+            raster.geometry = { ...g, width: g.width / 10, right: g.left + (g.right - g.left) / 10 };
+            const canvas = document.createElement('canvas'), context = canvas.getContext('2d');
+            const caption = 'last good image, 2.6 s old: too little compression';
+            context.fillText = (text, x, y, room) =>
+                drawn.push([text, y, context.measureText(text).width, room ?? 1e9]);
+            view.draw(raster.canvases, { ...state, caption }, tools, canvas, { width: 600, height: 500 });
+            const words = drawn.filter(([text]) => text === caption || text === state.frozen);
+            raster.geometry = g;
+            return [view.place.y, words]"""
+        )
+        assert len(words) == 2
+        assert all(width <= room + 1 for _, _, width, room in words)  # as wide as the letters want to be
+        assert words[0][1] < top  # FROZEN stands above the image
+
+
 def test_a_browser_that_is_one_too_many_is_told_so(browser: webdriver.Chrome) -> None:
     with (
         SyntheticNode(fused=True, rate=15.0) as node,

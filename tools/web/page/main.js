@@ -18,6 +18,7 @@ let state = null, images = null;
 
 const tools = new Tools(views, {
   onRegions: (regions) => link.send({ do: "measure", regions }),
+  onRefused: note,
   onBox: (between) => link.send({ do: "region", between }),
   onChange: () => {
     controls();

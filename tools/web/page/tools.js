@@ -4,7 +4,7 @@ const MIN_SIZE = 1; // mm
 export class Tools {
   constructor(views, handlers) {
     this.views = views;
-    this.handlers = handlers; // onRegions, onBox, onChange
+    this.handlers = handlers; // onRegions, onBox, onRefused, onChange
     this.mode = null;
     this.shape = "ellipse";
     this.regions = { a: null, b: null };
@@ -70,6 +70,9 @@ export class Tools {
     const end = ({ pointerId }) => this.drag?.pointer === pointerId && (this.drag = this.box = null);
     canvas.addEventListener("pointerup", (event) => {
       if (this.box && this.drag?.pointer === event.pointerId) this.handlers.onBox(this.box.map(({ x, z }) => [x, z]));
+      if (this.drag?.small && this.drag.pointer === event.pointerId) {
+        this.handlers.onRefused(`draw a larger region: at least ${MIN_SIZE} mm in both directions`);
+      }
       end(event);
       this.handlers.onChange();
     });
@@ -90,7 +93,8 @@ export class Tools {
       this.setRegion(this.mode, { ...moved, x: moved.x + at.x - from.x, z: moved.z + at.z - from.z });
     } else {
       const [width, height] = [Math.abs(at.x - from.x), Math.abs(at.z - from.z)];
-      if (width < MIN_SIZE || height < MIN_SIZE) return;
+      this.drag.small = width < MIN_SIZE || height < MIN_SIZE;
+      if (this.drag.small) return;
       const [x, z] = [(at.x + from.x) / 2, (at.z + from.z) / 2];
       this.setRegion(this.mode, { shape: this.shape, x, z, width, height });
     }

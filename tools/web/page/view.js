@@ -15,7 +15,7 @@ export class View {
     this.em = parseFloat(getComputedStyle(document.documentElement).fontSize) * dpr;
     const g = this.raster.geometry;
     if (!g) return;
-    const left = 2.4 * this.em, bottom = 2 * this.em, top = 0.5 * this.em;
+    const left = 2.4 * this.em, bottom = 2 * this.em, top = 2.1 * this.em; // room for FROZEN: it hides no tissue
     const right = 6 * this.em; // both images have the bar's room, so that they have one scale
     const scale = Math.max(0.01, Math.min((w - left - right) / g.width, (h - top - bottom) / g.height));
     this.place = { x: left + (w - left - right - g.width * scale) / 2, y: top, scale };
@@ -173,7 +173,7 @@ export class View {
         else context.rect(cx - w / 2, cy - h / 2, w, h);
       });
       context.fillStyle = COLORS[name];
-      context.fillText(name.toUpperCase(), cx, Math.max(cy - h / 2 - 0.3 * em, this.place.y + 2.6 * em)); // below the caption
+      context.fillText(name.toUpperCase(), cx, Math.max(cy - h / 2 - 0.3 * em, this.place.y + 1.2 * em)); // inside, where it hangs over the top
     }
     for (const [label, line] of Object.entries(rulers)) {
       const [from, to] = [this.toScreen(line[0].x, line[0].z), this.toScreen(line[1].x, line[1].z)];
@@ -204,6 +204,17 @@ export class View {
     }
   }
 
+  // One line on a ground at least so wide; where the image is too narrow for it, beside the image too.
+  words(text, x, y, width, ground, color) {
+    const { context, em } = this, room = this.context.canvas.width;
+    const wide = Math.min(room, Math.max(width, context.measureText(text).width + em));
+    const left = Math.min(x, room - wide);
+    context.fillStyle = ground;
+    context.fillRect(left, y, wide, 1.55 * em);
+    context.fillStyle = color;
+    context.fillText(text, left + em / 2, y + 1.1 * em, wide - em);
+  }
+
   stroked(color, path) {
     const { context } = this, width = context.lineWidth;
     context.strokeStyle = "#000";
@@ -220,18 +231,8 @@ export class View {
     const [w, h] = [g.width * scale, g.height * scale];
     context.font = `bold ${0.85 * em}px system-ui, sans-serif`;
     context.textAlign = "left";
-    if (frozen) {
-      context.fillStyle = "#14326e";
-      context.fillRect(x, y, Math.min(w, context.measureText(frozen).width + em), 1.5 * em);
-      context.fillStyle = "#fff";
-      context.fillText(frozen, x + em / 2, y + 1.05 * em, w - em);
-    }
-    if (text) {
-      context.fillStyle = "#000c";
-      context.fillRect(x, y + h - 1.6 * em, w, 1.6 * em);
-      context.fillStyle = "#f5af3c";
-      context.fillText(text, x + em / 2, y + h - 0.5 * em, w - em);
-    }
+    if (frozen) this.words(frozen, x, y - 2.1 * em, 0, "#14326e", "#fff");
+    if (text) this.words(text, x, y + h - 1.6 * em, w, "#000", "#f5af3c");
     if (grey) {
       context.strokeStyle = "#f5af3c";
       context.lineWidth = Math.max(2, em / 7);
