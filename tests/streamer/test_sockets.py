@@ -56,10 +56,10 @@ def connect(context: Context, address: str) -> Socket:
 def carries(context: Context, publisher: Socket, address: str) -> bool:
     """Whether a message goes from the bound socket to one that connects to the address."""
     with connect(context, address) as subscriber:
-        assert publisher.poll(5000), "no subscription came"
+        assert publisher.poll(20_000), "no subscription came"
         assert publisher.recv() == b"\x01a/"
         publisher.send(b"a/message")
-        return bool(subscriber.poll(5000)) and subscriber.recv() == b"a/message"
+        return bool(subscriber.poll(20_000)) and subscriber.recv() == b"a/message"
 
 
 @pytest.mark.parametrize("address", WORKING)

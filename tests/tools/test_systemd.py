@@ -1,5 +1,6 @@
 """The node as a systemd service: what it notifies, and that the unit starts a command that exists."""
 
+import os
 import re
 import signal
 import socket
@@ -40,8 +41,8 @@ def test_a_supervisor_that_is_gone_or_an_abstract_name_is_no_obstacle(
     monkeypatch.setenv("NOTIFY_SOCKET", "/none/there")
     notify("READY=1")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
-        supervisor.bind(f"\0musse-{id(monkeypatch)}")
-        monkeypatch.setenv("NOTIFY_SOCKET", f"@musse-{id(monkeypatch)}")
+        supervisor.bind(f"\0musse-{os.getpid()}")
+        monkeypatch.setenv("NOTIFY_SOCKET", f"@musse-{os.getpid()}")
         notify("READY=1")
         assert supervisor.recv(64) == b"READY=1"
 

@@ -91,7 +91,7 @@ def window_manager() -> Iterator[None]:
         yield
     finally:
         manager.terminate()
-        manager.wait(10)
+        manager.wait(30)
 
 
 def screenshot(path: Path) -> NDArray[np.uint8]:

@@ -92,7 +92,7 @@ def test_sigterm_ends_the_command_cleanly_with_its_summary() -> None:
         )  # fmt: skip
         assert node.subscribed.wait(30)
         child.send_signal(signal.SIGTERM)
-        output, complaint = child.communicate(timeout=10)
+        output, complaint = child.communicate(timeout=30)
     assert (child.returncode, complaint) == (0, "")
     assert output.startswith("summary: results ")
 

@@ -68,7 +68,7 @@ def screen(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("DISPLAY", name)
     yield name
     server.terminate()
-    server.wait(10)
+    server.wait(30)
 
 
 @pytest.mark.alone

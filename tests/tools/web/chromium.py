@@ -80,7 +80,7 @@ def page_server(results: str, *more: str) -> Iterator[str]:
         finally:
             with suppress(ProcessLookupError):
                 child.terminate()
-            assert child.wait(10) == 0
+            assert child.wait(30) == 0
 
 
 class Page:
@@ -107,11 +107,9 @@ class Page:
         """An expression of the last state `s` that the page got; None before the first."""
         return self.run(f"const s = window.musse && musse.state; return s ? ({expression}) : null")
 
-    def wait(self, found: Callable[[], object], what: str, seconds: float = PATIENCE) -> float:
-        """Seconds until it is so."""
-        begun = time.monotonic()
+    def wait(self, found: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
+        """Until it is so."""
         self.wait_for(found, what, seconds)
-        return time.monotonic() - begun
 
     def wait_for(self, found: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
         """What `found` returns once it is true."""

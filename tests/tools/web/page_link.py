@@ -24,11 +24,11 @@ def unpack(message: bytes) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 def ask(socket: ClientConnection, request: dict[str, Any] | str) -> dict[str, Any]:
     """The text reply to a request; binary messages in between are acknowledged."""
     socket.send(request if isinstance(request, str) else json.dumps(request))
-    while isinstance(reply := socket.recv(timeout=10), bytes):
+    while isinstance(reply := socket.recv(timeout=30), bytes):
         socket.send(json.dumps({"do": "next"}))
     return json.loads(reply)  # type: ignore[no-any-return]
 
 
 def drain(socket: ClientConnection) -> None:
     while True:
-        socket.recv(timeout=10)
+        socket.recv(timeout=30)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -41,6 +42,19 @@ BYTES = """const r = musse.raster, size = (c) => 4 * c.width * c.height;
 CUT = """return [...document.querySelectorAll('figcaption')].filter((caption) =>
     caption.scrollHeight > caption.clientHeight + 1 || caption.scrollWidth > caption.clientWidth)
     .map((caption) => caption.textContent)"""
+
+
+WATCH = """window.watched = { greySince: null, frame: 0, at: Date.now(), frames: 0, gap: 0 };
+    setInterval(() => {
+        const s = musse.state, w = window.watched, now = Date.now();
+        const grey = s.strain_grey && s.bmode_grey && s.rates_grey;
+        w.greySince = grey ? w.greySince ?? now : null;
+        if (s.frame !== w.frame) {
+            w.gap = Math.max(w.gap, now - w.at);
+            [w.frame, w.at, w.frames] = [s.frame, now, w.frames + 1];
+        }
+    }, 5)"""
+"""By the page's own clock: since when it is grey, and the longest time from one image to the next, in ms."""
 
 
 @pytest.fixture(scope="module")
@@ -238,9 +252,13 @@ def test_a_killed_node_is_grey_within_half_a_second_and_a_frozen_image_is_not(
     with SyntheticNode(fused=True, rate=20.0) as node, page_server(node.address) as served:
         page = Page(browser, served)
         page.wait(lambda: page.state("!s.strain_grey && s.trace.length > 20"), "a live image")
+        page.run(WATCH)
+        page.wait(lambda: page.run("return window.watched.frames > 20"), "a second of images")
         node.stop()
-        took = page.wait(lambda: page.state("s.strain_grey && s.bmode_grey && s.rates_grey"), "grey")
-        assert took < 0.5 + 0.4  # 0.5 s, and what this busy machine takes to ask the browser
+        stopped = time.time()
+        since = page.wait_for(lambda: page.run("return window.watched.greySince"), "grey")
+        late = 2 * page.run("return window.watched.gap") / 1000  # 0.1 s, and more on a busy machine
+        assert since / 1000 - stopped < 0.5 + max(0.4, late)
         spread = """const d = musse.raster.images.strain.data; let m = 0;
             for (let i = 0; i < d.length; i += 4) m = Math.max(m, Math.abs(d[i] - d[i + 2])); return m"""
         page.wait(lambda: page.run(spread) <= 2, "an image without colours")
@@ -348,7 +366,7 @@ def test_a_client_that_stops_hinders_no_other_and_widths_fit(
 ) -> None:
     address = examined[0]
     with connect(address.replace("http", "ws") + "ws", max_size=None) as stopped:
-        stopped.recv(timeout=10)  # and never again: it acknowledges nothing
+        stopped.recv(timeout=30)  # and never again: it acknowledges nothing
         page = Page(browser, address)
         first = page.state("s.frame")
         page.wait(lambda: page.state("s.frame") > first + 10, "images beside a stopped client")

@@ -82,11 +82,11 @@ def served() -> Iterator[tuple[str, SlowTape]]:
 def test_page_socket_requests_and_limits(served: tuple[str, SlowTape]) -> None:
     address, _ = served
     with ExitStack() as opened:
-        with urllib.request.urlopen(address, timeout=10) as page:  # noqa: S310
+        with urllib.request.urlopen(address, timeout=30) as page:  # noqa: S310
             assert b"musse-stream" in page.read()
             assert "default-src 'self'" in page.headers["Content-Security-Policy"]
         with pytest.raises(urllib.error.HTTPError, match="404"):
-            urllib.request.urlopen(address + "../cli.py", timeout=10)  # noqa: S310
+            urllib.request.urlopen(address + "../cli.py", timeout=30)  # noqa: S310
         port = int(address.rstrip("/").rsplit(":", 1)[1])
         with socket.create_connection(("127.0.0.1", port), 10) as head:
             head.sendall(b"HEAD / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
@@ -114,7 +114,7 @@ def test_page_socket_requests_and_limits(served: tuple[str, SlowTape]) -> None:
         first.send("x" * 100_000)
         with pytest.raises(ConnectionClosed):
             drain(first)
-        fields, _ = unpack(sockets[1].recv(timeout=10))  # type: ignore[arg-type]  # the others go on
+        fields, _ = unpack(sockets[1].recv(timeout=30))  # type: ignore[arg-type]  # the others go on
         assert fields["state"]["banner"]["text"] in ("LIVE", "WAITING", "CONNECTED")
         assert idle.recv(1024) == b""  # a silent connection is closed
 
@@ -125,7 +125,7 @@ def test_images_and_the_freeze_go_on_while_a_tape_is_written(served: tuple[str, 
 
         def image_where(fulfilled: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
             while True:
-                message = page.recv(timeout=10)
+                message = page.recv(timeout=30)
                 page.send('{"do": "next"}')
                 if isinstance(message, bytes):
                     state: dict[str, Any] = unpack(message)[0]["state"]
@@ -134,7 +134,7 @@ def test_images_and_the_freeze_go_on_while_a_tape_is_written(served: tuple[str, 
 
         first = image_where(lambda state: state["frame"] is not None and state["cine"]["kept"])
         page.send('{"do": "keep"}')
-        assert tape.saving.wait(10)
+        assert tape.saving.wait(30)
         try:
             image_where(lambda state: state["frame"] > first["frame"] + 5)
             page.send('{"do": "freeze"}')
@@ -148,7 +148,7 @@ def test_a_node_without_fusion_is_shown_by_its_single_pairs() -> None:
     with SyntheticNode(steady=True) as node, page_server(node.address) as address:
         with connect(address.replace("http", "ws") + "ws", max_size=None) as page:
             for _ in range(200):
-                fields, arrays = unpack(page.recv(timeout=10))  # type: ignore[arg-type]
+                fields, arrays = unpack(page.recv(timeout=30))  # type: ignore[arg-type]
                 page.send(json.dumps({"do": "next"}))
                 if "value" in arrays:
                     break
