@@ -261,7 +261,7 @@ class DisplayState:
             () if not link.other_sources else (f"Other sources send here: {', '.join(link.other_sources)}",)
         )
         if link.status is None or link.lost(now):
-            hint = "Start a node with: musse-stream run     or the demonstration: musse-stream demo"
+            hint = "Start a node with: musse-stream run     (musse-stream demo opens a window of its own)"
             return ("Waiting for strain results", f"from {link.address}", *others, hint, waited)
         reasons = link.status.reasons or ("no strain result has come yet",)
         return ("Connected, waiting for the first result", f"from {link.address}", *reasons, *others, waited)

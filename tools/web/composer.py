@@ -220,7 +220,8 @@ def _caption(view: View, *, empty: bool) -> str:
     age = view.ages.strain.seconds
     if age is None:
         return view.held or ""
-    return f"last good image, {ago(age)} old: {view.held or view.banner.detail}"
+    reason = (view.held or view.banner.detail).split("; ")[0]  # all of it stands beside the banner
+    return f"last good image, {ago(age)} old: {reason}"
 
 
 def _bmode_caption(view: View, bmode: Any) -> str:

@@ -15,6 +15,7 @@ def test_waiting_names_the_address_then_the_state_of_the_node() -> None:
     state = opened()
     view = state.view(3.0)
     assert any(ADDRESS in line for line in view.waiting)
+    assert any("demo opens a window of its own" in line for line in view.waiting)  # it sends nothing here
     assert view.banner.text == "WAITING"
     state.update(received(status_message(state="WAITING", reasons=("no frames from the scanner",))), 4.0)
     view = state.view(4.0)

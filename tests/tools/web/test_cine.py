@@ -113,6 +113,20 @@ def test_after_a_sleep_of_the_computer_images_are_old_and_times_of_day_right(
             feed.stop()
 
 
+def test_the_caption_of_an_old_image_is_short_and_the_banner_has_every_reason() -> None:
+    state = DisplayState(DisplayOptions(), address="tcp://127.0.0.1:1", now=0.0)
+    state.update(received(status_message(), strain_message(), fused_message()), 0.1)
+    state.update(received(status_message(reasons=("the sender hung up", "4 of 6 frames skipped"))), 2.0)
+    image = of_wire((strain_message(), fused_message()), 0.1)
+    assert image is not None
+    cine = Cine()
+    cine.append(CineFrame(1, image))
+    feed = SimpleNamespace(cine=cine, view=lambda: state.view(2.1), tape_seconds=None, recording=False)
+    shown = unpack(Composer(Client(feed), feed).next_message())[0]["state"]  # type: ignore[arg-type]
+    assert shown["caption"] == "last good image, 2.0 s old: no new result for 2.0 s"
+    assert "the sender hung up; 4 of 6 frames skipped" in shown["banner"]["detail"]
+
+
 def test_a_frozen_image_keeps_its_own_source_engine_and_assumptions_beside_another_source() -> None:
     state = DisplayState(DisplayOptions(), address="tcp://127.0.0.1:1", now=0.0)
     strain, fused = strain_message(device="cpu"), fused_message()
