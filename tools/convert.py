@@ -16,6 +16,7 @@ from tools.formats.tape import taped_acquisitions
 from tools.formats.zea_writer import ZeaWriter
 from tools.part import check_output
 from tools.results.layout import assumed_fields
+from tools.results.sources import files_of
 from tools.results.taped import convert_results
 from tools.tape.reader import Tape
 
@@ -67,7 +68,7 @@ def convert(
     """
     if output.suffix.lower() not in SUFFIXES:
         raise RecordingError(f"{output}: recordings are written as {', '.join(SUFFIXES)}")
-    check_output(output, overwrite=overwrite, inputs=[recording.path])
+    check_output(output, overwrite=overwrite, inputs=files_of(recording.path))
     with _sink(recording, output, layout, overwrite=overwrite) as sink:
         for index in range(recording.n_frames):
             sink.append(recording.frame(index), index)

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -71,17 +71,31 @@ class StatusLine:
             log.info(text)
 
 
+def check_ending(path: Path, endings: Sequence[str], what: str) -> None:
+    """Raise ToolError where the name does not end as `what`, such as "a movie", ends here."""
+    if path.suffix.lower() not in endings:
+        raise ToolError(f"{path.name}: {what} ends in {', '.join(endings)}")
+
+
 def write_text(path: Path, text: str, *, overwrite: bool) -> None:
     """Write a text file as UTF-8. Raises ToolError where it exists or cannot be written, DiskFull."""
-    from tools.part import writing  # HDF5 with it, which commands that write nothing need not wait for
+    # HDF5 comes with it, which commands that write nothing need not wait for
+    from tools.part import write_failure, writing
 
-    with writing(path):
-        try:
-            stream = path.open("w" if overwrite else "x", encoding="utf-8", newline="\n")
-        except FileExistsError:
-            raise ToolError(f"{path} exists: choose another name, or give --overwrite") from None
-        with stream:
+    try:
+        if not overwrite:
+            path.touch(exist_ok=False)  # the name is this file's from here on
+    except FileExistsError:
+        raise ToolError(f"{path} exists: choose another name, or give --overwrite") from None
+    except OSError as error:
+        raise write_failure(error, path) from error
+    try:
+        with writing(path) as part, part.open("w", encoding="utf-8", newline="\n") as stream:
             stream.write(text)
+    except BaseException:
+        if not overwrite:
+            path.unlink(missing_ok=True)
+        raise
 
 
 def _brief(value: Any) -> str:

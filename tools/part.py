@@ -22,9 +22,7 @@ def is_disk_full(error: OSError) -> bool:
     return error.errno in _FULL
 
 
-def write_failure(
-    error: OSError, path: Path, left: str = "nothing of it is left"
-) -> RecordingError | DiskFull:
+def write_failure(error: OSError, path: Path, left: str = NOTHING_LEFT) -> RecordingError | DiskFull:
     """The error to raise where `path` cannot be written: it names the file, the cause and what is left."""
     if is_disk_full(error):
         return DiskFull(f"the disk is full: {path} could not be written, {left} ({error.strerror})")
@@ -32,31 +30,65 @@ def write_failure(
 
 
 @contextmanager
-def writing(path: Path, *, adding: bool = False) -> Iterator[None]:
-    """Within it a failure of the disk is raised as `write_failure` of this file.
+def writing(path: Path) -> Iterator[Path]:
+    """A file beside `path`, with the same ending, to write; it takes the name `path` when the work is done.
 
-    What was written of it is deleted, unless the work was `adding` to a file.
+    Where the work fails or is interrupted nothing of it is left, and what stood under the name is untouched.
+    A device or pipe, such as /dev/stdout, is written itself. Raises DiskFull and RecordingError, the latter
+    also where a complete file could not be named, which then stays.
     """
+    target = path.resolve()  # a link stays one
+    if target.exists() and not target.is_file():
+        with adding(path):
+            yield path
+        return
+    part = target.with_name(f"{target.stem}.{os.getpid()}.part{target.suffix}")
+    try:
+        yield part
+    except BaseException as error:
+        part.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise write_failure(error, path) from error
+        raise
+    _name(part, target)
+
+
+@contextmanager
+def adding(path: Path) -> Iterator[None]:
+    """Within it a failure of the disk is raised as `write_failure` of this file, which is kept."""
     try:
         yield
     except OSError as error:
-        if not adding and is_disk_full(error):
-            path.unlink(missing_ok=True)
-        left = "what was in it before is kept" if adding else NOTHING_LEFT
-        raise write_failure(error, path, left) from error
+        raise write_failure(error, path, "what was in it before is kept") from error
 
 
-def check_output(path: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
-    """Raise RecordingError where `path` is a folder, one of the inputs, or there already."""
+def check_output(path: Path, *, overwrite: bool, inputs: Iterable[Path | None] = ()) -> None:
+    """Raise RecordingError where `path` is a folder, lies in none, is one of the inputs, or is there already.
+
+    An input is whatever the command reads; None is one that was not given.
+    """
     if path.is_dir():
         raise RecordingError(f"{path} is a folder: give the name of a file")
+    if not path.absolute().parent.is_dir():
+        raise RecordingError(f"cannot write {path}: there is no folder {path.parent}; make it first")
     if not path.exists():
         return
     for source in inputs:
-        if source.exists() and path.samefile(source):
+        if source is not None and source.exists() and path.samefile(source):
             raise RecordingError(f"{path} is the input itself: choose another name")
     if not overwrite:
         raise RecordingError(f"{path} exists: choose another name or use --overwrite")
+
+
+def _name(part: Path, path: Path) -> None:
+    """Give a complete file its real name. Raises RecordingError where that fails; the file then stays."""
+    try:
+        part.replace(path)
+    except OSError as error:
+        raise RecordingError(
+            f"{part} is complete but could not be named {path.name}: {error.strerror}; "
+            "close the programs that hold that file, then rename it"
+        ) from error
 
 
 class PartFile:
@@ -106,13 +138,7 @@ class PartFile:
         self._close()
         self.check()
         self._complete = True
-        try:
-            self.name.replace(self._path)
-        except OSError as error:
-            raise RecordingError(
-                f"{self.name} is complete but could not be named {self._path.name}: {error.strerror}; "
-                "close the programs that hold that file, then rename it"
-            ) from error
+        _name(self.name, self._path)
 
     def drop(self) -> None:
         """Close and delete it unless `keep` completed it; what stood under the real name is untouched."""

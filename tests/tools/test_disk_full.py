@@ -23,7 +23,7 @@ from tests.tools.programs import write_press
 from tests.tools.tape.tapes import assert_true, rf_parts
 from tools.cli import app
 from tools.errors import DiskFull
-from tools.part import is_disk_full, writing
+from tools.part import adding, is_disk_full, writing
 from tools.tape.reader import Tape
 from tools.tape.writer import TapeWriter
 
@@ -119,6 +119,21 @@ def test_a_key_that_does_not_fit_leaves_nothing_and_the_list_as_it_was(
     assert Path("musse.allowed").read_text() == before
 
 
+@pytest.mark.parametrize("name", OF_IMAGES)
+def test_what_a_file_held_before_stays_where_a_new_one_does_not_fit(
+    name: str, press: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = [str(press) if word == "PRESS" else word for word in OF_IMAGES[name]]
+    before = Path(arguments[-1])
+    before.write_text("before")
+    with room_for(1000):
+        result = CliRunner().invoke(app, [*arguments, "--overwrite"])
+    assert isinstance(result.exception, DiskFull), result.exception
+    assert before.read_text() == "before"
+    assert [path.name for path in tmp_path.iterdir()] == [before.name]
+
+
 def test_weights_that_do_not_fit_are_named_and_those_before_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "live.safetensors"
     path.write_bytes(b"before")
@@ -169,20 +184,18 @@ def test_a_tape_ends_with_what_there_is(tmp_path: Path) -> None:
         assert found.condition.damaged == 0
 
 
-@pytest.mark.parametrize("adding", [False, True])
-def test_a_text_file_is_named(tmp_path: Path, adding: bool) -> None:
+def test_a_text_file_is_named_and_what_it_held_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("before\n")
-    with room_for(1000), pytest.raises(DiskFull, match=r"a\.csv"):
-        _write(path, adding=adding)
-    assert path.exists() == adding
+    with room_for(1000):
+        with pytest.raises(DiskFull, match=r"a\.csv could.*nothing of it is left"), writing(path) as part:
+            part.write_text("x" * 5000)
+        with pytest.raises(DiskFull, match=r"a\.csv could.*is kept"), adding(path), path.open("a") as file:
+            file.write("x" * 5000)
+    assert path.read_text().startswith("before\n")
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def _fill(tape: TapeWriter) -> None:
     for index in range(1000):
         tape.append(rf_parts(index), "musse.rf", 10**18 + index)
-
-
-def _write(path: Path, *, adding: bool) -> None:
-    with writing(path, adding=adding), path.open("a" if adding else "w") as file:
-        file.write("x" * 5000)

@@ -1,5 +1,6 @@
 """A file in the making leaves nothing behind, whenever the work is broken off."""
 
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from tools.errors import RecordingError
 from tools.formats import Acquisition, write_recording
-from tools.part import PartFile, check_output
+from tools.part import PartFile, check_output, writing
 from tools.results.writer import ResultWriter
 
 CONSTANTS = Acquisition(sampling_frequency=40e6, center_frequency=5e6, probe_type="linear", line_pitch=0.3e-3)
@@ -103,3 +104,40 @@ def test_an_output_that_must_not_be_written_is_refused(tmp_path: Path) -> None:
             check_output(path, overwrite=True, inputs=[source])
     with pytest.raises(RecordingError, match="is a folder"):
         check_output(tmp_path, overwrite=True)
+    with pytest.raises(RecordingError, match=r"there is no folder .*missing; make it first"):
+        check_output(tmp_path / "missing" / "new.h5", overwrite=True, inputs=[None])
+
+
+def test_a_complete_figure_that_cannot_be_named_is_kept_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "replace", _held_open)
+    refused = pytest.raises(RecordingError, match=r"is complete but could not be named a\.pdf")
+    with refused, writing(tmp_path / "a.pdf") as part:
+        part.write_text("whole")
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["whole"]
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt, OSError, ValueError])
+def test_a_file_keeps_what_it_held_until_the_new_one_is_complete(
+    failure: type[BaseException], tmp_path: Path
+) -> None:
+    path, link = tmp_path / "a.gif", tmp_path / "b.gif"
+    path.write_text("before")
+    link.symlink_to(path)
+    with pytest.raises((failure, RecordingError)), writing(link) as part:  # noqa: PT012 - raised inside
+        part.write_text("half")
+        assert (part.suffix, path.read_text()) == (".gif", "before")
+        raise failure
+    assert (path.read_text(), sorted(tmp_path.iterdir())) == ("before", [path, link])
+    with writing(link) as part:
+        part.write_text("after")
+    assert (path.read_text(), link.is_symlink(), len(list(tmp_path.iterdir()))) == ("after", True, 2)
+
+
+def test_what_is_no_file_is_written_to_and_never_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    with writing(pipe) as part:
+        assert part == pipe
+    assert pipe.is_fifo()

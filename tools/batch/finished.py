@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from importlib.metadata import version
@@ -50,10 +49,8 @@ def read(output: Path, key: Mapping[str, str]) -> Report | None:
 def write(output: Path, key: Mapping[str, str], report: Report) -> None:
     """Record that `output` is complete; the record appears whole or not at all. DiskFull, RecordingError."""
     text = json.dumps({"key": dict(key), "report": asdict(report)}, indent=1)
-    part = output.with_name(f"{output.name}.done.{os.getpid()}.part")
-    with writing(part):
+    with writing(_path(output)) as part:
         part.write_text(text + "\n", encoding="utf-8")
-        part.replace(_path(output))
 
 
 def forget(output: Path) -> None:

@@ -84,7 +84,7 @@ def _remove_parts(output: Path) -> None:
     # the folder is listed only then: with 10^5 results in it, listing it for each would take hours
     if output.exists() or output.with_name(f"{output.name}.part").exists():
         for part in output.parent.iterdir():
-            if part.name.startswith(f"{output.name}.") and part.name.endswith(".part"):
+            if part.name.startswith(f"{output.name}.") and ".part" in part.suffixes[-2:]:
                 part.unlink(missing_ok=True)
 
 

@@ -16,7 +16,8 @@ from tools.bench.stages import draw_stages, stage_lines
 from tools.configuration import load_config
 from tools.demo import demo_recording
 from tools.formats import open_recording
-from tools.output import emit
+from tools.output import check_ending, emit
+from tools.part import check_output
 
 
 def run_bench(
@@ -41,6 +42,9 @@ def run_bench(
     Raises ToolError where `against` holds no run of these settings, RecordingError, EngineError, ConfigError,
     and whatever ends a child process.
     """
+    if plot is not None:
+        check_ending(plot, (".png", ".svg", ".pdf"), "a chart")
+        check_output(plot, overwrite=True)
     name, _ = resolve(engine)
     threads = load_config(config).engine.threads
     runs_before = [] if against is None else recorded_runs(against)

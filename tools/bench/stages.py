@@ -74,5 +74,5 @@ def draw_stages(figures: Mapping[str, Any], path: Path) -> None:
         fontsize=10,
     )
     axes.legend(ncols=4, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.25))
-    with writing(path):
-        figure.savefig(path, dpi=130)
+    with writing(path) as part:
+        figure.savefig(part, dpi=130)

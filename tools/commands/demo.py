@@ -44,11 +44,14 @@ def demo(
         raise typer.BadParameter("--headless needs --seconds, because there is no window to close")
     try:
         from tools.demo import check_needs, prepared_recording, run_demo
+        from tools.display.png import check_image
         from tools.display.window import check_screen
         from tools.log import log_to_stderr
         from tools.output import emit, node_line
 
         log_to_stderr()
+        if save is not None:
+            check_image(save)
         check_needs(engine, weights, None if headless else check_screen)
         recording = prepared_recording(stop)
         on_stop_signal(lambda number, frame: stop.set())

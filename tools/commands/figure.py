@@ -38,15 +38,19 @@ def figure(
         musse-stream figure arm.mhd --pairing stride --stride 3 --regions regions.json --output figure.svg
     """
     from tools.display.options import DisplayOptions
-    from tools.export.figure import write_figure
+    from tools.export.figure import ENDINGS, write_figure
     from tools.log import log_to_stderr
     from tools.measure.opened import choose, frames_of_file
-    from tools.measure.regions import read_regions
+    from tools.measure.regions import file_named, read_regions
+    from tools.output import check_ending
     from tools.part import check_output, writing
     from tools.results.provenance import sha256
+    from tools.results.sources import files_of
 
     log_to_stderr()
-    check_output(output, overwrite=overwrite, inputs=[file])
+    check_ending(output, ENDINGS, "a figure")
+    inputs = [*files_of(file), file_named(regions), config, weights]
+    check_output(output, overwrite=overwrite, inputs=inputs)
     wanted = None if regions is None else read_regions(regions)
     settings = options.of_images(
         file,
@@ -59,7 +63,7 @@ def figure(
         stride=stride,
     )
     image = choose(list(frames_of_file(file, settings, opening.open, with_bmode=True)), frame, file)
-    with writing(output):
+    with writing(output) as part:
         shown = DisplayOptions(color_map=color_map, range_max=range_max)
-        write_figure(image, output, shown, wanted, source_sha256=sha256(file))
+        write_figure(image, part, shown, wanted, source_sha256=sha256(file))
     typer.echo(f"{output}: frame {image.frame_index}")

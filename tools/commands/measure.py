@@ -45,8 +45,9 @@ def measure(
     from tools.log import log_to_stderr
     from tools.measure.command import write_measurements
     from tools.measure.opened import choose, frames_of_file
-    from tools.measure.regions import read_regions
+    from tools.measure.regions import file_named, read_regions
     from tools.part import check_output
+    from tools.results.sources import files_of
 
     log_to_stderr()
     if every and frame is not None:
@@ -62,9 +63,12 @@ def measure(
         interval=interval,
         stride=stride,
     )
+    inputs = [*files_of(file), file_named(regions), config, weights]
     for path in (csv, json_file):
         if path is not None:
-            check_output(path, overwrite=overwrite, inputs=[file])
+            check_output(path, overwrite=overwrite, inputs=inputs)
+    if csv is not None and json_file is not None and csv.resolve() == json_file.resolve():
+        raise typer.BadParameter("--csv and --json name one file: give two names")
     frames = list(frames_of_file(file, settings, opening.open))
     chosen = None if every else choose(frames, frame, file)
     write_measurements(frames, chosen, wanted, settings, source=file, csv=csv, json_file=json_file)

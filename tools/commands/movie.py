@@ -42,15 +42,17 @@ def movie(
     from rich.progress import Progress
 
     from tools.display.options import DisplayOptions
-    from tools.export.movie import check_ending, write_movie
+    from tools.export.movie import ENDINGS, write_movie
     from tools.log import log_to_stderr
     from tools.measure.opened import frames_of_file
+    from tools.output import check_ending
     from tools.part import check_output
     from tools.results.provenance import sha256
+    from tools.results.sources import files_of
 
     log_to_stderr()
-    check_ending(output)
-    check_output(output, overwrite=overwrite, inputs=[file])
+    check_ending(output, ENDINGS, "a movie")
+    check_output(output, overwrite=overwrite, inputs=[*files_of(file), config, weights])
     settings = options.of_images(
         file,
         opening,

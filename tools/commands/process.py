@@ -52,6 +52,7 @@ def process(
     from tools.log import log_to_stderr
     from tools.part import check_output
     from tools.process import run_process
+    from tools.results.sources import files_of
 
     log_to_stderr()
     if pairs_from is not None and any(given is not None for given in (frames, pairing, interval, stride)):
@@ -68,8 +69,7 @@ def process(
         interval=interval,
         stride=stride,
     )
-    inputs = (file, pairs_from, config, weights)
-    check_output(output, overwrite=overwrite, inputs=[path for path in inputs if path is not None])
+    check_output(output, overwrite=overwrite, inputs=[*files_of(file), pairs_from, config, weights])
     with opening.open(file) as recording:
         run_process(
             recording,

@@ -17,12 +17,12 @@ from tools.display import clock
 from tools.display.hand import Hand
 from tools.display.keeper import Keeper
 from tools.display.options import DisplayOptions
-from tools.display.png import facts_of, for_export, save_png
+from tools.display.png import check_image, facts_of, for_export, save_png
 from tools.display.render import SIZE, render
 from tools.display.state import DisplayState
 from tools.display.view import View
 from tools.display.window import DisplayWindow
-from tools.errors import NothingReceived, ToolError
+from tools.errors import NothingReceived
 
 _FRAME: Final = 1 / 30  # s between two images at most: a hand-held scan shows nothing faster
 _IDLE: Final = 0.1  # s: without messages the ages and the STALE banner still move on
@@ -65,8 +65,8 @@ def run_display(
     none. Raises NoScreen where no window can open, ConfigError for an impossible address, ToolError where
     `save` cannot be written.
     """
-    if save is not None and not save.absolute().parent.is_dir():
-        raise ToolError(f"cannot save {save}: the folder {save.absolute().parent} does not exist")
+    if save is not None:
+        check_image(save)
     cv2.setNumThreads(1)  # the cores belong to the node; one image takes about 15 ms on one of them
     started = drawn = clock.now()
     with ExitStack() as stack:

@@ -14,7 +14,8 @@ import cv2
 from tools.display.colors import MAP_NAMES, Image
 from tools.display.readouts import persistence_label, source_of_percent
 from tools.display.view import View
-from tools.part import writing
+from tools.output import check_ending
+from tools.part import check_output, writing
 from tools.results.layout import assumed_fields
 
 _HEADER: Final = 33  # bytes: signature and IHDR, which text chunks come behind
@@ -29,8 +30,14 @@ def save_png(image: Image, path: Path, facts: dict[str, Any] | None = None) -> N
     _, encoded = cv2.imencode(".png", image)
     data = encoded.tobytes()
     chunks = b"".join(_text_chunk(key, value) for key, value in (facts or {}).items())
-    with writing(path):  # not cv2.imwrite: it cannot open every path on Windows
-        path.write_bytes(data[:_HEADER] + chunks + data[_HEADER:])
+    with writing(path) as part:  # not cv2.imwrite: it cannot open every path on Windows
+        part.write_bytes(data[:_HEADER] + chunks + data[_HEADER:])
+
+
+def check_image(path: Path) -> None:
+    """Raise ToolError where `save_png` could not write `path`: before work that takes its time."""
+    check_ending(path, (".png",), "an image")
+    check_output(path, overwrite=True)
 
 
 def for_export(view: View) -> View:

@@ -55,8 +55,8 @@ def row_of(folder: Path) -> dict[str, Any]:
 
 def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
     """Write rows as JSON. Raises RecordingError, DiskFull."""
-    with writing(path):
-        path.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+    with writing(path) as part:
+        part.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
 
 
 def _text(value: Any) -> str:

@@ -13,7 +13,8 @@ from streamer.config import Config
 from tools.evaluate.figures.unsupervised import Watched, unsupervised_figures, watch
 from tools.evaluate.methods import Engines
 from tools.formats import Recording
-from tools.output import emit
+from tools.output import check_ending, emit
+from tools.part import check_output
 from tools.playback import Loop
 from tools.processes import ctrl_c
 
@@ -83,6 +84,8 @@ def run_assessment(
         from tools.evaluate.report.page import need_matplotlib
 
         need_matplotlib("the image", "leave out --save")
+        check_ending(image, (".png",), "an image")
+        check_output(image, overwrite=True)
     weights = Path(config.engine.weights) if config.engine.weights else None
     opened = Engines(config.engine.threads, weights=weights, device=config.engine.where)
     watched: dict[tuple[str, str], Watched] = {}

@@ -90,8 +90,8 @@ def run_evaluation(request: EvaluationRequest, console: Console, *, as_json: boo
     )
     written = _figures(outcome)
     figures = request.output / "figures.json"
-    with writing(figures):
-        figures.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
+    with writing(figures) as part:
+        part.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
     console.print(figure_table(rows, console.width))
     console.print(criteria_table(criteria))
     if request.report:

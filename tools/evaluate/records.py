@@ -15,7 +15,7 @@ from typing import Any
 
 from tools.errors import ToolError
 from tools.machine import machine, version_of
-from tools.part import writing
+from tools.part import adding
 
 LINES = "cases.jsonl"
 SOURCES = ("engine", "streamer", "tools/evaluate")
@@ -78,7 +78,7 @@ def _plain(value: Any) -> Any:
 def append(folder: Path, record: Record) -> None:
     """Add one line; the first one creates the file."""
     folder.mkdir(parents=True, exist_ok=True)
-    with writing(folder / LINES, adding=True), (folder / LINES).open("a", encoding="utf-8") as lines:
+    with adding(folder / LINES), (folder / LINES).open("a", encoding="utf-8") as lines:
         lines.write(json.dumps(_plain(asdict(record)), allow_nan=False) + "\n")
 
 

@@ -231,9 +231,9 @@ def _keep(folder: Path, case: Case, view: PairView | SequenceView, images: dict[
     name = "".join(c if c.isalnum() else "-" for c in f"{case.group} {case.name}")
     arrays = {f"map {label}": np.asarray(m, np.float32) for label, m in images.items()}
     depth, width = rows * scene.spec.sample_pitch, columns * scene.spec.line_pitch
-    with writing(target / f"{name}.npz"):
+    with writing(target / f"{name}.npz") as part:
         np.savez_compressed(
-            target / f"{name}.npz",
+            part,
             group=case.group,
             case=case.name,
             truth=np.asarray(truth, np.float32),

@@ -29,6 +29,7 @@ from tools.geometry import (
 from tools.measure.frames import ImageFrame
 from tools.measure.ratio import measure
 from tools.measure.regions import Regions
+from tools.output import check_ending
 
 ENDINGS: Final = (".pdf", ".svg", ".png")
 _RASTER: Final = 900  # px of the larger side
@@ -49,8 +50,7 @@ def write_figure(
 
     Raises ToolError where matplotlib is missing or the ending is unknown.
     """
-    if path.suffix.lower() not in ENDINGS:
-        raise ToolError(f"{path.name}: a figure ends in {', '.join(ENDINGS)}")
+    check_ending(path, ENDINGS, "a figure")
     try:
         import matplotlib as mpl
 

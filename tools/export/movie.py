@@ -17,6 +17,7 @@ from tools.errors import ToolError
 from tools.export.stamp import facts_of, stamp_movie, stamp_text
 from tools.export.views import bmode_of, view_of
 from tools.measure.frames import ImageFrame
+from tools.output import check_ending
 from tools.part import writing
 
 SIZE: Final = (1280, 720)
@@ -24,12 +25,6 @@ CODECS: Final = {".webm": "VP90", ".mp4": "mp4v"}
 ENDINGS: Final = (*CODECS, ".gif")
 _GIF_SIZE: Final = (960, 600)
 _PROBE: Final = 2**20  # bytes: what a codec may have held back
-
-
-def check_ending(path: Path) -> None:
-    """Raise ToolError for an ending that no movie has here."""
-    if path.suffix.lower() not in ENDINGS:
-        raise ToolError(f"{path.name}: a movie ends in {', '.join(ENDINGS)}")
 
 
 def write_movie(
@@ -44,7 +39,7 @@ def write_movie(
 
     Raises ToolError where that is impossible, DiskFull where there is no room for them.
     """
-    check_ending(path)
+    check_ending(path, ENDINGS, "a movie")
     if not frames:
         raise ToolError("there is no image to make a movie of")
     rate = frame_rate(frames)
@@ -57,20 +52,21 @@ def write_movie(
         on_frame(position + 1)
         return render(view_of(frames[position], frames[: position + 1], options, exposed), size)
 
-    if gif:
-        _write_gif([drawn(position) for position in range(len(frames))], path, rate)
-    else:
-        _write_video((drawn(position) for position in range(len(frames))), path, rate, size)
-    _check_whole(path, len(frames))
-    with writing(path):
-        stamp_movie(path, stamp_text(facts_of(frames, options, source_sha256)))
+    with writing(path) as part:
+        if gif:
+            _write_gif([drawn(position) for position in range(len(frames))], part, rate)
+        else:
+            _write_video((drawn(position) for position in range(len(frames))), part, rate, size)
+        _check_whole(part, len(frames), path)
+        stamp_movie(part, stamp_text(facts_of(frames, options, source_sha256)))
     return rate
 
 
 def _write_video(images: Iterable[NDArray[np.uint8]], path: Path, rate: float, size: tuple[int, int]) -> None:
+    path.open("xb").close()  # OpenCV gives no reason where it cannot
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*CODECS[path.suffix.lower()]), rate, size)
     if not writer.isOpened():
-        raise ToolError(f"cannot write {path}: the folder does not exist or this codec is missing here")
+        raise ToolError(f"no codec for a movie that ends in {path.suffix} here: try another of {ENDINGS}")
     try:
         for image in images:
             writer.write(image)
@@ -78,8 +74,11 @@ def _write_video(images: Iterable[NDArray[np.uint8]], path: Path, rate: float, s
         writer.release()
 
 
-def _check_whole(path: Path, count: int) -> None:
-    """Raise DiskFull or ToolError where an image cannot be read back: OpenCV does not report a full disk."""
+def _check_whole(path: Path, count: int, named: Path) -> None:
+    """Raise OSError or ToolError where an image cannot be read back: OpenCV does not report a full disk.
+
+    `named` is the file that was asked for.
+    """
     if path.suffix.lower() == ".gif":
         found = cv2.imcount(str(path), cv2.IMREAD_COLOR)
     else:
@@ -89,12 +88,11 @@ def _check_whole(path: Path, count: int) -> None:
         reader.release()
     if found == count:
         return
-    with writing(path), path.open("ab", buffering=0) as file:  # why not: ask the disk
+    with path.open("ab", buffering=0) as file:  # why not: ask the disk
         file.write(bytes(_PROBE))
         os.fsync(file.fileno())
-    path.unlink()
     raise ToolError(
-        f"{path} could not be written: {found} of {count} images arrived in it; nothing of it is left"
+        f"{named} could not be written: {found} of {count} images arrived in it; nothing of it is left"
     )
 
 
@@ -109,9 +107,8 @@ def _write_gif(images: list[NDArray[np.uint8]], path: Path, rate: float) -> None
     animation = cv2.Animation()
     animation.frames = images
     animation.durations = [round(1000 / rate)] * len(images)
+    path.open("xb").close()  # OpenCV gives no reason where it cannot
     try:
-        written = cv2.imwriteanimation(str(path), animation)
+        cv2.imwriteanimation(str(path), animation)
     except cv2.error as error:
-        raise ToolError(f"cannot write {path}: {error.err}") from error
-    if not written and not path.exists():
-        raise ToolError(f"cannot write {path}")
+        raise ToolError(f"an animation cannot be written: {error.err}") from error

@@ -50,8 +50,8 @@ def write_measurements(
         details["source_sha256"] = sha256(source)
     for path, text in ((csv, to_csv(rows)), (json_file, to_json(rows, details))):
         if path is not None:
-            with writing(path):
-                path.write_text(text, encoding="utf-8")
+            with writing(path) as part:
+                part.write_text(text, encoding="utf-8")
             typer.echo(f"{path}: {len(rows)} {'row' if len(rows) == 1 else 'rows'}")
     if chosen is None and csv is None and json_file is None:
         typer.echo(to_csv(rows), nl=False)

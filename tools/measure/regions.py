@@ -91,11 +91,17 @@ def parse_regions(text: str) -> Regions:
         ) from error
 
 
+def file_named(text_or_file: str | None) -> Path | None:
+    """The file that `read_regions` reads; None where the text itself is JSON."""
+    return None if text_or_file is None or text_or_file.lstrip().startswith("{") else Path(text_or_file)
+
+
 def read_regions(text_or_file: str) -> Regions:
     """Regions from JSON text or from a file that holds it. Raises ToolError."""
-    if text_or_file.lstrip().startswith("{"):
+    file = file_named(text_or_file)
+    if file is None:
         return parse_regions(text_or_file)
     try:
-        return parse_regions(Path(text_or_file).read_text(encoding="utf-8-sig"))
+        return parse_regions(file.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise ToolError(f"cannot read {text_or_file}: {error}") from error

@@ -30,8 +30,11 @@ def files_of(source: Path) -> list[Path]:
 
 def _named(source: Path, pattern: str) -> list[str]:
     """The data files that a text header names: one, a numbered series, or a list to its end."""
-    with source.open("rb") as file:
-        text = file.read(_HEADER).decode("utf-8-sig", errors="replace")
+    try:
+        with source.open("rb") as file:
+            text = file.read(_HEADER).decode("utf-8-sig", errors="replace")
+    except OSError:
+        return []  # whoever reads the source reports it
     lines = [line.strip() for line in text.splitlines()]
     for number, line in enumerate(lines):
         found = re.fullmatch(pattern, line, re.IGNORECASE)

@@ -48,5 +48,5 @@ def draw_curve(run_log: RunLog, figure: str, path: Path) -> None:
     right.set(xlabel="step", title=f"{figure} on held-out scenes", yscale="log")
     if run_log.looks:
         right.legend(**BELOW)
-    with writing(path):
-        drawn.savefig(path, dpi=120)
+    with writing(path) as part:
+        drawn.savefig(part, dpi=120)

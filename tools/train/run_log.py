@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.training.trainer import Progress
-from tools.part import writing
+from tools.part import adding, writing
 
 EVERY = 10  # steps per row
 LOG = "log.csv"
@@ -44,7 +44,7 @@ class RunLog:
         self._since = []
         self.rows.append(row)
         text = _csv([row])
-        with writing(self._log, adding=True), self._log.open("a", encoding="utf-8", newline="") as file:
+        with adding(self._log), self._log.open("a", encoding="utf-8", newline="") as file:
             file.write(text if len(self.rows) == 1 else text.partition("\n")[2])
 
     def look(self, step: int, figures: Mapping[str, Any]) -> None:
@@ -67,7 +67,5 @@ def _csv(rows: list[dict[str, str]]) -> str:
 
 
 def _replace(path: Path, text: str) -> None:
-    part = path.with_name(path.name + ".part")
-    with writing(part):
+    with writing(path) as part:
         part.write_text(text, encoding="utf-8")
-    part.replace(path)

@@ -69,8 +69,8 @@ def write_summary(outcome: Evaluation, path: Path) -> None:
         parts += [f"##{title}", text.replace("\n## ", "\n#### ").strip()]
     parts += ["## Measured with", _table(("", ""), [(k, str(v)) for k, v in outcome.environment.items()])]
     path.parent.mkdir(parents=True, exist_ok=True)
-    with writing(path):
-        path.write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
+    with writing(path) as part:
+        part.write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
 
 
 def _miss(result: CriterionResult) -> tuple[str, ...]:

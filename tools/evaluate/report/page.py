@@ -134,8 +134,8 @@ def write_report(outcome: Evaluation) -> Path:
     head = f"<meta charset=utf-8><title>Strain evaluation</title><style>{STYLE}</style>"
     page = "\n".join(["<!doctype html><html lang=en>", head, *parts, "</html>\n"])
     path = request.output / "report.html"
-    with writing(path):
-        path.write_text(page, encoding="utf-8")
+    with writing(path) as part:
+        part.write_text(page, encoding="utf-8")
     return path
 
 
