@@ -23,9 +23,9 @@ STEPS = (0, 1, 2, 3, 4, 3, 2, 1)
 """Compression of each frame of `write_press`, in units of STRAIN."""
 
 
-def write_press(path: Path, frames: int = len(STEPS), *, seed: int = 0) -> Path:
-    """A hand that presses and lets go, at 50 frames/s."""
-    with write_recording(path, Acquisition.from_header(rf_header(0))) as recording:
+def write_press(path: Path, frames: int = len(STEPS), *, seed: int = 0, **constants: Any) -> Path:
+    """A hand that presses and lets go, at 50 frames/s; `constants` of the acquisition change its header."""
+    with write_recording(path, Acquisition.from_header(rf_header(0, **constants))) as recording:
         for index in range(frames):
             samples = echoes(STRAIN * STEPS[index % len(STEPS)], seed=seed)
             recording.append(samples, t_acq=index * 20_000_000, frame_index=index)

@@ -88,6 +88,7 @@ def run_assessment(
         check_output(image, overwrite=True)
     weights = Path(config.engine.weights) if config.engine.weights else None
     opened = Engines(config.engine.threads, weights=weights, device=config.engine.where)
+    names = short_names(files)
     watched: dict[tuple[str, str], Watched] = {}
     figures: dict[tuple[str, str], dict[str, float]] = {}
     with ctrl_c() as check:
@@ -95,13 +96,13 @@ def run_assessment(
             with opens(file) as recording:
                 for engine in engines:
                     check()
-                    watched[file.stem, engine] = watch(recording, config, engine, opened, loop)
-                    figures[file.stem, engine] = unsupervised_figures(watched[file.stem, engine])
+                    watched[names[file], engine] = watch(recording, config, engine, opened, loop)
+                    figures[names[file], engine] = unsupervised_figures(watched[names[file], engine])
     console.print(assessment_table(figures))
     if image is not None:
         from tools.evaluate.report.consecutive import draw_consecutive
 
-        draw_consecutive([(file.stem, watched[file.stem, engines[0]]) for file in files], image)
+        draw_consecutive([(name, watched[name, engines[0]]) for name in names.values()], image)
         console.print(f"image: {image}")
     entries = [
         {"file": file, "engine": engine, **{k: None if math.isnan(v) else v for k, v in found.items()}}
@@ -110,6 +111,18 @@ def run_assessment(
     missed = sum(not line.met(found[line.figure]) for found in figures.values() for line in LINES)
     text = f"assessed with {', '.join(engines)}; figures that miss their criterion: {missed or 'none'}"
     emit("assess", {"loop": loop, "figures": entries}, as_json=as_json, text=text)
+
+
+def short_names(files: Sequence[Path]) -> dict[Path, str]:
+    """What to call each file: its name without ending, and as many folders before it as distinguish it."""
+    parts = {file: file.absolute().with_suffix("").parts for file in files}
+    names = {}
+    for file, own in parts.items():
+        others = [other for path, other in parts.items() if path != file]
+        enough = (n for n in range(1, len(own)) if all(other[-n:] != own[-n:] for other in others))
+        number = next(enough, None)  # None: apart in the ending alone
+        names[file] = str(file) if number is None else "/".join(own[-number:])
+    return names
 
 
 def assessment_table(figures: dict[tuple[str, str], dict[str, float]]) -> Table:

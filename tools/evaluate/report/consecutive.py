@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+import numpy as np
 from matplotlib import colormaps
+from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
+from numpy.typing import NDArray
 
 from engine.bmode import bmode
 from engine.metrics.accuracy import Map
@@ -14,9 +16,10 @@ from streamer.headers import Grid
 from streamer.step import StrainMessage
 from tools.evaluate.figures.unsupervised import Watched, fused_image, single_image
 from tools.evaluate.report.plots import save_png
+from tools.geometry import is_curved, outline, to_plane
 
-Extent: TypeAlias = tuple[float, float, float, float]
-"""(left, right, bottom, top) in mm."""
+Edges: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Depth of the edges of the rows (m), lateral position of those of the columns (m; curved probes: rad)."""
 
 COLUMNS: Final = 5
 TOP: Final = 2.5  # of relative strain, the initial range of the display
@@ -49,10 +52,10 @@ def draw_consecutive(shown: Sequence[tuple[str, Watched]], path: Path) -> None:
     save_png(figure, path)
 
 
-def _draw(axes: Any, title: str, watched: Watched) -> list[AxesImage]:
+def _draw(axes: Any, title: str, watched: Watched) -> list[ScalarMappable]:
     messages = [m for m in watched.messages if m.fused is not None and m.header.grid is not None][-COLUMNS:]
     images = []
-    extent: Extent | None = None
+    edges: Edges | None = None
     for column, message in enumerate(messages, start=1):
         pre, post, grid = message.header.pre_index, message.header.post_index, message.header.grid
         assert grid is not None  # noqa: S101 - chosen so above
@@ -65,45 +68,61 @@ def _draw(axes: Any, title: str, watched: Watched) -> list[AxesImage]:
             axis = axes[row, column]
             axis.axis("on")
             axis.set_title(name, fontsize=8)
-            extent = _extent(grid, values, every)
-            images.append(_strain(axis, values, extent))
+            edges = _edges(grid, values, every)
+            images.append(_image(axis, values, grid, edges, vmin=0.0, vmax=TOP, cmap=COLORS))
             axis.set_xlabel("width, mm" if row else "", fontsize=6)
-            _limit(axis, message)
-    if extent is not None:
+            _limit(axis, message, grid, edges)
+    if edges is not None:
         axis = axes[0, 0]
         axis.axis("on")
         axis.set_title(f"{title}, B-mode", fontsize=8)
         axis.set_ylabel("depth, mm", fontsize=7)
-        _bmode(axis, watched, messages[-1], extent)
-        _limit(axis, messages[-1])
+        last = messages[-1].header.grid
+        assert last is not None  # noqa: S101 - chosen so above
+        _bmode(axis, watched, messages[-1], last, edges)
+        _limit(axis, messages[-1], last, edges)
     return images
 
 
-def _extent(grid: Grid, values: Map, every: int) -> Extent:
-    """(left, right, bottom, top) in mm."""
-    top, left = 1e3 * grid.axial_start, 1e3 * grid.lateral_start
-    depth, width = 1e3 * grid.axial_step * every * values.shape[0], 1e3 * grid.lateral_step * values.shape[1]
-    return left, left + width, top + depth, top
+def _edges(grid: Grid, values: Map, every: int) -> Edges:
+    rows, columns = values.shape
+    return (
+        grid.axial_start + grid.axial_step * every * np.arange(rows + 1),
+        grid.lateral_start + grid.lateral_step * (np.arange(columns + 1) - 0.5),
+    )
 
 
-def _strain(axis: Any, values: Map, extent: Extent) -> AxesImage:
-    image: AxesImage = axis.imshow(values, extent=extent, vmin=0.0, vmax=TOP, cmap=COLORS, aspect="equal")
-    return image
+def _image(axis: Any, values: Any, grid: Grid, edges: Edges, **style: Any) -> ScalarMappable:
+    """A map where it lies in the body, in mm: that of a curved probe is a sector."""
+    depth, lateral = edges
+    if is_curved(grid):
+        x, z = to_plane(grid, depth[:, None], lateral[None, :])
+        image: ScalarMappable = axis.pcolormesh(x, z, values, **style)
+        axis.set_aspect("equal")
+        return image
+    extent = (1e3 * lateral[0], 1e3 * lateral[-1], 1e3 * depth[-1], 1e3 * depth[0])
+    shown: ScalarMappable = axis.imshow(values, extent=extent, aspect="equal", **style)
+    return shown
 
 
-def _bmode(axis: Any, watched: Watched, message: StrainMessage, extent: Extent) -> None:
-    """Aligned with strain maps of `extent`, whose columns may span several lines and omit the last ones."""
+def _bmode(axis: Any, watched: Watched, message: StrainMessage, grid: Grid, edges: Edges) -> None:
+    """Aligned with strain maps of `edges`, whose columns may span several lines and omit the last ones."""
     grey = bmode(watched.frames[message.header.post_index], watched.spec)
-    depth = 1e3 * watched.spec.shape[0] * watched.spec.sample_pitch
-    half = 0.5e3 * watched.spec.shape[1] * watched.spec.line_pitch
-    left, right, _, top = extent
-    middle = 0.5 * (left + right)
-    axis.imshow(grey, extent=(middle - half, middle + half, top + depth, top), cmap="gray", aspect="equal")
+    depth = watched.spec.shape[0] * watched.spec.sample_pitch
+    half = 0.5 * watched.spec.shape[1] * watched.spec.line_pitch
+    top, middle = edges[0][0], 0.5 * (edges[1][0] + edges[1][-1])
+    rows, columns = grey.shape
+    own = (
+        np.linspace(top, top + depth, rows + 1),
+        np.linspace(middle - half, middle + half, columns + 1),
+    )
+    _image(axis, grey, grid, own, cmap="gray")
 
 
-def _limit(axis: Any, message: StrainMessage) -> None:
-    """Limit the axes to the region of interest, in which pairs are assessed."""
+def _limit(axis: Any, message: StrainMessage, grid: Grid, edges: Edges) -> None:
+    """Limit the axes to the region of interest, in which pairs are assessed; without one, to the map."""
     region = message.header.region
-    if region is not None:
-        axis.set_ylim(1e3 * region[1], 1e3 * region[0])
-        axis.set_xlim(1e3 * region[2], 1e3 * region[3])
+    box = region or (edges[0][0], edges[0][-1], edges[1][0], edges[1][-1])
+    corners = outline(grid, box)
+    axis.set_xlim(corners[:, 0].min(), corners[:, 0].max())
+    axis.set_ylim(corners[:, 1].max(), corners[:, 1].min())

@@ -1,6 +1,7 @@
 """Figures without truth on small simulated recordings: the reference passes, broken engines are caught."""
 
 import json
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,9 @@ from engine.simulation.scenario import SimulationSettings
 from engine.spec import EngineSpec, FrameArray, Stopwatch, StrainResult, no_stopwatch
 from streamer.config import Config
 from streamer.config_file import load_config
+from tests.tools.programs import write_press
 from tools.cli import app
+from tools.evaluate.assess import short_names
 from tools.evaluate.figures.unsupervised import unsupervised_figures, watch
 from tools.evaluate.methods import Engines, Setting
 from tools.evaluate.report import consecutive
@@ -140,6 +143,52 @@ def test_the_b_mode_lies_where_strain_lies(
     b_mode, strain = (drawn[0].axes[k].images[0].get_extent() for k in (0, 1))
     assert b_mode[1] - b_mode[0] == pytest.approx(1e3 * 32 * watched.spec.line_pitch)
     assert b_mode == pytest.approx(strain, abs=0.7)  # mm, a column
+
+
+def test_images_of_a_curved_probe_are_sectors_in_mm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_press(tmp_path / "curved.h5", probe_type="curved", probe_radius=0.05, line_pitch=0.02)
+    drawn: list[Figure] = []
+    monkeypatch.setattr(consecutive, "save_png", lambda figure, path: drawn.append(figure))
+    with open_recording(path) as opened:
+        n_lines = opened.shape[1]
+        watched = watch(opened, Config(), "trivial", Engines())
+    consecutive.draw_consecutive([("press", watched)], tmp_path / "images.png")
+    region = watched.messages[-1].header.region
+    assert region is not None
+    half_width = 1e3 * (0.05 + region[1]) * np.sin(0.5 * (n_lines - 1) * 0.02)
+    for axis in drawn[0].axes[:2]:  # B-mode and strain
+        assert axis.get_xlim() == pytest.approx((-half_width, half_width), rel=0.01)
+        deepest, shallowest = axis.get_ylim()
+        assert deepest == pytest.approx(1e3 * region[1], rel=0.01)
+        assert shallowest < 1e3 * region[0]  # at the sides the sector begins higher
+        x, z = np.moveaxis(np.asarray(axis.collections[0].get_coordinates()), -1, 0)  # type: ignore[attr-defined]
+        assert np.hypot(x, z + 50).max() - 50 == pytest.approx(1e3 * region[1], rel=0.2)
+        assert np.abs(np.arctan2(x, z + 50)).max() == pytest.approx(0.5 * n_lines * 0.02, abs=0.001)
+
+
+@pytest.mark.parametrize(
+    ("files", "names"),
+    [
+        (["a/scan.h5", "b/scan.h5"], ["a/scan", "b/scan"]),
+        (["one.h5", "b/scan.h5"], ["one", "scan"]),
+        (["scan.h5", "a/scan.h5", "b/a/scan.h5"], [None, None, "b/a/scan"]),
+        (["scan.h5", "scan.npz"], ["scan.h5", "scan.npz"]),
+    ],
+)
+def test_recordings_of_one_name_are_told_apart(files: list[str], names: list[str | None]) -> None:
+    found = short_names([Path(file) for file in files])
+    assert len(set(found.values())) == len(files)
+    for file, name in zip(files, names, strict=True):
+        assert name in (None, found[Path(file)])
+
+
+def test_every_recording_has_its_figures(recording: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    other = shutil.copy(recording, tmp_path / "other" / recording.name)
+    result = CliRunner().invoke(app, ["assess", str(recording), str(other), "--engine", "trivial", "--json"])
+    event: dict[str, Any] = json.loads(result.stdout.strip().splitlines()[-1])
+    assert [line["file"].split("/")[-1] for line in event["figures"]] == ["press", "press"]
+    assert len({line["file"] for line in event["figures"]}) == 2
 
 
 def test_the_arm_recordings(arm_dir: Path) -> None:
