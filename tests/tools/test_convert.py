@@ -1,5 +1,6 @@
 """A recording in another format is the same recording."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,18 @@ def test_nothing_is_lost_on_the_way(tmp_path: Path, acquisition: Acquisition, su
         }
         assert got["orientation"] == wanted["orientation"] or suffix == ".mha"
     assert not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.parametrize("orientation", ["", "left", "MF", "UF", "FU", "MFA"])
+@pytest.mark.parametrize("acquisition", [LINEAR, CURVED_IQ], ids=["linear rf", "curved iq"])
+def test_metaimage_states_the_probes_mark_only_where_it_is_known(
+    tmp_path: Path, acquisition: Acquisition, orientation: str
+) -> None:
+    write(tmp_path / "a.h5", replace(acquisition, orientation=orientation))
+    with converted(tmp_path / "a.h5", tmp_path / "b.mha") as there, open_recording(tmp_path / "a.h5") as here:
+        marks = [recording.header(0, source_id="a", session_id="b").mark for recording in (here, there)]
+    assert marks[0] == marks[1]
+    assert (marks[1] == "") == (orientation in {"", "left"})
 
 
 def test_itk_reads_the_same_image(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from tools.formats.carrier import measure_carrier
 from tools.formats.contents import Contents, Layout
 from tools.formats.damage import cut_note
 from tools.formats.metaimage_data import Blocks, IqBlocks, open_blocks
-from tools.formats.metaimage_header import ASSUMED, MetaHeader, parse_header
+from tools.formats.metaimage_header import ASSUMED, PROBE_ORIENTATION, UNKNOWN, MetaHeader, parse_header
 from tools.formats.missing import LayoutUnclear
 from tools.formats.names import stated_in
 from tools.formats.samples import handed_out_dtype
@@ -69,6 +69,8 @@ def read_metaimage(path: Path, layout: Layout) -> Contents:
     if len(spacing) >= 2:
         axial, lateral = plausible_spacing(*(spacing[1::-1] if axial_is_y else spacing[:2]))
     status = tuple(fields.get("ImageStatus", "OK")[:32] for fields in header.frames.values())
+    if own := header.text(PROBE_ORIENTATION)[:16]:
+        orientation = own.removeprefix(UNKNOWN)
     if orientation:
         stated["orientation"] = orientation
     if angles := header.numbers("steering_angles"):

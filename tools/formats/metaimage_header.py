@@ -22,6 +22,9 @@ from tools.errors import RecordingError
 from tools.formats.acquisition import OPTIONS
 
 ASSUMED: Final = "assumed"
+PROBE_ORIENTATION: Final = "probe_orientation"
+"""Field of files written here whose UltrasoundImageOrientation states the depth axis alone."""
+UNKNOWN: Final = "unknown"
 """Header field with the notes of a recording that was written here, separated by ' | '."""
 _MAX_HEADER_BYTES: Final = 64 * 1024 * 1024  # 10 000 frames with ten tracked transforms each are about 20 MB
 _MAX_LINE_BYTES: Final = 64 * 1024

@@ -1,9 +1,10 @@
 """Writing MetaImage sequences (.mha), which ITK, 3D Slicer and PLUS read.
 
-x is lateral and y is depth (`UltrasoundImageOrientation = MF`), spacing in mm. IQ is written the way PLUS
-stores it, `RF_IQ_LINE`: x runs along the beam and I and Q alternate. The constants of the acquisition stand
-in header fields under their own names, which other programs keep as meta data, so that nothing is lost on the
-way back.
+x is lateral and y is depth (`UltrasoundImageOrientation = MF`), spacing in mm. PLUS wants a code there also
+where the side of the probe's mark is not known; the field `probe_orientation` then states that. IQ is written
+the way PLUS stores it, `RF_IQ_LINE`: x runs along the beam and I and Q alternate. The constants of the
+acquisition stand in header fields under their own names, which other programs keep as meta data, so that
+nothing is lost on the way back.
 """
 
 from typing import Any, Final
@@ -11,7 +12,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.formats.metaimage_header import ASSUMED
+from streamer.headers import ORIENTATION
+from tools.formats.metaimage_header import ASSUMED, PROBE_ORIENTATION, UNKNOWN
 from tools.formats.recording_writer import RecordingWriter
 
 _TEXT_FIELDS: Final = ("probe_type", "clock")
@@ -68,6 +70,8 @@ class MetaImageWriter(RecordingWriter):
             *(f"{name} = {getattr(acquisition, name)!r}" for name in _NUMBER_FIELDS),
             *(f"{name} = {getattr(acquisition, name)}" for name in _TEXT_FIELDS),
         ]
+        if not ORIENTATION.fullmatch(acquisition.orientation.upper()):
+            lines.append(f"{PROBE_ORIENTATION} = {acquisition.orientation or UNKNOWN}")
         if acquisition.steering_angles:
             lines.append("steering_angles = " + " ".join(map(repr, acquisition.steering_angles)))
         if acquisition.assumed:
