@@ -9,7 +9,7 @@ from typing import Any
 import h5py
 
 from engine.device import device_of
-from engine.factory import ANY, MUSSE, ON_CARD, model_hash, resolve
+from engine.factory import ENGINES, MUSSE, ON_CARD, model_hash, resolve
 from engine.spec import POLICIES, EngineSpec
 from streamer.config import Config
 from streamer.headers import StrainHeader
@@ -103,7 +103,8 @@ def as_made(attributes: Mapping[str, Any], config: Config) -> Config:
     """
     engine, changes = config.engine, {}
     made = attributes.get("engine")
-    if engine.name in ANY and made in (*MUSSE, *ON_CARD):
+    left_open = engine.name == "auto" or (engine.name == "musse" and made in (*MUSSE, *ON_CARD))
+    if left_open and made in ENGINES:
         changes["name"] = made
     if engine.device == "auto" and attributes.get("device"):
         changes["device"] = attributes["device"]

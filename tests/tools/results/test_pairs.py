@@ -33,6 +33,25 @@ def test_with_a_card_an_open_engine_is_that_of_the_file(monkeypatch: pytest.Monk
         same_settings(about, as_made(about, named), SPEC, None, Path("live.mcap"))
 
 
+@pytest.mark.parametrize("found", ["reference", "trivial", "eager"])
+def test_without_a_card_an_open_engine_is_that_of_the_file(found: str) -> None:
+    about = {
+        "engine": found,
+        "model_hash": model_hash(found) or "",
+        "precision": "float32",
+        "region": "whole frame",
+        "axial_window": SPEC.axial_window,
+        "lateral_window": SPEC.lateral_window,
+    }
+    again = as_made(about, Config())
+    same_settings(about, again, SPEC, None, Path("live.mcap"))
+    assert again.engine.name == found
+    network = Config.model_validate({"engine": {"name": "musse"}})
+    if found != "eager":  # no network
+        with pytest.raises(RecordingError, match=f"engine {found} there, onnx here"):
+            same_settings(about, as_made(about, network), SPEC, None, Path("live.mcap"))
+
+
 def test_another_device_is_another_result(monkeypatch: pytest.MonkeyPatch) -> None:
     about = {"engine": "reference", "device": "cpu"}
     on_card = Config.model_validate({"engine": {"name": "reference", "device": "cuda"}})
