@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from streamer.geometry import bmode_grid
 from streamer.headers import Mark
@@ -68,6 +70,27 @@ def test_window_and_page_show_the_mark_at_its_side(mark: Mark, flip: bool, right
 def test_a_mark_that_is_not_stated_is_a_ring_above_the_first_line() -> None:
     assert dots(shown("", flip=False))[:2] == [(True, False), (False, False)]
     assert dots(shown("", flip=True))[:2] == [(False, False), (True, False)]
+
+
+@pytest.mark.parametrize("mark", ["", "first", "last"])
+def test_a_figures_mark_lies_below_its_titles(
+    mark: Mark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures: list[Figure] = []
+    save = Figure.savefig
+
+    def saved(self: Figure, *given: Any, **named: Any) -> None:
+        figures.append(self)
+        save(self, *given, **named)
+
+    monkeypatch.setattr(Figure, "savefig", saved)
+    frame = image()
+    narrow = frame.grid.model_copy(update={"mark": mark, "lateral_step": frame.grid.lateral_step / 3})
+    write_figure(replace(frame, grid=narrow), tmp_path / "a.svg", DisplayOptions())
+    title = figures[0].axes[0].title.get_window_extent()
+    (dot,) = (line for line in figures[0].axes[0].lines if line.get_marker() == "o")
+    assert title.x0 < dot.get_window_extent().x0 < title.x1  # else this shows nothing
+    assert dot.get_window_extent().y1 < title.y0
 
 
 def test_a_figure_shows_the_mark_and_regions_keep_their_place(tmp_path: Path) -> None:

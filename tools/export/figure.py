@@ -113,7 +113,7 @@ def _image(axis: Any, title: str, image: NDArray[np.uint8], place: Frame) -> Non
     e = place.extent
     sides = (e.right, e.left) if place.flip else (e.left, e.right)
     axis.imshow(image, extent=(*sides, e.bottom, e.top), interpolation="nearest", aspect="equal")
-    axis.set_title(title, fontsize=8)
+    axis.set_title(title, fontsize=8, pad=11)  # above the mark, which it may span where the image is narrow
     axis.set_xlabel("mm across")
     axis.set_ylabel("mm deep")
     length = next(mm for mm in _SCALES_MM if mm <= e.width_mm / 3 or mm == _SCALES_MM[-1])
