@@ -20,4 +20,6 @@ def naming_damage(path: Path, kind: str) -> Iterator[None]:
         raise
     except Exception as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        if isinstance(error, LookupError | TypeError | AttributeError | AssertionError):
+            reason = "it is damaged, or in another format"  # the parser's own slip means nothing to its user
         raise RecordingError(f"{path} is not a readable {kind}: {reason}") from error

@@ -111,7 +111,7 @@ class Completion:
         given = self._overrides.get("frame_rate")
         if given is None and self._contents.t_acq is None:
             given = self._contents.stated.frame_rate
-        return None if given is None else checked_number("frame_rate", given)
+        return None if given is None else self._checked("frame_rate", given)
 
     def _question_times(self) -> None:
         """Ask where frames are too far apart for a scanner, note where they are too close."""
@@ -180,11 +180,18 @@ class Completion:
         stated = getattr(self._contents.stated, name)
         given = self._overrides.get(name)
         if given is None:
-            return None if stated is None else checked_number(name, stated, linear=linear)
+            return None if stated is None else self._checked(name, stated, linear=linear)
         number = checked_number(name, given, linear=linear)
         if stated is not None and not same(stated, number):
             self._note(f"{name}: given as {number:g}, the file states {stated}")
         return number
+
+    def _checked(self, name: str, value: object, *, linear: bool = True) -> float:
+        """A value of the file. Raises RecordingError, which names the file."""
+        try:
+            return checked_number(name, value, linear=linear)
+        except RecordingError as error:
+            raise RecordingError(f"{self._path}: {error}") from None
 
     def _probe_type(self) -> str | None:
         given = self._overrides.get("probe_type") or self._contents.stated.probe_type
@@ -224,7 +231,7 @@ class Completion:
                     f"{self._path}: the spectrum lies {-measured / 1e6:.2f} MHz below zero: correct "
                     f"{OPTIONS['demodulation_frequency']} or {OPTIONS['sampling_frequency']}"
                 )
-            value = checked_number("center_frequency", measured)
+            value = self._checked("center_frequency", measured)
             self._note(f"center_frequency: measured on the data, {value / 1e6:.2f} MHz")
         elif abs(measured - value) > _DISAGREE * value:
             self._note(
@@ -246,7 +253,7 @@ class Completion:
             if abs(value - own) > _SAME_PITCH * own:
                 self._note(f"line_pitch: {value:.4g}, preset {preset.name} states {own:.4g}")
         if value is None and probe_type == "linear" and self._contents.lateral_spacing is not None:
-            value = checked_number("line_pitch", self._contents.lateral_spacing)
+            value = self._checked("line_pitch", self._contents.lateral_spacing)
         if value is None and self._preset is not None and self._preset.probe_type == probe_type:
             value = self._preset.line_pitch
             unit = f"{value * 1e3:.4g} mm" if probe_type == "linear" else f"{value * 1e3:.4g} mrad"

@@ -140,7 +140,7 @@ def test_units_and_contradictions(tmp_path: Path, rf: NDArray[np.int16]) -> None
 
     opened()  # the control
     with pytest.raises(
-        RecordingError, match=r"sampling_frequency = 40 is not a value in Hz.*--sampling-frequency"
+        RecordingError, match=r"\.npz: sampling_frequency = 40 is not a value in Hz.*--sampling-frequency"
     ):
         opened(fs=40.0)
     with pytest.raises(RecordingError, match=r"line_pitch = 0\.3 is not a value in m .*--line-pitch"):

@@ -65,6 +65,12 @@ def test_a_cut_along_the_beam_or_within_the_first_frame_is_refused(
             open_recording(path, overrides=STATED | {"frame_axis": 0 if form == "npy" else None})
 
 
+def test_a_file_of_another_format_is_named_in_words_of_its_user(tmp_path: Path) -> None:
+    (tmp_path / "a.mat").write_bytes(b"a text that somebody named so")
+    with pytest.raises(RecordingError, match="MATLAB file: it is damaged, or in another format"):
+        open_recording(tmp_path / "a.mat")
+
+
 def test_samples_that_are_not_finite_hide_no_carrier_and_are_the_reason_where_none_is_left(
     tmp_path: Path,
 ) -> None:
