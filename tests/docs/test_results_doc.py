@@ -51,6 +51,15 @@ def test_every_array_and_attribute_is_listed(files: list[Path]) -> None:
     assert zea == listed("In zea's layout")
 
 
+def test_every_column_of_a_table_of_measurements_is_listed(files: list[Path]) -> None:
+    region = '{"x": 0, "z": 8, "width": 4, "height": 4}'
+    table = files[0].with_name("table.csv")
+    arguments = ["measure", str(files[0]), "--regions", f'{{"a": {region}, "b": {region}}}']
+    assert CliRunner().invoke(app, [*arguments, "--csv", str(table)]).exit_code == 0
+    header = table.read_text(encoding="utf-8").splitlines()[0]
+    assert set(header.split(",")) == listed("Tables of measurements") - {"b_mean / a_mean"}
+
+
 def _collect(names: set[str]) -> Any:
     def collect(name: str, item: Any) -> None:
         if isinstance(item, h5py.Dataset):

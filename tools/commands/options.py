@@ -43,7 +43,9 @@ Interval = Annotated[
     typer.Option(help="s between the frames of a pair of time pairing [default: 0.13].", min=0.005, max=2),
 ]
 Stride = Annotated[int | None, typer.Option(help="N of stride pairing: (k - N, k).", min=1, max=64)]
-ImagesOf = Annotated[Path, typer.Argument(help="Recording of RF frames, or a tape that holds results.")]
+ImagesOf = Annotated[
+    Path, typer.Argument(help="Recording of RF frames, or a result file or tape that holds images.")
+]
 Frame = Annotated[int | None, typer.Option(help="Frame number [default: the best image of the file].", min=0)]
 ColorMap = Annotated[
     Literal["clinical", "reversed", "perceptual", "grey"], typer.Option(help="Colours of strain.")
