@@ -21,14 +21,19 @@ PEER: Final[dict[int, str]] = {
     zmq.EVENT_CONNECTED: "something listens there, but has not answered as a ZeroMQ peer",
     zmq.EVENT_HANDSHAKE_SUCCEEDED: "the link is up",
     zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL: "what listens there does not speak ZeroMQ",
-    zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL: "what listens there speaks another protocol, or has another key",
+    zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL: "what listens there speaks another protocol, or wants another key",
     zmq.EVENT_HANDSHAKE_FAILED_AUTH: "it does not allow the key of this computer",
     zmq.EVENT_DISCONNECTED: "the sender hung up",
 }
 """Meaning of the newest event of a socket for its peer."""
 NO_PEER: Final = "nothing answers there"
-CLOSES: Final = "it closes every link as soon as it opens: what listens there is no PUB or XPUB socket"
-"""A ZeroMQ socket of another type does that, and so does a server of another protocol."""
+CLOSES: Final = "it closes every link as it opens: it has another key, or is no PUB or XPUB socket"
+"""A ZeroMQ socket of another type does that, a server of another protocol, and a node with another key than
+the one that is pinned."""
+NOT_ALLOWED: Final = PEER[zmq.EVENT_HANDSHAKE_FAILED_AUTH]
+REFUSALS: Final = (CLOSES, NOT_ALLOWED, PEER[zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL])
+"""What ends every link before a message: stated until one is up, whatever an attempt begins and ends with."""
+ATTEMPT: Final = (zmq.EVENT_CONNECTED, zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL, zmq.EVENT_DISCONNECTED)
 UNANSWERED: Final = (zmq.EVENT_CONNECTED, zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL)
 """Newest events of a link that was closed before any handshake; which one it is, is chance."""
 MAX_PARTS = 16  # kept per message: more than any message of the protocol has
@@ -97,6 +102,11 @@ class Link:
                 parts.append(part.buffer)
         return parts
 
+    @property
+    def refusal(self) -> str:
+        """Why the other end takes no link of this one, in words; "" where that is not known."""
+        return self.peer if self.peer in REFUSALS else ""
+
     def _sockets(self) -> list[Socket]:
         return [] if self._socket is None else [self._socket, self._monitor]
 
@@ -124,16 +134,14 @@ class Link:
             return True
         if self._socket is not None and self._monitor in ready:
             event = recv_monitor_message(self._monitor)["event"]
-            refused = event == zmq.EVENT_DISCONNECTED and self._newest in UNANSWERED
+            unanswered = event == zmq.EVENT_DISCONNECTED and self._newest in UNANSWERED
             self._newest = event
-            if refused:
-                self.peer = CLOSES
-            elif not (self.peer == CLOSES and event in UNANSWERED):  # the next attempt proves nothing
-                self.peer = PEER[event]
+            if not (self.peer in REFUSALS and event in ATTEMPT):  # the next attempt proves nothing
+                self.peer = CLOSES if unanswered else PEER[event]
             if event != zmq.EVENT_DISCONNECTED:
                 return False
             self.close()
-            self._reopen_at = time.monotonic() + (REFUSED_PAUSE if refused else RESET_PAUSE)
+            self._reopen_at = time.monotonic() + (REFUSED_PAUSE if self.refusal else RESET_PAUSE)
             self._on_reset(self.peer)
         return False
 

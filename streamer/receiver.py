@@ -19,7 +19,7 @@ from streamer.curve import Context
 from streamer.errors import ConfigError, MessageRefused
 from streamer.frame import view_samples
 from streamer.headers import RfHeader
-from streamer.link import CLOSES, Link
+from streamer.link import REFUSALS, Link
 from streamer.reasons import Refusal
 from streamer.rf_message import read_rf_header, read_rf_payload
 from streamer.ring import FrameRing, Slot
@@ -127,7 +127,7 @@ class Receiver:
         limit = (
             f"the sender stopped, or sent more than input.max_frame_bytes ({self._config.max_frame_bytes})"
         )
-        reason = peer if peer == CLOSES else limit
+        reason = peer if peer in REFUSALS else limit
         log.warning("RF link to %s closed: %s", self._config.connect, reason, extra={"limit_by": "link"})
 
     def _receive(self, link: Link) -> None:

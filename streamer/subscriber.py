@@ -37,6 +37,8 @@ class Received:
     """The newest message of every kind and source, in the order they came."""
     strain_headers: list[StrainHeader] = field(default_factory=list)
     """Headers of all strain messages in order, those of skipped messages too: for a gapless trace."""
+    refusal: str = field(default="", compare=False)
+    """Why the other end takes no link of this one, in words; "" where that is not known."""
 
 
 class Subscriber:
@@ -81,7 +83,7 @@ class Subscriber:
         newest. An empty answer means that nothing came.
         """
         if not self._link.wait(timeout):
-            return Received()
+            return Received(refusal=self._link.refusal)
         newest: dict[tuple[str, str], Message] = {}
         headers: list[StrainHeader] = []
         for _ in range(_MAX_DRAIN):

@@ -119,7 +119,7 @@ def record(
                 recorder.summary.ended = str(error)
                 break
     if not recorder.written:
-        raise NothingReceived(_nothing(sources))
+        raise NothingReceived(_nothing(sources, recorder.refusals))
     return recorder.summary
 
 
@@ -143,6 +143,8 @@ class _Recorder:
         self._tape: TapeWriter | None = None
         self._closing = ExitStack()
         self._first = 0
+        self.refusals: dict[Server, str] = {}
+        """Why an end takes no link, in words."""
         self._ahead = unix_ahead_ns()  # once: the clock may be set while this records
         self._last_index: dict[tuple[str, str], int] = {}
         self._node: dict[str, str] = {}
@@ -245,7 +247,7 @@ def _messages(
     with ExitStack() as closing:
         context = open_context(sources.security)
         closing.callback(context.term)
-        links = []
+        links: dict[Server, Link] = {}
         wanted: tuple[tuple[str | None, tuple[str, ...], Server], ...] = (
             (sources.rf, ("rf",), "rf"),
             (sources.results, RESULTS, "node"),
@@ -253,7 +255,7 @@ def _messages(
         for address, kinds, server in wanted:
             if address is not None:
                 topics = [topic(kind) for kind in kinds]
-                link = Link(
+                links[server] = link = Link(
                     context,
                     address,
                     topics,
@@ -262,10 +264,10 @@ def _messages(
                     server=server,
                 )
                 closing.callback(link.close)
-                links.append(link)
         while not stop.is_set() and time.monotonic() < ends:
-            having = wait_any(links, POLL)
-            for link in filter(having.__contains__, links):
+            having = wait_any(list(links.values()), POLL)
+            recorder.refusals = {server: link.refusal for server, link in links.items() if link.refusal}
+            for link in filter(having.__contains__, links.values()):
                 yield [bytes(part) for part in link.receive()]
                 if until.count == (summary.rf_frames if sources.results is None else summary.pairs):
                     return
@@ -279,10 +281,12 @@ def _messages(
                 recorder.warn_of_low_space()
 
 
-def _nothing(sources: Sources) -> str:
+def _nothing(sources: Sources, refusals: Mapping[Server, str]) -> str:
     asked = []
     if sources.rf is not None:
-        asked.append(f"no RF frame came from {sources.rf}: is the scanner bridge or replay running?")
+        why = refusals.get("rf", "is the scanner bridge or replay running?")
+        asked.append(f"no RF frame came from {sources.rf}: {why}")
     if sources.results is not None:
-        asked.append(f"no strain came from {sources.results}: is the node running, and are frames coming?")
+        why = refusals.get("node", "is the node running, and are frames coming?")
+        asked.append(f"no strain came from {sources.results}: {why}")
     return "; ".join(asked)

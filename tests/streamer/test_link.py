@@ -35,6 +35,14 @@ def test_a_link_that_closes_before_a_handshake_is_named_so_and_stays_so(
     assert found == [PEER[OPEN]] + [CLOSES] * 6
 
 
+@pytest.mark.parametrize("refused", [zmq.EVENT_HANDSHAKE_FAILED_AUTH, zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL])
+def test_a_key_that_is_refused_is_stated_until_a_link_is_up(
+    refused: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = stated([OPEN, refused, GONE, OPEN, GONE, OPEN, FAILED, GONE, OPEN, UP, GONE], monkeypatch)
+    assert found == [PEER[OPEN]] + [PEER[refused]] * 8 + [PEER[UP], PEER[GONE]]
+
+
 def test_a_link_that_was_up_was_hung_up(monkeypatch: pytest.MonkeyPatch) -> None:
     found = stated([OPEN, GONE, OPEN, UP, GONE], monkeypatch)
     assert found == [PEER[OPEN], CLOSES, CLOSES, PEER[UP], PEER[GONE]]

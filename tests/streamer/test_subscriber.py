@@ -58,6 +58,8 @@ def status(received: int = 0) -> Parts:
 class Queue:
     """Stands in for the link: everything is already there when poll looks."""
 
+    refusal = ""
+
     def __init__(self, messages: list[Parts]) -> None:
         self.messages = deque(messages)
 

@@ -85,6 +85,18 @@ def test_node_tape_and_viewer_are_encrypted(tmp_path: Path) -> None:
             keep.ask({"do": "state"}, 0.3)
         with Subscriber(results, ["status"], security=Security()) as stranger:
             assert heard(stranger, 0.5) == []
+        new_key(tmp_path / "other")
+        other = tmp_path / "other.toml"
+        other.write_text(
+            f'[security]\nkey = "{tmp_path / "other"}"\nnode = "{public_key(tmp_path / "key")}"\n'
+        )
+        for asking in (
+            ("record", "--connect", results, "--timeout", "2", "--output", str(tmp_path / "a.mcap")),
+            ("keep", "--connect", keep_at),
+            ("display", "--connect", results, "--headless", "--timeout", "2"),
+        ):
+            refused = CliRunner().invoke(app, [*asking, "--config", str(other)])
+            assert "it does not allow the key of this computer" in str(refused.exception), asking
         assert node.end(signal.SIGTERM) == 0
     secret = (tmp_path / "key").read_text().strip()
     assert not any(secret in line for line in node.err + node.out)

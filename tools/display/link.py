@@ -36,6 +36,8 @@ class Link:
         self.named = source
         """Source that the viewer asked for; None: whichever the node sends."""
         self.source = source
+        self.refusal = ""
+        """Why the other end takes no link, in words; "" where that is not known."""
         self.status: StatusHeader | None = None
         self.fusion: float | None = None
         """s, the node's time constant of fusion, 0: off; None from a node that does not report it."""
@@ -160,6 +162,8 @@ class Link:
             detail = f"no status for {ago(self._without_status(now))}"
             if self._others:
                 detail += f"; {self._absent()}"
+            elif self.refusal:
+                detail += f"; {self.refusal}"
             return Banner("NODE LOST", "alarm", detail)
         status = self.status
         if status is not None and status.state == "FAULT":
@@ -176,7 +180,7 @@ class Link:
     def _absent(self) -> str:
         if self._others:
             return f"source {self.source!r} does not send here; {', '.join(self.other_sources)} does"
-        return f"for {self.address}"
+        return f"for {self.address}" + (f": {self.refusal}" if self.refusal else "")
 
     @property
     def _gap_after(self) -> float:

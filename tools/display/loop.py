@@ -24,6 +24,7 @@ from tools.display.view import View
 from tools.display.window import DisplayWindow
 from tools.errors import NothingReceived
 
+_NOBODY: Final = "is a node running there (musse-stream run), and does it receive frames?"
 _FRAME: Final = 1 / 30  # s between two images at most: a hand-held scan shows nothing faster
 _IDLE: Final = 0.1  # s: without messages the ages and the STALE banner still move on
 
@@ -90,8 +91,7 @@ def run_display(
             first = state.first_result_at
             if first is None and headless and now - started > timeout:
                 raise NothingReceived(
-                    f"no strain result from {address} within {timeout:g} s: is a node running there "
-                    "(musse-stream run), and does it receive frames?"
+                    f"no strain result from {address} within {timeout:g} s: {received.refusal or _NOBODY}"
                 )
             if first is not None and seconds is not None and now - first >= seconds:
                 break

@@ -70,6 +70,7 @@ class DisplayState:
 
     def update(self, received: Received, now: float) -> None:
         """Take in what one poll brought at clock time `now` (s)."""
+        self.link.refusal = received.refusal
         ours = [m for m in received.messages if self.link.ours(m.header.source_id, now)]
         headers = [header for header in received.strain_headers if header.source_id == self.link.source]
         successor = self.link.successor(now)

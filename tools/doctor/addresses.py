@@ -11,7 +11,7 @@ import zmq
 from streamer.config import Config
 from streamer.errors import ConfigError, MessageRefused
 from streamer.headers import RfHeader, StatusHeader
-from streamer.link import CLOSES, NO_PEER, PEER, Link, wait_any
+from streamer.link import CLOSES, NO_PEER, NOT_ALLOWED, PEER, Link, wait_any
 from streamer.rf_message import read_rf_header, read_rf_payload
 from streamer.sockets import OVERHEAD_BYTES, open_context
 from streamer.wire import decode, unpack_header
@@ -167,6 +167,14 @@ def _silent(name: str, at: str, heard: Heard, start: str) -> Finding | None:
     """The finding where no message came at all."""
     if heard.times or heard.refused:
         return None
+    if NOT_ALLOWED in heard.peers:
+        text = f"what listens at {at} does not allow the key of this computer"
+        return Finding(name, "fault", text, "add it there: `musse-stream keys show` here, `keys allow` there")
+    return _unpublished(name, at, heard, start)
+
+
+def _unpublished(name: str, at: str, heard: Heard, start: str) -> Finding:
+    """The finding where this computer is not refused."""
     if {_UP, _HUNG_UP} <= heard.peers:
         text = f"the link to {at} breaks again and again: its messages are too large"
         return Finding(name, "attention", text, "raise input.max_frame_bytes above the size of a frame")
@@ -174,14 +182,14 @@ def _silent(name: str, at: str, heard: Heard, start: str) -> Finding | None:
         text = f"a ZeroMQ program listens at {at} but published nothing meanwhile"
         return Finding(name, "attention", text, "is the scanner frozen, or the replay over? Start it again")
     if CLOSES in heard.peers:
-        text = f"what listens at {at} does not publish by ZeroMQ: it closes every link as soon as it opens"
-        remedy = "let the bridge publish with a PUB socket, or change the port if another program has it"
+        text = f"what listens at {at} does not publish by ZeroMQ: it closes every link as it opens"
+        remedy = "let the bridge publish with a PUB socket, change the port if another program has it, or "
+        remedy += "compare the keys of [security] on both computers"
         return Finding(name, "fault", text, remedy)
     if heard.peers - {NO_PEER}:
         text = f"what listens at {at} does not publish by ZeroMQ"
-        return Finding(
-            name, "fault", text, "another program has this port: change the port, or end the program"
-        )
+        remedy = "another program has this port: change the port, or end the program; or it wants a key"
+        return Finding(name, "fault", text, remedy)
     return Finding(name, "attention", f"nothing listens at {at}", f"{start}, or correct the address")
 
 

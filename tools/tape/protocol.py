@@ -41,11 +41,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Any, Final, Literal, Self
 
+import zmq
 from pydantic import BaseModel, ConfigDict, Field
+from zmq.utils.monitor import recv_monitor_message
 
 from streamer.curve import PLAIN, Security
 from streamer.errors import ConfigError
 from streamer.headers import SourceId
+from streamer.link import PEER
 from streamer.sockets import Socket, connect_client, open_context
 from streamer.wire import Message, decode
 from tools.errors import ToolError
@@ -56,6 +59,7 @@ KEPT_SECONDS: Final = 20.0
 """What one key press saves of a live image."""
 SAVE_WITHIN: Final = 30.0  # s for a tape on a slow disk
 REPLY_WITHIN: Final = 5.0  # s, beside the seconds that a keep is to go on
+_REFUSED: Final = (zmq.EVENT_HANDSHAKE_FAILED_AUTH, zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL)
 ResultKind = Literal["strain", "fused", "bmode"]
 
 
@@ -115,17 +119,16 @@ class KeepClient:
 
     def close(self) -> None:
         """Close the socket."""
-        self._socket.close(0)
+        self._disconnect()
         self._context.term()
 
     def _ask(self, request: Mapping[str, Any], within: float) -> tuple[dict[str, Any], list[bytes]]:
         self._socket.send(json.dumps({"client": self._client, **request}).encode())
         if not self._socket.poll(round(within * 1000)):
-            self._socket.close(0)  # a REQ socket that waits for a reply takes no second request
+            why = self._refusal() or "is the node running, with [keep] on?"
+            self._disconnect()  # a REQ socket that waits for a reply takes no second request
             self._socket = self._connect()
-            raise ToolError(
-                f"no answer from {self.address} within {within:g} s: is the node running, with [keep] on?"
-            )
+            raise ToolError(f"no answer from {self.address} within {within:g} s: {why}")
         text, *parts = self._socket.recv_multipart()
         reply: dict[str, Any] = json.loads(text)
         if not reply["ok"]:
@@ -133,7 +136,21 @@ class KeepClient:
         return reply, parts
 
     def _connect(self) -> Socket:
-        return connect_client(self._context, self.address, setting="address of keep")
+        socket = connect_client(self._context, self.address, setting="address of keep")
+        self._monitor = socket.get_monitor_socket(sum(_REFUSED))
+        return socket
+
+    def _disconnect(self) -> None:
+        self._socket.disable_monitor()
+        self._monitor.close(0)
+        self._socket.close(0)
+
+    def _refusal(self) -> str:
+        """Why the other end took no link, in words; "" where that is not known."""
+        events = set()
+        while self._monitor.poll(0):
+            events.add(recv_monitor_message(self._monitor)["event"])
+        return next((PEER[event] for event in _REFUSED if event in events), "")
 
     def __enter__(self) -> Self:
         return self
