@@ -184,6 +184,15 @@ def test_a_tape_ends_with_what_there_is(tmp_path: Path) -> None:
         assert found.condition.damaged == 0
 
 
+@pytest.mark.parametrize("room", [20, 600])
+def test_a_tape_without_a_message_is_gone(room: int, tmp_path: Path) -> None:
+    path = tmp_path / "a.mcap"
+    refused = pytest.raises((DiskFull, OSError), match=r"nothing of it is left|too large")
+    with room_for(room), refused, TapeWriter(path) as tape:
+        _fill(tape)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_text_file_is_named_and_what_it_held_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("before\n")

@@ -14,7 +14,8 @@ from pydantic import ValidationError
 from streamer.headers import StatusHeader
 from streamer.sockets import Socket
 from streamer.system import steady_ns, unix_ahead_ns
-from tools.errors import RecordingError, ToolError
+from tools.errors import DiskFull, RecordingError, ToolError
+from tools.part import is_disk_full
 from tools.tape.protocol import Request
 from tools.tape.ring import Frame, Held, Ring
 from tools.tape.saving import Saving
@@ -134,7 +135,7 @@ class Answers:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._saving = self._new_tape(span, after)
         except (OSError, ToolError) as error:
-            self._refuse(route, str(error))
+            self._refuse(route, str(error), full=_full(error))
             return
         self._asker = route
 
@@ -156,7 +157,7 @@ class Answers:
         try:
             saved = saving.result()
         except ToolError as error:
-            self._refuse(self._asker, str(error))
+            self._refuse(self._asker, str(error), full=_full(error))
             return
         self._last_saved = saved
         self._reply(self._asker, saved)
@@ -191,8 +192,13 @@ class Answers:
         text = json.dumps({"ok": True, **reply}).encode()
         self._requests.send_multipart([*route, text, *(parts or [])], copy=False)
 
-    def _refuse(self, route: list[bytes], error: str) -> None:
-        self._requests.send_multipart([*route, json.dumps({"ok": False, "error": error}).encode()])
+    def _refuse(self, route: list[bytes], error: str, *, full: bool = False) -> None:
+        reply = {"ok": False, "error": error, **({"disk": "full"} if full else {})}
+        self._requests.send_multipart([*route, json.dumps(reply).encode()])
+
+
+def _full(error: Exception) -> bool:
+    return isinstance(error, DiskFull) or (isinstance(error, OSError) and is_disk_full(error))
 
 
 def _row(frame: Frame, messages: Mapping[str, Held]) -> list[Any]:

@@ -3,7 +3,7 @@
 A request is one part, a JSON object with `do` and the fields below; `client` names the window or page that
 asks (up to 32 characters) and is needed by freeze and unfreeze. A reply has one JSON part, with `"ok": true`
 and the fields below; after that of `frame` come binary parts. `{"ok": false, "error": TEXT}` answers what
-cannot be done.
+cannot be done, with `"disk": "full"` where that is the cause.
 
     {"do": "state"}             seconds   s from the oldest message held to the newest
                                 bytes, limit   memory held, and the most that may be
@@ -51,7 +51,7 @@ from streamer.headers import SourceId
 from streamer.link import PEER
 from streamer.sockets import Socket, connect_client, open_context
 from streamer.wire import Message, decode
-from tools.errors import ToolError
+from tools.errors import DiskFull, ToolError
 
 DEFAULT_ADDRESS: Final = "tcp://127.0.0.1:5564"
 MAX_REQUEST: Final = 4096  # bytes
@@ -104,7 +104,10 @@ class KeepClient:
             raise
 
     def ask(self, request: Mapping[str, Any], within: float = REPLY_WITHIN) -> dict[str, Any]:
-        """The JSON of the reply. Raises ToolError where nobody answers in time, or with the reply's error."""
+        """The JSON of the reply.
+
+        Raises ToolError where nobody answers in time or with the reply's error, DiskFull where that is one.
+        """
         return self._ask(request, within)[0]
 
     def frame(self, source: str, session: str, index: int, kinds: Sequence[ResultKind]) -> list[Message]:
@@ -132,7 +135,7 @@ class KeepClient:
         text, *parts = self._socket.recv_multipart()
         reply: dict[str, Any] = json.loads(text)
         if not reply["ok"]:
-            raise ToolError(reply["error"])
+            raise (DiskFull if reply.get("disk") == "full" else ToolError)(reply["error"])
         return reply, parts
 
     def _connect(self) -> Socket:

@@ -16,7 +16,7 @@ from typing import Final, Self
 from mcap.writer import CompressionType, IndexType, Writer
 
 from tools.errors import DiskFull, RecordingError
-from tools.part import write_failure
+from tools.part import NOTHING_LEFT, write_failure
 from tools.tape import layout
 
 SYNC_EVERY: Final = 0.5  # s between two fsync
@@ -56,6 +56,7 @@ class TapeWriter:
             self.describe(layout.ABOUT_TAPE, _about())
         except BaseException:
             self._file.close()
+            path.unlink(missing_ok=True)
             raise
 
     @property
@@ -114,6 +115,8 @@ class TapeWriter:
         except OSError as error:
             self._fail(error)
         failure = self._file.close()
+        if self._failed and not self.n_messages:
+            self.path.unlink(missing_ok=True)
         if failure is not None and not self._failed:
             raise write_failure(failure, self.path, WHOLE) from failure
 
@@ -121,7 +124,7 @@ class TapeWriter:
         """Cut the file after its last complete record; nothing can be appended any more."""
         self._failed = True
         self._file.truncate(self._whole)
-        return write_failure(error, self.path, WHOLE)
+        return write_failure(error, self.path, WHOLE if self.n_messages else NOTHING_LEFT)
 
     def __enter__(self) -> Self:
         return self

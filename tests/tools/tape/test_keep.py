@@ -12,7 +12,8 @@ from streamer.headers import StrainHeader
 from tests.tools.recorder import PATIENCE, maps, status_header
 from tests.tools.tape.keeper import Keeper, keeper, wait_for
 from tests.tools.tape.tapes import rf_parts, strain_parts
-from tools.errors import ToolError
+from tests.tools.test_disk_full import room_for
+from tools.errors import DiskFull, ToolError
 from tools.tape.protocol import KeepClient
 from tools.tape.reader import Tape
 from tools.tape.ring import OVERHEAD, Ring
@@ -114,6 +115,15 @@ def test_a_clock_that_is_set_neither_hides_nor_splits_what_is_held(
             assert 0 < seconds < 60
         running.client.ask({"do": "freeze"})
         assert len(running.wait_until_held(20)) == 20
+
+
+def test_a_full_disk_is_told_from_other_refusals(tmp_path: Path) -> None:
+    with keeper(tmp_path) as running:
+        running.send(*range(30))
+        running.wait_until_held(30)
+        with room_for(10_000), pytest.raises(DiskFull, match=r"the disk is full.*before that is in it"):
+            running.client.ask({"do": "keep"})
+        assert running.client.ask({"do": "keep"})["messages"] == 60
 
 
 def test_the_oldest_make_room(tmp_path: Path) -> None:
