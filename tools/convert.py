@@ -13,6 +13,7 @@ from tools.errors import RecordingError
 from tools.formats import Recording, open_recording, write_recording
 from tools.formats.metaimage_writer import MetaImageWriter
 from tools.formats.tape import taped_acquisitions
+from tools.formats.zea_custom import GROUP as CUSTOM
 from tools.formats.zea_writer import ZeaWriter
 from tools.part import check_output
 from tools.results.layout import assumed_fields
@@ -76,6 +77,26 @@ def convert(
     return recording.n_frames
 
 
+def left_out(
+    recording: Recording, output: Path, layout: Layout = "musse", *, names: bool = True
+) -> list[str]:
+    """One line for each thing of `recording` that `output` will not hold, or not where others look for it.
+
+    To be asked before `remove_texts`; `names` is False where that follows.
+    """
+    metaimage = output.suffix.lower() == ".mha"
+    lines = []
+    if recording.truth is not None and (metaimage or layout == "zea" or not names):
+        why = "only the project's own HDF5 holds" if names else "texts describe"
+        lines.append(f"{output}: without the known motion, which {why}")
+    if recording.n_missing and layout == "zea" and not metaimage:
+        lines.append(
+            f"{output}: missing frames: {recording.n_missing}; zea takes the frames beside them as "
+            f"neighbours (numbers and times stand in {CUSTOM})"
+        )
+    return lines
+
+
 def convert_tape(
     path: Path,
     output: Path,
@@ -112,7 +133,7 @@ def convert_tape(
             if not names:
                 remove_texts(recording)
             frames = convert(recording, name, layout=layout, overwrite=overwrite, each=each)
-        lines.append(f"{name}: {frames} frames")
+            lines += [f"{name}: {frames} frames", *left_out(recording, name, layout)]
     return lines
 
 

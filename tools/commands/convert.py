@@ -50,7 +50,7 @@ def convert(
         raise typer.BadParameter("give the new file, once", param_hint="NEW_FILE")
 
     from tools.convert import convert as write
-    from tools.convert import convert_tape, remove_texts
+    from tools.convert import convert_tape, left_out, remove_texts
     from tools.processes import ctrl_c
 
     with ctrl_c(at_once=False) as check:
@@ -62,7 +62,8 @@ def convert(
             typer.echo("\n".join(lines))
             return
         with opening.open(file) as recording:
+            lines = left_out(recording, target, layout, names=not no_names)
             if no_names:
                 remove_texts(recording)
             frames = write(recording, target, layout=layout, overwrite=overwrite, each=check)
-    typer.echo(f"{target}: {frames} frames")
+    typer.echo("\n".join([f"{target}: {frames} frames", *lines]))

@@ -20,6 +20,7 @@ from tools.formats.arrays import nanoseconds
 from tools.formats.contents import Contents, Layout
 from tools.formats.names import scalar
 from tools.formats.samples import handed_out_dtype
+from tools.formats.zea_custom import Custom
 
 _TRACK: Final = "tracks/track_0"
 _CONSTANTS: Final = ("sampling_frequency", "center_frequency", "demodulation_frequency", "sound_speed")
@@ -85,15 +86,28 @@ def _contents(path: Path, file: Any) -> Contents:
         if probe_type == "phased" and stated["probe_type"] == "curved":
             stated["probe_type"] = "phased"
         notes = []
-    times = None
-    if "timestamps" in group:
+    custom = Custom(file, frames.n_frames)
+    times = custom.integers("t_acq")
+    if times is None and "timestamps" in group:
         times = nanoseconds(np.asarray(group["timestamps"][()], np.float64))
     return Contents(
         frames=frames,
-        stated=PartialAcquisition(**stated),
+        stated=PartialAcquisition(
+            **stated,
+            clock=custom.text("clock") or None,
+            orientation=custom.text("orientation")[:16],
+            steering_angles=custom.numbers("steering_angles"),
+        ),
         t_acq=times,
-        notes=tuple(filter(None, (*notes, frames.note))),
+        frame_index=custom.integers("frame_index"),
+        status=_status(custom),
+        notes=tuple(filter(None, (*(custom.texts("assumed") or ()), *custom.notes, *notes, frames.note))),
     )
+
+
+def _status(custom: Custom) -> tuple[str, ...] | None:
+    texts = custom.texts("status")
+    return None if texts is None else tuple(text[:32] for text in texts)  # what a header has room for
 
 
 def _check_codec(path: Path, dataset: Any) -> None:

@@ -3,7 +3,8 @@
 Layout of zea 0.1.8: tracks/track_0/data/beamformed_data/{values, coordinates, labels, timestamps} and
 tracks/track_0/scan. Samples are float32, one channel for RF and two for IQ. zea describes transmits, which a
 beamformed recording does not hold: one plane wave of a probe with an element per line stands for them, and
-the description states it. Uncompressed: zea's own codec is a plug-in that not every reader has.
+the description states it. Numbers, exact times and states of the frames stand in `custom`. Uncompressed:
+zea's own codec is a plug-in that not every reader has.
 """
 
 from typing import Any, Final
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from tools.errors import RecordingError
 from tools.formats.recording import Recording
 from tools.formats.recording_writer import RecordingWriter
+from tools.formats.zea_custom import write_custom
 
 ZEA_VERSION: Final = "0.1.8"
 _DESCRIPTION: Final = (
@@ -75,6 +77,7 @@ class ZeaWriter(RecordingWriter):
             transmit_origins=(np.zeros((1, 3), np.float32), "m"),
             polar_angles=(np.zeros(1, np.float32), "rad"),
         )
+        write_custom(file, recording)
 
 
 def _places(recording: Recording) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
