@@ -26,7 +26,7 @@ LOWEST_FREQUENCY = 0.02  # cycles per sample: below lie offsets and drift, never
 PADDING_CYCLES = (
     8  # of the nominal carrier: keeps the circular band filter from folding the bottom onto the top
 )
-MAX_CELLS = 2**23  # half cycles of all lines of IQ; RF of 16 MiB has as many
+MAX_CELLS = 2**22  # half cycles of all lines of mixed-down IQ: the network takes 2 GB for as many
 TINY = 1e-30
 NOTHING = 1e-10  # of the peak's power, per sample: rounding of a constant frame
 IQ_OFFSET = 0.1  # of the RMS: the least mean of IQ samples that counts as an offset

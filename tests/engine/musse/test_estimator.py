@@ -229,6 +229,10 @@ def test_iq_of_an_impossible_carrier_is_refused_before_it_takes_memory() -> None
     mixed = replace(SPEC, kind="iq", demodulation_frequency=5e6 * 1e3)  # the unit was taken twice
     with pytest.raises(InvalidAcquisition, match=r"demodulation_frequency 5e\+09 Hz.*cycles per sample"):
         onnx(mixed)
+    deep = replace(SPEC, kind="iq", shape=(4096, 256), demodulation_frequency=90e6)
+    with pytest.raises(InvalidAcquisition, match=r"too many in frames of 4096 x 256"):
+        IqTransform(deep)
+    IqTransform(replace(deep, demodulation_frequency=80e6))
 
 
 @pytest.mark.parametrize("carrier", [0.0, 1e-12, 1e-4])
