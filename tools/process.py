@@ -45,8 +45,10 @@ def process(
     """Strain of every pair of the first `frames` frames of the playback, as config.pairing makes them.
 
     `step` replaces the one that `open_step` makes of the configuration. Frames that the live node would
-    refuse are reported to `on_refused` and make no pair. Raises RecordingError, ConfigError, EngineError.
+    refuse are reported to `on_refused` and make no pair. Raises RecordingError, also where there is a single
+    frame, ConfigError, EngineError.
     """
+    _need_two(recording)
     cues = islice(playback(recording.t_acq, recording.frame_index, loop), frames)
     return strain_messages(
         (_frame(recording, cue) for cue in cues),
@@ -98,6 +100,13 @@ def open_step(recording: Recording, config: Config) -> StrainStep:
     opener = load(settings.name, settings.threads, weights_of(settings), settings.precision)
     estimator = opener(engine_spec(header, region, config), settings.where)
     return StrainStep(estimator, region, config)
+
+
+def _need_two(recording: Recording) -> None:
+    if recording.n_frames < 2:
+        raise RecordingError(
+            f"{recording.path} holds a single frame: strain needs two, so record two or more in one file"
+        )
 
 
 class _FramesByIndex:
@@ -171,6 +180,7 @@ def process_to_file(
         done.refused += 1
         on_refused(index, refused)
 
+    _need_two(recording)
     step = open_step(recording, config)
     if pairs is not None:
         messages = process_pairs(recording, config, pairs, loop, step)

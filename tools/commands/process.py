@@ -25,7 +25,7 @@ def process(
         Literal["off", "bounce"], typer.Option(help="The order in which the frames were replayed.")
     ] = "off",
     frames: Annotated[
-        int | None, typer.Option(help="How many frames to play [default: all once].", min=1)
+        int | None, typer.Option(help="How many frames to play [default: all once].", min=2)
     ] = None,
     pairs_from: Annotated[
         Path | None, typer.Option(help="Tape or result file: compute exactly its pairs again.")

@@ -136,9 +136,12 @@ def test_refused_frames_are_reported_and_make_no_pair(tmp_path: Path) -> None:
     assert list(found["rejection"]) == [b"first", b"", b"gap", b"gap", b"gap"]
 
 
-def test_a_file_without_a_single_value_is_still_a_file(press: Path, tmp_path: Path) -> None:
-    output = process(press, tmp_path / "a.npz", "--engine", "trivial", "--frames", "1")
-    assert "1 pairs, 0 with values" in output
+def test_a_file_without_a_single_value_is_still_a_file(tmp_path: Path) -> None:
+    with write_recording(tmp_path / "a.h5", Acquisition.from_header(rf_header(0))) as recording:
+        for k, status in enumerate(("OK", "BAD")):
+            recording.append(echoes(STRAIN * k), t_acq=k * 20_000_000, status=status)
+    output = process(tmp_path / "a.h5", tmp_path / "a.npz", "--engine", "trivial")
+    assert "1 pairs, 0 with values, 1 frames refused" in output
     with np.load(tmp_path / "a.npz") as packed:
         assert packed["axial_strain"].shape == (1, 0, 0)
         assert packed["axial_position"].shape == (0,)
