@@ -125,7 +125,7 @@ def answer(request: Next | Measure | Roi | Options | Row, client: Client) -> dic
         case Options():
             _change(client, **request.model_dump(exclude={"do"}, exclude_none=True))
         case Row():
-            return {"row": _row(client)}
+            return _row(client)
     return None
 
 
@@ -144,7 +144,7 @@ def _row(client: Client) -> dict[str, Any]:
         raise ValueError("draw regions A and B first")
     measurement, per_press, regions = found
     frame, region = client.shown.image, client.options.region
-    return as_row(
+    row = as_row(
         measurement,
         regions,
         per_press=per_press.text,
@@ -153,3 +153,4 @@ def _row(client: Client) -> dict[str, Any]:
         mean_strain=frame.mean_strain,
         own_region=None if region is None else " ".join(f"{edge:.2f}" for edge in region),
     )
+    return {"row": row, "image": [frame.session_id, frame.frame_index]}

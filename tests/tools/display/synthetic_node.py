@@ -51,7 +51,8 @@ class SyntheticNode:
         self._time_constant = 0.5
         self.silent = threading.Event()
         """While it is set, nothing is sent."""
-        self._source = source
+        self.source = source
+        """The source that sends from now on."""
         self._rate, self._strain, self._steady, self._fused = rate, strain, steady, fused
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="synthetic-node")
@@ -101,7 +102,7 @@ class SyntheticNode:
         )
 
     def _send(self, kind: str, message: Message) -> None:
-        header = message.header.model_copy(update={"source_id": self._source})
+        header = message.header.model_copy(update={"source_id": self.source})
         self._socket.send_multipart(encode(kind, header, list(message.arrays.values())))
 
     def __enter__(self) -> "SyntheticNode":

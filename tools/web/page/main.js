@@ -20,6 +20,7 @@ const tools = new Tools(views, {
   onRegions: (regions) => link.send({ do: "measure", regions }),
   onRefused: note,
   onBox: (between) => link.send({ do: "region", between }),
+  image: () => imageName(state && state.cine.shown !== null ? (state.cine.frame ?? ["memory", state.cine.shown]) : null),
   onChange: () => {
     controls();
     redraw();
@@ -31,6 +32,11 @@ window.musse = { raster, tools, views, rows, compared, link, get state() { retur
 function take(message) {
   raster.take(message);
   state = message.fields.state;
+  const before = tools.follow(state);
+  if (before) {
+    state.measure = null;
+    note(`source ${state.source} is shown now: regions and calipers of ${before} were removed`);
+  }
   if (message.fields.palette) options(message.fields.palette.options);
   redraw(true);
 }
@@ -68,7 +74,7 @@ function resume() {
 function reply(answer) {
   if (answer.connected) resume();
   if (answer.row) {
-    const { e, b, ratio } = tools.lengths();
+    const { e, b, ratio } = tools.lengths(imageName(answer.image));
     if (rows.length >= MAX_ROWS) return note(`the table is full (${MAX_ROWS} rows): save it as CSV, then reload the page`);
     rows.push({ ...answer.row, caliper_e_mm: e ?? null, caliper_b_mm: b ?? null, e_over_b: ratio });
     pending.unsaved = true;
@@ -99,6 +105,8 @@ function note(text, level = "warning") {
   note.timer = setTimeout(() => ($("message").textContent = ""), 8000);
 }
 
+// A caliper belongs to one image: a frame, or the live image, which moves on.
+const imageName = (frame) => (frame ? `frame ${frame[1]} of ${frame[0]}` : "the live image");
 const show = (number) => link.send({ do: "freeze", number });
 const showFrame = ([session, index]) => link.send({ do: "freeze", frame: [session, index] });
 const toggleFreeze = () => link.send(state?.cine.shown === null ? { do: "freeze" } : { do: "live" });
@@ -120,11 +128,12 @@ function controls() {
   for (const button of document.querySelectorAll(".mode")) button.classList.toggle("on", button.dataset.mode === tools.mode);
   $("shape").textContent = tools.shape === "ellipse" ? "Ellipse" : "Rectangle";
   const hints = { a: "Drag in an image: lesion A.", b: "Drag in an image: reference B, at the same depth.",
-    ruler: "Drag over the lesion in strain (E) and in B-mode (B).",
+    ruler: "Drag over the lesion in strain (E) and in B-mode, both on one frozen image: E/B is their ratio.",
     box: "Drag a box: 1 becomes its average. The lesion should fill at most a quarter of it.", null: tools.regions.a && tools.regions.b ? `Choose A or B to move it; ${state?.frozen ? "" : "freeze to "}add a row.` : "Choose A, then drag in an image." };
   $("hint").textContent = hints[tools.mode];
   const { e, b, ratio } = tools.lengths(), mm = (value) => (value ? `${value.toFixed(1)} mm` : "–");
-  $("calipers").textContent = e || b ? `E ${mm(e)}, B ${mm(b)}${ratio ? `, E/B ${ratio.toFixed(2)}` : ""}` : "–";
+  const { of } = tools.calipers, elsewhere = of ? `none on this image, drawn on ${of.split(" of ")[0]}` : "–";
+  $("calipers").textContent = e || b ? `strain ${mm(e)}, B-mode ${mm(b)}${ratio ? `, E/B ${ratio.toFixed(2)}` : ""}` : elsewhere;
   const at = tools.pointer && raster.at(tools.pointer.x, tools.pointer.z);
   const place = tools.pointer && `${tools.pointer.x.toFixed(1)} mm across, ${tools.pointer.z.toFixed(1)} mm deep: `;
   $("pointer").textContent = !tools.pointer ? "–"

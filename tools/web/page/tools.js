@@ -4,11 +4,12 @@ const MIN_SIZE = 1; // mm
 export class Tools {
   constructor(views, handlers) {
     this.views = views;
-    this.handlers = handlers; // onRegions, onBox, onRefused, onChange
+    this.handlers = handlers; // onRegions, onBox, onRefused, onChange; image: the name of the image that is shown
     this.mode = null;
     this.shape = "ellipse";
     this.regions = { a: null, b: null };
-    this.rulers = {};
+    this.calipers = { of: null, lines: {} }; // all of one image
+    this.source = null;
     this.pointer = null;
     this.drag = null;
     this.box = null; // of the region of interest while it is drawn
@@ -31,7 +32,8 @@ export class Tools {
 
   clear() {
     this.regions = { a: null, b: null };
-    this.rulers = {};
+    this.calipers = { of: null, lines: {} };
+    this.drag = this.box = null;
     this.handlers.onRegions(null);
     this.handlers.onChange();
   }
@@ -42,10 +44,28 @@ export class Tools {
     this.handlers.onRegions(a && b ? { a, b } : null);
   }
 
-  // E is the ruler drawn on strain, B that on B-mode; their ratio is the E/B size ratio.
-  lengths() {
+  // Another source is another patient or view: what was drawn on the one before must not measure it.
+  // Returns the source whose regions or calipers were removed, or null.
+  follow({ source, own_region: box }) {
+    const before = this.source, { a, b } = this.regions;
+    if (!source || source === before) return null;
+    this.source = source;
+    if (!before || !(a || b || box || this.calipers.of || this.drag)) return null;
+    this.clear();
+    this.handlers.onBox(null);
+    return before;
+  }
+
+  // Calipers of the image that is shown: on any other the tissue lies elsewhere.
+  get rulers() {
+    return this.calipers.of === this.handlers.image() ? this.calipers.lines : {};
+  }
+
+  // Calipers of one image. E is that drawn on strain, B that on B-mode; their ratio is the E/B size ratio.
+  lengths(image = this.handlers.image()) {
+    const lines = this.calipers.of === image ? this.calipers.lines : {};
     const length = (line) => line && Math.hypot(line[1].x - line[0].x, line[1].z - line[0].z);
-    const e = length(this.rulers.E), b = length(this.rulers.B);
+    const e = length(lines.strain), b = length(lines["B-mode"]);
     return { e, b, ratio: e && b ? e / b : null };
   }
 
@@ -58,7 +78,8 @@ export class Tools {
       canvas.setPointerCapture(event.pointerId);
       const region = this.regions[this.mode]; // none of ruler and box
       const inside = region && 2 * Math.abs(at.x - region.x) < region.width && 2 * Math.abs(at.z - region.z) < region.height;
-      this.drag = { pointer: event.pointerId, from: at, moved: inside ? { ...region } : null, kind: view.kind };
+      const moved = inside ? { ...region } : null, of = this.handlers.image();
+      this.drag = { pointer: event.pointerId, from: at, moved, kind: view.kind, of };
     });
     canvas.addEventListener("pointermove", (event) => {
       if (this.drag && this.drag.pointer !== event.pointerId) return;
@@ -84,9 +105,10 @@ export class Tools {
   }
 
   dragTo(at) {
-    const { from, moved, kind } = this.drag;
+    const { from, moved, kind, of } = this.drag;
     if (this.mode === "ruler") {
-      this.rulers[kind === "strain" ? "E" : "B"] = [from, at];
+      if (this.calipers.of !== of) this.calipers = { of, lines: {} };
+      this.calipers.lines[kind === "strain" ? "strain" : "B-mode"] = [from, at];
     } else if (this.mode === "box") {
       this.box = [from, at];
     } else if (moved) {
