@@ -109,3 +109,16 @@ def test_what_was_drawn_on_one_source_measures_no_other(
     finally:
         node.source = "arm"
     page.wait(lambda: page.state("s.source") == "arm", "the source of the other tests")
+
+
+def test_a_page_without_a_tape_process_says_so_and_one_with_empty_memory_does_not(
+    browser: webdriver.Chrome, served: str
+) -> None:
+    page = Page(browser, served)
+    page.wait(lambda: page.state("s.cine.kept === null"), "no answer")
+    assert "to save: none, as no tape process answers (musse-stream run starts one" in page.text("held")
+    assert "--keep" in page.text("held")
+    empty = (
+        "musse.state.cine.kept = 0; musse.tools.handlers.onChange(); return document.getElementById('held')"
+    )
+    assert "to save: 0 s in memory" in page.run(f"{empty}.textContent")

@@ -147,7 +147,10 @@ function controls() {
     [slider.min, slider.max] = [first, last];
     slider.value = shown ?? last;
   }
-  $("held").textContent = `images: ${seconds.toFixed(0)} s, to save: ${kept === null ? "none" : `${kept.toFixed(0)} s`} in memory${missed ? `, full: ${missed} newer not held` : ""}`;
+  const full = missed ? `, full: ${missed} newer not held` : "";
+  $("held").textContent = kept === null
+    ? `images: ${seconds.toFixed(0)} s in memory${full}; to save: none, as no tape process answers (musse-stream run starts one; elsewhere: web --keep ADDRESS)`
+    : `images: ${seconds.toFixed(0)} s, to save: ${kept.toFixed(0)} s in memory${full}`;
   $("keep").textContent = shown === null ? "Save last 20 s" : "Save all before freeze";
   $("keep").disabled = kept === null;
   $("node-box").hidden = state.own_region === null;
