@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 from selenium import webdriver
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.keys import Keys
 
 from tests.tools.display.synthetic_node import SyntheticNode
 from tests.tools.web.chromium import Page, chromium, page_server
@@ -109,6 +111,50 @@ def test_what_was_drawn_on_one_source_measures_no_other(
     finally:
         node.source = "arm"
     page.wait(lambda: page.state("s.source") == "arm", "the source of the other tests")
+
+
+def test_escape_ends_what_is_being_drawn(browser: webdriver.Chrome, served: str) -> None:
+    page = Page(browser, served)
+    canvas = page.element("strain")
+    for mode in ("a", "box"):
+        page.mode(mode)
+        chain = ActionChains(browser, duration=50)
+        chain.move_to_element_with_offset(canvas, -60, -60).click_and_hold().move_by_offset(60, 60)
+        chain.send_keys(Keys.ESCAPE).move_by_offset(40, 40).release().perform()
+        assert page.run("return [musse.tools.mode, musse.tools.drag, musse.tools.box]") == [None, None, None]
+    assert page.run("return Object.keys(musse.tools.regions)") == ["a", "b"]  # and none of no name
+    drawn = page.run("return musse.tools.regions.a.width")
+    page.run("musse.tools.setMode('a')")
+    page.drag("strain", (8, 24), (12, 28))
+    page.wait(lambda: page.run("return musse.tools.regions.a.width") < drawn, "the next region")
+    assert page.state("s.own_region") is None
+
+
+def test_a_row_beyond_the_limit_is_refused_with_words(browser: webdriver.Chrome, served: str) -> None:
+    page = frozen_with_regions(browser, served)
+    add_row(page)
+    page.run("while (musse.rows.length < 500) musse.rows.push({ ...musse.rows[0] })")
+    page.click("add")
+    page.wait(lambda: page.text("message").startswith("the table is full (500 rows)"), "the refusal")
+    assert page.run("return musse.rows.length") == 500
+
+
+def test_the_name_of_a_region_over_the_top_of_the_image_stands_inside(
+    browser: webdriver.Chrome, served: str
+) -> None:
+    page = Page(browser, served)
+    top, em, names = page.run(
+        """const { raster, state, tools } = musse, view = musse.views[1], names = {};
+        const canvas = document.createElement('canvas'), context = canvas.getContext('2d');
+        const size = { shape: 'ellipse', width: 6, height: 6 };
+        const regions = { a: { ...size, x: 0, z: 1 }, b: { ...size, x: 8, z: 20 } };
+        context.fillText = (text, x, y) => (names[text] = y);
+        const drawn = { regions, rulers: {}, pointer: null, box: null };
+        view.draw(raster.canvases, state, drawn, canvas, { width: 900, height: 700 });
+        return [view.place.y, view.em, { ...names, above: view.toScreen(8, 17)[1] }]"""
+    )
+    assert names["A"] >= top + em  # below the image's upper edge, where FROZEN stands, by the letter's height
+    assert names["above"] - em < names["B"] < names["above"]
 
 
 def test_a_page_without_a_tape_process_says_so_and_one_with_empty_memory_does_not(
