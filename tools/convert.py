@@ -141,9 +141,9 @@ def _sink(
     recording: Recording, output: Path, layout: Layout, *, overwrite: bool
 ) -> AbstractContextManager[FrameSink]:
     if output.suffix.lower() == ".mha":
-        return MetaImageWriter(output, recording)
+        return MetaImageWriter(output, recording, overwrite=overwrite)
     if layout == "zea":
-        return ZeaWriter(output, recording)
+        return ZeaWriter(output, recording, overwrite=overwrite)
     return _OwnSink(recording, output, overwrite=overwrite)
 
 

@@ -30,10 +30,11 @@ def write_failure(error: OSError, path: Path, left: str = NOTHING_LEFT) -> Recor
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[Path]:
+def writing(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
     """A file beside `path`, with the same ending, to write; it takes the name `path` when the work is done.
 
     Where the work fails or is interrupted nothing of it is left, and what stood under the name is untouched.
+    Without `overwrite` a file that another program made under the name meanwhile is untouched as well.
     A device or pipe, such as /dev/stdout, is written itself. Raises DiskFull and RecordingError, the latter
     also where a complete file could not be named, which then stays.
     """
@@ -50,7 +51,7 @@ def writing(path: Path) -> Iterator[Path]:
         if isinstance(error, OSError):
             raise write_failure(error, path) from error
         raise
-    _name(part, target)
+    _name(part, target, overwrite=overwrite)
 
 
 @contextmanager
@@ -80,15 +81,43 @@ def check_output(path: Path, *, overwrite: bool, inputs: Iterable[Path | None] =
         raise RecordingError(f"{path} exists: choose another name or use --overwrite")
 
 
-def _name(part: Path, path: Path) -> None:
-    """Give a complete file its real name. Raises RecordingError where that fails; the file then stays."""
+def _name(part: Path, path: Path, *, overwrite: bool) -> None:
+    """Give a complete file its real name, and that of another file only with `overwrite`.
+
+    Raises RecordingError where that fails; the file then stays.
+    """
     try:
-        part.replace(path)
+        if overwrite:
+            part.replace(path)
+        else:
+            _take(part, path)
+    except FileExistsError as error:
+        raise RecordingError(
+            f"{part} is complete but could not be named {path.name}: another program has made a file of that "
+            "name meanwhile; rename one of them"
+        ) from error
     except OSError as error:
         raise RecordingError(
             f"{part} is complete but could not be named {path.name}: {error.strerror}; "
             "close the programs that hold that file, then rename it"
         ) from error
+
+
+def _take(part: Path, path: Path) -> None:
+    """Rename; FileExistsError where there is something under the name, whenever it came."""
+    try:
+        path.hardlink_to(part)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links, such as a memory stick's
+        path.touch(exist_ok=False)
+        try:
+            part.replace(path)
+        except OSError:
+            path.unlink()
+            raise
+    else:
+        part.unlink()
 
 
 class PartFile:
@@ -102,8 +131,9 @@ class PartFile:
     writes through a stream that takes everything, and remembers the refusal for `check` and `keep`.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, overwrite: bool = False) -> None:
         self._path = path
+        self._overwrite = overwrite
         self.name = path.with_name(path.name + ".part")
         self._file: h5py.File | None = None
         self._stream: GuardedStream | None = None
@@ -132,13 +162,14 @@ class PartFile:
     def keep(self) -> None:
         """Close it and give it its real name.
 
-        Raises as `check`; RecordingError where only the name could not be given: the complete file then
-        stays under its own name, which is in the message.
+        Raises as `check`; RecordingError where only the name could not be given, without `overwrite` also
+        because there is a file by now: the complete file then stays under its own name, which is in the
+        message.
         """
         self._close()
         self.check()
         self._complete = True
-        _name(self.name, self._path)
+        _name(self.name, self._path, overwrite=self._overwrite)
 
     def drop(self) -> None:
         """Close and delete it unless `keep` completed it; what stood under the real name is untouched."""

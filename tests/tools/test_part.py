@@ -74,7 +74,7 @@ def test_a_part_that_is_there_is_not_touched(tmp_path: Path) -> None:
 def test_a_complete_file_that_cannot_be_named_is_kept_aside(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    part = PartFile(tmp_path / "a.h5")
+    part = PartFile(tmp_path / "a.h5", overwrite=True)
     part.open().attrs["number"] = 1
     if kind == "folder":  # made while the file was written
         (tmp_path / "a.h5").mkdir()
@@ -85,6 +85,38 @@ def test_a_complete_file_that_cannot_be_named_is_kept_aside(
     part.drop()
     with h5py.File(tmp_path / "a.h5.part") as file:
         assert file.attrs["number"] == 1
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["hard links", "none"])
+def test_a_file_that_came_meanwhile_is_not_replaced(
+    links: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not links:
+        monkeypatch.setattr(Path, "hardlink_to", _no_links)
+    alone = PartFile(tmp_path / "alone.h5")
+    alone.open().attrs["number"] = 1
+    alone.keep()
+    part = PartFile(tmp_path / "a.h5")
+    part.open().attrs["number"] = 1
+    (tmp_path / "a.h5").write_text("of another program")
+    with pytest.raises(RecordingError, match=r"a\.h5\.part is complete.*another program has made"):
+        part.keep()
+    part.drop()
+    refused = pytest.raises(RecordingError, match="another program has made")
+    with refused, writing(tmp_path / "b.csv", overwrite=False) as table:
+        table.write_text("whole")
+        (tmp_path / "b.csv").write_text("of another program")
+    assert table.read_text() == "whole"
+    assert {(tmp_path / name).read_text() for name in ("a.h5", "b.csv")} == {"of another program"}
+    names = {"alone.h5", "a.h5", "a.h5.part", "b.csv", table.name}
+    assert {path.name for path in tmp_path.iterdir()} == names
+    for name in ("alone.h5", "a.h5.part"):
+        with h5py.File(tmp_path / name) as file:
+            assert file.attrs["number"] == 1
+
+
+def _no_links(self: Path, target: Path) -> None:
+    raise PermissionError(1, "Operation not permitted", str(self))
 
 
 def _held_open(self: Path, target: Path) -> Path:

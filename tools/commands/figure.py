@@ -63,7 +63,7 @@ def figure(
         stride=stride,
     )
     image = choose(list(frames_of_file(file, settings, opening.open, with_bmode=True)), frame, file)
-    with writing(output) as part:
+    with writing(output, overwrite=overwrite) as part:
         shown = DisplayOptions(color_map=color_map, range_max=range_max)
         write_figure(image, part, shown, wanted, source_sha256=sha256(file))
     typer.echo(f"{output}: frame {image.frame_index}")

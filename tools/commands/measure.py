@@ -71,4 +71,6 @@ def measure(
         raise typer.BadParameter("--csv and --json name one file: give two names")
     frames = list(frames_of_file(file, settings, opening.open))
     chosen = None if every else choose(frames, frame, file)
-    write_measurements(frames, chosen, wanted, settings, source=file, csv=csv, json_file=json_file)
+    write_measurements(
+        frames, chosen, wanted, settings, source=file, csv=csv, json_file=json_file, overwrite=overwrite
+    )

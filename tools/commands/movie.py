@@ -73,5 +73,6 @@ def movie(
             shown,
             lambda done: progress.update(task, completed=done),
             source_sha256=sha256(file),
+            overwrite=overwrite,
         )
     typer.echo(f"{output}: {len(frames)} images, {rate:.1f} per second")

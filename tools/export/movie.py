@@ -34,10 +34,12 @@ def write_movie(
     on_frame: Callable[[int], object] = lambda done: None,
     *,
     source_sha256: str = "",
+    overwrite: bool = True,
 ) -> float:
     """Write all frames at their own pace, and the SHA-256 of the file they were made of; returns frames/s.
 
-    Raises ToolError where that is impossible, DiskFull where there is no room for them.
+    Raises ToolError where that is impossible, DiskFull where there is no room for them, RecordingError where
+    there is a file by then, without `overwrite`.
     """
     check_ending(path, ENDINGS, "a movie")
     if not frames:
@@ -52,7 +54,7 @@ def write_movie(
         on_frame(position + 1)
         return render(view_of(frames[position], frames[: position + 1], options, exposed), size)
 
-    with writing(path) as part:
+    with writing(path, overwrite=overwrite) as part:
         if gif:
             _write_gif([drawn(position) for position in range(len(frames))], part, rate)
         else:

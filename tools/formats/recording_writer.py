@@ -17,9 +17,9 @@ class RecordingWriter(ABC):
     A context manager. The recording is known beforehand, because a header needs the times of all frames.
     """
 
-    def __init__(self, path: Path, recording: Recording) -> None:
+    def __init__(self, path: Path, recording: Recording, *, overwrite: bool = False) -> None:
         self._path = path
-        self._part = PartFile(path)
+        self._part = PartFile(path, overwrite=overwrite)
         self._recording = recording
 
     @abstractmethod

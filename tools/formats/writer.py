@@ -66,7 +66,7 @@ class RecordingWriter:
         self._truth_attributes = dict(truth_attributes)
         self._truth_names: frozenset[str] = frozenset()
         self._last_index = -1
-        self._part = PartFile(path)
+        self._part = PartFile(path, overwrite=overwrite)
 
     def append(
         self,

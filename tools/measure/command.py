@@ -25,6 +25,7 @@ def write_measurements(
     source: Path,
     csv: Path | None,
     json_file: Path | None,
+    overwrite: bool = True,
 ) -> None:
     """Measure the `chosen` one of a file's frames, None: all of them, and write the files that are given.
 
@@ -50,7 +51,7 @@ def write_measurements(
         details["source_sha256"] = sha256(source)
     for path, text in ((csv, to_csv(rows)), (json_file, to_json(rows, details))):
         if path is not None:
-            with writing(path) as part:
+            with writing(path, overwrite=overwrite) as part:
                 part.write_text(text, encoding="utf-8")
             typer.echo(f"{path}: {len(rows)} {'row' if len(rows) == 1 else 'rows'}")
     if chosen is None and csv is None and json_file is None:

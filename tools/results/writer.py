@@ -109,7 +109,7 @@ class ResultWriter:
         self._provenance = dict(provenance or {})
         self._sessions: dict[str, str] = {}
         # maps wait on disk, not in memory: an hour of strain has tens of gigabytes
-        self._part = PartFile(path)
+        self._part = PartFile(path, overwrite=overwrite)
         self._strain = _Stack(maps)
         self._fused = _Stack(FUSED) if fused else None
         self._zea = ZeaMaps() if path.suffix != ".npz" else None
