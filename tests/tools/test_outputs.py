@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from tests.tools.programs import write_press
 from tools.cli import app
+from tools.errors import RecordingError
 
 REGIONS = '{"a": {"x": -2, "z": 8, "width": 4, "height": 4}, "b": {"x": 2, "z": 8, "width": 4, "height": 4}}'
 COMPUTED = ("--engine", "trivial", "--overwrite")
@@ -36,6 +37,29 @@ LATE = {
     "process": ("process", "scan.h5", "--output", "missing/a.h5"),
     "bench": ("bench", "--file", "scan.h5", "--plot", "missing/a.png"),
 }
+
+THERE = {
+    "assess": ("assess", "scan.h5", "--save", "there.png"),
+    "bench": ("bench", "--file", "scan.h5", "--plot", "there.png"),
+    "demo": ("demo", "--headless", "--seconds", "1", "--save", "there.png"),
+    "display": ("display", "--headless", "--seconds", "1", "--timeout", "0.1", "--save", "there.png"),
+    "list": ("engine", "list", "--json", "there.png"),
+    "verify": ("engine", "verify", "--all", "--json", "there.png"),
+    "summary": ("evaluate", "--no-report", "--output", "new", "--summary", "there.png"),
+    "figures": ("evaluate", "--no-report", "--output", "others"),
+    "report": ("evaluate", "--output", "reports"),
+}
+
+WORK = (
+    "tools.evaluate.assess.watch",
+    "tools.bench.command.measure",
+    "tools.demo.check_needs",
+    "tools.display.loop.Subscriber",
+    "tools.engines.listing.engines_folder",
+    "tools.engines.verifying.has_card",
+    "tools.evaluate.command.run",
+)
+"""What begins the work of the commands above; `verify` and `list` look at the engines first."""
 
 
 @pytest.fixture
@@ -98,3 +122,28 @@ def test_a_missing_folder_is_named_before_anything_is_computed(
         monkeypatch.setattr(work, lambda *given, **named: pytest.fail("it was computed"))
     result = CliRunner().invoke(app, list(LATE[name]))
     assert "there is no folder missing; make it first" in str(result.exception)
+
+
+@pytest.mark.parametrize("name", THERE)
+def test_a_file_that_is_there_is_replaced_only_when_that_is_asked_for(
+    name: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in ("there.png", "others/figures.json", "reports/report.html"):
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).write_text("precious")
+    for work in WORK:
+        monkeypatch.setattr(work, _begin)
+    with pytest.raises(RecordingError, match="exists: choose another name or use --overwrite"):
+        CliRunner().invoke(app, THERE[name], catch_exceptions=False)
+    with pytest.raises(Begun):
+        CliRunner().invoke(app, [*THERE[name], "--overwrite"], catch_exceptions=False)
+    for path in ("there.png", "others/figures.json", "reports/report.html"):
+        assert (folder / path).read_text() == "precious"
+
+
+class Begun(Exception):
+    """The work has begun."""
+
+
+def _begin(*given: object, **named: object) -> None:
+    raise Begun

@@ -34,6 +34,7 @@ def run_bench(
     against: Path | None,
     searching: bool,
     plot: Path | None,
+    overwrite: bool,
     as_json: bool,
 ) -> None:
     """Send `file`, or the demo's recording, and print the figures, compared with those of `against`.
@@ -44,7 +45,7 @@ def run_bench(
     """
     if plot is not None:
         check_ending(plot, (".png", ".svg", ".pdf"), "a chart")
-        check_output(plot, overwrite=True)
+        check_output(plot, overwrite=overwrite, inputs=[file, against, config, weights])
     name, _ = resolve(engine)
     threads = load_config(config).engine.threads
     runs_before = [] if against is None else recorded_runs(against)
@@ -82,7 +83,7 @@ def run_bench(
 
         figures = {**(find_rate(run, rate) if searching else run(rate)), "threads": threads}
     if plot is not None:
-        draw_stages(figures, plot)
+        draw_stages(figures, plot, overwrite=overwrite)
     typer.echo("\n".join(stage_lines(figures["stages"])), err=as_json)
     if before is not None:
         comparison = compare(before, figures)

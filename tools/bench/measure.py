@@ -93,7 +93,7 @@ def measure(
         for number in range(displays):
             image = str(folder / f"display-{number}.png")
             closing.enter_context(
-                child("display", "--connect", results, "--headless", "--save", image, "--json")
+                child("display", "--connect", results, "--headless", "--save", image, "--overwrite", "--json")
             )
         _await_subscribers(link, 2)
         sent = _send(link, recording, rate, seconds, stop=stop, node=node, results=results)

@@ -50,10 +50,11 @@ def stage_lines(found: Mapping[str, Mapping[str, float]]) -> list[str]:
     return rows
 
 
-def draw_stages(figures: Mapping[str, Any], path: Path) -> None:
+def draw_stages(figures: Mapping[str, Any], path: Path, *, overwrite: bool = True) -> None:
     """A bar of the stages' medians and one of their 99th percentiles, as PNG, SVG or PDF.
 
-    Raises ToolError without matplotlib, RecordingError where the file cannot be written.
+    Raises ToolError without matplotlib, RecordingError where the file cannot be written, or without
+    `overwrite` is there.
     """
     from tools.evaluate.report.page import need_matplotlib
 
@@ -74,5 +75,5 @@ def draw_stages(figures: Mapping[str, Any], path: Path) -> None:
         fontsize=10,
     )
     axes.legend(ncols=4, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.25))
-    with writing(path) as part:
+    with writing(path, overwrite=overwrite) as part:
         figure.savefig(part, dpi=130)

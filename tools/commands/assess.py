@@ -27,6 +27,7 @@ def assess(
     save: Annotated[
         Path | None, typer.Option(help="Also draw single pairs and fused images of the first engine, PNG.")
     ] = None,
+    overwrite: options.Overwrite = False,
     json: Annotated[bool, typer.Option("--json", help="End in one JSON line.")] = False,
     *,
     opening: Opening,
@@ -57,5 +58,6 @@ def assess(
         Console(stderr=True),
         loop=loop,
         image=save,
+        overwrite=overwrite,
         as_json=json,
     )

@@ -36,6 +36,7 @@ def bench(
     plot: Annotated[
         Path | None, typer.Option(help="Chart of where the time of a pair goes: .png, .svg or .pdf.")
     ] = None,
+    overwrite: options.Overwrite = False,
     json: Annotated[bool, typer.Option("--json", help="End in one JSON line.")] = False,
 ) -> None:
     """Measure the node with real sockets and processes, relative to a bare receiver of the same frames.
@@ -83,5 +84,6 @@ def bench(
         against=against,
         searching=find_rate,
         plot=plot,
+        overwrite=overwrite,
         as_json=json,
     )

@@ -14,6 +14,7 @@ def demo(
         float | None, typer.Option(help="End so long after the first strain [default: when closed].", min=0)
     ] = None,
     save: Annotated[Path | None, typer.Option(help="PNG file for the last image.")] = None,
+    overwrite: options.Overwrite = False,
     engine: Annotated[str, typer.Option(help=options.ENGINES)] = "auto",
     device: options.Device = None,
     weights: options.Weights = None,
@@ -51,13 +52,14 @@ def demo(
 
         log_to_stderr()
         if save is not None:
-            check_image(save)
+            check_image(save, overwrite=overwrite)
         check_needs(engine, weights, None if headless else check_screen)
         recording = prepared_recording(stop)
         on_stop_signal(lambda number, frame: stop.set())
         shown = ["--headless"] if headless else []
         shown += [] if seconds is None else ["--seconds", str(seconds)]
         shown += [] if save is None else ["--save", str(save)]
+        shown += ["--overwrite"] if overwrite else []
         given = [] if weights is None else ["--weights", str(weights)]
         given += [] if device is None else ["--device", device]
         summary = run_demo(recording, shown, ["--engine", engine, *given], stop)

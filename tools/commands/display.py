@@ -63,6 +63,7 @@ def display(
         typer.Option(min=0, help="End after this many seconds, from the first strain result on."),
     ] = None,
     save: Annotated[Path | None, typer.Option(dir_okay=False, help="PNG file for the last image.")] = None,
+    overwrite: shared.Overwrite = False,
     save_folder: Annotated[
         Path, typer.Option(file_okay=False, exists=True, help="Folder for the images saved with the key s.")
     ] = Path(),
@@ -142,6 +143,7 @@ def display(
             headless=headless,
             seconds=seconds,
             save=save,
+            overwrite=overwrite,
             timeout=timeout,
             keep="" if file is not None else _TAPE if keep is None else keep,
             security=security,

@@ -56,6 +56,7 @@ def engine(
     json: Annotated[
         Path | None, typer.Option("--json", help="list, verify: write the results to a file.")
     ] = None,
+    overwrite: options.Overwrite = False,
     *,
     opening: Opening,
 ) -> None:
@@ -76,15 +77,19 @@ def engine(
 
         musse-stream engine verify --all --json engines.json
     """
+    if json is not None:
+        from tools.part import check_output
+
+        check_output(json, overwrite=overwrite)
     if action is Action.list:
         from tools.engines.listing import list_engines
 
-        list_engines(json)
+        list_engines(json, overwrite=overwrite)
         return
     if action is Action.verify:
         from tools.engines.verifying import verify_engines
 
-        verify_engines(target, everything=all_engines, json_file=json)
+        verify_engines(target, everything=all_engines, json_file=json, overwrite=overwrite)
         return
     from engine.musse.runtimes.tensorrt_package import require_package
     from tools.configuration import load_config

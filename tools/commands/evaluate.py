@@ -35,6 +35,7 @@ def evaluate(
     summary: Annotated[
         Path | None, typer.Option(help="Also write a short report in Markdown, misses first.")
     ] = None,
+    overwrite: options.Overwrite = False,
     json: Annotated[bool, typer.Option("--json", help="End in one JSON line.")] = False,
 ) -> None:
     """Compare engines and settings on the same simulated pairs, against baselines.
@@ -66,6 +67,7 @@ def evaluate(
             limit=limit,
             report=report,
             summary=summary,
+            overwrite=overwrite,
             device=chosen_device(device or "cpu"),
             weights=weights,
         ),

@@ -51,6 +51,7 @@ ColorMap = Annotated[
     Literal["clinical", "reversed", "perceptual", "grey"], typer.Option(help="Colours of strain.")
 ]
 RangeMax = Annotated[float, typer.Option(min=1.1, max=100, help="Top of the colour range.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")]
 Insecure = Annotated[
     bool,
     typer.Option("--insecure", help="Without keys, and at other addresses than loopback too."),

@@ -53,6 +53,7 @@ def run_display(
     headless: bool = False,
     seconds: float | None = None,
     save: Path | None = None,
+    overwrite: bool = False,
     timeout: float = 120.0,
     keep: str = "",
     security: Security = PLAIN,
@@ -64,10 +65,10 @@ def run_display(
     only the image it saves; NothingReceived is raised when no strain result comes for `timeout` seconds.
     `save` is a PNG of the last image, `keep` the address of the tape process that the window asks, empty for
     none. Raises NoScreen where no window can open, ConfigError for an impossible address, ToolError where
-    `save` cannot be written.
+    `save` cannot be written, or is there without `overwrite`.
     """
     if save is not None:
-        check_image(save)
+        check_image(save, overwrite=overwrite)
     cv2.setNumThreads(1)  # the cores belong to the node; one image takes about 15 ms on one of them
     started = drawn = clock.now()
     with ExitStack() as stack:
@@ -118,7 +119,7 @@ def run_display(
         if save is not None:
             size = window.size if window is not None and not window.closed else SIZE
             view = _view(state, subscriber, clock.now())
-            save_png(render(for_export(view), size), save, facts_of(view))
+            save_png(render(for_export(view), size), save, facts_of(view), overwrite=overwrite)
         return Summary(
             results=state.results,
             shown=shown,

@@ -21,7 +21,9 @@ from tools.results.layout import assumed_fields
 _HEADER: Final = 33  # bytes: signature and IHDR, which text chunks come behind
 
 
-def save_png(image: Image, path: Path, facts: dict[str, Any] | None = None) -> None:
+def save_png(
+    image: Image, path: Path, facts: dict[str, Any] | None = None, *, overwrite: bool = True
+) -> None:
     """Write an image as PNG. Raises ToolError, naming the file, where it cannot be written.
 
     `facts` become text chunks, one per key, as `exiftool` and Pillow read them; a value that is no text is
@@ -30,14 +32,14 @@ def save_png(image: Image, path: Path, facts: dict[str, Any] | None = None) -> N
     _, encoded = cv2.imencode(".png", image)
     data = encoded.tobytes()
     chunks = b"".join(_text_chunk(key, value) for key, value in (facts or {}).items())
-    with writing(path) as part:  # not cv2.imwrite: it cannot open every path on Windows
+    with writing(path, overwrite=overwrite) as part:  # not cv2.imwrite: it cannot open every path on Windows
         part.write_bytes(data[:_HEADER] + chunks + data[_HEADER:])
 
 
-def check_image(path: Path) -> None:
+def check_image(path: Path, *, overwrite: bool) -> None:
     """Raise ToolError where `save_png` could not write `path`: before work that takes its time."""
     check_ending(path, (".png",), "an image")
-    check_output(path, overwrite=True)
+    check_output(path, overwrite=overwrite)
 
 
 def for_export(view: View) -> View:

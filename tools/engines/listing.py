@@ -15,11 +15,11 @@ from tools.part import writing
 COLUMNS = ("engine", "status", "frame", "precision", "card", "median_ms", "p99_ms")
 
 
-def list_engines(json_file: Path | None) -> None:
+def list_engines(json_file: Path | None, *, overwrite: bool = False) -> None:
     """Show every compiled engine of this user, damaged ones too."""
     rows = [row_of(folder) for folder in store.folders(engines_folder())]
     if json_file is not None:
-        write_rows(json_file, rows)
+        write_rows(json_file, rows, overwrite=overwrite)
     if rows:
         show_rows(rows)
     else:
@@ -53,9 +53,9 @@ def row_of(folder: Path) -> dict[str, Any]:
     }
 
 
-def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
+def write_rows(path: Path, rows: list[dict[str, Any]], *, overwrite: bool) -> None:
     """Write rows as JSON. Raises RecordingError, DiskFull."""
-    with writing(path) as part:
+    with writing(path, overwrite=overwrite) as part:
         part.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
 
 

@@ -33,7 +33,9 @@ class _Row(NamedTuple):
     run: Callable[[Report], dict[str, Any]]
 
 
-def verify_engines(target: str | None, *, everything: bool, json_file: Path | None) -> None:
+def verify_engines(
+    target: str | None, *, everything: bool, json_file: Path | None, overwrite: bool = False
+) -> None:
     """Verify one engine or all on this card; a failure does not keep the others from being verified.
 
     Raises EngineUnavailable where one could not run, EngineError where one is refused; the rows are shown and
@@ -43,7 +45,7 @@ def verify_engines(target: str | None, *, everything: bool, json_file: Path | No
         raise ToolError("name one engine (see `musse-stream engine list`), or give --all")
     rows = [_verified(row) for row in (_all() if target is None else [_compiled(engines_folder() / target)])]
     if json_file is not None:
-        write_rows(json_file, rows)
+        write_rows(json_file, rows, overwrite=overwrite)
     show_rows(rows)
     not_run: dict[str, list[str]] = {}
     for row in rows:

@@ -14,7 +14,7 @@ from tools.evaluate.figures.unsupervised import Watched, unsupervised_figures, w
 from tools.evaluate.methods import Engines
 from tools.formats import Recording
 from tools.output import check_ending, emit
-from tools.part import check_output
+from tools.part import check_output, writing
 from tools.playback import Loop
 from tools.processes import ctrl_c
 
@@ -74,6 +74,7 @@ def run_assessment(
     *,
     loop: Loop,
     image: Path | None,
+    overwrite: bool,
     as_json: bool,
 ) -> None:
     """Show the figures of every engine on every file; `image` is drawn with the first engine.
@@ -85,7 +86,7 @@ def run_assessment(
 
         need_matplotlib("the image", "leave out --save")
         check_ending(image, (".png",), "an image")
-        check_output(image, overwrite=True)
+        check_output(image, overwrite=overwrite)
     weights = Path(config.engine.weights) if config.engine.weights else None
     opened = Engines(config.engine.threads, weights=weights, device=config.engine.where)
     names = short_names(files)
@@ -102,7 +103,8 @@ def run_assessment(
     if image is not None:
         from tools.evaluate.report.consecutive import draw_consecutive
 
-        draw_consecutive([(name, watched[name, engines[0]]) for name in names.values()], image)
+        with writing(image, overwrite=overwrite) as part:
+            draw_consecutive([(name, watched[name, engines[0]]) for name in names.values()], part)
         console.print(f"image: {image}")
     entries = [
         {"file": file, "engine": engine, **{k: None if math.isnan(v) else v for k, v in found.items()}}

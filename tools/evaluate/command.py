@@ -19,7 +19,7 @@ from tools.evaluate.suite.catalogue import SEED, cases
 from tools.evaluate.suite.scene import Case
 from tools.evaluate.summary import Row, smallest_diameter, summarise
 from tools.output import emit
-from tools.part import writing
+from tools.part import check_output, writing
 from tools.processes import ctrl_c
 
 COLUMNS = (
@@ -38,6 +38,7 @@ COLUMNS = (
 )
 PERCENT = ("strain_rmse", "cycle_skips")
 MAIN = ("nrmse", "contrast_recovery", "calibration", "coverage", "ms_median")
+FIGURES, REPORT = "figures.json", "report.html"
 WIDE = 140  # characters that the whole table takes; all figures are in figures.json
 
 
@@ -55,6 +56,7 @@ def run_evaluation(request: EvaluationRequest, console: Console, *, as_json: boo
         need_matplotlib("the report", "give --no-report")
     if (request.output / LINES).exists() and not request.resume:
         raise ToolError(f"{request.output} holds an evaluation: give --resume to go on, or another --output")
+    _check_outputs(request)
     request.output.mkdir(parents=True, exist_ok=True)
     plan = Plan(
         wanted,
@@ -89,7 +91,7 @@ def run_evaluation(request: EvaluationRequest, console: Console, *, as_json: boo
         request=request, records=records, rows=rows, criteria=criteria, environment=measured_with
     )
     written = _figures(outcome)
-    figures = request.output / "figures.json"
+    figures = request.output / FIGURES
     with writing(figures) as part:
         part.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
     console.print(figure_table(rows, console.width))
@@ -102,7 +104,7 @@ def run_evaluation(request: EvaluationRequest, console: Console, *, as_json: boo
     if request.summary is not None:
         from tools.evaluate.report.markdown import write_summary
 
-        write_summary(outcome, request.summary)
+        write_summary(outcome, request.summary, overwrite=request.overwrite)
         console.print(f"summary: {request.summary}")
     emit(
         "evaluate",
@@ -111,6 +113,16 @@ def run_evaluation(request: EvaluationRequest, console: Console, *, as_json: boo
         text=f"acceptance criteria met: {criteria_met(criteria)}; figures: {figures}",
     )
     return outcome
+
+
+def _check_outputs(request: EvaluationRequest) -> None:
+    """Raise RecordingError where a file would be replaced; in a folder with records they are its own."""
+    if not request.resume:
+        for name in (FIGURES, REPORT) if request.report else (FIGURES,):
+            if (request.output / name).exists():
+                check_output(request.output / name, overwrite=request.overwrite)
+    if request.summary is not None and request.summary.exists():
+        check_output(request.summary, overwrite=request.overwrite, inputs=[request.weights])
 
 
 def _has_criteria(method: str) -> bool:

@@ -24,6 +24,8 @@ class EvaluationRequest:
     report: bool
     summary: Path | None = None
     """Where to write the short report in Markdown; None: nowhere."""
+    overwrite: bool = False
+    """Replace a summary, and in a folder without records also a report, that exist."""
     device: Device = "cpu"
     weights: Path | None = None
     """Of the network; None: those of the package."""

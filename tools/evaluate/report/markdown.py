@@ -35,14 +35,14 @@ COLUMNS = (
 REJECTION = "rejection.md"
 
 
-def write_summary(outcome: Evaluation, path: Path) -> None:
+def write_summary(outcome: Evaluation, path: Path, *, overwrite: bool = True) -> None:
     """Write the Markdown file, with the tables of `rejection.md` beside it."""
     request, missed = outcome.request, [c for c in outcome.criteria if not c.met]
     engines = ", ".join(request.engines)
     command = (
         f"musse-stream evaluate --suite {request.suite} "
         + "".join(f"--engine {name} " for name in request.engines)
-        + f"--summary docs/evaluation/{path.name}"
+        + f"--summary docs/evaluation/{path.name} --overwrite"
     )
     report = (
         " The images and curves are in [report.html](report.html)." * (path.parent / "report.html").exists()
@@ -69,7 +69,7 @@ def write_summary(outcome: Evaluation, path: Path) -> None:
         parts += [f"##{title}", text.replace("\n## ", "\n#### ").strip()]
     parts += ["## Measured with", _table(("", ""), [(k, str(v)) for k, v in outcome.environment.items()])]
     path.parent.mkdir(parents=True, exist_ok=True)
-    with writing(path) as part:
+    with writing(path, overwrite=overwrite) as part:
         part.write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
 
 
