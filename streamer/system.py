@@ -1,6 +1,7 @@
 """Every call that only some operating systems have, with what stands for it on the others."""
 
 import ctypes
+import errno
 import os
 import platform
 import signal
@@ -11,7 +12,7 @@ import sys
 import time
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 _WINDOWS: Final = os.name == "nt"
@@ -64,6 +65,25 @@ def send_datagram(address: str, content: bytes) -> None:
     with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as link:
         link.setblocking(False)
         link.sendto(content, address)
+
+
+def hold(file: BinaryIO) -> bool:
+    """Lock an open file of this program's own until it is closed or the process ends; False: another has it.
+
+    True as well on a file system that has no locks.
+    """
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
+    return True
 
 
 def mode_for_others(file: Path) -> int | None:

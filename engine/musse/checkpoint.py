@@ -5,6 +5,7 @@ NAME.json            configuration, SHA-256 of the tensors' file, how they were 
 """
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -35,24 +36,28 @@ def save(
     The published network is stored in half precision: 12 MB instead of 24.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
+    part = path.with_name(f"{path.stem}.{os.getpid()}.part")  # another process may write here as well
+    described = part.with_suffix(".json.part")
     tensors = {name: tensor.contiguous() for name, tensor in net.state_dict().items()}
     if isinstance(net, MusseNet):
         tensors = {n: t.half() if t.is_floating_point() else t for n, t in tensors.items()}
-    _write(tensors, part, path)
-    manifest = Manifest(
-        kind="live" if isinstance(net, LiveNet) else "paper",
-        configuration=net.trunk.configuration if isinstance(net, LiveNet) else net.configuration.stage,
-        sha256=digest(part),
-        trained=dict(trained),
-        errors=errors,
-    )
-    text = {"format": FORMAT, "format_version": FORMAT_VERSION, **asdict(manifest)}
-    text |= text.pop("errors")
-    described = path.with_suffix(".json.part")
-    described.write_text(json.dumps(text, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    part.replace(path)
-    described.replace(path.with_suffix(".json"))
+    try:
+        _write(tensors, part, path)
+        manifest = Manifest(
+            kind="live" if isinstance(net, LiveNet) else "paper",
+            configuration=net.trunk.configuration if isinstance(net, LiveNet) else net.configuration.stage,
+            sha256=digest(part),
+            trained=dict(trained),
+            errors=errors,
+        )
+        text = {"format": FORMAT, "format_version": FORMAT_VERSION, **asdict(manifest)}
+        text |= text.pop("errors")
+        described.write_text(json.dumps(text, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        part.replace(path)
+        described.replace(path.with_suffix(".json"))
+    finally:
+        part.unlink(missing_ok=True)
+        described.unlink(missing_ok=True)
     return manifest
 
 
@@ -61,7 +66,6 @@ def _write(tensors: dict[str, Tensor], part: Path, path: Path) -> None:
     try:
         part.write_bytes(serialized(tensors))
     except OSError as error:
-        part.unlink(missing_ok=True)
         error.filename = str(path)
         raise
 

@@ -4,6 +4,7 @@ Phase passes, cells, evidence, trunk and fusion in one graph whose sizes are all
 acquisition, and a runtime needs nothing of torch.
 """
 
+import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -76,9 +77,12 @@ def export(net: LiveNet, path: Path, example: Sequence[FloatArray], *, weights_h
     rewrite(model.graph)
     model.metadata_props.add(key=HASH, value=weights_hash)
     model.metadata_props.add(key=VERSION, value=str(PROGRAM_VERSION))
-    part = path.with_suffix(".part")
-    part.write_bytes(model.SerializeToString())
-    part.replace(path)
+    part = path.with_name(f"{path.stem}.{os.getpid()}.onnx.part")  # another process may write here as well
+    try:
+        part.write_bytes(model.SerializeToString())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _without_notes(graph: Any) -> None:

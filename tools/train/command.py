@@ -18,6 +18,7 @@ from engine.training.recipe import Recipe
 from tools.errors import ToolError
 from tools.output import emit
 from tools.processes import cache_folder, ctrl_c_asks
+from tools.train.alone import alone_in
 from tools.train.bar import TrainingBar
 from tools.train.curve import draw_curve, need_training
 from tools.train.experiments import Experiment, experiment
@@ -45,8 +46,9 @@ class TrainingRequest:
 def run_training(request: TrainingRequest, console: Console, *, as_json: bool) -> None:
     """Train until the recipe's last step, the time given, or Ctrl-C, and write what there is then.
 
-    Raises ConfigError for a recipe with mistakes, ToolError for options that it has no use for, EngineError
-    for a folder of another run, a missing device or a worker that died, typer.Exit(130) after Ctrl-C.
+    Raises ConfigError for a recipe with mistakes, ToolError for options that it has no use for and for a
+    folder in which another training runs, EngineError for a folder of another run, a missing device or a
+    worker that died, typer.Exit(130) after Ctrl-C.
     """
     begun = time.monotonic()
     recipe = read_recipe(request.recipe)
@@ -60,9 +62,16 @@ def run_training(request: TrainingRequest, console: Console, *, as_json: bool) -
         recipe = replace(recipe, start=read_manifest(request.start).sha256)
     need_training()
     device = prepare_torch(request.threads, request.device)
-    from engine.training.trainer import Trainer
-
     recipe = _at_speed(recipe, device, console)
+    with alone_in(request.output):
+        _train(recipe, request, device, begun, console, as_json=as_json)
+
+
+def _train(
+    recipe: Recipe, request: TrainingRequest, device: Any, begun: float, console: Console, *, as_json: bool
+) -> None:
+    """From the checkpoint in the folder, if any; `begun` (s, monotonic) is when the time given began."""
+    from engine.training.trainer import Trainer
 
     def late() -> bool:
         return 0 < request.minutes * 60 < time.monotonic() - begun

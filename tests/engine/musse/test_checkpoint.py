@@ -31,6 +31,15 @@ def test_what_was_written_is_read(written: Path) -> None:
     assert sorted(path.name for path in written.parent.iterdir()) == ["a.json", "a.safetensors"]
 
 
+def test_what_another_process_writes_there_is_not_touched(tmp_path: Path) -> None:
+    others = [tmp_path / "a.part", tmp_path / "a.json.part", tmp_path / "a.1.part"]
+    for other in others:
+        other.write_text("half of another's")
+    save(LiveNet(TINY), tmp_path / "a.safetensors", trained={"steps": 0})
+    assert {other.read_text() for other in others} == {"half of another's"}
+    assert len(list(tmp_path.iterdir())) == 5
+
+
 def test_a_measured_share_is_kept_and_an_older_manifest_has_none(tmp_path: Path) -> None:
     path = tmp_path / "b.safetensors"
     save(LiveNet(TINY), path, trained={}, errors=MeasuredErrors(shared=0.7, correlation=(3.0, 1.5)))

@@ -30,6 +30,7 @@ from tests.engine.training.tiny_training import RECIPE, Scenes
 from tools.cli import app
 from tools.errors import ToolError
 from tools.train import experiments
+from tools.train.alone import LOCK, alone_in
 from tools.train.command import TrainingRequest, run_training
 from tools.train.experiments import LiveExperiment
 from tools.train.recipe import read_recipe, shipped
@@ -151,6 +152,15 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainingRequest:
         threads=1,
         device="cpu",
     )
+
+
+def test_a_folder_in_which_a_training_runs_takes_no_second_one(tiny: TrainingRequest) -> None:
+    refused = pytest.raises(ToolError, match=r"another training runs in .*: give another --output")
+    with alone_in(tiny.output), refused:
+        run_training(tiny, Console(stderr=True), as_json=True)
+    assert [path.name for path in tiny.output.iterdir()] == [LOCK]  # nothing was begun
+    with alone_in(tiny.output):  # the lock went with the first
+        pass
 
 
 def test_a_run_leaves_weights_log_figures_and_curve(
