@@ -185,7 +185,7 @@ def test_with_a_window_seconds_and_a_signal_end_it(screen: str, cache: str, tmp_
     with program(*arguments, "--seconds", "0.3", XDG_CACHE_HOME=cache, DISPLAY=screen) as demo:
         assert demo.end() == 0, demo.err
     assert cv2.imread(str(image)) is not None
-    with program(*arguments, XDG_CACHE_HOME=cache, DISPLAY=screen) as demo:
+    with program(*arguments, "--overwrite", XDG_CACHE_HOME=cache, DISPLAY=screen) as demo:
         demo.wait_for("engine trivial ready")
         assert demo.end(signal.SIGINT) == 0, demo.err
     summary(demo)
