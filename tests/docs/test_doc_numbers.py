@@ -60,7 +60,7 @@ PROTOCOL_SAYS = [
 ]
 METRICS_SAY = [
     f"`{CONFIG.http.bind}` by default",
-    f"{http.TIMEOUT:g} s to send a request",
+    f"{http.TIMEOUT:g} s without a byte or {http.LONGEST:g} s in all end one",
     f"503 after {status.PROGRESS_WITHIN:g} s without a turn",
 ]
 
