@@ -25,6 +25,10 @@ def results_table(about: dict[str, Any]) -> Table:
         ("rejected", rejected or "none"),
         ("maps", " x ".join(map(str, about["map_shape"]))),
     ]
+    if about["first_frame"] is not None:
+        numbers = f"{about['first_frame']} to {about['last_frame']}"
+        of_file = ", counted from 0 at the recording's first frame" * ("source_sha256" in attributes)
+        rows.append(("frame numbers", numbers + of_file))
     if about["mean_strain_min"] is not None:
         low, high = about["mean_strain_min"], about["mean_strain_max"]
         rows.append(("mean strain", f"{low:.3%} to {high:.3%} per pair, negative in compression"))
@@ -127,6 +131,7 @@ def _summary(about: dict[str, Any]) -> Table:
         ("data", "RF" if header["kind"] == "rf" else "IQ"),
         ("time", _time(about)),
         ("missing frames", str(about["missing_frames"])),
+        *_first_number(about["per_frame"][0]["frame_index"]),
         ("sampling frequency", f"{header['sampling_frequency'] / 1e6:.4g} MHz"),
         ("center frequency", f"{header['center_frequency'] / 1e6:.4g} MHz"),
         ("probe", f"{header['probe_type']}, lines {header['line_pitch'] * 1e3:.4g} {unit} apart"),
@@ -148,6 +153,11 @@ def _summary(about: dict[str, Any]) -> Table:
         rows.append(("truth", ", ".join(about["truth"])))
     rows.extend(("measured or assumed" if k == 0 else "", text) for k, text in enumerate(about["assumed"]))
     return _two_columns(about["file"], rows)
+
+
+def _first_number(number: int) -> list[tuple[str, str]]:
+    """One row where the file's numbers differ from those of results."""
+    return [("first frame", f"number {number} here, 0 in results and for --frame")] if number else []
 
 
 def _time(about: dict[str, Any]) -> str:

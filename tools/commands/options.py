@@ -46,7 +46,12 @@ Stride = Annotated[int | None, typer.Option(help="N of stride pairing: (k - N, k
 ImagesOf = Annotated[
     Path, typer.Argument(help="Recording of RF frames, or a result file or tape that holds images.")
 ]
-Frame = Annotated[int | None, typer.Option(help="Frame number [default: the best image of the file].", min=0)]
+Frame = Annotated[
+    int | None,
+    typer.Option(
+        help="Frame number, of a recording counted from its first frame, 0 [default: the best image].", min=0
+    ),
+]
 ColorMap = Annotated[
     Literal["clinical", "reversed", "perceptual", "grey"], typer.Option(help="Colours of strain.")
 ]

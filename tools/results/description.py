@@ -36,11 +36,15 @@ def describe_results(path: Path) -> dict[str, Any]:
     """
     with naming_damage(path, "file of strain results"):
         if path.suffix.lower() == ".npz":
-            return _described(path, *_from_npz(path))
+            *arrays, attributes = _from_npz(path)
+            return _described(path, *arrays, attributes=attributes)
         with h5py.File(path, "r") as file:
             rejections = list(file["rejection"].asstr()[:])
             maps = list(file["axial_strain"].shape[1:])
-            return _described(path, file["mean_strain"][:], maps, rejections, dict(file.attrs))
+            posts = file["post_index"][:]
+            return _described(
+                path, file["mean_strain"][:], maps, rejections, posts, attributes=dict(file.attrs)
+            )
 
 
 def _described(
@@ -48,6 +52,8 @@ def _described(
     strain: NDArray[np.float64],
     maps: list[int],
     rejections: list[str],
+    posts: NDArray[np.int64],
+    *,
     attributes: dict[str, Any],
 ) -> dict[str, Any]:
     finite = strain[np.isfinite(strain)]
@@ -57,14 +63,18 @@ def _described(
         "with_values": rejections.count(""),
         "rejections": dict(Counter(filter(None, rejections))),
         "map_shape": maps,
+        "first_frame": int(posts.min()) if posts.size else None,
+        "last_frame": int(posts.max()) if posts.size else None,
         "mean_strain_min": float(finite.min()) if finite.size else None,
         "mean_strain_max": float(finite.max()) if finite.size else None,
         "attributes": {name: np.asarray(value).item() for name, value in attributes.items()},
     }
 
 
-def _from_npz(path: Path) -> tuple[NDArray[np.float64], list[int], list[str], dict[str, Any]]:
-    """Mean strain, shape of the maps, rejections ('' for none) and attributes."""
+def _from_npz(
+    path: Path,
+) -> tuple[NDArray[np.float64], list[int], list[str], NDArray[np.int64], dict[str, Any]]:
+    """Mean strain, shape of the maps, rejections ('' for none), numbers of the post frames, attributes."""
     with np.load(path, allow_pickle=False) as archive:
         attributes = {
             name.removeprefix("attribute_"): archive[name]
@@ -72,4 +82,5 @@ def _from_npz(path: Path) -> tuple[NDArray[np.float64], list[int], list[str], di
             if name.startswith("attribute_")
         }
         rejections = [str(reason) for reason in archive["rejection"]]
-        return archive["mean_strain"], list(archive["axial_strain"].shape[1:]), rejections, attributes
+        maps = list(archive["axial_strain"].shape[1:])
+        return archive["mean_strain"], maps, rejections, archive["post_index"], attributes

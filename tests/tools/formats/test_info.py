@@ -123,6 +123,7 @@ def test_results_are_shown_in_units_and_are_no_recording(tmp_path: Path, suffix:
     text = " ".join(told(str(path)).split())
     for words in (
         "strain results 3 pairs, 2 with values",
+        "frame numbers 0 to 2, counted from 0 at the recording's first frame",
         "2 mm along the beam, 1 mm across",
         "mm deep, -2.25 to 2.25 mm across",
         "sampling frequency 40 MHz",
@@ -132,6 +133,15 @@ def test_results_are_shown_in_units_and_are_no_recording(tmp_path: Path, suffix:
         assert words in text.replace(" │ ", " ").replace("│ ", "").replace(" │", "")
     with pytest.raises(RecordingError, match=rf"strain\{suffix} holds strain results.*musse-stream info"):
         open_recording(path)
+
+
+def test_a_recording_that_begins_at_another_number_names_that_of_results(
+    tmp_path: Path, rf: NDArray[np.int16]
+) -> None:
+    frames, statuses = [rf[0], rf[1]], ["OK", "OK"]
+    for first, named in ((7, True), (0, False)):
+        path = record(tmp_path / f"{first}.h5", frames, statuses, [first, first + 1])
+        assert ("number 7 here, 0 in results and for --frame" in told(str(path))) == named
 
 
 @pytest.mark.parametrize("suffix", sorted(READERS.keys() - {".mcap"}))
