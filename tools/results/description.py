@@ -36,8 +36,8 @@ def describe_results(path: Path) -> dict[str, Any]:
     """
     with naming_damage(path, "file of strain results"):
         if path.suffix.lower() == ".npz":
-            *arrays, attributes = _from_npz(path)
-            return _described(path, *arrays, attributes=attributes)
+            strain, maps, rejections, posts, attributes = _from_npz(path)
+            return _described(path, strain, maps, rejections, posts, attributes=attributes)
         with h5py.File(path, "r") as file:
             rejections = list(file["rejection"].asstr()[:])
             maps = list(file["axial_strain"].shape[1:])
