@@ -15,6 +15,7 @@ from tools.display.options import DisplayOptions
 from tools.display.render import render
 from tools.errors import ToolError
 from tools.export.stamp import facts_of, stamp_movie, stamp_text
+from tools.export.standard_error import without_lines_of
 from tools.export.views import bmode_of, view_of
 from tools.measure.frames import ImageFrame
 from tools.output import check_ending
@@ -24,6 +25,8 @@ SIZE: Final = (1280, 720)
 CODECS: Final = {".webm": "VP90", ".mp4": "mp4v"}
 ENDINGS: Final = (*CODECS, ".gif")
 _GIF_SIZE: Final = (960, 600)
+_GOOD_TAG: Final = b"tag 0x30395056/'VP90' is not supported"
+"""OpenCV's note on every .webm, which has no tags."""
 _PROBE: Final = 2**20  # bytes: what a codec may have held back
 
 
@@ -66,7 +69,9 @@ def write_movie(
 
 def _write_video(images: Iterable[NDArray[np.uint8]], path: Path, rate: float, size: tuple[int, int]) -> None:
     path.open("xb").close()  # OpenCV gives no reason where it cannot
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*CODECS[path.suffix.lower()]), rate, size)
+    codec = cv2.VideoWriter.fourcc(*CODECS[path.suffix.lower()])
+    with without_lines_of(_GOOD_TAG):
+        writer = cv2.VideoWriter(str(path), codec, rate, size)
     if not writer.isOpened():
         raise ToolError(f"no codec for a movie that ends in {path.suffix} here: try another of {ENDINGS}")
     try:

@@ -65,10 +65,13 @@ def test_a_figure_shows_its_words_and_no_name(press: Path, tmp_path: Path, endin
 
 
 @pytest.mark.parametrize("ending", ["webm", "mp4", "gif"])
-def test_a_movie_holds_every_image_at_the_recordings_pace(press: Path, tmp_path: Path, ending: str) -> None:
+def test_a_movie_holds_every_image_at_the_recordings_pace(
+    press: Path, tmp_path: Path, ending: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     output = tmp_path / f"talk.{ending}"
     printed = run("movie", press, output)
     assert "50.0 per second" in printed
+    assert "not supported" not in capfd.readouterr().err  # OpenCV's own, about nothing
     assert b"ovelace" not in output.read_bytes()
     if ending == "gif":
         found, animation = cv2.imreadanimation(str(output))
