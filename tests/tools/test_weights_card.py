@@ -15,7 +15,8 @@ def test_the_shipped_weights_have_a_card() -> None:
     result = CliRunner().invoke(app, ["info", str(shipped_weights())], env={"COLUMNS": "200"})
     assert result.exit_code == 0
     manifest = read_manifest(shipped_weights())
-    for expected in (manifest.sha256, manifest.model_hash, "parameters", "2.5 to 12 MHz", "seed 0", "torch"):
+    seed = f"seed {manifest.trained['recipe']['seed']}"
+    for expected in (manifest.sha256, manifest.model_hash, "parameters", "2.5 to 12 MHz", seed, "torch"):
         assert expected in result.stdout
 
 
