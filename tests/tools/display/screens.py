@@ -136,14 +136,19 @@ def colourful(image: NDArray[np.uint8]) -> float:
     return float((spread > 60).mean())
 
 
+def saved_images(folder: Path) -> list[Path]:
+    """What the key s has saved, in order; not what is still being written."""
+    return sorted(path for path in folder.glob("musse-*.png") if ".part" not in path.suffixes)
+
+
 def frozen_pair(folder: Path) -> list[Path]:
     """Two images of a frozen window, saved with the key s, a second apart."""
-    found = sorted(folder.glob("musse-*.png"))
+    found = saved_images(folder)
     for number in (len(found) + 1, len(found) + 2):
         time.sleep(1.0)  # names have whole seconds
         xdotool("key", "s")
         wait_for(partial(_saved, folder, number), "a saved image")
-    pair = sorted(folder.glob("musse-*.png"))[-2:]
+    pair = saved_images(folder)[-2:]
     if not png_text(pair[0])["State"].startswith("FROZEN"):
         raise DeafWindow("Space did not freeze")
     return pair
@@ -183,4 +188,4 @@ def titles() -> set[str]:
 
 
 def _saved(folder: Path, number: int) -> bool:
-    return len(list(folder.glob("musse-*.png"))) == number
+    return len(saved_images(folder)) == number

@@ -23,6 +23,7 @@ from tests.tools.display.screens import (
     measures,
     named,
     program,
+    saved_images,
     screenshot,
     titles,
     wait_for,
@@ -85,7 +86,7 @@ def test_the_window_shows_the_image_obeys_keys_saves_and_quits(screen: str, tmp_
             window = named("^musse-stream")
             xdotool("windowfocus", "--sync", window)
             xdotool("key", "s")
-            wait_for(lambda: list(tmp_path.glob("musse-*.png")), "the saved image")
+            wait_for(lambda: saved_images(tmp_path), "the saved image")
             xdotool("key", "h")
             wait_for(lambda: colourful(screenshot(shot)[MIDDLE]) < 0.05, "the list of keys")
             xdotool("key", "Escape")
@@ -105,7 +106,7 @@ def test_the_window_shows_the_image_obeys_keys_saves_and_quits(screen: str, tmp_
                 output, complaint = ended(child)
         assert (child.returncode, complaint) == (0, "")
         assert re.match(r"summary: results \d+, shown \d+, skipped \d+, refused 0, saved none", output)
-        saved = min(tmp_path.glob("musse-*.png"))
+        saved = saved_images(tmp_path)[0]
         assert cv2.imread(str(saved)) is not None
         facts = png_text(saved)
         assert json.loads(facts["Numbers"])["quality"] >= 0
