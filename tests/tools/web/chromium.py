@@ -23,6 +23,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from tests.root import ROOT
 
 PATIENCE = 20.0  # s, far beyond what any step takes on a busy machine
+SETTLED = 0.15  # s in which the page, having changed, is laid out and drawn anew
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -123,19 +124,28 @@ class Page:
     def drag(
         self, canvas: str, start: tuple[float, float], end: tuple[float, float], *, finger: bool = False
     ) -> None:
-        """Drag with the mouse or a finger between two points given in mm."""
-        points = self.run(
-            "const v = musse.views.find((v) => v.canvas.id === arguments[0]);"
-            "const box = v.canvas.getBoundingClientRect(), k = v.canvas.width / box.width;"
-            "return [arguments[1], arguments[2]].map((p) => {"
-            "  const [x, y] = v.toScreen(...p); return [x / k - box.width / 2, y / k - box.height / 2]; })",
-            canvas, start, end,
-        )  # fmt: skip
+        """Drag with the mouse or a finger between two points given in mm, once the image stands still."""
+        points = self._pixels(canvas, start, end)
+        time.sleep(SETTLED)
+        while (now := self._pixels(canvas, start, end)) != points:  # a new row of the table has moved it
+            points = now
+            time.sleep(SETTLED)
         element = self.element(canvas)
         pointers = [PointerInput("touch", "finger")] if finger else []  # type: ignore[no-untyped-call]
         chain = ActionChains(self.browser, duration=50, devices=pointers)  # type: ignore[arg-type]
         chain.move_to_element_with_offset(element, *map(round, points[0])).click_and_hold()
         chain.move_to_element_with_offset(element, *map(round, points[1])).release().perform()
+
+    def _pixels(self, canvas: str, *points: tuple[float, float]) -> list[list[float]]:
+        """Points in mm as pixels from the middle of a canvas; then the canvas on the screen."""
+        return self.run(  # type: ignore[no-any-return]
+            "const v = musse.views.find((v) => v.canvas.id === arguments[0]);"
+            "const box = v.canvas.getBoundingClientRect(), k = v.canvas.width / box.width;"
+            "const at = arguments[1].map((p) => {"
+            "  const [x, y] = v.toScreen(...p); return [x / k - box.width / 2, y / k - box.height / 2]; });"
+            "return [...at, [box.x, box.y, box.width, box.height]]",
+            canvas, points,
+        )  # fmt: skip
 
     def mode(self, name: str) -> None:
         self.browser.find_element(By.CSS_SELECTOR, f"[data-mode={name}]").click()
