@@ -79,23 +79,15 @@ def check_ending(path: Path, endings: Sequence[str], what: str) -> None:
 
 def write_text(path: Path, text: str, *, overwrite: bool) -> None:
     """Write a text file as UTF-8. Raises ToolError where it exists or cannot be written, DiskFull."""
-    # HDF5 comes with it, which commands that write nothing need not wait for
-    from tools.part import write_failure, writing
+    from tools.part import writing  # HDF5 with it, which commands that write nothing need not wait for
 
-    try:
-        if not overwrite:
-            path.touch(exist_ok=False)  # the name is this file's from here on
-    except FileExistsError:
-        raise ToolError(f"{path} exists: choose another name, or give --overwrite") from None
-    except OSError as error:
-        raise write_failure(error, path) from error
-    try:
-        with writing(path) as part, part.open("w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-    except BaseException:
-        if not overwrite:
-            path.unlink(missing_ok=True)
-        raise
+    if path.exists() and not overwrite:
+        raise ToolError(f"{path} exists: choose another name, or give --overwrite")
+    with (
+        writing(path, overwrite=overwrite) as part,
+        part.open("w", encoding="utf-8", newline="\n") as stream,
+    ):
+        stream.write(text)
 
 
 def _brief(value: Any) -> str:

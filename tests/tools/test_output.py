@@ -31,7 +31,7 @@ def test_a_file_that_another_program_writes_just_now_is_kept(
     path.write_text("precious")
     with monkeypatch.context() as patched:
         patched.setattr(Path, "exists", lambda path: False)  # it was not there yet
-        with pytest.raises(ToolError, match=r"node\.toml exists: choose another name"):
+        with pytest.raises(ToolError, match=r"could not be named node\.toml: another program has made"):
             write_text(path, "text", overwrite=False)
     assert path.read_text() == "precious"
     write_text(path, "text", overwrite=True)
