@@ -26,7 +26,7 @@ from engine.musse.tracking_features import TrackingFeatures
 KAPPA: Final = 1.0
 STEPS: Final = 9
 """Lines of up to 2^9 cells are solved exactly; in longer ones a measurement reaches 2^9 - 1 cells."""
-MAX_PRIOR_STD: Final = 0.3  # of the strain scale: a larger sigma marks cells without echoes, not free slopes
+MAX_PRIOR_STD: Final = 0.3  # of the strain scale, or the pair's typical one: more marks cells without echoes
 COHERENCE_WINDOW: Final = (5, 3)  # cells: a single cell's coherence is high by chance in unrelated echoes
 MIN_COHERENCE: Final = 0.5
 MAX_COHERENCE_SQUARED: Final = 0.9998
@@ -50,6 +50,8 @@ class Coupled:
     """The prior strain's own displacement: each line shifted to its measurements as a whole."""
     precision: Tensor
     """1 / v of what each cell measured, 0 where it measured nothing."""
+    left: Tensor
+    """Measured displacement less `axial`; of no meaning where nothing was measured."""
 
 
 def couple(
@@ -72,18 +74,20 @@ def couple(
         precision = precision * measured
     level = mean(residual, precision)
     weight, moment = share_across(precision, (residual - level) * precision, along)
-    std = torch.minimum(prior_std, MAX_PRIOR_STD * scale)
+    std = torch.minimum(prior_std, torch.maximum(MAX_PRIOR_STD * scale, typical(prior_std, cells.coverage)))
     middle = 0.5 * (std[:, 1:] + std[:, :-1])
     stiffness = KAPPA / (middle * middle)
     change, certain = reduce(stiffness, weight, moment)
     before, after = neighbours(change)
+    smooth = 0.25 * (before + 2.0 * change + after)
     line = moment.sum(dim=-2, keepdim=True) / weight.sum(dim=-2, keepdim=True).clamp(min=TINY)
     return Coupled(
         strain=strain + 0.5 * (after - before),
-        axial=prior + level + 0.25 * (before + 2.0 * change + after),
+        axial=prior + level + smooth,
         std_share=posterior_share(stiffness.detach(), certain.detach()).sqrt(),
         prior_axial=prior + level + line,
         precision=precision,
+        left=residual - level - smooth,
     )
 
 
@@ -93,6 +97,12 @@ def integrated(strain: Tensor) -> Tensor:
     A product with 1 below the diagonal and 1/2 on it: TensorRT makes a loop over rows of cumsum.
     """
     return (0.5 * distances(strain, -2) + 0.5).clamp(0.0, 1.0) @ strain
+
+
+def typical(std: Tensor, coverage: Tensor) -> Tensor:
+    """(batch, 1, 1) harmonic mean over what both frames hold: the few cells without echoes hardly count."""
+    std, total = std.detach(), coverage.sum(dim=(-2, -1), keepdim=True)
+    return total / (coverage / std).sum(dim=(-2, -1), keepdim=True).clamp(min=TINY)
 
 
 def measure(cells: TrackingFeatures, prior: Tensor, along: Tensor) -> tuple[Tensor, Tensor]:

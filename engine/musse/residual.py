@@ -18,6 +18,7 @@ from torch import Tensor
 from engine.musse.coupling import couple, integrated
 from engine.musse.lateral_detail import lateral_detail
 from engine.musse.tracking_features import TrackingFeatures
+from engine.musse.unresolved import unresolved
 from engine.musse.window_features import (
     FLOOR,
     MAX_STRAIN,
@@ -114,9 +115,10 @@ def combine(
     strain = anchored + detail.strain
     std, prior_std = ((x * x + detail.variance).sqrt() for x in (std, prior_std))
     coupled = couple(cells, strain, prior_std, scale, measured)
+    left_std = std * coupled.std_share
     return LiveEstimate(
         strain=coupled.strain,
-        strain_std=std * coupled.std_share,
+        strain_std=(left_std * left_std + unresolved(coupled, strain, detail.strain)).sqrt(),
         axial=coupled.axial,
         gates=gates,
         coherence=found.coherence[:, 1],

@@ -123,8 +123,8 @@ def test_mean_strain_over_a_region_is_the_difference_of_displacement(monkeypatch
 def uncoupled(
     cells: TrackingFeatures, strain: Tensor, prior_std: Tensor, scale: Tensor, measured: Tensor | None
 ) -> Coupled:
-    moved = coupling.integrated(strain)
-    return Coupled(strain, moved, torch.ones_like(strain), moved, torch.zeros_like(strain))
+    moved, none = coupling.integrated(strain), torch.zeros_like(strain)
+    return Coupled(strain, moved, torch.ones_like(strain), moved, precision=none, left=none)
 
 
 def biased() -> LiveNet:

@@ -131,6 +131,32 @@ def test_a_cycle_skip_does_not_count() -> None:
         assert rms(coupled(replace(cells, axial=skipped)).axial - coupled(cells).axial) > 0.01
 
 
+# --- how far a prior may be free
+
+
+def free(std: Tensor) -> Tensor:
+    """Displacement where the measurement ripples and the prior does not."""
+    return couple(measured(wavy(), 0.99), uniform(PRIOR), std, SCALE).axial
+
+
+def test_a_pair_that_is_uncertain_everywhere_follows_its_measurement() -> None:
+    """As in vivo, where the prior's sigma is several times the strain: it is no sign of missing echoes."""
+    error = rms(inner(free(uniform(3 * float(SCALE))) - wavy()))
+    assert error < 2e-3
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(coupling, "typical", lambda std, coverage: 0.0 * SCALE)  # the control
+        assert rms(inner(free(uniform(3 * float(SCALE))) - wavy())) > 1.5 * error
+
+
+def test_lines_without_echoes_are_not_freer_than_the_limit() -> None:
+    """A shadow: what a few cells there seem to measure is noise."""
+    few, limit = uniform(0.1 * STD), uniform(0.1 * STD)
+    few[..., 4:8] = 100 * float(SCALE)
+    limit[..., 4:8] = coupling.MAX_PRIOR_STD * float(SCALE)
+    assert rms(free(few) - free(limit)) < 1e-6
+    assert rms(free(few) - free(uniform(0.1 * STD))) > 1e-4  # the control: their sigma counts
+
+
 # --- the solver against a dense solve in double precision
 
 

@@ -1,0 +1,58 @@
+"""What the published strain leaves of the measurement, as a variance that its sigma lacks.
+
+Three things that no sigma learnt from smooth tissue states:
+
+- where the measurement has moved the prior, one of both is wrong by as much: `MOVED` of the change counts;
+- structure along depth that is too fine for the result, yet measured: displacement that the result leaves,
+  averaged over `BESIDE` columns either way, has slopes that exceed their noise;
+- detail across the lines that was given back (`engine.musse.lateral_detail`): the beam has averaged part of
+  it away, and how large that part is cannot be seen.
+
+The last two are mean squares over a neighbourhood: a pattern is uncertain where it crosses zero, too.
+Figures: docs/decisions/0041-sigma-counts-what-the-measurement-contradicts.md.
+"""
+
+from typing import Final
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from engine.musse.coupling import TINY, Coupled, distances, within
+
+MOVED: Final = 0.5
+SPAN: Final = 2  # rows either way over which a slope is taken: of a pattern of 6 cells half is left
+BESIDE: Final = 6  # columns either way, weighted by a triangle
+FLOOR: Final = 2e-5  # cells^2, of a measured displacement: speckle does not stretch, whatever its coherence
+LIMIT: Final = 1.25  # of the noise that phase variance predicts: what exceeds it is structure
+FINE: Final = 4.0  # of the excess, because a slope over `SPAN` rows holds a quarter of its square
+ACROSS: Final = 2.0  # of the detail given back across the lines: about what patterns of 2 mm have lost
+REACH: Final = (30, 8)  # cells either way: the neighbourhood
+
+
+@torch.no_grad()
+def unresolved(coupled: Coupled, prior: Tensor, detail: Tensor) -> Tensor:
+    """Variance (batch, rows, cols) to be added to that of the published strain.
+
+    `prior` is the strain that was coupled, `detail` the part of it from `engine.musse.lateral_detail`.
+    """
+    change = MOVED * (coupled.strain - prior)
+    distance, beside = distances(prior, -2), distances(prior, -1)
+    near = (1.0 - beside.abs() / (BESIDE + 1)).clamp(min=0.0)
+    precision = coupled.precision / (1.0 + FLOOR * coupled.precision)
+    total = precision @ near
+    safe = total.clamp(min=TINY)
+    mean = (precision * coupled.left) @ near / safe
+    noise = precision @ (near * near) / (safe * safe)
+    measured = (total > 0).to(total.dtype)
+    above, below = slice(None, -2 * SPAN), slice(2 * SPAN, None)
+    slope = (mean[:, below] - mean[:, above]) / (2 * SPAN)
+    noise = (noise[:, below] + noise[:, above]) / (2 * SPAN) ** 2
+    weight = measured[:, below] * measured[:, above] / noise.clamp(min=TINY)
+    excess = slope * slope * weight - LIMIT * (weight > 0).to(weight.dtype)
+    excess = pad(torch.stack((excess, weight), dim=1), (0, 0, SPAN, SPAN))
+    along, across = within(distance, REACH[0]), within(beside, REACH[1])
+    maps = torch.cat((excess, (detail * detail).unsqueeze(1)), dim=1)
+    found, weighed, lost = (along @ maps @ across).unbind(dim=1)
+    cells = along.sum(dim=-1, keepdim=True) * across.sum(dim=-2, keepdim=True)
+    return change * change + FINE * found.clamp(min=0.0) / weighed.clamp(min=TINY) + ACROSS * lost / cells
