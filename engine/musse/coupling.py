@@ -18,24 +18,19 @@ from typing import Final
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, pad
+from torch.nn.functional import pad
 
-from engine.musse.program_io import MIN_COVERAGE
-from engine.musse.tracking_features import TrackingFeatures
+from engine.musse.measurement import LOCAL_REACH, TINY, Measurement, beyond, distances, within
 
 KAPPA: Final = 1.0
 STEPS: Final = 9
 """Lines of up to 2^9 cells are solved exactly; in longer ones a measurement reaches 2^9 - 1 cells."""
-MAX_PRIOR_STD: Final = 0.3  # of the strain scale, or the pair's typical one: more marks cells without echoes
-COHERENCE_WINDOW: Final = (5, 3)  # cells: a single cell's coherence is high by chance in unrelated echoes
-MIN_COHERENCE: Final = 0.5
-MAX_COHERENCE_SQUARED: Final = 0.9998
-OUTLIERS: Final = 30.0  # doubles the variance at a phase deviation of 0.18 rad: large errors have heavy tails
-LOCAL_REACH: Final = (20, 4)  # cells either way, for the mean that cycle skips stand out from
-MAX_DEVIATION: Final = 0.2  # cells from that mean
+MAX_PRIOR_STD: Final = 0.3  # of the strain scale: a larger sigma marks cells without echoes, not free slopes,
+MAX_OVER_TYPICAL: Final = (
+    1.5  # unless the whole pair has it: this multiple of the typical one is free as well
+)
 LATERAL_STD: Final = 0.05  # cells by which d differs between neighbouring lines
 MAX_STIFFNESS: Final = 1e4  # over the precision of d: beyond, float32 sees no difference from the prior
-TINY: Final = 1e-12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,27 +49,19 @@ class Coupled:
     """Measured displacement less `axial`; of no meaning where nothing was measured."""
 
 
-def couple(
-    cells: TrackingFeatures,
-    strain: Tensor,
-    prior_std: Tensor,
-    scale: Tensor,
-    measured: Tensor | None = None,
-) -> Coupled:
-    """Couple the prior `strain` with the displacement measured in `cells`; all maps (batch, rows, cols).
+def couple(found: Measurement, strain: Tensor, prior_std: Tensor, scale: Tensor) -> Coupled:
+    """Couple the prior `strain` with the measurement; all maps (batch, rows, cols).
 
-    `scale` (batch, 1, 1) is the pair's typical absolute strain. `measured`, 1 or 0, withholds measurements:
-    training does, so that the prior does not come to rely on them. Gradients reach strain, displacement and
+    `scale` (batch, 1, 1) is the pair's typical absolute strain. Gradients reach strain, displacement and
     `prior_std`, and are finite in float32; `std_share` has none.
     """
     prior = integrated(strain)
     along = within(distances(strain, -2), LOCAL_REACH[0])
-    residual, precision = measure(cells, prior, along)
-    if measured is not None:
-        precision = precision * measured
+    residual, precision = beyond(found, prior, along)
     level = mean(residual, precision)
     weight, moment = share_across(precision, (residual - level) * precision, along)
-    std = torch.minimum(prior_std, torch.maximum(MAX_PRIOR_STD * scale, typical(prior_std, cells.coverage)))
+    common = MAX_OVER_TYPICAL * typical(prior_std, found.coverage)
+    std = torch.minimum(prior_std, torch.maximum(MAX_PRIOR_STD * scale, common))
     middle = 0.5 * (std[:, 1:] + std[:, :-1])
     stiffness = KAPPA / (middle * middle)
     change, certain = reduce(stiffness, weight, moment)
@@ -100,42 +87,10 @@ def integrated(strain: Tensor) -> Tensor:
 
 
 def typical(std: Tensor, coverage: Tensor) -> Tensor:
-    """(batch, 1, 1) harmonic mean over what both frames hold: the few cells without echoes hardly count."""
-    std, total = std.detach(), coverage.sum(dim=(-2, -1), keepdim=True)
-    return total / (coverage / std).sum(dim=(-2, -1), keepdim=True).clamp(min=TINY)
-
-
-def measure(cells: TrackingFeatures, prior: Tensor, along: Tensor) -> tuple[Tensor, Tensor]:
-    """Displacement beyond `prior` in cells, and its precision 1 / v, 0 where a cell measures nothing.
-
-    The phase variance of a cell is (1 - g^2) / (2 g^2) with g the coherence over `COHERENCE_WINDOW`; on
-    simulated scenes errors are 0.8 of its root at every coherence from 0.5 to 0.998 (median absolute
-    deviation). `along` (rows, rows) is 1 within `LOCAL_REACH`.
-
-    A cell that stands out from its neighbourhood counts nothing: it has skipped a cycle, or the prior adds up
-    to another displacement on this line than beside it, as below a vessel. So it stands out only if it does
-    beyond the prior of its own line and beyond that of all lines, which holds no such steps.
-    """
-    radians = cells.radians.unsqueeze(-1)
-    quadrature = cells.moment * radians
-    moved = cells.axial + torch.atan(quadrature / cells.weight.clamp(min=TINY)) / radians
-    maps = torch.cat((torch.stack((cells.weight, quadrature), dim=1), cells.energy), dim=1)
-    rows, cols = COHERENCE_WINDOW
-    local = avg_pool2d(maps, COHERENCE_WINDOW, stride=1, padding=(rows // 2, cols // 2))
-    in_phase, turned, pre, post = local.unbind(dim=1)
-    squared = (in_phase * in_phase + turned * turned) / (pre * post).clamp(min=TINY)
-    limited = squared.clamp(max=MAX_COHERENCE_SQUARED)
-    certain = 2.0 * limited / (1.0 - limited)  # 1 / phase variance
-    precision = radians * radians * certain * certain / (certain + OUTLIERS)
-    usable = (squared >= MIN_COHERENCE**2) & (cells.coverage >= MIN_COVERAGE) & (cells.weight > 0)
-    weight = torch.where(usable, precision, torch.zeros_like(precision))
-    across = within(distances(prior, -1), LOCAL_REACH[1])
-    total = (along @ weight @ across).clamp(min=TINY)
-    beyond = torch.stack((prior, prior.mean(dim=-1, keepdim=True).expand_as(prior)), dim=1)
-    beyond = torch.where(usable.unsqueeze(1), moved.unsqueeze(1) - beyond, torch.zeros_like(beyond))
-    near = (along @ (weight.unsqueeze(1) * beyond) @ across) / total.unsqueeze(1)
-    deviation = (beyond - near).abs().amin(dim=1)
-    return beyond[:, 0], weight * (deviation < MAX_DEVIATION)
+    """(batch, 1, 1) geometric mean over what both frames hold, which a few lines or rows hardly move."""
+    total = coverage.sum(dim=(-2, -1), keepdim=True).clamp(min=TINY)
+    logarithm = (coverage * std.detach().clamp(min=TINY).log()).sum(dim=(-2, -1), keepdim=True) / total
+    return logarithm.exp()
 
 
 def mean(values: Tensor, weight: Tensor) -> Tensor:
@@ -197,14 +152,3 @@ def neighbours(maps: Tensor) -> tuple[Tensor, Tensor]:
     """The rows before and after each row, continued as straight lines at both ends."""
     first, last = 2.0 * maps[:, :1] - maps[:, 1:2], 2.0 * maps[:, -1:] - maps[:, -2:-1]
     return torch.cat((first, maps[:, :-1]), dim=1), torch.cat((maps[:, 1:], last), dim=1)
-
-
-def distances(maps: Tensor, axis: int) -> Tensor:
-    """(n, n) differences of indices along an axis of `maps`: from its size alone, so static once that is."""
-    index = torch.arange(maps.shape[axis], device=maps.device, dtype=maps.dtype)
-    return index[:, None] - index
-
-
-def within(distance: Tensor, reach: int) -> Tensor:
-    """1 where a distance of whole numbers is at most `reach`, else 0; faster than a comparison."""
-    return (reach + 1 - distance.abs()).clamp(0.0, 1.0)

@@ -16,8 +16,8 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from engine.musse.coupling import LOCAL_REACH, TINY, distances, integrated, measure, within
-from engine.musse.tracking_features import TrackingFeatures
+from engine.musse.coupling import integrated
+from engine.musse.measurement import LOCAL_REACH, TINY, Measurement, beyond, distances, within
 
 REACH: Final = 13  # cells either way along depth: 4 mm at 5 MHz
 BESIDE: Final = 3  # cells either way across, whose mean slope is left to the prior
@@ -38,16 +38,11 @@ class LateralDetail:
 
 
 @torch.no_grad()
-def lateral_detail(cells: TrackingFeatures, prior: Tensor, measured: Tensor | None = None) -> LateralDetail:
-    """What the measured displacement adds to the prior strain (batch, rows, cols). Measured, not learnt.
-
-    `measured`: see `engine.musse.coupling.couple`.
-    """
+def lateral_detail(found: Measurement, prior: Tensor) -> LateralDetail:
+    """What the measured displacement adds to the prior strain (batch, rows, cols). Measured, not learnt."""
     distance, beside = distances(prior, -2), distances(prior, -1)
     along, across = within(distance, LOCAL_REACH[0]), within(beside, LOCAL_REACH[1])
-    residual, weight = measure(cells, integrated(prior), along)
-    if measured is not None:
-        weight = weight * measured
+    residual, weight = beyond(found, integrated(prior), along)
     box = within(distance, REACH)
     first = -distance * box
     moved = weight * residual

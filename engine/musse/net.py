@@ -57,7 +57,7 @@ class LiveNet(nn.Module):
     def forward(self, cells: TrackingFeatures, measured: Tensor | None = None) -> LiveEstimate:
         """Estimate strain. Maps of `cells` are (batch, rows, cols), at least 8 x 8.
 
-        `measured`: see `engine.musse.coupling.couple`.
+        `measured`: see `engine.musse.measurement.measure`.
         """
         with torch.no_grad():  # measured, not learnt: nothing of it has parameters
             found, scale = fit_windows(cells)

@@ -10,13 +10,14 @@ it has lost (`engine.musse.lateral_detail`), then coupled with the displacement 
 how far tissue has moved.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from engine.musse.coupling import couple, integrated
 from engine.musse.lateral_detail import lateral_detail
+from engine.musse.measurement import measure
 from engine.musse.tracking_features import TrackingFeatures
 from engine.musse.unresolved import unresolved
 from engine.musse.window_features import (
@@ -25,11 +26,9 @@ from engine.musse.window_features import (
     TINY,
     WINDOWS,
     WindowFeatures,
-    fit,
-    pooled,
+    slope_of,
     spread_back,
     strain_scale,
-    sums,
     window_features,
 )
 
@@ -102,7 +101,7 @@ def combine(
     """Strain, its standard deviation and displacement from the trunk's answer (batch, OUT_CHANNELS, ...).
 
     Answers of earlier weights, without a sigma of the prior's own, have one channel less: the published one
-    serves as both. `measured`: see `engine.musse.coupling.couple`.
+    serves as both. `measured`: see `engine.musse.measurement.measure`.
     """
     count = len(WINDOWS)
     gates = shares(answer[:, :count])
@@ -110,11 +109,12 @@ def combine(
     drawn = (gates * found.strain).sum(dim=1) + residual * scale
     closed = (gates * found.strain_std * found.strain_std).sum(dim=1).sqrt() + 0.02 * scale
     std, prior_std = (closed * (WIDEST * torch.tanh(x / WIDEST)).exp() for x in (log_std, log_prior_std))
-    anchored = drawn + _missing(cells, found, scale, drawn)
-    detail = lateral_detail(cells, anchored, measured)
+    anchored = drawn + _missing(found, scale, drawn)
+    displacement = measure(cells, measured)
+    detail = lateral_detail(displacement, anchored)
     strain = anchored + detail.strain
     std, prior_std = ((x * x + detail.variance).sqrt() for x in (std, prior_std))
-    coupled = couple(cells, strain, prior_std, scale, measured)
+    coupled = couple(displacement, strain, prior_std, scale)
     left_std = std * coupled.std_share
     return LiveEstimate(
         strain=coupled.strain,
@@ -139,12 +139,12 @@ def shares(logits: Tensor) -> Tensor:
     return raised / raised.sum(dim=1, keepdim=True)
 
 
-def _missing(cells: TrackingFeatures, found: WindowFeatures, scale: Tensor, drawn: Tensor) -> Tensor:
+def _missing(found: WindowFeatures, scale: Tensor, drawn: Tensor) -> Tensor:
     """Slope of what `drawn` strain leaves of the measured displacement, fitted over the anchor window."""
     window = WINDOWS[ANCHOR]
     rows, cols = drawn.shape[-2:]
-    left = replace(cells, axial=cells.axial - integrated(drawn))
-    slope = spread_back(fit(pooled(sums(left), window), window).slope, window)[:, 0, :rows, :cols]
+    mean = spread_back(slope_of(integrated(drawn), found.certain, window), window)[:, 0, :rows, :cols]
+    slope = found.strain[:, ANCHOR] - mean
     doubt = found.strain_std[:, ANCHOR] / (TRUSTED * scale)
     return slope.clamp(-MAX_STRAIN, MAX_STRAIN) / (1.0 + doubt * doubt)
 

@@ -16,7 +16,11 @@ class TrackingFeatures:
     weight: Tensor
     """Real part of pre * conj(warped post): what a pixel's displacement counts."""
     moment: Tensor
-    """Weight times displacement beyond `axial`, in cells."""
+    """Weight times displacement beyond what each pixel was warped by, in cells.
+
+    Not beyond `axial`: the pixels that weigh most do not lie in the middle of a cell, and strain times that
+    distance would pass for displacement.
+    """
     energy: Tensor
     """(batch, 2, rows, cols) squared magnitude of pre and of warped post."""
     coverage: Tensor
@@ -37,10 +41,10 @@ def tracking_features(track: Track, radians: Tensor, matrices: CellMatrices[Tens
         return (matrices.cell_across @ by_cell).transpose(-1, -2)
 
     axial, weight = mean(track.axial[None]), mean(track.in_phase[None])
-    moved = mean((track.in_phase * track.axial + track.quadrature / radians)[None])
+    moment = mean((track.quadrature / radians)[None])
     return TrackingFeatures(
         weight=weight,
-        moment=(moved - weight * axial) / matrices.cell_samples,
+        moment=moment / matrices.cell_samples,
         energy=mean(track.energy)[None],
         coverage=mean(track.valid[None]),
         axial=axial / matrices.cell_samples,

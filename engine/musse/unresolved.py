@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from engine.musse.coupling import TINY, Coupled, distances, within
+from engine.musse.coupling import Coupled
+from engine.musse.measurement import TINY, distances, within
 
 MOVED: Final = 0.5
 SPAN: Final = 2  # rows either way over which a slope is taken: of a pattern of 6 cells half is left

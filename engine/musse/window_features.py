@@ -2,8 +2,13 @@
 
 A line is fitted to the displacement in each window, every cell with the weight that tracking left for it:
 the coherence-weighted least squares of the classical engine, for six windows at once, and the closed-form
-standard deviation of each. A window is a fixed convolution (cells outside the frame weigh nothing, so borders
-need no care); large ones work on cells pooled by two or four and are interpolated: they see no detail.
+standard deviation of each. These weights are speckle. They move the centre of a window from line to line, and
+where tissue moves differently from line to line, its motion would pass for strain. So they count for what
+tracking left, and the motion that post was warped by, which is smooth, has weights that are smooth as well
+(docs/decisions/0042-tracked-motion-counts-at-the-centre-of-cells-and-windows.md).
+
+A window is a fixed convolution (cells outside the frame weigh nothing, so borders need no care); large ones
+work on cells pooled by two or four and are interpolated: they see no detail.
 """
 
 from dataclasses import dataclass
@@ -42,6 +47,8 @@ SCALED_BY = 4  # the window that the strain scale is read from: robust, and stil
 MAX_STRAIN = 0.3
 TINY = 1e-12  # as a clamp: the ONNX optimiser takes "+ TINY" for "+ 0", and dead rows become NaN
 MIN_COHERENCE = 0.05
+SMOOTH = (5, 3)  # cells over which the coherence is taken that the tracked motion is weighted by
+MOST = 1.03  # more than any coherence squared: certain motion is not weighted by its last digit
 MIN_SPREAD = 0.05  # of a full window's
 FLOOR = 2e-5  # of strain: below, the scale of a still pair would blow noise up
 
@@ -55,6 +62,8 @@ class WindowFeatures:
     """Closed form for independent cells: right up to a factor that the network learns."""
     coherence: Tensor
     """Correlation over the window, -1 to 1."""
+    certain: Tensor
+    """(batch, rows, cols) weight of the tracked motion in these fits."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,29 +141,51 @@ def spread_back(maps: Tensor, window: FitWindow) -> Tensor:
     return interpolate(maps, scale_factor=(float(p), float(q)), mode="bilinear", align_corners=False)
 
 
-def sums(cells: TrackingFeatures) -> Tensor:
-    """(batch, 3, rows, cols): weight, weight times displacement, and power."""
-    power = (cells.energy[:, 0] * cells.energy[:, 1]).clamp(min=TINY).sqrt() * cells.coverage
-    moved = cells.moment + cells.weight * cells.axial
-    return torch.stack((cells.weight, moved, power), dim=1)
+def power(cells: TrackingFeatures) -> Tensor:
+    """What `weight` would be if both frames were equal, (batch, rows, cols)."""
+    return (cells.energy[:, 0] * cells.energy[:, 1]).clamp(min=TINY).sqrt() * cells.coverage
+
+
+def certainty(cells: TrackingFeatures, most: Tensor) -> Tensor:
+    """Weight of the tracked motion: how certain its neighbourhood is. `most` is `power`."""
+    padding = (SMOOTH[0] // 2, SMOOTH[1] // 2)
+    weight, most = avg_pool2d(torch.stack((cells.weight, most), dim=1), SMOOTH, 1, padding).unbind(dim=1)
+    coherence = (weight / most.clamp(min=TINY)).clamp(0.0, 1.0)
+    squared = coherence * coherence
+    return squared / (MOST - squared) * cells.coverage
+
+
+def motion_sums(motion: Tensor, certain: Tensor) -> Tensor:
+    """What `fit` takes for smooth motion, (batch, 3, rows, cols)."""
+    return torch.stack((certain, certain * motion, certain), dim=1)
+
+
+def slope_of(motion: Tensor, certain: Tensor, window: FitWindow) -> Tensor:
+    """Slope of smooth motion in a window, (batch, 1, rows, cols), on pooled cells."""
+    return fit(pooled(motion_sums(motion, certain), window), window).slope
 
 
 def window_features(cells: TrackingFeatures) -> WindowFeatures:
     """Fit every window. Maps of `cells` are (batch, rows, cols)."""
-    maps = sums(cells)
+    most = power(cells)
+    certain = certainty(cells, most)
+    left = torch.stack((cells.weight, cells.moment, most), dim=1)
+    both = torch.cat((left, motion_sums(cells.axial, certain)))  # as one batch: on so small maps calls count
     rows, cols = cells.weight.shape[-2:]
     found = []
     for window in WINDOWS:
-        line = fit(pooled(maps, window), window)
-        coherence = (line.total / line.energy.clamp(min=TINY)).clamp(-0.99999, 0.99999)
+        line = fit(pooled(both, window), window)
+        slope, motion = line.slope.chunk(2)
+        spread, total, energy = (maps.chunk(2)[0] for maps in (line.spread, line.total, line.energy))
+        coherence = (total / energy.clamp(min=TINY)).clamp(-0.99999, 0.99999)
         floored = coherence.clamp(min=MIN_COHERENCE)
         squared = floored * floored  # ** exports as Pow, which TensorRT-RTX gets wrong for negative bases
-        variance = 0.5 * (1.0 - squared) / (squared * (window.length * window.width) * line.spread)
-        maps_of_window = torch.cat((line.slope, variance.sqrt(), coherence), dim=1)
+        variance = 0.5 * (1.0 - squared) / (squared * (window.length * window.width) * spread)
+        maps_of_window = torch.cat((slope + motion, variance.sqrt(), coherence), dim=1)
         found.append(spread_back(maps_of_window, window)[..., :rows, :cols])
     strain, std, coherence = torch.stack(found, dim=2).unbind(dim=1)
     radians = cells.radians[:, None, :, None]
-    return WindowFeatures(strain.clamp(-MAX_STRAIN, MAX_STRAIN), std / radians, coherence)
+    return WindowFeatures(strain.clamp(-MAX_STRAIN, MAX_STRAIN), std / radians, coherence, certain)
 
 
 def strain_scale(found: WindowFeatures, coverage: Tensor) -> Tensor:

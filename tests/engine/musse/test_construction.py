@@ -14,8 +14,8 @@ from torch import Tensor
 
 from engine.musse import coupling, residual
 from engine.musse.coupling import Coupled
+from engine.musse.measurement import Measurement
 from engine.musse.net import LiveNet
-from engine.musse.tracking_features import TrackingFeatures
 from engine.spec import FloatArray
 from engine.tracking.iq import CanonicalIq
 from engine.tracking.normalisation import NormalisedFrame, PairInitialiser
@@ -85,18 +85,18 @@ def test_the_slope_of_displacement_is_strain(monkeypatch: pytest.MonkeyPatch) ->
     """By construction: both get the change that the coupling finds, filtered alike."""
     assert slope_error(trained()) < 1e-5
     assert slope_error(LiveNet()) < 1e-5
-    with_other_displacement(monkeypatch, lambda cells, axial: cells.axial)
+    with_other_displacement(monkeypatch, lambda found, axial: found.moved)
     assert slope_error(trained()) > 1e-4
 
 
 def with_other_displacement(
-    monkeypatch: pytest.MonkeyPatch, other: Callable[[TrackingFeatures, Tensor], Tensor]
+    monkeypatch: pytest.MonkeyPatch, other: Callable[[Measurement, Tensor], Tensor]
 ) -> None:
     couple = coupling.couple
 
-    def changed(cells: TrackingFeatures, *prior: Tensor) -> Coupled:
-        found = couple(cells, *prior)
-        return replace(found, axial=other(cells, found.axial))
+    def changed(found: Measurement, *prior: Tensor) -> Coupled:
+        coupled = couple(found, *prior)
+        return replace(coupled, axial=other(found, coupled.axial))
 
     monkeypatch.setattr(residual, "couple", changed)
 
@@ -116,13 +116,11 @@ def test_mean_strain_over_a_region_is_the_difference_of_displacement(monkeypatch
     """By construction too: the same for a region as for two rows."""
     assert closure_error(trained()) < 1e-3
     assert closure_error(biased()) < 1e-3
-    with_other_displacement(monkeypatch, lambda cells, axial: 0.9 * axial)
+    with_other_displacement(monkeypatch, lambda _, axial: 0.9 * axial)
     assert closure_error(trained()) > 0.02
 
 
-def uncoupled(
-    cells: TrackingFeatures, strain: Tensor, prior_std: Tensor, scale: Tensor, measured: Tensor | None
-) -> Coupled:
+def uncoupled(found: Measurement, strain: Tensor, prior_std: Tensor, scale: Tensor) -> Coupled:
     moved, none = coupling.integrated(strain), torch.zeros_like(strain)
     return Coupled(strain, moved, torch.ones_like(strain), moved, precision=none, left=none)
 
@@ -149,7 +147,7 @@ def test_strain_on_a_large_scale_is_what_tracking_measured(monkeypatch: pytest.M
     """By construction: the prior is moved to the measurement, then coupled with it."""
     assert bias(trained()) < 0.02
     assert bias(biased()) < 0.02
-    monkeypatch.setattr(residual, "_missing", lambda cells, found, scale, drawn: torch.zeros_like(drawn))
+    monkeypatch.setattr(residual, "_missing", lambda found, scale, drawn: torch.zeros_like(drawn))
     assert bias(biased()) < 0.02  # a wrong prior is moved by the coupling alone
     monkeypatch.setattr(residual, "couple", uncoupled)
     assert bias(biased()) > 0.2

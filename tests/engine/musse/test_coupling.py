@@ -9,8 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.musse import coupling
+from engine.musse import coupling, measurement
 from engine.musse.coupling import Coupled, couple, integrated, posterior_share, reduce
+from engine.musse.measurement import measure
 from engine.musse.tracking_features import TrackingFeatures
 from tests.engine.musse.measured_cells import measured_cells
 
@@ -40,7 +41,7 @@ def wavy() -> Tensor:
 
 
 def coupled(cells: TrackingFeatures, std: float = STD, scale: Tensor = SCALE) -> Coupled:
-    return couple(cells, uniform(PRIOR), uniform(std), scale)
+    return couple(measure(cells), uniform(PRIOR), uniform(std), scale)
 
 
 def rms(values: Tensor) -> float:
@@ -127,7 +128,7 @@ def test_a_cycle_skip_does_not_count() -> None:
     found = coupled(replace(cells, axial=skipped))
     assert rms(found.axial - coupled(cells).axial) < 0.01
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(coupling, "MAX_DEVIATION", 2.0)  # the control
+        patch.setattr(measurement, "MAX_DEVIATION", 2.0)  # the control
         assert rms(coupled(replace(cells, axial=skipped)).axial - coupled(cells).axial) > 0.01
 
 
@@ -136,7 +137,7 @@ def test_a_cycle_skip_does_not_count() -> None:
 
 def free(std: Tensor) -> Tensor:
     """Displacement where the measurement ripples and the prior does not."""
-    return couple(measured(wavy(), 0.99), uniform(PRIOR), std, SCALE).axial
+    return couple(measure(measured(wavy(), 0.99)), uniform(PRIOR), std, SCALE).axial
 
 
 def test_a_pair_that_is_uncertain_everywhere_follows_its_measurement() -> None:
@@ -151,8 +152,8 @@ def test_a_pair_that_is_uncertain_everywhere_follows_its_measurement() -> None:
 def test_lines_without_echoes_are_not_freer_than_the_limit() -> None:
     """A shadow: what a few cells there seem to measure is noise."""
     few, limit = uniform(0.1 * STD), uniform(0.1 * STD)
-    few[..., 4:8] = 100 * float(SCALE)
-    limit[..., 4:8] = coupling.MAX_PRIOR_STD * float(SCALE)
+    few[..., 4:6] = 100 * float(SCALE)
+    limit[..., 4:6] = coupling.MAX_PRIOR_STD * float(SCALE)
     assert rms(free(few) - free(limit)) < 1e-6
     assert rms(free(few) - free(uniform(0.1 * STD))) > 1e-4  # the control: their sigma counts
 
@@ -239,9 +240,9 @@ def test_withheld_measurements_do_not_count() -> None:
     use = uniform(1.0)
     use[:, 40:80, 2:6] = 0.0
     cells = measured(wavy())
-    with_less = couple(cells, uniform(PRIOR), uniform(STD), SCALE, use)
+    with_less = couple(measure(cells, use), uniform(PRIOR), uniform(STD), SCALE)
     assert float(with_less.precision[use == 0].max()) == 0.0
-    none = couple(cells, uniform(PRIOR), uniform(STD), SCALE, 0 * use)
+    none = couple(measure(cells, 0 * use), uniform(PRIOR), uniform(STD), SCALE)
     assert torch.equal(none.strain, uniform(PRIOR))
     assert rms(with_less.strain - coupled(cells).strain) > 1e-5  # the control
 
@@ -252,7 +253,7 @@ def test_gradients_in_single_precision_are_those_in_double(monkeypatch: pytest.M
         seen = measured(wavy(), 0.9)
         cells = TrackingFeatures(**{f.name: getattr(seen, f.name).to(dtype) for f in fields(seen)})
         strain, std = (uniform(value).to(dtype).requires_grad_() for value in (PRIOR, STD))
-        found = couple(cells, strain, std, SCALE.to(dtype))
+        found = couple(measure(cells), strain, std, SCALE.to(dtype))
         (found.strain.square().mean() + found.axial.square().mean()).backward()
         return [leaf.grad for leaf in (strain, std) if leaf.grad is not None]
 
@@ -268,7 +269,7 @@ def test_gradients_flow_to_strain_and_its_deviation() -> None:
     cells = measured(wavy())
     coverage = cells.coverage.clone()
     coverage[..., 3:5] = 0.0
-    found = couple(replace(cells, coverage=coverage), strain, std, SCALE)
+    found = couple(measure(replace(cells, coverage=coverage)), strain, std, SCALE)
     (found.strain.square().mean() + found.std_share.mean() + found.axial.square().mean()).backward()
     for leaf in (strain, std):
         assert leaf.grad is not None

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from engine.musse import unresolved
 from engine.musse.coupling import couple, integrated
+from engine.musse.measurement import measure
 from engine.musse.tracking_features import TrackingFeatures
 from tests.engine.musse.measured_cells import measured_cells
 
@@ -29,7 +30,7 @@ def cells(strain: Tensor, seed: int = 3) -> TrackingFeatures:
 
 def error_over_sigma(true: Tensor, detail: Tensor = NOTHING) -> tuple[float, float, Tensor]:
     """RMS with the variance and without it, and the variance itself."""
-    found = couple(cells(true), PRIOR, torch.full_like(PRIOR, STD), PRIOR[:, :1, :1])
+    found = couple(measure(cells(true)), PRIOR, torch.full_like(PRIOR, STD), PRIOR[:, :1, :1])
     own = (STD * found.std_share) ** 2
     added = unresolved.unresolved(found, PRIOR, detail)
     error = found.strain - true
@@ -57,7 +58,7 @@ def test_a_step_raises_sigma_where_the_measurement_moved_the_prior() -> None:
     """Two layers that slip by a tenth of a cell: the step is drawn as strain, over more rows than one."""
     row = torch.arange(ROWS, dtype=torch.float32)[None, :, None].expand_as(PRIOR)
     seen = cells(PRIOR + 0.1 * ((row == 75).float()))
-    found = couple(seen, PRIOR, torch.full_like(PRIOR, 4 * STD), PRIOR[:, :1, :1])
+    found = couple(measure(seen), PRIOR, torch.full_like(PRIOR, 4 * STD), PRIOR[:, :1, :1])
     own = 4 * STD * found.std_share
     sigma = (own * own + unresolved.unresolved(found, PRIOR, NOTHING)).sqrt()
     error = (found.strain - PRIOR)[:, 70:81, 4:-4]
@@ -73,5 +74,5 @@ def test_detail_that_was_given_back_is_uncertain_by_its_own_size() -> None:
 
 
 def test_nothing_is_added_where_nothing_was_measured() -> None:
-    found = couple(cells(PRIOR), PRIOR, torch.full_like(PRIOR, STD), PRIOR[:, :1, :1], NOTHING)
+    found = couple(measure(cells(PRIOR), NOTHING), PRIOR, torch.full_like(PRIOR, STD), PRIOR[:, :1, :1])
     assert float(unresolved.unresolved(found, PRIOR, NOTHING).abs().max()) == 0.0
