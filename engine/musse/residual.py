@@ -118,7 +118,7 @@ def combine(
     left_std = std * coupled.std_share
     return LiveEstimate(
         strain=coupled.strain,
-        strain_std=(left_std * left_std + unresolved(coupled, strain, detail.strain)).sqrt(),
+        strain_std=(left_std * left_std + unresolved(coupled, strain, detail.strain, scale)).sqrt(),
         axial=coupled.axial,
         gates=gates,
         coherence=found.coherence[:, 1],

@@ -17,22 +17,25 @@ ROWS, COLS = 150, 32
 COHERENCE = 0.999
 PRIOR = torch.full((1, ROWS, COLS), 0.01)
 STD = 5e-4
+SCALE = PRIOR[:, :1, :1]
 INNER = (0, slice(20, -20), slice(4, -4))
 NOTHING = torch.zeros_like(PRIOR)
 
 
-def cells(strain: Tensor, seed: int = 3) -> TrackingFeatures:
-    """Cells whose phase is the displacement of `strain` and the noise that their coherence predicts."""
-    noise = np.sqrt((1 - COHERENCE**2) / (2 * COHERENCE**2))
+def cells(strain: Tensor, seed: int = 3, louder: float = 1.0) -> TrackingFeatures:
+    """Cells whose phase is the displacement of `strain` and noise, of the predicted level or `louder`."""
+    noise = louder * np.sqrt((1 - COHERENCE**2) / (2 * COHERENCE**2))
     drawn = torch.randn(strain.shape, generator=torch.Generator().manual_seed(seed))
     return measured_cells(integrated(strain), integrated(PRIOR), COHERENCE, noise * drawn)
 
 
-def error_over_sigma(true: Tensor, detail: Tensor = NOTHING) -> tuple[float, float, Tensor]:
+def error_over_sigma(
+    true: Tensor, detail: Tensor = NOTHING, louder: float = 1.0
+) -> tuple[float, float, Tensor]:
     """RMS with the variance and without it, and the variance itself."""
-    found = couple(measure(cells(true)), PRIOR, torch.full_like(PRIOR, STD), PRIOR[:, :1, :1])
+    found = couple(measure(cells(true, louder=louder)), PRIOR, torch.full_like(PRIOR, STD), SCALE)
     own = (STD * found.std_share) ** 2
-    added = unresolved.unresolved(found, PRIOR, detail)
+    added = unresolved.unresolved(found, PRIOR, detail, SCALE)
     error = found.strain - true
     with_it, without = (float((error / v.sqrt())[INNER].square().mean().sqrt()) for v in (own + added, own))
     return with_it, without, added[INNER]
@@ -46,11 +49,13 @@ def test_a_pattern_too_fine_for_the_result_raises_sigma() -> None:
     assert 0.5 < with_it < 1.6
 
 
-def test_noise_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    *_, added = error_over_sigma(PRIOR)
+@pytest.mark.parametrize("louder", [1.0, 2.0])
+def test_noise_does_not(louder: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even twice what phase variance predicts: a ratio's interval was open from a noise level alone."""
+    *_, added = error_over_sigma(PRIOR, louder=louder)
     assert float(added.max()) < (0.5 * STD) ** 2
     monkeypatch.setattr(unresolved, "LIMIT", 0.0)  # the control: noise alone has slopes
-    *_, without_limit = error_over_sigma(PRIOR)
+    *_, without_limit = error_over_sigma(PRIOR, louder=louder)
     assert float(without_limit.mean()) > 3 * float(added.mean())
 
 
@@ -58,9 +63,9 @@ def test_a_step_raises_sigma_where_the_measurement_moved_the_prior() -> None:
     """Two layers that slip by a tenth of a cell: the step is drawn as strain, over more rows than one."""
     row = torch.arange(ROWS, dtype=torch.float32)[None, :, None].expand_as(PRIOR)
     seen = cells(PRIOR + 0.1 * ((row == 75).float()))
-    found = couple(measure(seen), PRIOR, torch.full_like(PRIOR, 4 * STD), PRIOR[:, :1, :1])
+    found = couple(measure(seen), PRIOR, torch.full_like(PRIOR, 4 * STD), SCALE)
     own = 4 * STD * found.std_share
-    sigma = (own * own + unresolved.unresolved(found, PRIOR, NOTHING)).sqrt()
+    sigma = (own * own + unresolved.unresolved(found, PRIOR, NOTHING, SCALE)).sqrt()
     error = (found.strain - PRIOR)[:, 70:81, 4:-4]
     assert float((error / own[:, 70:81, 4:-4]).abs().max()) > 4.0  # the control
     assert float((error / sigma[:, 70:81, 4:-4]).abs().max()) < 2.5
@@ -74,5 +79,5 @@ def test_detail_that_was_given_back_is_uncertain_by_its_own_size() -> None:
 
 
 def test_nothing_is_added_where_nothing_was_measured() -> None:
-    found = couple(measure(cells(PRIOR), NOTHING), PRIOR, torch.full_like(PRIOR, STD), PRIOR[:, :1, :1])
-    assert float(unresolved.unresolved(found, PRIOR, NOTHING).abs().max()) == 0.0
+    found = couple(measure(cells(PRIOR), NOTHING), PRIOR, torch.full_like(PRIOR, STD), SCALE)
+    assert float(unresolved.unresolved(found, PRIOR, NOTHING, SCALE).abs().max()) == 0.0
