@@ -158,12 +158,18 @@ def prepare_torch(threads: int, device: Device) -> Any:
 
 def scene_folder() -> Path:
     """Where this user's scenes are kept: those of other code are not these."""
+    import engine.musse.cells
+    import engine.musse.tracking_features
     import engine.simulation
+    import engine.tracking
     import engine.training.data.samples
     import engine.training.data.scenes
 
     sources = [
         *sorted(Path(engine.simulation.__path__[0]).glob("*.py")),
+        *sorted(Path(engine.tracking.__path__[0]).glob("*.py")),
+        Path(engine.musse.cells.__file__),
+        Path(engine.musse.tracking_features.__file__),
         Path(engine.training.data.scenes.__file__),
         Path(engine.training.data.samples.__file__),
     ]
