@@ -78,6 +78,17 @@ def test_detail_that_was_given_back_is_uncertain_by_its_own_size() -> None:
     assert float((some - none).mean()) == pytest.approx(unresolved.ACROSS * 0.002**2 / 2, rel=0.15)
 
 
+def test_structure_adds_at_most_a_share_of_the_strain_scale(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where few cells measure, slopes are noise of any size."""
+    layers = 0.02 * torch.sin(2 * np.pi * torch.arange(ROWS) / 6.5)[None, :, None].expand_as(PRIOR)
+    monkeypatch.setattr(unresolved, "MOVED", 0.0)
+    *_, added = error_over_sigma(PRIOR + layers)
+    assert float(added.max()) == pytest.approx((unresolved.MOST * 0.01) ** 2)
+    monkeypatch.setattr(unresolved, "MOST", 100.0)  # the control
+    *_, unlimited = error_over_sigma(PRIOR + layers)
+    assert float(unlimited.max()) > 4 * float(added.max())
+
+
 def test_nothing_is_added_where_nothing_was_measured() -> None:
     found = couple(measure(cells(PRIOR), NOTHING), PRIOR, torch.full_like(PRIOR, STD), SCALE)
     assert float(unresolved.unresolved(found, PRIOR, NOTHING, SCALE).abs().max()) == 0.0
