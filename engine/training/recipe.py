@@ -57,6 +57,9 @@ class Recipe:
     clean: float = 0.0
     """Share of `paper`'s scenes without noise and disturbances, rounded up to twentieths: among noisy ones
     alone it does not learn how small an error can be."""
+    simple: float = 0.0
+    """Share of the live network's scenes, in twentieths, of uniform tissue, inclusions or a sphere: among
+    textures alone it takes most tissue for finely structured, and states a sigma for it."""
     scenes_at_start: int = 48
     """Scenes that must be there before the first step."""
     half_precision: bool = False

@@ -110,7 +110,9 @@ def experiment(
     with ScenePool(folder, first=FIRST_HELD_OUT, count=recipe.held_out, workers=workers) as held_out:
         for index in range(recipe.held_out):
             held_out.scene(index)  # made and kept from here on
-    with ScenePool(folder, first=recipe.first_scene, count=recipe.scenes, workers=workers) as pool:
+    with ScenePool(
+        folder, first=recipe.first_scene, count=recipe.scenes, workers=workers, simple=recipe.simple
+    ) as pool:
         yield LiveExperiment(recipe, LiveTask(recipe, pool, device, net), held_out, device)
 
 

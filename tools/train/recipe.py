@@ -84,6 +84,12 @@ class RecipeFile(_Table):
         le=1,
         description="share of the paper's scenes without noise and disturbances, in twentieths",
     )
+    simple: float = Field(
+        _RECIPE.simple,
+        ge=0,
+        le=1,
+        description="share of the live network's scenes of uniform tissue or inclusions, in twentieths",
+    )
     scenes_at_start: Count = Field(
         _RECIPE.scenes_at_start, description="scenes that must be there before the first step"
     )
@@ -101,7 +107,7 @@ class RecipeFile(_Table):
     def ignored(self) -> list[str]:
         """Keys given that networks of this kind do not use."""
         foreign = {
-            "paper": {"scenes_at_start", "unsupervised", "coupled", "contrast"},
+            "paper": {"scenes_at_start", "unsupervised", "coupled", "contrast", "simple"},
             "live": {
                 *("paper", "warm_start", "first_stage", "fixed_statistics", "shifted", "strain_weight"),
                 "clean",

@@ -1,7 +1,7 @@
 """Scenes on disk, made by processes of their own while training goes on, and kept for the next run.
 
-A scene is named by its number and never changes, so a training that is resumed sees the same ones in the same
-order, however fast they were made. The first run pays for them; others find them.
+A scene is named by its number, and a simple one as such, and never changes: a training that is resumed sees
+the same ones in the same order, however fast they were made. The first run pays for them; others find them.
 """
 
 import logging
@@ -16,7 +16,7 @@ from multiprocessing import get_context, parent_process
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from engine.errors import EngineError, EstimateFailed
 from engine.training.data.samples import Samples, load, make_samples, save
@@ -24,6 +24,7 @@ from engine.training.data.scenes import draw_scene
 
 POLL = 0.05  # s
 MAX_ATTEMPTS = 5
+SIMPLE_IN: Final = 20  # consecutive scenes, of which the first ones are simple
 LIMIT = 4096  # scenes kept in memory, about 1.4 MB each
 
 log = logging.getLogger(__name__)
@@ -42,10 +43,15 @@ class PoolFigures:
 
 
 class ScenePool:
-    """Scenes `first` to `first` + `count` - 1 in `folder`. A context manager: its processes end with it."""
+    """Scenes `first` to `first` + `count` - 1 in `folder`. A context manager: its processes end with it.
 
-    def __init__(self, folder: Path, *, first: int, count: int, workers: int = 1) -> None:
-        self.first, self.count = first, count
+    `simple`: share, in twentieths, that `draw_scene` draws so.
+    """
+
+    def __init__(
+        self, folder: Path, *, first: int, count: int, workers: int = 1, simple: float = 0.0
+    ) -> None:
+        self.first, self.count, self.simple = first, count, simple
         self.figures = PoolFigures()
         self._folder = folder
         self._workers = workers
@@ -58,7 +64,7 @@ class ScenePool:
         number = self.first + index
         if number in self._cache:
             return self._cache[number]
-        path = scene_path(self._folder, number)
+        path = scene_path(self._folder, number, simple=self.simple)
         begun = time.monotonic()
         self._wait_for(path)
         self.figures.waited += time.monotonic() - begun
@@ -82,13 +88,22 @@ class ScenePool:
             time.sleep(POLL)
 
     def __enter__(self) -> Self:
-        missing = any(not scene_path(self._folder, self.first + i).exists() for i in range(self.count))
+        missing = any(
+            not scene_path(self._folder, self.first + i, simple=self.simple).exists()
+            for i in range(self.count)
+        )
         if missing:
             context = get_context("spawn")  # fork copies torch's threads in an unusable state
             self._processes = [
                 context.Process(
                     target=make_scenes,
-                    args=(self._folder, self.first + offset, self.first + self.count, self._workers),
+                    args=(
+                        self._folder,
+                        self.first + offset,
+                        self.first + self.count,
+                        self._workers,
+                        self.simple,
+                    ),
                     daemon=True,
                 )
                 for offset in range(self._workers)
@@ -122,12 +137,17 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def scene_path(folder: Path, number: int) -> Path:
-    """Where a scene's samples are kept."""
-    return folder / f"{number:07d}.npz"
+def scene_path(folder: Path, number: int, *, simple: float = 0.0) -> Path:
+    """Where a scene's samples are kept; `simple` is the share of simple ones."""
+    return folder / f"{number:07d}{'-simple' if is_simple(number, simple) else ''}.npz"
 
 
-def make_scenes(folder: Path, first: int, end: int, step: int) -> None:
+def is_simple(number: int, share: float) -> bool:
+    """Whether a scene belongs to the share of simple ones."""
+    return number % SIMPLE_IN < share * SIMPLE_IN
+
+
+def make_scenes(folder: Path, first: int, end: int, step: int, simple: float = 0.0) -> None:
     """Make scenes `first`, `first` + `step`, ... below `end` that are not there yet. A process's target."""
     import torch
 
@@ -136,16 +156,16 @@ def make_scenes(folder: Path, first: int, end: int, step: int) -> None:
     for number in range(first, end, step):
         if parent is not None and not parent.is_alive():
             return  # a training that was killed could not end its processes
-        path = scene_path(folder, number)
+        path = scene_path(folder, number, simple=simple)
         if not path.exists():
-            save(_samples_of(number), path)
+            save(_samples_of(number, simple=is_simple(number, simple)), path)
 
 
-def _samples_of(number: int) -> Samples:
+def _samples_of(number: int, *, simple: bool) -> Samples:
     """Samples of a scene; drawn again where its frames have no carrier, as one in some thousands has."""
     for attempt in range(MAX_ATTEMPTS):
         try:
-            return make_samples(draw_scene(number, attempt=attempt))
+            return make_samples(draw_scene(number, attempt=attempt, simple=simple))
         except EstimateFailed as error:
             log.warning("scene %d is drawn again: %s", number, error)
     raise PoolFailed(f"scene {number} was drawn {MAX_ATTEMPTS} times and never could be tracked")

@@ -36,6 +36,7 @@ CELL_MM = 0.6
 FRAMES = 6
 FINEST_TEXTURE = 0.4e-3  # m: ripples of about 1.2 mm
 MAX_PRESSED = 0.055  # of all frames together: the softest textures must not fold over
+SIMPLE = 0.33  # of all tissue: uniform, inclusions or a sphere
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -49,15 +50,15 @@ class DrawnScene:
     """What the tissue is, for figures by kind."""
 
 
-def draw_scene(number: int, *, attempt: int = 0, clean: bool = False) -> DrawnScene:
+def draw_scene(number: int, *, attempt: int = 0, clean: bool = False, simple: bool = False) -> DrawnScene:
     """The scene of this number, 0.2-1 s; another one for every `attempt`.
 
-    `clean`: without noise and disturbances, for tests.
+    `clean`: without noise and disturbances. `simple`: uniform tissue, inclusions or a sphere, nothing else.
     """
     rng = np.random.default_rng([STREAM, number, *([attempt] if attempt else [])])
     spec = drawn_acquisition(rng)
     depth, width = spec.shape[0] * spec.sample_pitch, spec.shape[1] * spec.line_pitch
-    kind, phantom = drawn_tissue(depth, width, rng)
+    kind, phantom = drawn_tissue(depth, width, rng, simple=simple)
     moves, extra = _hand(phantom, spec, rng)
     acquisition = simulate_acquisition(
         phantom,
@@ -102,14 +103,16 @@ def drawn_probe(spec: EngineSpec, rng: np.random.Generator) -> Imaging:
     )
 
 
-def drawn_tissue(depth: float, width: float, rng: np.random.Generator) -> tuple[str, Phantom]:
+def drawn_tissue(
+    depth: float, width: float, rng: np.random.Generator, *, simple: bool = False
+) -> tuple[str, Phantom]:
     """Tissue of this size in m, and what it is."""
-    draw = rng.uniform()
+    draw = rng.uniform() * (SIMPLE if simple else 1.0)
     if draw < 0.08:
         return "uniform", inclusion_phantom()
     if draw < 0.28:
         return "inclusions", _inclusions(depth, width, rng)
-    if draw < 0.33:
+    if draw < SIMPLE:
         return "sphere", _sphere(depth, width, rng)
     if draw < 0.53:
         block = TissueBlock(height=1.2 * depth, width=1.4 * width, element=max(depth, width) / 40)
