@@ -82,6 +82,7 @@ def test_mistakes_in_a_recipe_are_listed_all_at_once_with_the_nearest_name(tmp_p
     [
         ('kind = "paper"\ntruth = true\nscenes_at_start = 3', "scenes_at_start, truth = true"),
         ('kind = "paper"\n[unsupervised]\nconsistency = 1.0', "does not use unsupervised"),
+        ('kind = "paper"\nsimple = 0.1', "does not use simple"),
         ("[paper]\nconsistency = 1.0", 'kind = "live" does not use paper'),
         ("clean = 0.3\nfixed_statistics = 1.0", "does not use clean, fixed_statistics"),
     ],

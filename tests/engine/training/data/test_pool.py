@@ -15,10 +15,12 @@ import pytest
 
 from engine.training.data.pool import PoolFailed, ScenePool, scene_path
 from engine.training.data.samples import load, save
+from engine.training.data.scenes import draw_scene
 from tests.engine.training.tiny_training import made_samples
 from tests.process_ends import wait_for_end
 from tests.root import ROOT
 
+SIMPLE_KINDS = {"uniform", "inclusions", "sphere"}
 SCENE_LIMIT = 60.0  # s for a process to start, import torch, and make a scene on a busy machine
 
 
@@ -45,6 +47,26 @@ def test_training_waits_for_a_scene_and_reports_how_long(tmp_path: Path) -> None
         pool.scene(0)
         assert 0.0 < pool.figures.waited < SCENE_LIMIT
     assert [path.name for path in tmp_path.iterdir()] == ["0000000.npz"]
+
+
+def test_a_simple_scene_is_made_where_the_share_asks_for_one(tmp_path: Path) -> None:
+    assert draw_scene(2).kind not in SIMPLE_KINDS
+    with ScenePool(tmp_path, first=2, count=1, simple=0.15) as pool:
+        assert pool.scene(0).kind in SIMPLE_KINDS
+    with ScenePool(tmp_path, first=2, count=1, simple=0.1) as pool:  # the control: the first two of twenty
+        assert pool.scene(0).kind not in SIMPLE_KINDS
+
+
+def test_a_share_of_the_scenes_is_simple_and_kept_as_such(tmp_path: Path) -> None:
+    for number in (25, 26):
+        save(made_samples(number, 0.1), scene_path(tmp_path, number, simple=0.3))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0000025-simple.npz", "0000026.npz"]
+    with ScenePool(tmp_path, first=25, count=2, simple=0.3) as pool:
+        assert not psutil.Process().children(recursive=True)
+        assert pool.scene(0).kind == pool.scene(1).kind
+    alone = ScenePool(tmp_path, first=25, count=1)  # the control: without the share it is another scene
+    with pytest.raises(PoolFailed, match=r"0000025\.npz is missing"):
+        alone.scene(0)
 
 
 def test_a_scene_that_nobody_makes_is_named(tmp_path: Path) -> None:

@@ -82,18 +82,23 @@ def test_samples_are_what_the_live_estimator_computes(scene: DrawnScene, samples
     assert np.allclose(cells.radians[0].numpy(), samples.radians, rtol=1e-5)
 
 
-def test_kinds_appear_in_their_shares(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("simple", [False, True])
+def test_kinds_appear_in_their_shares(monkeypatch: pytest.MonkeyPatch, *, simple: bool) -> None:
     # phantoms by name instead of in full: which one is drawn is all that counts here
     for name in ("_inclusions", "_sphere", "inclusion_phantom", "textured_phantom"):
         monkeypatch.setattr(module, name, lambda *_, **__: None)
     monkeypatch.setattr(module, "TissueBlock", lambda **_: None)
     monkeypatch.setattr(module, "draw_geometry", lambda *_, **__: SimpleNamespace(kind="", phantom=int))
     drawn = Counter(
-        module.drawn_tissue(0.03, 0.02, np.random.default_rng([module.STREAM, number]))[0].strip()
+        module.drawn_tissue(0.03, 0.02, np.random.default_rng([module.STREAM, number]), simple=simple)[
+            0
+        ].strip()
         for number in range(4000)
     )
     shares = {"uniform": 0.08, "inclusions": 0.20, "sphere": 0.05, "solved": 0.20}
     shares |= {"random": 0.188, "ripples": 0.094, "islands": 0.094, "layers": 0.094}
+    if simple:
+        shares = {"uniform": 0.24, "inclusions": 0.61, "sphere": 0.15}
     assert set(drawn) == set(shares)
     for kind, share in shares.items():
         assert drawn[kind] / 4000 == pytest.approx(share, abs=0.03), kind
