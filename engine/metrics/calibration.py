@@ -1,7 +1,8 @@
 """Calibration and sparsification of a standard deviation map."""
 
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,8 @@ from engine.metrics.accuracy import Map, Mask
 from engine.metrics.sums import Sums
 
 STEPS = 20
+DECILES = 10
+BANDS: Final = (-np.inf, 0.7, 0.9, np.inf)  # of echo match
 INTERVAL = 1.959964  # standard deviations that hold 95 % of a normal distribution
 
 
@@ -45,6 +48,23 @@ def calibration(estimate: Map, truth: Map, std: Map, region: Mask) -> Calibratio
         squared_z=float(np.dot(z, z)),
         covered=int(np.count_nonzero(z <= INTERVAL)),
     )
+
+
+def by_decile(z: NDArray[np.floating], std: NDArray[np.floating]) -> list[float]:
+    """RMS of error over standard deviation in every decile of it, smallest first; NaN for an empty one."""
+    edges = np.quantile(std, np.linspace(0, 1, DECILES + 1))
+    place = np.clip(np.searchsorted(edges, std) - 1, 0, DECILES - 1)
+    return [rms(z[place == k]) for k in range(DECILES)]
+
+
+def by_band(z: NDArray[np.floating], match: NDArray[np.floating]) -> list[float]:
+    """The same in every band of echo match, lowest first."""
+    return [rms(z[(low <= match) & (match < high)]) for low, high in pairwise(BANDS)]
+
+
+def rms(values: NDArray[np.floating]) -> float:
+    """Root mean square, NaN of nothing."""
+    return float(np.sqrt(np.mean(np.square(values, dtype=np.float64)))) if values.size else float("nan")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,14 +2,13 @@
 
 python -m tools.evaluate.studies.fused     a table on the screen
 
-On scenes of training's kind that were neither learnt from nor used to measure the share of common error. The
-truth of a fused image is what fusion makes of the true strain of the same pairs, with the same weights and
-motion: scenes with a pulsing vessel have no other.
+On held-out scenes of training's kind, others than those that measured the share of common error. The truth of
+a fused image is what fusion makes of the true strain of the same pairs, with the same weights and motion:
+scenes with a pulsing vessel have no other.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -17,18 +16,18 @@ import typer
 from numpy.typing import NDArray
 
 from engine.factory import load
+from engine.metrics.calibration import by_band, by_decile, rms
 from engine.sequence.fusion import Fusion
 from engine.sequence.quality import Thresholds, assess_pair_quality
 from engine.training.data.scenes import draw_scene
+from engine.training.recipe import FIRST_HELD_OUT
 
-FIRST: Final = 5100
+FIRST: Final = FIRST_HELD_OUT + 50_000
 SCENES: Final = 48
 ENGINES: Final = {"reference": "reference", "musse": "onnx"}
 TIME_CONSTANT: Final = 0.5  # s: the node's default
 INTERVAL: Final = 1 / 30  # s between frames
 LEAST_PAIRS: Final = 3  # that an image consists of
-BANDS: Final = (0.0, 0.7, 0.9, 1.0)  # of echo match
-BINS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,21 +90,15 @@ def table(name: str, found: list[Image]) -> str:
         for part in ("error", "std", "match")
     )
     z = error / std
-    edges = np.quantile(std, np.linspace(0, 1, BINS + 1))
-    place = np.clip(np.searchsorted(edges, std) - 1, 0, BINS - 1)
     cells = [
-        f"{_rms(z):.2f}",
+        f"{rms(z):.2f}",
         f"{100 * np.mean(np.abs(z) < 1.96):.1f} %",
-        ", ".join(f"{_rms(z[place == k]):.2f}" for k in range(BINS)),
-        ", ".join(f"{_rms(z[(low <= match) & (match < high)]):.2f}" for low, high in pairwise(BANDS)),
-        f"{np.median([_rms(image.error / image.std) for image in found]):.2f}",
+        ", ".join(f"{value:.2f}" for value in by_decile(z, std)),
+        ", ".join(f"{value:.2f}" for value in by_band(z, match)),
+        f"{np.median([rms(image.error / image.std) for image in found]):.2f}",
         str(len(found)),
     ]
     return f"| {name} | {' | '.join(cells)} |"
-
-
-def _rms(values: NDArray[np.floating]) -> float:
-    return float(np.sqrt(np.mean(values**2))) if values.size else float("nan")
 
 
 def main() -> None:

@@ -2,8 +2,8 @@
 
 python -m tools.evaluate.studies.lateral FIGURE.png     a table on the screen, and the figure
 
-On scenes of training's kind that were neither learnt from nor used to fit the two constants of
-`engine.tracking.lateral_precision`.
+On held-out scenes of training's kind; the two constants of `engine.tracking.lateral_precision` were fitted
+on others.
 """
 
 import math
@@ -20,16 +20,17 @@ from scipy.stats import spearmanr
 
 from engine.estimator import Estimator
 from engine.factory import load
+from engine.metrics.calibration import DECILES, by_decile
 from engine.simulation import SimulatedAcquisition
 from engine.training.data.scenes import draw_scene
+from engine.training.recipe import FIRST_HELD_OUT
 from tools.evaluate.report.plots import save_png
 
-FIRST: Final = 5016
+FIRST: Final = FIRST_HELD_OUT + 51_000
 SCENES: Final = 32
 PAIRS: Final = (0, 5)  # of each scene: consecutive frames, and further apart
 ENGINES: Final = {"reference": "reference", "musse": "onnx"}
 TRUSTED: Final = 0.3  # least correlation of a pixel that counts
-BINS: Final = 10
 WINDOW: Final = 3e-3  # m, both ways, of the strain in the figure
 PROBE: Final = {"wavelength": 1540.0 / 5e6, "beam": 0.42e-3, "pulse": 0.4e-3}
 """m: 5 MHz; beam and pulse as the length in exp(-d^2 / (2 length^2)) of the echoes' autocorrelation."""
@@ -64,9 +65,7 @@ def table(name: str, pairs: list[Seen]) -> tuple[str, Seen]:
     """One row of the table, and all pixels together."""
     error, std = (np.concatenate([getattr(pair, part) for pair in pairs]) for part in ("error", "std"))
     z = error / std
-    edges = np.quantile(std, np.linspace(0, 1, BINS + 1))
-    place = np.clip(np.searchsorted(edges, std) - 1, 0, BINS - 1)
-    deciles = [float(np.sqrt(np.mean(z[place == k] ** 2))) for k in range(BINS)]
+    deciles = by_decile(z, std)
     single = [float(np.sqrt(np.mean((pair.error / pair.std) ** 2))) for pair in pairs]
     rank = float(spearmanr(np.abs(error[::7]), std[::7])[0])
     cells = [
@@ -93,7 +92,7 @@ def draw(seen: dict[str, Seen], path: Path) -> None:
     figure = Figure(figsize=(10, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
     for name, pixels in seen.items():
-        order = np.array_split(np.argsort(pixels.std), 2 * BINS)
+        order = np.array_split(np.argsort(pixels.std), 2 * DECILES)
         x = [1e6 * np.sqrt(np.mean(pixels.std[k] ** 2)) for k in order]
         y = [1e6 * np.sqrt(np.mean(pixels.error[k] ** 2)) for k in order]
         left.loglog(x, y, "o-", markersize=3, label=name)

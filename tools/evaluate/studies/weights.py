@@ -113,14 +113,19 @@ def _accumulate(result: Figures, found: LiveEstimate, batch: Batch) -> None:
         result.accumulated.append((float(over.sum()), float(weight.sum())))
 
 
+def held_out_sets(folder: Path) -> dict[str, list[Batch]]:
+    """Held-out scenes by their kind, as they are drawn and without noise; `folder` keeps the former."""
+    with ScenePool(folder, first=FIRST_HELD_OUT, count=SCENES) as pool:
+        drawn = held_out_batches(pool, SCENES, CROPS)
+    clean = held_out_batches(CleanScenes(), CLEAN, CROPS)
+    return {"as drawn": drawn, "without noise and disturbances": clean}
+
+
 def main() -> None:
-    """Print a table for the scenes as they are drawn, and one for those without noise."""
+    """Print a table of each of `held_out_sets`."""
     folder, *files = map(Path, sys.argv[1:])
     torch.set_num_threads(1)
-    with ScenePool(folder, first=FIRST_HELD_OUT, count=SCENES) as pool:
-        sets = {"as drawn": held_out_batches(pool, SCENES, CROPS)}
-    sets["without noise and disturbances"] = held_out_batches(CleanScenes(), CLEAN, CROPS)
-    for title, batches in sets.items():
+    for title, batches in held_out_sets(folder).items():
         typer.echo(f"\n| {title} | {' | '.join(COLUMNS)} |\n|{'---|' * (len(COLUMNS) + 1)}")
         for path in files:
             net, _ = load(path)
