@@ -4,7 +4,8 @@ Three things that no sigma learnt from smooth tissue states:
 
 - where the measurement has moved the prior, one of both is wrong by as much: `MOVED` of the change counts;
 - structure along depth that is too fine for the result, yet measured: slopes of the displacement that the
-  result leaves do not fall with the number of columns averaged, as those of noise do, whatever its level;
+  result leaves do not fall with the number of columns averaged, as those of noise do; where noise is larger
+  than the strain, too few cells are left for the difference to mean anything;
 - detail across the lines that was given back (`engine.musse.lateral_detail`): the beam has averaged part of
   it away, and how large that part is cannot be seen.
 
@@ -52,8 +53,10 @@ def unresolved(coupled: Coupled, prior: Tensor, detail: Tensor, scale: Tensor) -
     maps = torch.cat((excess, (detail * detail).unsqueeze(1)), dim=1)
     found, weighed, lost = (along @ maps @ across).unbind(dim=1)
     cells = along.sum(dim=-1, keepdim=True) * across.sum(dim=-2, keepdim=True)
-    fine = FINE * found.clamp(min=0.0) / weighed.clamp(min=TINY)
     most = MOST * scale
+    noise = cells / weighed.clamp(min=TINY)
+    seen = (1.0 - noise / (scale * scale)).clamp(min=0.0)
+    fine = FINE * seen * found.clamp(min=0.0) / weighed.clamp(min=TINY)
     return change * change + torch.minimum(fine, most * most) + ACROSS * lost / cells
 
 
