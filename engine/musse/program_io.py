@@ -34,7 +34,7 @@ INPUTS: Final = (
 """Inputs of the program in order: both frames, where the phase passes start, the canonical grid's matrices,
 the phase per sample of every canonical row, and the cells' matrices."""
 
-PROGRAM_VERSION: Final = 5
+PROGRAM_VERSION: Final = 6
 """Of the computation around the weights: raised whenever equal weights give other results."""
 
 VERSION: Final = "musse_program_version"

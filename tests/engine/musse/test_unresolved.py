@@ -89,6 +89,15 @@ def test_structure_adds_at_most_a_share_of_the_strain_scale(monkeypatch: pytest.
     assert float(unlimited.max()) > 4 * float(added.max())
 
 
+def test_slopes_noisier_than_the_strain_show_no_structure(monkeypatch: pytest.MonkeyPatch) -> None:
+    layers = 0.004 * torch.sin(2 * np.pi * torch.arange(ROWS) / 6.5)[None, :, None].expand_as(PRIOR)
+    found = couple(measure(cells(PRIOR + layers)), PRIOR, torch.full_like(PRIOR, STD), SCALE)
+    monkeypatch.setattr(unresolved, "MOVED", 0.0)
+    gentle, firm = (unresolved.unresolved(found, PRIOR, NOTHING, SCALE * of)[INNER] for of in (0.01, 1.0))
+    assert float(gentle.max()) == 0.0
+    assert float(firm.min()) > 0.0  # the control: of a hundred times the strain they do
+
+
 def test_nothing_is_added_where_nothing_was_measured() -> None:
     found = couple(measure(cells(PRIOR), NOTHING), PRIOR, torch.full_like(PRIOR, STD), SCALE)
     assert float(unresolved.unresolved(found, PRIOR, NOTHING, SCALE).abs().max()) == 0.0
