@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from engine.musse.measurement import LOCAL_REACH, TINY, Measurement, beyond, distances, within
+from engine.musse.measurement import LOCAL_REACH, TINY, Measurement, distances, within
 
 KAPPA: Final = 1.0
 STEPS: Final = 9
@@ -55,7 +55,7 @@ def couple(found: Measurement, strain: Tensor, prior_std: Tensor, scale: Tensor)
     """
     prior = integrated(strain)
     along = within(distances(strain, -2), LOCAL_REACH[0])
-    residual, precision = beyond(found, prior, along)
+    residual, precision = found.beyond(prior), found.precision
     level = mean(residual, precision)
     weight, moment = share_across(precision, (residual - level) * precision, along)
     common = MAX_OVER_TYPICAL * typical(prior_std, found.coverage)

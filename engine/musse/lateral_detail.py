@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from engine.musse.coupling import integrated
-from engine.musse.measurement import LOCAL_REACH, TINY, Measurement, beyond, distances, within
+from engine.musse.measurement import LOCAL_REACH, TINY, Measurement, distances, within
 
 REACH: Final = 13  # cells either way along depth: 4 mm at 5 MHz
 BESIDE: Final = 3  # cells either way across, whose mean slope is left to the prior
@@ -42,7 +42,7 @@ def lateral_detail(found: Measurement, prior: Tensor) -> LateralDetail:
     """What the measured displacement adds to the prior strain (batch, rows, cols). Measured, not learnt."""
     distance, beside = distances(prior, -2), distances(prior, -1)
     along, across = within(distance, LOCAL_REACH[0]), within(beside, LOCAL_REACH[1])
-    residual, weight = beyond(found, integrated(prior), along)
+    residual, weight = found.beyond(integrated(prior)), found.precision
     box = within(distance, REACH)
     first = -distance * box
     moved = weight * residual

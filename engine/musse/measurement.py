@@ -4,7 +4,7 @@ The measurement of the coupling (`engine.musse.coupling`) and of the detail that
 (`engine.musse.lateral_detail`). Figures: docs/decisions/0024-strain-is-coupled-with-displacement.md.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import torch
@@ -34,6 +34,10 @@ class Measurement:
     coverage: Tensor
     """Share that both frames hold, 0-1."""
 
+    def beyond(self, prior: Tensor) -> Tensor:
+        """Displacement beyond `prior`, 0 where nothing was measured."""
+        return torch.where(self.precision > 0, self.moved - prior, torch.zeros_like(prior))
+
 
 def measure(cells: TrackingFeatures, measured: Tensor | None = None) -> Measurement:
     """Displacement of every cell, and how precise it is.
@@ -61,23 +65,22 @@ def measure(cells: TrackingFeatures, measured: Tensor | None = None) -> Measurem
     return Measurement(moved, precision if measured is None else precision * measured, cells.coverage)
 
 
-def beyond(found: Measurement, prior: Tensor, along: Tensor) -> tuple[Tensor, Tensor]:
-    """Displacement beyond `prior` in cells, and its precision, 0 where a cell does not count.
+def without_skips(found: Measurement, prior: Tensor) -> Measurement:
+    """`found` without the cells that stand out from their neighbourhood beyond `prior`, in cells.
 
-    A cell that stands out from its neighbourhood counts nothing: it has skipped a cycle, or the prior adds up
-    to another displacement on this line than beside it, as below a vessel. So it stands out only if it does
-    beyond the prior of its own line and beyond that of all lines, which holds no such steps. `along` (rows,
-    rows) is 1 within `LOCAL_REACH`.
+    Such a cell has skipped a cycle, or the prior adds up to another displacement on its line than beside it,
+    as below a vessel. So it stands out only if it does beyond the prior of its own line and beyond that of
+    all lines, which holds no such steps.
     """
     weight = found.precision
-    across = within(distances(prior, -1), LOCAL_REACH[1])
+    along, across = (within(distances(prior, axis), n) for axis, n in zip((-2, -1), LOCAL_REACH, strict=True))
     total = (along @ weight @ across).clamp(min=TINY)
     priors = torch.stack((prior, prior.mean(dim=-1, keepdim=True).expand_as(prior)), dim=1)
     residual = found.moved.unsqueeze(1) - priors
     residual = torch.where((weight > 0).unsqueeze(1), residual, torch.zeros_like(residual))
     near = (along @ (weight.unsqueeze(1) * residual) @ across) / total.unsqueeze(1)
     deviation = (residual - near).abs().amin(dim=1)
-    return residual[:, 0], weight * (deviation < MAX_DEVIATION)
+    return replace(found, precision=weight * (deviation < MAX_DEVIATION))
 
 
 def distances(maps: Tensor, axis: int) -> Tensor:

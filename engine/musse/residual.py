@@ -17,7 +17,7 @@ from torch import Tensor
 
 from engine.musse.coupling import couple, integrated
 from engine.musse.lateral_detail import lateral_detail
-from engine.musse.measurement import measure
+from engine.musse.measurement import measure, without_skips
 from engine.musse.tracking_features import TrackingFeatures
 from engine.musse.unresolved import unresolved
 from engine.musse.window_features import (
@@ -110,7 +110,7 @@ def combine(
     closed = (gates * found.strain_std * found.strain_std).sum(dim=1).sqrt() + 0.02 * scale
     std, prior_std = (closed * (WIDEST * torch.tanh(x / WIDEST)).exp() for x in (log_std, log_prior_std))
     anchored = drawn + _missing(found, scale, drawn)
-    displacement = measure(cells, measured)
+    displacement = without_skips(measure(cells, measured), integrated(anchored))
     detail = lateral_detail(displacement, anchored)
     strain = anchored + detail.strain
     std, prior_std = ((x * x + detail.variance).sqrt() for x in (std, prior_std))

@@ -4,6 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engine.musse.coupling import integrated
+from engine.musse.measurement import Measurement, measure, without_skips
 from engine.musse.tracking_features import TrackingFeatures
 
 
@@ -22,3 +24,8 @@ def measured_cells(
         lateral=0 * one,
         radians=torch.full((1, motion.shape[1]), 2 * np.pi),
     )
+
+
+def counted(cells: TrackingFeatures, prior: Tensor, use: Tensor | None = None) -> Measurement:
+    """What `cells` measured, without those that stand out beyond the strain `prior`."""
+    return without_skips(measure(cells, use), integrated(prior))

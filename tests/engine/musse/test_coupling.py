@@ -11,9 +11,8 @@ from torch import Tensor
 
 from engine.musse import coupling, measurement
 from engine.musse.coupling import Coupled, couple, integrated, posterior_share, reduce
-from engine.musse.measurement import measure
 from engine.musse.tracking_features import TrackingFeatures
-from tests.engine.musse.measured_cells import measured_cells
+from tests.engine.musse.measured_cells import counted, measured_cells
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -41,7 +40,7 @@ def wavy() -> Tensor:
 
 
 def coupled(cells: TrackingFeatures, std: float = STD, scale: Tensor = SCALE) -> Coupled:
-    return couple(measure(cells), uniform(PRIOR), uniform(std), scale)
+    return couple(counted(cells, uniform(PRIOR)), uniform(PRIOR), uniform(std), scale)
 
 
 def rms(values: Tensor) -> float:
@@ -137,7 +136,7 @@ def test_a_cycle_skip_does_not_count() -> None:
 
 def free(std: Tensor) -> Tensor:
     """Displacement where the measurement ripples and the prior does not."""
-    return couple(measure(measured(wavy(), 0.99)), uniform(PRIOR), std, SCALE).axial
+    return couple(counted(measured(wavy(), 0.99), uniform(PRIOR)), uniform(PRIOR), std, SCALE).axial
 
 
 def test_a_pair_that_is_uncertain_everywhere_follows_its_measurement() -> None:
@@ -240,9 +239,9 @@ def test_withheld_measurements_do_not_count() -> None:
     use = uniform(1.0)
     use[:, 40:80, 2:6] = 0.0
     cells = measured(wavy())
-    with_less = couple(measure(cells, use), uniform(PRIOR), uniform(STD), SCALE)
+    with_less = couple(counted(cells, uniform(PRIOR), use), uniform(PRIOR), uniform(STD), SCALE)
     assert float(with_less.precision[use == 0].max()) == 0.0
-    none = couple(measure(cells, 0 * use), uniform(PRIOR), uniform(STD), SCALE)
+    none = couple(counted(cells, uniform(PRIOR), 0 * use), uniform(PRIOR), uniform(STD), SCALE)
     assert torch.equal(none.strain, uniform(PRIOR))
     assert rms(with_less.strain - coupled(cells).strain) > 1e-5  # the control
 
@@ -253,7 +252,7 @@ def test_gradients_in_single_precision_are_those_in_double(monkeypatch: pytest.M
         seen = measured(wavy(), 0.9)
         cells = TrackingFeatures(**{f.name: getattr(seen, f.name).to(dtype) for f in fields(seen)})
         strain, std = (uniform(value).to(dtype).requires_grad_() for value in (PRIOR, STD))
-        found = couple(measure(cells), strain, std, SCALE.to(dtype))
+        found = couple(counted(cells, strain), strain, std, SCALE.to(dtype))
         (found.strain.square().mean() + found.axial.square().mean()).backward()
         return [leaf.grad for leaf in (strain, std) if leaf.grad is not None]
 
@@ -269,7 +268,7 @@ def test_gradients_flow_to_strain_and_its_deviation() -> None:
     cells = measured(wavy())
     coverage = cells.coverage.clone()
     coverage[..., 3:5] = 0.0
-    found = couple(measure(replace(cells, coverage=coverage)), strain, std, SCALE)
+    found = couple(counted(replace(cells, coverage=coverage), strain), strain, std, SCALE)
     (found.strain.square().mean() + found.std_share.mean() + found.axial.square().mean()).backward()
     for leaf in (strain, std):
         assert leaf.grad is not None

@@ -8,9 +8,8 @@ from torch import Tensor
 from engine.musse import lateral_detail
 from engine.musse.coupling import integrated
 from engine.musse.lateral_detail import LateralDetail
-from engine.musse.measurement import LOCAL_REACH, beyond, distances, measure, within
 from engine.musse.tracking_features import TrackingFeatures
-from tests.engine.musse.measured_cells import measured_cells
+from tests.engine.musse.measured_cells import counted, measured_cells
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -34,7 +33,7 @@ def waves() -> Tensor:
 
 
 def added(strain: Tensor) -> LateralDetail:
-    return lateral_detail.lateral_detail(measure(cells(integrated(strain))), PRIOR)
+    return lateral_detail.lateral_detail(counted(cells(integrated(strain)), PRIOR), PRIOR)
 
 
 def recovered(strain: Tensor) -> float:
@@ -80,14 +79,15 @@ def test_what_is_added_has_the_stated_variance() -> None:
 
 
 def test_nothing_is_added_where_nothing_was_measured() -> None:
-    found = lateral_detail.lateral_detail(measure(cells(integrated(waves())), torch.zeros_like(PRIOR)), PRIOR)
+    found = lateral_detail.lateral_detail(
+        counted(cells(integrated(waves())), PRIOR, torch.zeros_like(PRIOR)), PRIOR
+    )
     assert float(found.strain.abs().max()) == 0.0
 
 
 def kept(prior: Tensor, motion: Tensor) -> Tensor:
     """Whether each cell counts as measured."""
-    along = within(distances(prior, -2), LOCAL_REACH[0])
-    return beyond(measure(cells(motion)), integrated(prior), along)[1] > 0
+    return counted(cells(motion), prior).precision > 0
 
 
 def test_a_prior_that_is_wrong_on_one_line_does_not_make_its_measurement_a_skip() -> None:

@@ -7,9 +7,8 @@ from torch import Tensor
 
 from engine.musse import unresolved
 from engine.musse.coupling import couple, integrated
-from engine.musse.measurement import measure
 from engine.musse.tracking_features import TrackingFeatures
-from tests.engine.musse.measured_cells import measured_cells
+from tests.engine.musse.measured_cells import counted, measured_cells
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -33,7 +32,7 @@ def error_over_sigma(
     true: Tensor, detail: Tensor = NOTHING, louder: float = 1.0
 ) -> tuple[float, float, Tensor]:
     """RMS with the variance and without it, and the variance itself."""
-    found = couple(measure(cells(true, louder=louder)), PRIOR, torch.full_like(PRIOR, STD), SCALE)
+    found = couple(counted(cells(true, louder=louder), PRIOR), PRIOR, torch.full_like(PRIOR, STD), SCALE)
     own = (STD * found.std_share) ** 2
     added = unresolved.unresolved(found, PRIOR, detail, SCALE)
     error = found.strain - true
@@ -63,7 +62,7 @@ def test_a_step_raises_sigma_where_the_measurement_moved_the_prior() -> None:
     """Two layers that slip by a tenth of a cell: the step is drawn as strain, over more rows than one."""
     row = torch.arange(ROWS, dtype=torch.float32)[None, :, None].expand_as(PRIOR)
     seen = cells(PRIOR + 0.1 * ((row == 75).float()))
-    found = couple(measure(seen), PRIOR, torch.full_like(PRIOR, 4 * STD), SCALE)
+    found = couple(counted(seen, PRIOR), PRIOR, torch.full_like(PRIOR, 4 * STD), SCALE)
     own = 4 * STD * found.std_share
     sigma = (own * own + unresolved.unresolved(found, PRIOR, NOTHING, SCALE)).sqrt()
     error = (found.strain - PRIOR)[:, 70:81, 4:-4]
@@ -91,7 +90,7 @@ def test_structure_adds_at_most_a_share_of_the_strain_scale(monkeypatch: pytest.
 
 def test_slopes_noisier_than_the_strain_show_no_structure(monkeypatch: pytest.MonkeyPatch) -> None:
     layers = 0.004 * torch.sin(2 * np.pi * torch.arange(ROWS) / 6.5)[None, :, None].expand_as(PRIOR)
-    found = couple(measure(cells(PRIOR + layers)), PRIOR, torch.full_like(PRIOR, STD), SCALE)
+    found = couple(counted(cells(PRIOR + layers), PRIOR), PRIOR, torch.full_like(PRIOR, STD), SCALE)
     monkeypatch.setattr(unresolved, "MOVED", 0.0)
     gentle, firm = (unresolved.unresolved(found, PRIOR, NOTHING, SCALE * of)[INNER] for of in (0.01, 1.0))
     assert float(gentle.max()) == 0.0
@@ -99,5 +98,5 @@ def test_slopes_noisier_than_the_strain_show_no_structure(monkeypatch: pytest.Mo
 
 
 def test_nothing_is_added_where_nothing_was_measured() -> None:
-    found = couple(measure(cells(PRIOR), NOTHING), PRIOR, torch.full_like(PRIOR, STD), SCALE)
+    found = couple(counted(cells(PRIOR), PRIOR, NOTHING), PRIOR, torch.full_like(PRIOR, STD), SCALE)
     assert float(unresolved.unresolved(found, PRIOR, NOTHING, SCALE).abs().max()) == 0.0
