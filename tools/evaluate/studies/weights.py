@@ -28,22 +28,27 @@ from engine.training.recipe import FIRST_HELD_OUT
 from engine.training.validation.held_out import MIN_CONTRAST, held_out_batches
 
 SCENES: Final = 48  # beginning where the held-out scenes of a training do
-CLEAN: Final = 24  # others, without noise and disturbances
+OTHERS: Final = 24  # without noise and disturbances, and of simple tissue
 FIRST_CLEAN: Final = FIRST_HELD_OUT + 10_000
+FIRST_SIMPLE: Final = FIRST_HELD_OUT + 20_000
 CROPS: Final = 16  # per batch
 COLUMNS: Final = (
     "NRMSE", "pooled", "prior's", "displacement", "recovery", "error / sigma", "inside 95 %", "sum / sigma",
 )  # fmt: skip
 
 
-class CleanScenes:
-    """Scenes without noise and disturbances, made when asked for. See `Scenes`."""
+@dataclass(frozen=True)
+class OtherScenes:
+    """Scenes that are made when asked for. See `Scenes`, and `draw_scene` for their kind."""
 
+    first: int
+    clean: bool = False
+    simple: bool = False
     figures = PoolFigures()
 
     def scene(self, index: int) -> Samples:
-        """Scene `FIRST_CLEAN` + `index`, about 2 s."""
-        return make_samples(draw_scene(FIRST_CLEAN + index, clean=True))
+        """Scene `first` + `index`, about 2 s."""
+        return make_samples(draw_scene(self.first + index, clean=self.clean, simple=self.simple))
 
 
 @dataclass
@@ -114,11 +119,16 @@ def _accumulate(result: Figures, found: LiveEstimate, batch: Batch) -> None:
 
 
 def held_out_sets(folder: Path) -> dict[str, list[Batch]]:
-    """Held-out scenes by their kind, as they are drawn and without noise; `folder` keeps the former."""
+    """Held-out scenes by their kind; `folder` keeps those that are as drawn."""
     with ScenePool(folder, first=FIRST_HELD_OUT, count=SCENES) as pool:
         drawn = held_out_batches(pool, SCENES, CROPS)
-    clean = held_out_batches(CleanScenes(), CLEAN, CROPS)
-    return {"as drawn": drawn, "without noise and disturbances": clean}
+    others = {
+        "without noise and disturbances": OtherScenes(FIRST_CLEAN, clean=True),
+        "simple tissue": OtherScenes(FIRST_SIMPLE, simple=True),
+    }
+    return {"as drawn": drawn} | {
+        kind: held_out_batches(scenes, OTHERS, CROPS) for kind, scenes in others.items()
+    }
 
 
 def main() -> None:
