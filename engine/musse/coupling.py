@@ -26,7 +26,8 @@ KAPPA: Final = 1.0
 STEPS: Final = 9
 """Lines of up to 2^9 cells are solved exactly; in longer ones a measurement reaches 2^9 - 1 cells."""
 MAX_PRIOR_STD: Final = 0.3  # of the strain scale: a larger sigma marks cells without echoes, not free slopes,
-MAX_OVER_TYPICAL: Final = 1.5  # unless the whole pair has it: up to this multiple of the typical one
+MAX_OVER_TYPICAL: Final = 3.0  # unless the whole pair has it: up to this multiple of the typical one
+MIN_OVER_TYPICAL: Final = 0.3  # a smaller sigma than that makes a pair stiff whose network is wrong in places
 LATERAL_STD: Final = 0.05  # cells by which d differs between neighbouring lines
 MAX_STIFFNESS: Final = 1e4  # over the precision of d: beyond, float32 sees no difference from the prior
 
@@ -58,8 +59,9 @@ def couple(found: Measurement, strain: Tensor, prior_std: Tensor, scale: Tensor)
     residual, precision = found.beyond(prior), found.precision
     level = mean(residual, precision)
     weight, moment = share_across(precision, (residual - level) * precision, along)
-    common = MAX_OVER_TYPICAL * typical(prior_std, found.coverage)
-    std = torch.minimum(prior_std, torch.maximum(MAX_PRIOR_STD * scale, common))
+    common = typical(prior_std, found.coverage)
+    most = torch.maximum(MAX_PRIOR_STD * scale, MAX_OVER_TYPICAL * common)
+    std = torch.maximum(torch.minimum(prior_std, most), MIN_OVER_TYPICAL * common)
     middle = 0.5 * (std[:, 1:] + std[:, :-1])
     stiffness = KAPPA / (middle * middle)
     change, certain = reduce(stiffness, weight, moment)

@@ -17,7 +17,7 @@ from engine.musse.tracking_features import TrackingFeatures
 COHERENCE_WINDOW: Final = (5, 3)  # cells: a single cell's coherence is high by chance in unrelated echoes
 MIN_COHERENCE: Final = 0.5
 MAX_COHERENCE_SQUARED: Final = 0.9998
-OUTLIERS: Final = 30.0  # doubles the variance at a phase deviation of 0.18 rad: large errors have heavy tails
+OUTLIERS: Final = 10.0  # doubles the variance at a phase deviation of 0.32 rad: large errors have heavy tails
 LOCAL_REACH: Final = (20, 4)  # cells either way, for the mean that cycle skips stand out from
 MAX_DEVIATION: Final = 0.2  # cells from that mean
 TINY: Final = 1e-12
