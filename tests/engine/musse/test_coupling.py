@@ -150,11 +150,25 @@ def test_a_pair_that_is_uncertain_everywhere_follows_its_measurement() -> None:
 
 def test_lines_without_echoes_are_not_freer_than_the_limit() -> None:
     """A shadow: what a few cells there seem to measure is noise."""
-    few, limit = uniform(0.1 * STD), uniform(0.1 * STD)
-    few[..., 4:6] = 100 * float(SCALE)
+    few, limit = uniform(0.25 * STD), uniform(0.25 * STD)
+    few[..., 4:6] = float(SCALE)
     limit[..., 4:6] = coupling.MAX_PRIOR_STD * float(SCALE)
     assert rms(free(few) - free(limit)) < 1e-6
-    assert rms(free(few) - free(uniform(0.1 * STD))) > 1e-4  # the control: their sigma counts
+    assert rms(free(few) - free(uniform(0.25 * STD))) > 1e-4  # the control: their sigma counts
+
+
+def test_no_rows_are_much_stiffer_than_the_pair() -> None:
+    """As in vivo, where the network is certain of rows whose tissue it misjudges."""
+    certain = uniform(3 * float(SCALE))
+    certain[:, 40:60] *= 1e-2
+
+    def error() -> float:
+        return rms((free(certain) - wavy())[:, 40:60])
+
+    bounded = error()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(coupling, "MIN_OVER_TYPICAL", 0.0)  # the control
+        assert error() > 2 * bounded
 
 
 # --- the solver against a dense solve in double precision
