@@ -26,8 +26,8 @@ KAPPA: Final = 1.0
 STEPS: Final = 9
 """Lines of up to 2^9 cells are solved exactly; in longer ones a measurement reaches 2^9 - 1 cells."""
 MAX_PRIOR_STD: Final = 0.3  # of the strain scale: a larger sigma marks cells without echoes, not free slopes,
-MAX_OVER_TYPICAL: Final = 3.0  # unless the whole pair has it: up to this multiple of the typical one
-MIN_OVER_TYPICAL: Final = 0.3  # a smaller sigma than that makes a pair stiff whose network is wrong in places
+MAX_OVER_TYPICAL: Final = 5.0  # unless the whole pair has it: up to this multiple of the typical one
+MIN_OVER_TYPICAL: Final = 0.7  # a smaller one holds whole rows where the network misjudges the tissue
 LATERAL_STD: Final = 0.05  # cells by which d differs between neighbouring lines
 MAX_STIFFNESS: Final = 1e4  # over the precision of d: beyond, float32 sees no difference from the prior
 
