@@ -11,6 +11,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass
+from itertools import product
 from pathlib import Path
 from typing import Final
 
@@ -125,8 +126,9 @@ def main() -> None:
                 if case.group == "gratings":
                     found[f"gratings: {case.name}", path].append(pair)
     typer.echo(f"| phantoms | weights | {' | '.join(COLUMNS)} |\n|{'---|' * (len(COLUMNS) + 2)}")
-    for (kind, path), figures in found.items():
-        cells = " | ".join("" if math.isnan(value) else f"{value:.3g}" for value in typical(figures))
+    for kind, path in product(dict.fromkeys(kind for kind, _ in found), nets):
+        means = typical(found[kind, path])
+        cells = " | ".join("" if math.isnan(value) else f"{value:.3g}" for value in means)
         typer.echo(f"| {kind} | {path.stem} | {cells} |")
 
 
