@@ -47,8 +47,8 @@ def main() -> None:
     count = Recipe().held_out
     with ScenePool(scene_folder(), first=FIRST_HELD_OUT, count=count) as scenes:
         errors = measured_errors(net, scenes, count, torch.device("cpu"))
-    parts = {name: read_manifest(Path(name)).sha256 for name in (before, after)}
-    trained = {"mean_of": [parts[before], parts[after]], "share_of_second": float(share)}
+    shares = {before: 1.0 - float(share), after: float(share)}
+    trained = {"mean_of": {read_manifest(Path(name)).sha256: of for name, of in shares.items()}}
     typer.echo(write_live(net, Path(output).with_suffix(".safetensors"), trained, errors))
 
 
