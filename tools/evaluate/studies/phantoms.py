@@ -1,6 +1,6 @@
 """Weights of the live network beside each other, on phantoms as the suite draws them, but never its own.
 
-python -m tools.evaluate.studies.phantoms WEIGHTS [WEIGHTS ...]     a table on the screen, five minutes
+python -m tools.evaluate.studies.phantoms WEIGHTS [WEIGHTS ...]     a table on the screen, a minute
 
 "Median sigma" is in percent of strain; "uncoupled" is the network's own, before the measured displacement.
 Geometric means over the pairs of a group, of the seeds `SEEDS`.
