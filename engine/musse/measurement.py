@@ -66,11 +66,11 @@ def measure(cells: TrackingFeatures, measured: Tensor | None = None) -> Measurem
 
 
 def without_skips(found: Measurement, prior: Tensor) -> Measurement:
-    """`found` without the cells that stand out from their neighbourhood beyond `prior`, in cells.
+    """`found` with precision 0 in cells whose displacement beyond `prior` (cells) stands out from near ones.
 
-    Such a cell has skipped a cycle, or the prior adds up to another displacement on its line than beside it,
-    as below a vessel. So it stands out only if it does beyond the prior of its own line and beyond that of
-    all lines, which holds no such steps.
+    Such a cell has skipped a cycle. It would stand out as well where the prior adds up to another
+    displacement on its line than beside it, as below a vessel. So it counts as standing out only if it does
+    both beyond the prior of its own line and beyond the mean of all lines, which holds no such steps.
     """
     weight = found.precision
     along, across = (within(distances(prior, axis), n) for axis, n in zip((-2, -1), LOCAL_REACH, strict=True))

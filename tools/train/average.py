@@ -3,8 +3,8 @@
 python -m tools.train.average BEFORE AFTER SHARE OUTPUT     OUTPUT.safetensors, .json and .onnx
 
 SHARE is that of AFTER. The mean keeps most of what was learnt from other scenes, and most of what the weights
-before could do where nothing is trained, as in vivo (Wortsman et al., CVPR 2022). How its errors hang
-together is measured anew, on the held-out scenes of a training, which takes a few minutes.
+before could do where nothing is trained, as in vivo (Wortsman et al., CVPR 2022). How its errors are
+correlated is measured anew, on the held-out scenes of a training, which takes a few minutes.
 """
 
 import sys

@@ -2,7 +2,7 @@
 
 python -m tools.evaluate.studies.fused     a table on the screen
 
-On held-out scenes of training's kind, others than those that measured the share of common error. The truth of
+On held-out scenes of training's kind, other than those that measured the share of common error. The truth of
 a fused image is what fusion makes of the true strain of the same pairs, with the same weights and motion:
 scenes with a pulsing vessel have no other.
 """

@@ -3,7 +3,8 @@
 python -m tools.evaluate.studies.phantoms WEIGHTS [WEIGHTS ...]     a table on the screen, a minute
 
 "Median sigma" is in percent of strain; "uncoupled" is the network's own, before the measured displacement.
-Geometric means over the pairs of a group, of the seeds `SEEDS`.
+Geometric means over the pairs of a group, of the seeds `SEEDS`; arithmetic ones of recovery and the share
+inside.
 """
 
 import math
@@ -73,7 +74,7 @@ def tracked(case: Case) -> Batch:
 
 
 def kind_of(case: Case) -> str:
-    """The row of a case: its group, and the pattern or tissue in groups that have several."""
+    """The row of a case: its group, and in "hallucination" its tissue."""
     return f"{case.group}: {case.name.split(', ')[0]}" if case.group == "hallucination" else case.group
 
 
@@ -113,7 +114,7 @@ def typical(figures: Iterable[Figures]) -> Iterator[float]:
 
 
 def main() -> None:
-    """Print the table, gratings one by one."""
+    """Print the table, gratings also one by one."""
     torch.set_num_threads(1)
     nets = {path: load(path)[0].eval() for path in map(Path, sys.argv[1:])}
     found: dict[tuple[str, Path], list[Figures]] = defaultdict(list)

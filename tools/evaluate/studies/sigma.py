@@ -2,8 +2,8 @@
 
 python -m tools.evaluate.studies.sigma FOLDER WEIGHTS [WEIGHTS ...]     a table on the screen
 
-On the scenes of `tools.evaluate.studies.weights`, kept in FOLDER: error over standard deviation, by decile
-of it and by band of echo match, and how much of the best ranking's gain its ranking has.
+On the scenes of `tools.evaluate.studies.weights`, with its FOLDER: error over standard deviation, over all
+pixels, by decile of it and by band of echo match, and its ranking's share of the best ranking's gain.
 """
 
 import sys
