@@ -77,9 +77,8 @@ def test_a_scene_that_nobody_makes_is_named(tmp_path: Path) -> None:
 
 def test_the_death_of_a_worker_is_named(tmp_path: Path) -> None:
     with ScenePool(tmp_path, first=0, count=5) as pool:
-        for child in psutil.Process().children():
-            if "spawn_main" in " ".join(child.cmdline()):
-                child.kill()
+        for process in pool._processes:
+            process.kill()  # not found by its command line: until it has started, that is this process's
         with pytest.raises(PoolFailed, match=r"exit code -9 before 0000004\.npz"):
             pool.scene(4)
 
