@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from engine.network.musse import MusseConfiguration, MusseNet
 from engine.network.upsample import BandLimitedWarp
 from engine.training.data.rf_scenes import RfScene, Sequences, as_batch, draw_sequence, rf_scene
+from engine.training.data.scenes import in_share
 from engine.training.losses.displacement import displacement_loss, strain_loss
 from engine.training.losses.paper import Terms, unsupervised
 from engine.training.recipe import FIRST_HELD_OUT, Recipe
@@ -25,7 +26,6 @@ from engine.training.recipe import FIRST_HELD_OUT, Recipe
 METHODS: Final = ("network", "alignment", "constant", "no motion")
 STRAIN_WINDOW: Final = 49  # canonical rows: 12 cycles
 WARM_LENGTH: Final = 2  # frames of a warm-start sequence: state from zero, and carried once
-CLEAN_IN: Final = 20  # consecutive scenes, of which the first ones are clean
 MAX_SCENES: Final = 4096  # in memory, 0.5-1 MB each
 TINY: Final = 1e-12
 TERMS: Final = ("displacement", "strain", "similarity", "smoothness", "consistency")
@@ -201,7 +201,7 @@ class PaperTask:
     def _scene(self, number: int) -> RfScene:
         if number not in self._scenes:
             begun = time.monotonic()
-            clean = number < FIRST_HELD_OUT and number % CLEAN_IN < self._recipe.clean * CLEAN_IN
+            clean = number < FIRST_HELD_OUT and in_share(number, self._recipe.clean)
             self._scenes[number] = rf_scene(number, clean=clean)
             self.waited += time.monotonic() - begun
             if len(self._scenes) > MAX_SCENES:

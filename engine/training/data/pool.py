@@ -16,15 +16,14 @@ from multiprocessing import get_context, parent_process
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 from engine.errors import EngineError, EstimateFailed
 from engine.training.data.samples import Samples, load, make_samples, save
-from engine.training.data.scenes import draw_scene
+from engine.training.data.scenes import draw_scene, in_share
 
 POLL = 0.05  # s
 MAX_ATTEMPTS = 5
-SIMPLE_IN: Final = 20  # consecutive scenes, of which the first ones are simple
 LIMIT = 4096  # scenes kept in memory, about 1.4 MB each
 
 log = logging.getLogger(__name__)
@@ -139,12 +138,7 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
 
 def scene_path(folder: Path, number: int, *, simple: float = 0.0) -> Path:
     """Where a scene's samples are kept; `simple` is the share of simple ones."""
-    return folder / f"{number:07d}{'-simple' if is_simple(number, simple) else ''}.npz"
-
-
-def is_simple(number: int, share: float) -> bool:
-    """Whether a scene belongs to the share of simple ones."""
-    return number % SIMPLE_IN < share * SIMPLE_IN
+    return folder / f"{number:07d}{'-simple' if in_share(number, simple) else ''}.npz"
 
 
 def make_scenes(folder: Path, first: int, end: int, step: int, simple: float = 0.0) -> None:
@@ -158,7 +152,7 @@ def make_scenes(folder: Path, first: int, end: int, step: int, simple: float = 0
             return  # a training that was killed could not end its processes
         path = scene_path(folder, number, simple=simple)
         if not path.exists():
-            save(_samples_of(number, simple=is_simple(number, simple)), path)
+            save(_samples_of(number, simple=in_share(number, simple)), path)
 
 
 def _samples_of(number: int, *, simple: bool) -> Samples:

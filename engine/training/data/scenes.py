@@ -36,6 +36,7 @@ CELL_MM = 0.6
 FRAMES = 6
 FINEST_TEXTURE = 0.4e-3  # m: ripples of about 1.2 mm
 MAX_PRESSED = 0.055  # of all frames together: the softest textures must not fold over
+SHARES = 20  # consecutive scenes, of which the first ones make up a share
 SIMPLE = 0.33  # of all tissue: uniform, inclusions or a sphere
 
 
@@ -48,6 +49,11 @@ class DrawnScene:
     """The first `FRAMES` - 1 are consecutive, in order."""
     kind: str
     """What the tissue is, for figures by kind."""
+
+
+def in_share(number: int, share: float) -> bool:
+    """Whether a scene belongs to `share` of all, rounded up to twentieths."""
+    return number % SHARES < math.ceil(SHARES * share - 1e-9)  # 20 x 0.55 is more than 11
 
 
 def draw_scene(number: int, *, attempt: int = 0, clean: bool = False, simple: bool = False) -> DrawnScene:

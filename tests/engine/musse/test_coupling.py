@@ -160,7 +160,7 @@ def test_lines_without_echoes_are_not_freer_than_the_limit() -> None:
 
 
 def test_no_rows_are_much_stiffer_than_the_pair() -> None:
-    """As in vivo, where the network is certain of rows whose tissue it misjudges."""
+    """As in vivo, where sigma is small in rows whose tissue the network misjudges."""
     certain = uniform(3 * float(SCALE))
     certain[:, 40:60] *= 1e-2
 

@@ -104,6 +104,11 @@ def test_kinds_appear_in_their_shares(monkeypatch: pytest.MonkeyPatch, *, simple
         assert drawn[kind] / 4000 == pytest.approx(share, abs=0.03), kind
 
 
+@pytest.mark.parametrize(("share", "of_twenty"), [(0.0, 0), (0.15, 3), (0.17, 4), (0.55, 11), (1.0, 20)])
+def test_a_share_is_in_twentieths(share: float, of_twenty: int) -> None:
+    assert sum(module.in_share(number, share) for number in range(1000, 1020)) == of_twenty
+
+
 def test_no_two_probes_are_alike() -> None:
     specs = [
         module.drawn_acquisition(np.random.default_rng([module.STREAM, number])) for number in range(200)
