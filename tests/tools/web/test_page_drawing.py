@@ -161,8 +161,8 @@ def test_a_page_without_a_tape_process_says_so_and_one_with_empty_memory_does_no
     browser: webdriver.Chrome, served: str
 ) -> None:
     page = Page(browser, served)
-    page.wait(lambda: page.state("s.cine.kept === null"), "no answer")
-    assert "to save: none, as no tape process answers (musse-stream run starts one" in page.text("held")
+    none = "to save: none, as no tape process answers (musse-stream run starts one"
+    page.wait(lambda: none in page.text("held"), "no answer")  # drawn some time after the state has it
     assert "--keep" in page.text("held")
     empty = (
         "musse.state.cine.kept = 0; musse.tools.handlers.onChange(); return document.getElementById('held')"
